@@ -1,0 +1,1 @@
+"""Doors to the world, one folder a protocol; `contract` says what each must offer."""

@@ -1,0 +1,1 @@
+"""The running edge process: journal, stages, supervisor, alarms, console."""

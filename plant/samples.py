@@ -1,0 +1,119 @@
+"""Samples move in columns: a `Batch` holds what one read of one source delivered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant.errors import Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class ContextEvent:
+    """A text value (recipe, product, batch number) at its source time; never a number."""
+
+    tag: int
+    at: int
+    text: str
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Samples of one source, in columns.
+
+    Parameters
+    ----------
+    source
+        Name of the source.
+    tag
+        Tag handles, int32 (n,).
+    at
+        Source time, ns since 1970 UTC, int64 (n,). One tag's samples stand in time order.
+    value
+        Engineering or raw value, float64 (n,); NaN where there is none. Booleans are 0 and 1.
+    status
+        OPC UA StatusCode, uint32 (n,).
+    upto
+        Watermark on the source's clock, ns: everything up to here has been delivered. A batch
+        without samples says by it that the source is alive and nothing has changed.
+    received
+        Wall clock of the gateway at the read, ns since 1970 UTC.
+    heard
+        Monotonic clock of the gateway at the read, ns; the basis of every age.
+    stamped
+        The source has no clock; `at` is the gateway's.
+    replayed
+        Not live: history, a recording or a back-fill.
+    context
+        Text values that came along.
+    """
+
+    source: str
+    tag: NDArray[np.int32]
+    at: NDArray[np.int64]
+    value: NDArray[np.float64]
+    status: NDArray[np.uint32]
+    upto: int
+    received: int
+    heard: int
+    stamped: bool = False
+    replayed: bool = False
+    context: tuple[ContextEvent, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        """Refuse columns that do not fit together."""
+        columns = (
+            ("tag", self.tag, np.int32),
+            ("at", self.at, np.int64),
+            ("value", self.value, np.float64),
+            ("status", self.status, np.uint32),
+        )
+        for name, column, dtype in columns:
+            if column.dtype != dtype or column.shape != (len(self.tag),):
+                raise Rejected(
+                    f"batch of {self.source}: column {name} is {column.dtype}{column.shape}, "
+                    f"expected {np.dtype(dtype)}({len(self.tag)},)"
+                )
+
+    def __len__(self) -> int:
+        """Count the samples."""
+        return len(self.tag)
+
+
+def empty_columns() -> tuple[
+    NDArray[np.int32], NDArray[np.int64], NDArray[np.float64], NDArray[np.uint32]
+]:
+    """Give the four columns (tag, at, value, status) of a batch without samples."""
+    return (
+        np.empty(0, np.int32),
+        np.empty(0, np.int64),
+        np.empty(0, np.float64),
+        np.empty(0, np.uint32),
+    )
+
+
+def uniform_batch(
+    source: str,
+    handles: Sequence[int] | NDArray[np.int32],
+    status: int,
+    *,
+    at: int,
+    received: int,
+    heard: int,
+) -> Batch:
+    """Say the same StatusCode of many tags at one instant, with no value (a lost link, a dead unit)."""
+    tag = np.asarray(handles, np.int32)
+    n = len(tag)
+    return Batch(
+        source=source,
+        tag=tag,
+        at=np.full(n, at, np.int64),
+        value=np.full(n, np.nan),
+        status=np.full(n, status, np.uint32),
+        upto=at,
+        received=received,
+        heard=heard,
+        stamped=True,
+    )

@@ -1,0 +1,1 @@
+"""The commands: one file a command, composed from the rooms below."""
