@@ -47,7 +47,8 @@ def quality(status: NDArray[np.uint32]) -> NDArray[np.uint8]:
     >>> quality(np.array([0, 0x40900000, 0x80050000], np.uint32)).tolist()
     [0, 1, 2]
     """
-    return np.minimum(status >> np.uint32(30), np.uint32(Quality.BAD)).astype(np.uint8)
+    severity: NDArray[np.uint32] = np.minimum(status >> np.uint32(30), np.uint32(Quality.BAD))
+    return severity.astype(np.uint8)
 
 
 def is_good(status: NDArray[np.uint32]) -> NDArray[np.bool_]:
