@@ -103,7 +103,7 @@ def uniform_batch(
     received: int,
     heard: int,
 ) -> Batch:
-    """Say one StatusCode of many tags at one instant, without a value (a lost link, a dead unit)."""
+    """Say one StatusCode of many tags at one instant, without a value (lost link, dead unit)."""
     tag = np.asarray(handles, np.int32)
     n = len(tag)
     return Batch(
