@@ -1,0 +1,76 @@
+"""What one gateway is to do: the checked outcome of a configuration, or built by a command."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plant.assets import Asset
+from plant.tags import Tag
+
+if TYPE_CHECKING:
+    from connectors.catalogue import SourceConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ConsolePlan:
+    """Where the console listens: loopback only, until it knows accounts."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    """The next free port is taken, and named, when this one is in use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectionPlan:
+    """How assets are judged.
+
+    Parameters
+    ----------
+    learn_s
+        Healthy time in one operating mode from which its normal is learnt before it is judged, s.
+    grid_s
+        Step at which the signals of an asset are put side by side, s.
+    stale_s
+        Silence after which a source's values no longer count as present, s.
+    """
+
+    learn_s: float = 3600.0
+    grid_s: float = 1.0
+    stale_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One gateway: its sources, tags and assets, and where it keeps what it knows.
+
+    Parameters
+    ----------
+    name
+        Name of the gateway.
+    data
+        Folder of the journal and of everything else it keeps.
+    console
+        Where the page is served.
+    sources
+        One configuration a source, as `connectors.catalogue.build` takes it.
+    tags
+        Every tag, each of a source above.
+    assets
+        The machines to judge.
+    detection
+        How they are judged.
+    simulated
+        No real machine stands behind the values; every page says so.
+    notice
+        A line for people, shown on every page.
+    """
+
+    name: str
+    data: Path
+    console: ConsolePlan = ConsolePlan()
+    sources: "tuple[SourceConfig, ...]" = ()
+    tags: tuple[Tag, ...] = ()
+    assets: tuple[Asset, ...] = ()
+    detection: DetectionPlan = field(default_factory=DetectionPlan)
+    simulated: bool = False
+    notice: str = ""
