@@ -1,0 +1,54 @@
+# The commands of a fresh clone. Needs make and Python 3.11 to 3.13, nothing else.
+
+VENV      := .venv
+BIN       := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+PRODUCT   := plant connectors analytics gateway wheeltapper
+ARGS      ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint fix bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(INSTALLED) ## a simulated plant, the gateway and its page (ARGS="--seed 7 --fault none")
+	$(BIN)/wheeltapper demo $(ARGS)
+
+test: $(INSTALLED) ## every test (ARGS="tests/plant -k quality")
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint test ## what has to hold before a push: lint, format, types, import rules, tests
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(INSTALLED) ## mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## measure the whole gateway under load and print JSON (about 3 minutes)
+	@$(BIN)/python bench/run.py $(ARGS)
+
+clean: ## forget the installed environment
+	rm -rf $(VENV)
+
+# hatchling comes from the lock, so a plant's own mirror is enough: no build environment is fetched.
+$(INSTALLED): requirements.lock pyproject.toml
+	@set -e; \
+	for name in python3 python3.13 python3.12 python3.11; do \
+	    if $$name -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	        2>/dev/null; then python=$$name; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo 'Needs Python 3.11, 3.12 or 3.13 with its venv module, and found none.' >&2; \
+	    echo 'On Debian or Ubuntu: apt install python3 python3-venv' >&2; \
+	    exit 2; \
+	fi; \
+	$$python -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
