@@ -1,0 +1,1 @@
+"""Modbus TCP: registers and bits, polled in blocks, every answer checked against its request."""
