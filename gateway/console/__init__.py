@@ -1,0 +1,1 @@
+"""The pages an operator sees: line overview, asset, alarms, tags; loopback only."""
