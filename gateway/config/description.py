@@ -1,0 +1,27 @@
+"""A plan as plain data, for ``check --json`` and for golden cases."""
+
+from dataclasses import asdict
+from typing import Any
+
+from connectors.catalogue import SourceConfig
+from gateway.config.plan import Plan
+
+
+def described(plan: Plan) -> dict[str, Any]:
+    """Give the plan as what JSON can hold; a source shows what differs from its defaults."""
+    return {
+        "name": plan.name,
+        "data": str(plan.data),
+        "console": asdict(plan.console),
+        "detection": asdict(plan.detection),
+        "sources": [source_described(source) for source in plan.sources],
+        "tags": [asdict(tag) for tag in plan.tags],
+        "assets": [asdict(asset) for asset in plan.assets],
+        "simulated": plan.simulated,
+        "notice": plan.notice,
+    }
+
+
+def source_described(source: SourceConfig) -> dict[str, Any]:
+    """Give one source: its type, and what was set."""
+    return {"type": source.type, **source.model_dump(mode="json", exclude_defaults=True)}

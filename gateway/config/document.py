@@ -1,0 +1,167 @@
+"""The shape of the TOML file: what may stand in it, of which type, with which default."""
+
+import ipaddress
+import math
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from connectors.catalogue import SourceConfig
+from plant.tags import TAG_NAME, Role, Tag, ValueType
+
+_NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class GatewaySection(_Section):
+    """Who this gateway is."""
+
+    name: Annotated[str, Field(description="Its name: A-Z a-z 0-9 _ -")]
+    data: Annotated[Path, Field(description="Folder of the journal; below this file's folder")] = (
+        Path("data")
+    )
+    notice: Annotated[str, Field(description="A line for people, shown on every page")] = ""
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        if not _NAME.match(name):
+            raise ValueError(f'"{name}" is not a name: 1 to 64 of A-Z a-z 0-9 _ - and no spaces')
+        return name
+
+
+class ConsoleSection(_Section):
+    """Where the page is served."""
+
+    host: Annotated[str, Field(description="A loopback address")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="The next free one if in use")] = 8080
+
+    @field_validator("host")
+    @classmethod
+    def _loopback(cls, host: str) -> str:
+        try:
+            loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            loopback = False
+        if not loopback:
+            raise ValueError(
+                f'"{host}" is not a loopback address: the console has no accounts yet, so it '
+                'listens on "127.0.0.1" only; reach it from elsewhere through an SSH tunnel'
+            )
+        return host
+
+
+class DetectionSection(_Section):
+    """How assets are judged."""
+
+    learn_s: Annotated[
+        float, Field(gt=0, description="Healthy time an operating mode is learnt from, s")
+    ] = 3600.0
+    grid_s: Annotated[
+        float, Field(ge=0.1, le=3600, description="Step at which signals are put side by side, s")
+    ] = 1.0
+    stale_s: Annotated[
+        float, Field(gt=0, description="Silence after which a source's values are not used, s")
+    ] = 5.0
+
+
+class TagEntry(_Section):
+    """One tag: a ``[[tag]]`` table, or a row of the tags CSV."""
+
+    tag: Annotated[str, Field(description="site/area/line/asset/signal")]
+    source: Annotated[str, Field(description="Name of the source that delivers it")]
+    address: Annotated[str, Field(min_length=1, description="In the protocol's own words")]
+    type: Annotated[ValueType | None, Field(description="Encoding at the source")] = None
+    unit: Annotated[str, Field(description="UCUM code")] = ""
+    scale: Annotated[float, Field(description="Engineering value = raw * scale + offset")] = 1.0
+    offset: float = 0.0
+    deadband: Annotated[float, Field(ge=0, description="Smallest change that matters")] = 0.0
+    role: Role = Role.SIGNAL
+    low: Annotated[float | None, Field(description="Lowest plausible value")] = None
+    high: Annotated[float | None, Field(description="Highest plausible value")] = None
+    description: str = ""
+
+    @field_validator("tag")
+    @classmethod
+    def _name(cls, name: str) -> str:
+        if not TAG_NAME.match(name):
+            raise ValueError(
+                f'"{name}" is not a tag name: 1 to 128 of the characters A-Z a-z 0-9 _ . : / -'
+            )
+        if not all(name.split("/")) or "/" not in name:
+            raise ValueError(f'"{name}" is not a path like site/area/line/asset/signal')
+        return name
+
+    @field_validator("scale")
+    @classmethod
+    def _scale(cls, scale: float) -> float:
+        if math.isclose(scale, 0.0, abs_tol=0.0):
+            raise ValueError("0 would make every value the same")
+        return scale
+
+    @model_validator(mode="after")
+    def _limits(self) -> Self:
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"low ({self.low:g}) is not below high ({self.high:g})")
+        return self
+
+    def as_tag(self) -> Tag:
+        """Give the tag itself."""
+        return Tag(name=self.tag, **{key: value for key, value in self if key != "tag"})
+
+
+class AssetEntry(_Section):
+    """One machine to judge: an ``[[asset]]`` table."""
+
+    path: Annotated[str, Field(description="site/area/line/asset; its tags start with it")]
+
+
+_STRINGS = {"type": "array", "items": {"type": "string"}}
+
+
+def listed(value: Any) -> Any:
+    """Let one text stand for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+class Document(_Section):
+    """The whole file."""
+
+    version: Annotated[Literal[1], Field(description="Version of this format")]
+    tags: Annotated[
+        list[str],
+        BeforeValidator(listed),
+        WithJsonSchema({"anyOf": [{"type": "string"}, _STRINGS]}),
+        Field(description="CSV files of tags, below this file's folder"),
+    ] = []
+    gateway: GatewaySection
+    console: ConsoleSection = ConsoleSection()
+    detection: DetectionSection = DetectionSection()
+    source: list[SourceConfig] = []
+    tag: list[TagEntry] = []
+    asset: Annotated[
+        list[AssetEntry], Field(description="The machines to judge; without any, all of them")
+    ] = []
+
+
+def schema() -> dict[str, Any]:
+    """Describe the TOML file as JSON Schema (draft 2020-12), for editors."""
+    described = Document.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Wheeltapper configuration",
+        **{key: value for key, value in described.items() if key != "title"},
+    }

@@ -1,0 +1,234 @@
+"""Reads a TOML file and its tag sheets into a `Plan`, or says everything that is wrong."""
+
+import os
+import tomllib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from connectors import catalogue
+from connectors.catalogue import SourceConfig
+from gateway.config.document import (
+    ConsoleSection,
+    DetectionSection,
+    Document,
+    GatewaySection,
+    TagEntry,
+    listed,
+)
+from gateway.config.environment import PLACE, as_json, override
+from gateway.config.lines import KeyPath, key_lines
+from gateway.config.plan import ConsolePlan, DetectionPlan, Plan
+from gateway.config.problems import Problems, nearest
+from gateway.config.tagsheet import PlacedTag, read_sheet
+from gateway.config.wording import key_text, sharpened, within
+from plant.assets import Asset, asset_of
+from plant.errors import Misconfigured
+
+VERSION = 1
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "gateway": GatewaySection,
+    "console": ConsoleSection,
+    "detection": DetectionSection,
+}
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
+    """Read and check a configuration without touching the network.
+
+    Parameters
+    ----------
+    path
+        The TOML file; files named in it are looked for beside it.
+    environment
+        Where ``WHEELTAPPER__SECTION__KEY`` settings are taken from; ``os.environ`` by default.
+
+    Raises
+    ------
+    Misconfigured
+        Every mistake, one a line: ``file:line: key: what is wrong; did you mean "x"?``
+    """
+    reading = _Reading(path)
+    reading.parse(os.environ if environment is None else environment)
+    document = reading.validate()
+    sources = reading.sources(document.source)
+    tags = reading.tags(document)
+    reading.check_tags(tags, sources)
+    assets = reading.assets(document, tags)
+    reading.problems.stop_if_any()
+    return Plan(
+        name=document.gateway.name,
+        data=path.parent / document.gateway.data,
+        console=ConsolePlan(document.console.host, document.console.port),
+        sources=tuple(sources),
+        tags=tuple(placed.tag for placed in tags),
+        assets=assets,
+        detection=DetectionPlan(**document.detection.model_dump()),
+        notice=document.gateway.notice,
+    )
+
+
+@dataclass
+class _Reading:
+    path: Path
+    problems: Problems = field(default_factory=Problems)
+    raw: dict[str, Any] = field(default_factory=dict)
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+    overridden: dict[KeyPath, str] = field(default_factory=dict)
+    sheets_whole: bool = True
+
+    def wrong(self, path: KeyPath, what: str) -> None:
+        """Note a mistake at a key, on its own line or that of the table it is missing from."""
+        if path in self.overridden:
+            self.problems.add(PLACE, 0, self.overridden[path], what)
+            return
+        line = next(
+            (self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), 1
+        )
+        self.problems.add(str(self.path), line, key_text(path), what)
+
+    def parse(self, environment: Mapping[str, str]) -> None:
+        """Read the text, the line of each key, and the settings from the environment."""
+        place = str(self.path)
+        try:
+            text = self.path.read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise Misconfigured(f"{place}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise Misconfigured(f"{place}: is not UTF-8 text; save it as UTF-8") from error
+        try:
+            self.raw = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise Misconfigured(_syntax(place, text, error)) from error
+        self.lines = key_lines(text.replace("\r\n", "\n"))
+        version = self.raw.get("version", VERSION)
+        if isinstance(version, int) and version is not True and version != VERSION:
+            self.wrong(("version",), f"{version} is not supported; this release reads {VERSION}")
+            self.problems.stop_if_any()
+        sections = {name: list(model.model_fields) for name, model in _SECTIONS.items()}
+        self.overridden = override(self.raw, environment, sections, self.problems)
+
+    def validate(self) -> Document:
+        """Check the shape; the sheets are read all the same, to show their mistakes too."""
+        try:
+            return Document.model_validate_json(as_json(self.raw), strict=True)
+        except ValidationError as error:
+            schema = Document.model_json_schema()
+            for one in error.errors(include_url=False):
+                where = within(self.raw, one)
+                self.wrong(*sharpened(where, one, schema, self.raw))
+            names = self.raw.get("tags", [])
+            self.sheets([name for name in listed(names) if isinstance(name, str)])
+            self.problems.stop_if_any()
+            raise
+
+    def sources(self, configs: list[SourceConfig]) -> list[SourceConfig]:
+        """Check the names and files of the sources, and place relative paths beside the file."""
+        if not configs:
+            self.wrong(("source",), "no [[source]]: there is nothing to read")
+        first: dict[str, int] = {}
+        placed = []
+        for number, config in enumerate(configs):
+            key = ("source", number, "name")
+            if config.name in first:
+                line = self.lines["source", first[config.name], "name"]
+                self.wrong(key, f'"{config.name}" is already the name of the source in line {line}')
+            first.setdefault(config.name, number)
+            placed.append(self.placed(config, number))
+        return placed
+
+    def placed(self, config: SourceConfig, number: int) -> SourceConfig:
+        """Place a source's relative paths beside the file and look for those it must read."""
+        paths: dict[str, Path] = {}
+        for name, value in config:
+            if isinstance(value, Path):
+                paths[name] = self.path.parent / value
+                must_exist = name == "file" or name.endswith("_file")
+                if must_exist and not paths[name].is_file():
+                    self.wrong(("source", number, name), f'no such file: "{value}"')
+        return config.model_copy(update=paths)
+
+    def tags(self, document: Document) -> list[PlacedTag]:
+        """Gather the tags of all sheets and of the ``[[tag]]`` tables."""
+        found = self.sheets(document.tags)
+        for number, entry in enumerate(document.tag):
+            found.append(self.inline(number, entry))
+        if not found and not self.problems.found:
+            self.wrong(("tags",), "no tags: name a CSV file of tags, or add [[tag]] tables")
+        return found
+
+    def sheets(self, names: list[str]) -> list[PlacedTag]:
+        """Read the CSV files of tags."""
+        found: list[PlacedTag] = []
+        before = len(self.problems.found)
+        for name in names:
+            sheet = self.path.parent / name
+            if sheet.is_file():
+                found += read_sheet(sheet, str(sheet), self.problems)
+            else:
+                self.wrong(("tags",), f'no such file: "{name}"')
+        self.sheets_whole = len(self.problems.found) == before
+        return found
+
+    def inline(self, number: int, entry: TagEntry) -> PlacedTag:
+        """Give a ``[[tag]]`` table its place."""
+        line = self.lines["tag", number, "tag"]
+        return PlacedTag(entry.as_tag(), str(self.path), line, inline=number)
+
+    def wrong_tag(self, tag: PlacedTag, column: str, what: str) -> None:
+        """Note a mistake in a tag, in its sheet or in its table."""
+        if tag.inline is not None:
+            self.wrong(("tag", tag.inline, column), what)
+        else:
+            self.problems.add(tag.place, tag.line, column, what)
+
+    def check_tags(self, tags: list[PlacedTag], sources: list[SourceConfig]) -> None:
+        """Look for tags named twice, tags of no source, and addresses nobody could read."""
+        by_name = {config.name: config for config in sources}
+        first: dict[str, PlacedTag] = {}
+        for placed in tags:
+            tag = placed.tag
+            twin = first.setdefault(tag.name, placed)
+            if twin is not placed:
+                where = f"{twin.place}:{twin.line}"
+                self.wrong_tag(placed, "tag", f'"{tag.name}" is already in {where}')
+            if tag.source in by_name:
+                self.check_address(placed, by_name[tag.source])
+            else:
+                hint = nearest(tag.source, by_name)
+                self.wrong_tag(placed, "source", f'no source is named "{tag.source}"{hint}')
+
+    def check_address(self, placed: PlacedTag, config: SourceConfig) -> None:
+        """Let the protocol read the address."""
+        try:
+            catalogue.check_addresses(config, [placed.tag])
+        except Misconfigured as error:
+            self.wrong_tag(placed, "address", str(error))
+
+    def assets(self, document: Document, tags: list[PlacedTag]) -> tuple[Asset, ...]:
+        """Build the assets named; without any, every machine that has signals."""
+        own = [placed.tag for placed in tags]
+        parents = list(dict.fromkeys(tag.asset for tag in own))
+        named = [entry.path for entry in document.asset]
+        twice = {path for path, count in Counter(named).items() if count > 1}
+        for number, path in enumerate(named):
+            key = ("asset", number, "path")
+            if path in twice and number != named.index(path):
+                line = self.lines["asset", named.index(path), "path"]
+                self.wrong(key, f'"{path}" is already an asset in line {line}')
+            if self.sheets_whole and not asset_of(path, own).signals:
+                self.wrong(key, f'no tag with role signal below "{path}"{nearest(path, parents)}')
+        built = (asset_of(path, own) for path in named or parents)
+        return tuple(asset for asset in built if asset.signals)
+
+
+def _syntax(place: str, text: str, error: tomllib.TOMLDecodeError) -> str:
+    message, _, where = str(error).partition(" (at ")
+    line = text.count("\n") + 1
+    if where.startswith("line "):
+        line = int(where.removeprefix("line ").partition(",")[0])
+    return f"{place}:{line}: not TOML: {message}"
