@@ -1,0 +1,262 @@
+"""What a PublishResponse says, in columns (OPC 10000-4 §5.14.5, OPC 10000-6 §5.2)."""
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.opcua import wire
+from connectors.opcua.rows import Rows, TextRow, read_rows
+from plant.errors import Rejected
+from plant.quality import Status
+
+PUBLISH_RESPONSE, SERVICE_FAULT = 829, 397
+DATA_CHANGE, STATUS_CHANGE = 811, 820
+_HEADER = struct.Struct("<qII")
+_MESSAGE = struct.Struct("<BIq")
+_NODE_ID_NUMBERS = {0: struct.Struct("<xB"), 1: struct.Struct("<xBH"), 2: struct.Struct("<xHI")}
+
+EPOCH = 116_444_736_000_000_000
+"""1970-01-01 as FILETIME: 100 ns ticks since 1601-01-01 UTC."""
+_FAR = 92_000_000_000_000_000
+"""Ticks to either side of 1970 that fit into int64 nanoseconds."""
+_MAX_PICO = 9999
+NO_TEXTS = 2**32
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text under a client handle, at its source time in ns."""
+
+    handle: int
+    at: int
+    text: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Published:
+    """One PublishResponse.
+
+    Parameters
+    ----------
+    service
+        Result of the service call; every other field is empty unless it is Good.
+    subscription
+        Id of the subscription.
+    sequence
+        Number of the notification message; of the next one when `keep_alive`.
+    keep_alive
+        Nothing has changed.
+    more
+        The server has more to say at once.
+    published
+        The server's clock, ns since 1970 UTC.
+    handle, at, value, status
+        Client handle uint32, source time int64 ns, value float64, StatusCode uint32, each (n,).
+    texts
+        Rows that hold text.
+    ended
+        StatusCode of a StatusChangeNotification: the subscription's end, or ``None``.
+    refused
+        Acknowledgements that the server did not take.
+    """
+
+    service: int
+    subscription: int
+    sequence: int
+    keep_alive: bool
+    more: bool
+    published: int
+    handle: NDArray[np.uint32]
+    at: NDArray[np.int64]
+    value: NDArray[np.float64]
+    status: NDArray[np.uint32]
+    texts: tuple[Text, ...]
+    ended: int | None
+    refused: int
+
+
+def decode_publish(data: bytes, now: int, texts_from: int = NO_TEXTS) -> Published:
+    """Read a PublishResponse or the ServiceFault that stands for it.
+
+    The time of a row is its source time; where the source gives none (or one outside the years
+    1679 to 2261) the server's time of the row, and where that is missing too, the publish time.
+    Where a row holds no usable number its value is NaN, and unless its own status is Bad it gets
+
+    - ``BadWaitingForInitialData`` for a null,
+    - ``BadOutOfRange`` for a whole number beyond 2^53, an infinity or a NaN,
+    - ``BadTypeMismatch`` for arrays and types that are neither number nor text.
+
+    Parameters
+    ----------
+    data
+        Body of the message, from its type id on.
+    now
+        The gateway's clock, ns since 1970 UTC; taken where the server sends no publish time.
+    texts_from
+        Client handles from here on are wanted as text, whatever their type.
+
+    Raises
+    ------
+    Rejected
+        The bytes are no PublishResponse.
+    """
+    kind, at = _type_number(data, 0)
+    service, at = _response_header(data, at)
+    if kind == SERVICE_FAULT or service >= Status.BAD:
+        return _published(service, Rows(0), (), 0)
+    if kind != PUBLISH_RESPONSE:
+        raise Rejected(f"OPC UA answer to Publish is of type {kind}, not a PublishResponse")
+    behind = wire.need(data, at, 4)
+    subscription = int.from_bytes(data[at:behind], "little")
+    available, at = wire.count(data, behind, 4)
+    at += 4 * available
+    behind = wire.need(data, at, _MESSAGE.size)
+    more, sequence, ticks = _MESSAGE.unpack_from(data, at)
+    published = _nanoseconds(ticks, 0, 0, now)
+    rows, ended, at, parts = _notifications(data, behind, texts_from)
+    refused, _ = _refused(data, at)
+    return _published(
+        service,
+        rows,
+        tuple(_text(row, published) for row in rows.texts),
+        published,
+        subscription=subscription,
+        sequence=sequence,
+        keep_alive=parts == 0,
+        more=bool(more),
+        ended=ended,
+        refused=refused,
+    )
+
+
+def _published(
+    service: int,
+    rows: Rows,
+    texts: tuple[Text, ...],
+    published: int,
+    *,
+    subscription: int = 0,
+    sequence: int = 0,
+    keep_alive: bool = False,
+    more: bool = False,
+    ended: int | None = None,
+    refused: int = 0,
+) -> Published:
+    here = slice(rows.filled)
+    value, status = _usable(rows.value[here], rows.status[here], rows.instead[here])
+    return Published(
+        service=service,
+        subscription=subscription,
+        sequence=sequence,
+        keep_alive=keep_alive,
+        more=more,
+        published=published,
+        handle=rows.handle[here],
+        at=_times(rows, published),
+        value=value,
+        status=status,
+        texts=texts,
+        ended=ended,
+        refused=refused,
+    )
+
+
+def _type_number(data: bytes, at: int) -> tuple[int, int]:
+    """Read a numeric NodeId of namespace 0; any other gives -1."""
+    behind = wire.skip_node_id(data, at)
+    form = _NODE_ID_NUMBERS.get(data[at])
+    if form is None:
+        return -1, behind
+    *namespace, number = form.unpack_from(data, at)
+    return (-1 if any(namespace) else number), behind
+
+
+def _response_header(data: bytes, at: int) -> tuple[int, int]:
+    behind = wire.need(data, at, _HEADER.size)
+    service: int = _HEADER.unpack_from(data, at)[2]
+    at = wire.skip_diagnostic_info(data, behind)
+    strings, at = wire.count(data, at, 4)
+    for _ in range(strings):
+        at = wire.skip_bytes(data, at)
+    return service, wire.skip_extension_object(data, at)
+
+
+def _notifications(data: bytes, at: int, texts_from: int) -> tuple[Rows, int | None, int, int]:
+    """Read the parts of a notification message; events were not asked for and are skipped."""
+    parts, at = wire.count(data, at, 3)
+    gathered: list[Rows] = []
+    ended = None
+    for _ in range(parts):
+        kind, body = _type_number(data, at)
+        at = wire.skip_extension_object(data, at)
+        if kind == DATA_CHANGE:
+            rows, behind = read_rows(data, wire.need(data, body, 5), texts_from)
+            gathered.append(rows)
+        elif kind == STATUS_CHANGE:
+            behind = wire.need(data, body, 9)
+            ended = int.from_bytes(data[behind - 4 : behind], "little")
+        else:
+            behind = at
+        if behind > at:
+            raise Rejected(f"OPC UA notification runs over its length, to byte {behind}")
+    return _joined(gathered), ended, at, parts
+
+
+def _joined(gathered: list[Rows]) -> Rows:
+    if len(gathered) == 1:
+        return gathered[0]
+    whole = Rows(sum(rows.filled for rows in gathered))
+    for rows in gathered:
+        there = slice(whole.filled, whole.filled + rows.filled)
+        for name in ("handle", "value", "status", "instead", "source", "pico", "server"):
+            getattr(whole, name)[there] = getattr(rows, name)[: rows.filled]
+        whole.filled += rows.filled
+        whole.texts += rows.texts
+    return whole
+
+
+def _refused(data: bytes, at: int) -> tuple[int, int]:
+    results, at = wire.count(data, at, 4)
+    codes = np.frombuffer(data, "<u4", results, at)
+    return int(np.count_nonzero(codes)), at + 4 * results
+
+
+def _usable(
+    value: NDArray[np.float64], status: NDArray[np.uint32], instead: NDArray[np.uint32]
+) -> tuple[NDArray[np.float64], NDArray[np.uint32]]:
+    finite = np.isfinite(value)
+    if finite.all():
+        return value, status
+    ours = np.where(instead, instead, np.uint32(Status.BAD_OUT_OF_RANGE))
+    lost = ~finite & (status < np.uint32(Status.BAD))
+    return np.where(finite, value, np.nan), np.where(lost, ours, status)
+
+
+def _times(rows: Rows, published: int) -> NDArray[np.int64]:
+    here = slice(rows.filled)
+    ticks = rows.source[here] - EPOCH
+    at: NDArray[np.int64] = ticks * 100
+    # Tens of picoseconds on top of the ticks; more than 9999 counts as 9999 (OPC 10000-4 §7.11).
+    at += np.minimum(rows.pico[here], _MAX_PICO) // np.uint16(100)
+    given = (ticks > -_FAR) & (ticks < _FAR)
+    if given.all():
+        return at
+    server = rows.server[here] - EPOCH
+    near = (server > -_FAR) & (server < _FAR)
+    second: NDArray[np.int64] = np.where(near, server * 100, published)
+    chosen: NDArray[np.int64] = np.where(given, at, second)
+    return chosen
+
+
+def _nanoseconds(source: int, pico: int, server: int, otherwise: int) -> int:
+    if abs(source - EPOCH) < _FAR:
+        return (source - EPOCH) * 100 + min(pico, _MAX_PICO) // 100
+    return (server - EPOCH) * 100 if abs(server - EPOCH) < _FAR else otherwise
+
+
+def _text(row: TextRow, published: int) -> Text:
+    at = _nanoseconds(row.source, row.pico, row.server, published)
+    return Text(row.handle, at, row.text, row.status)
