@@ -1,0 +1,368 @@
+"""The line as the console shows it: rows built from what the pipeline and the journal know."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.findings import Finding
+from gateway.config.plan import Plan
+from gateway.console.view import (
+    AlarmRow,
+    AssetRow,
+    AssetSummary,
+    ContributorRow,
+    GatewayRow,
+    LineRow,
+    QualityWord,
+    ScoreSeries,
+    SignalRow,
+    SourceRow,
+    TagRow,
+    TrendSeries,
+)
+from gateway.journal import Journal
+from gateway.metrics import Metrics
+from gateway.pipeline import JUDGED, UNKNOWN_MODE, AssetState, Pipeline
+from gateway.supervisor import Link, LinkState, Supervisor
+from plant.alarms import Alarm, AlarmState
+from plant.assets import Health
+from plant.quality import Quality, Status, is_good, status_name
+from plant.reasons import Contribution, Reason, sentence
+from plant.tags import TagHandle
+
+MS = 1_000_000
+WORDS: dict[int, QualityWord] = {0: "Good", 1: "Uncertain", 2: "Bad"}
+TOLD = (Finding.RANGE, Finding.RATE, Finding.FLATLINE, Finding.SHIFT)
+
+
+def contributor_row(part: Contribution) -> ContributorRow:
+    """Write one contribution for the page."""
+    return {
+        "tag": part.signal,
+        "signal": part.signal.rpartition("/")[2],
+        "unit": part.unit,
+        "share": part.share,
+        "actual": part.actual,
+        "expected": part.expected,
+        "low": part.low,
+        "high": part.high,
+        "since": part.since / MS,
+        "trend": str(part.trend),
+    }
+
+
+def alarm_row(alarm: Alarm) -> AlarmRow:
+    """Write an alarm for the page, with its sentence."""
+    return {
+        "id": alarm.id,
+        "asset": alarm.asset,
+        "name": alarm.asset.rpartition("/")[2],
+        "priority": alarm.priority,
+        "state": str(alarm.state),
+        "onset": alarm.onset / MS,
+        "raised": alarm.raised / MS,
+        "changed": alarm.changed / MS,
+        "occurrences": alarm.occurrences,
+        "sentence": sentence(alarm.asset, alarm.reason),
+        "contributions": [contributor_row(part) for part in alarm.reason.contributions],
+        "actor": alarm.actor,
+        "note": alarm.note,
+    }
+
+
+def finding_words(verdict: int) -> str:
+    """Name what a monitor found, in words; empty when nothing."""
+    return ", ".join(f.name.lower() for f in TOLD if verdict & f and f.name)
+
+
+def number(value: float) -> float | None:
+    """Give a finite float, or None for the page."""
+    return float(value) if np.isfinite(value) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Present:
+    """The present value of a tag, with the link taken into account."""
+
+    value: float | None
+    status: str
+    quality: QualityWord
+    age_s: float | None
+
+
+class LineView:
+    """Implements the console's `View` over a running gateway.
+
+    Parameters
+    ----------
+    acknowledge
+        Acknowledges an alarm durably and gives it back.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        pipeline: Pipeline,
+        supervisor: Supervisor,
+        journal: Journal,
+        metrics: Metrics,
+        acknowledge: Callable[[int, str, str], asyncio.Future[Alarm]],
+    ) -> None:
+        self._plan = plan
+        self._pipeline = pipeline
+        self._supervisor = supervisor
+        self._journal = journal
+        self._metrics = metrics
+        self._acknowledge = acknowledge
+        self._by_name = {handle.tag.name: handle for handle in pipeline.handles}
+        self._of_source: dict[str, NDArray[np.intp]] = {
+            source.name: np.array(
+                [h.handle for h in pipeline.handles if h.tag.source == source.name], np.intp
+            )
+            for source in plan.sources
+        }
+        self._states = {state.asset.path: state for state in pipeline.assets}
+        self.notice = plan.notice
+        self.trouble = ""
+
+    def line(self) -> LineRow:
+        """Give the overview."""
+        open_alarms = [a for a in self._pipeline.book.alarms() if a.state is not AlarmState.NORMAL]
+        waiting = (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED)
+        return {
+            "gateway": self._gateway(),
+            "now": time.time() * 1000,
+            "assets": [self._summary(state) for state in self._pipeline.assets],
+            "sources": [self._source(source.name) for source in self._plan.sources],
+            "alarms_open": len(open_alarms),
+            "unacknowledged": sum(a.state in waiting for a in open_alarms),
+        }
+
+    def _gateway(self) -> GatewayRow:
+        return {
+            "name": self._plan.name,
+            "id": self._journal.gateway_id,
+            "version": version("wheeltapper"),
+            "simulated": self._plan.simulated,
+            "notice": self.notice,
+        }
+
+    def _source(self, name: str) -> SourceRow:
+        link = self._supervisor.links.get(name)
+        up = link is not None and link.state is LinkState.UP
+        good = is_good(self._pipeline.latest.status[self._of_source[name]])
+        return {
+            "name": name,
+            "connected": up,
+            "state": link_words(link),
+            "age_s": link.age_s() if link else None,
+            "good_ratio": float(good.mean()) if up and len(good) else 0.0,
+        }
+
+    def _summary(self, state: AssetState) -> AssetSummary:
+        alarm = self._pipeline.book.open(state.asset.path)
+        health = self._health_of(state)
+        score, threshold = last_score(state)
+        part = None
+        if state.part is not None:
+            part = number(self._pipeline.latest.value[state.part])
+        return {
+            "path": state.asset.path,
+            "name": state.asset.name,
+            "health": int(health),
+            "health_name": health.name,
+            "phase": state.watch.phase,
+            "progress": float(state.watch.progress),
+            "mode": state.mode_now
+            if state.mode is not None and state.mode_now != UNKNOWN_MODE
+            else None,
+            "part": None if part is None else round(part),
+            "score": score,
+            "threshold": threshold,
+            "alarm": alarm.id if alarm else None,
+            "priority": alarm.priority if alarm else None,
+            "alarm_state": str(alarm.state) if alarm else None,
+            "sentence": sentence(alarm.asset, alarm.reason) if alarm else None,
+        }
+
+    def _health_of(self, state: AssetState) -> Health:
+        """NE 107: what cannot be judged is never shown as normal."""
+        sources = {self._by_name[name].tag.source for name in state.asset.signals}
+        links = [self._supervisor.links.get(source) for source in sources]
+        unread = not all(link is not None and link.state is LinkState.UP for link in links)
+        if unread or state.asset.path in self._supervisor.benched:
+            return Health.CHECK_FUNCTION
+        if state.watch.phase == "alarmed":
+            return Health.OFF_SPEC
+        handles = np.array([self._by_name[name].handle for name in state.asset.signals])
+        missing = ~is_good(self._pipeline.latest.status[handles])
+        if state.watch.phase == "learning" or missing.mean() > 0.5:
+            return Health.CHECK_FUNCTION
+        return Health.NORMAL
+
+    def asset(self, path: str) -> AssetRow:
+        """Give one asset by its path; `KeyError` when there is none."""
+        state = self._states[path]
+        alarm = self._pipeline.book.open(path)
+        reason: Reason | None = alarm.reason if alarm else state.watch.explain()
+        low, high, expected = state.watch.band(state.mode_now)
+        signals = [
+            self._signal(self._by_name[name], low[i], high[i], expected[i])
+            for i, name in enumerate(state.asset.signals)
+        ]
+        return {
+            **self._summary(state),
+            "signals": signals,
+            "contributors": [contributor_row(p) for p in reason.contributions] if reason else [],
+            "alarm_row": alarm_row(alarm) if alarm else None,
+        }
+
+    def _signal(self, handle: TagHandle, low: float, high: float, expected: float) -> SignalRow:
+        present = self._present(handle)
+        return {
+            "tag": handle.tag.name,
+            "signal": handle.tag.signal,
+            "unit": handle.tag.unit,
+            "value": present.value,
+            "status": present.status,
+            "quality": present.quality,
+            "age_s": present.age_s,
+            "low": number(low),
+            "high": number(high),
+            "expected": number(expected),
+            "finding": finding_words(int(self._pipeline.latest.verdict[handle.handle])),
+        }
+
+    def _present(self, handle: TagHandle) -> _Present:
+        """Value and quality now; a value whose link is down is Bad, whatever was last said."""
+        link = self._supervisor.links.get(handle.tag.source)
+        status = int(self._pipeline.latest.status[handle.handle])
+        if (link is None or link.state is not LinkState.UP) and status < Status.BAD:
+            status = Status.BAD_NO_COMMUNICATION
+        value = number(self._pipeline.latest.value[handle.handle])
+        return _Present(
+            value=value,
+            status=status_name(status),
+            quality=WORDS[min(status >> 30, Quality.BAD)],
+            age_s=link.age_s() if link else None,
+        )
+
+    async def scores(self, path: str, start_ms: float, stop_ms: float, points: int) -> ScoreSeries:
+        """Read an asset's scores from the journal; `KeyError` for an unknown asset."""
+        asset = self._states[path].asset.path
+        found = await asyncio.to_thread(
+            self._journal.scores, asset, round(start_ms * MS), round(stop_ms * MS), points
+        )
+        return {
+            "at": (found.at / MS).tolist(),
+            "score": [number(value) for value in found.score],
+            "threshold": [number(value) for value in found.threshold],
+        }
+
+    async def trend(self, tag: str, start_ms: float, stop_ms: float, points: int) -> TrendSeries:
+        """Read a tag's trend from the journal; `KeyError` for an unknown tag."""
+        handle = self._by_name[tag]
+        found = await asyncio.to_thread(
+            self._journal.trend, handle.handle, round(start_ms * MS), round(stop_ms * MS), points
+        )
+        low, high, expected = self._band(handle)
+        return {
+            "tag": tag,
+            "unit": handle.tag.unit,
+            "at": (found.at / MS).tolist(),
+            "low": [number(value) for value in found.low],
+            "high": [number(value) for value in found.high],
+            "band_low": low,
+            "band_high": high,
+            "expected": expected,
+        }
+
+    def _band(self, handle: TagHandle) -> tuple[float | None, float | None, float | None]:
+        state = self._states.get(handle.tag.asset)
+        if state is None or handle.tag.name not in state.asset.signals:
+            return None, None, None
+        index = state.asset.signals.index(handle.tag.name)
+        low, high, expected = state.watch.band(state.mode_now)
+        return number(low[index]), number(high[index]), number(expected[index])
+
+    def alarms(self) -> list[AlarmRow]:
+        """List the alarms kept, newest first."""
+        return [alarm_row(alarm) for alarm in reversed(self._pipeline.book.alarms())]
+
+    async def acknowledge(self, alarm: int, actor: str, note: str) -> AlarmRow:
+        """Acknowledge one alarm and return once the journal holds it."""
+        return alarm_row(await self._acknowledge(alarm, actor, note))
+
+    def tags(self) -> list[TagRow]:
+        """List every tag with its present value."""
+        return [self._tag(handle) for handle in self._pipeline.handles]
+
+    def _tag(self, handle: TagHandle) -> TagRow:
+        present = self._present(handle)
+        text = self._pipeline.latest.text.get(handle.handle)
+        return {
+            "tag": handle.tag.name,
+            "source": handle.tag.source,
+            "unit": handle.tag.unit,
+            "role": str(handle.tag.role),
+            "value": present.value,
+            "text": text.text if text else None,
+            "status": present.status,
+            "quality": present.quality,
+            "age_s": present.age_s,
+            "finding": finding_words(int(self._pipeline.latest.verdict[handle.handle])),
+            "description": handle.tag.description,
+        }
+
+    def health(self) -> Mapping[str, object]:
+        """Tell how the gateway is, and why when it is degraded."""
+        lost = {
+            name: link_words(link)
+            for name, link in self._supervisor.links.items()
+            if link.state not in (LinkState.UP, LinkState.ENDED)
+        }
+        benched = dict(self._supervisor.benched)
+        return {
+            "status": "degraded" if lost or benched or self.trouble else "ok",
+            "journal": self.trouble,
+            "sources": lost,
+            "benched": benched,
+            "journal_bytes": self._journal.size_bytes,
+            "journal_pending_samples": self._journal.pending,
+        }
+
+    def metrics(self) -> bytes:
+        """Give the figures in the Prometheus text format."""
+        for row in self.line()["sources"]:
+            self._metrics.good_ratio.labels(row["name"]).set(row["good_ratio"])
+            age = row["age_s"]
+            self._metrics.sample_age.labels(row["name"]).set(float("nan") if age is None else age)
+        for priority in (1, 2, 3, 4):
+            count = sum(
+                a.priority == priority and a.state is not AlarmState.NORMAL
+                for a in self._pipeline.book.alarms()
+            )
+            self._metrics.alarms_open.labels(str(priority)).set(count)
+        self._metrics.journal_bytes.set(self._journal.size_bytes)
+        self._metrics.journal_pending.set(self._journal.pending)
+        return self._metrics.text()
+
+
+def link_words(link: Link | None) -> str:
+    """Say in words where a connection stands."""
+    if link is None:
+        return "waiting"
+    return f"{link.state}: {link.why}" if link.why else str(link.state)
+
+
+def last_score(state: AssetState) -> tuple[float | None, float | None]:
+    """Give the last score and its limit; None where the last row was not judged."""
+    last = state.last
+    if last is None or not len(last.at) or not last.judged[-1] & JUDGED:
+        return None, None
+    return number(last.score[-1]), number(last.threshold[-1])

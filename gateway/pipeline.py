@@ -1,0 +1,303 @@
+"""From batches to verdicts, scores and alarms: a fold over the journal's records.
+
+What comes in (samples, link events, acknowledgements) is appended to the journal together with
+what follows from it, in one commit. State is the fold of what came in, so a snapshot and the
+records after it give it again, to the bit.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.findings import Finding
+from analytics.monitors import MonitorBank
+from analytics.watch import Judgement, Watch
+from gateway.alarms import AlarmBook, alarm_body
+from gateway.config.plan import Plan
+from gateway.journal import (
+    DamagedRecord,
+    Entry,
+    EventRecord,
+    Record,
+    SampleRecord,
+    ScoreRecord,
+)
+from gateway.stages.align import Alignment, Rows
+from gateway.stages.latest import Latest
+from gateway.stages.scale import Scaling
+from gateway.stages.watches import build_watch
+from plant.alarms import Alarm
+from plant.assets import Asset
+from plant.samples import Batch
+from plant.tags import TagHandle
+
+JUDGED = 1
+ANOMALOUS = 2
+NO_MODE = 0
+UNKNOWN_MODE = -1
+
+
+class Containment(Protocol):
+    """Runs a detector so that its failure benches it instead of stopping acquisition."""
+
+    def __call__(self, name: str, call: Callable[[], Any]) -> Any:
+        """Give the result, or None when it failed."""
+        ...
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What follows from one batch."""
+
+    batch: Batch
+    verdict: NDArray[np.uint8]
+    scores: list[ScoreRecord] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
+
+    def records(self) -> Iterable[Record]:
+        """Give the journal's records, what came in first."""
+        yield SampleRecord(replace(self.batch, context=()), self.verdict)
+        for event in self.batch.context:
+            body = {"tag": event.tag, "text": event.text, "status": event.status}
+            yield EventRecord("context", event.at, body)
+        yield from self.scores
+        for alarm in self.alarms:
+            yield EventRecord("alarm", alarm.changed, alarm_body(alarm))
+
+
+@dataclass(slots=True)
+class AssetState:
+    """One asset under watch: where its columns stand, and what was last said of it."""
+
+    asset: Asset
+    watch: Watch
+    signals: NDArray[np.intp]
+    mode: int | None
+    part: int | None
+    last: Judgement | None = None
+    mode_now: int = NO_MODE
+    benched: str = ""
+
+
+@dataclass(slots=True)
+class Group:
+    """Assets that are fed by the same sources share one alignment."""
+
+    alignment: Alignment
+    assets: list[AssetState]
+
+
+class Pipeline:
+    """The stages of one gateway, in order.
+
+    Parameters
+    ----------
+    plan
+        What to judge.
+    handles
+        Every tag of the plan with its journal handle.
+    contain
+        Runs each detector call; the supervisor's business.
+    """
+
+    def __init__(self, plan: Plan, handles: Sequence[TagHandle], contain: Containment) -> None:
+        self.handles = tuple(handles)
+        self._contain = contain
+        self._scaling = Scaling(handles)
+        self.monitors = MonitorBank(handles)
+        self.latest = Latest(max((h.handle for h in handles), default=-1) + 1)
+        self.book = AlarmBook()
+        self.groups = build_groups(plan, handles)
+        self._fed: dict[str, list[Group]] = {}
+        for group in self.groups:
+            for source in group.alignment.sources:
+                self._fed.setdefault(source, []).append(group)
+
+    @property
+    def assets(self) -> list[AssetState]:
+        """Every asset under watch."""
+        return [state for group in self.groups for state in group.assets]
+
+    def shares(self, source: str) -> bool:
+        """Tell whether an asset waits for this source and another one at every tick."""
+        return any(len(group.alignment.sources) > 1 for group in self._fed.get(source, ()))
+
+    def take(self, raw: Batch) -> Outcome:
+        """Judge one raw batch."""
+        return self.fold(self._scaling.apply(raw))
+
+    def fold(self, batch: Batch) -> Outcome:
+        """Judge one batch in engineering units, as it stands in the journal."""
+        verdict = self._contain(
+            "monitors",
+            lambda: self.monitors.judge(batch.tag, batch.at, batch.value, batch.status),
+        )
+        if verdict is None:
+            verdict = np.full(len(batch), Finding.UNSCORED, np.uint8)
+        self.latest.add(batch, verdict)
+        outcome = Outcome(batch, verdict)
+        for group in self._fed.get(batch.source, ()):
+            rows = group.alignment.add(batch)
+            if rows is not None and len(rows.at):
+                for state in group.assets:
+                    self._judge(state, rows, outcome)
+        return outcome
+
+    def _judge(self, state: AssetState, rows: Rows, outcome: Outcome) -> None:
+        mode = operating_mode(rows, state.mode)
+        state.mode_now = int(mode[-1])
+        judgement: Judgement | None = self._contain(
+            state.asset.path,
+            lambda: state.watch.judge(rows.at, rows.value[:, state.signals], mode),
+        )
+        if judgement is None:
+            return
+        state.last = judgement
+        flags = JUDGED * judgement.judged + ANOMALOUS * judgement.anomalous
+        outcome.scores.append(
+            ScoreRecord(
+                state.asset.path,
+                judgement.at,
+                judgement.score,
+                judgement.threshold,
+                flags.astype(np.uint8),
+            )
+        )
+        for transition in judgement.transitions:
+            alarm = self.book.apply(state.asset.path, transition)
+            if alarm is not None:
+                outcome.alarms.append(alarm)
+
+    def link(self, source: str, state: str, why: str, at: int) -> EventRecord:
+        """Note that the link of a source came up or was lost."""
+        event = EventRecord("link", at, {"source": source, "state": state, "why": why})
+        self._fold_event(event)
+        return event
+
+    def acknowledge(self, number: int, at: int, actor: str, note: str) -> list[EventRecord]:
+        """Acknowledge an alarm; raises as `AlarmBook.acknowledge` does."""
+        body = {"id": number, "actor": actor, "note": note}
+        event = EventRecord("acknowledge", at, body)
+        alarm = self.book.acknowledge(number, at, actor, note)
+        return [event, EventRecord("alarm", at, alarm_body(alarm))]
+
+    def _fold_event(self, event: EventRecord) -> None:
+        body = event.body
+        if event.kind == "acknowledge":
+            self.book.acknowledge(int(body["id"]), event.at, str(body["actor"]), str(body["note"]))
+        elif event.kind == "link" and body["state"] == "up":
+            for group in self._fed.get(str(body["source"]), ()):
+                group.alignment.reconnected(str(body["source"]))
+
+    def replay(self, entries: Iterable[tuple[int, Entry]]) -> list[DamagedRecord]:
+        """Fold what stands in the journal again, without writing; give what could not be read."""
+        damaged: list[DamagedRecord] = []
+        for _, entry in entries:
+            if isinstance(entry, SampleRecord):
+                self.fold(entry.batch)
+            elif isinstance(entry, EventRecord):
+                self._fold_event(entry)
+            elif isinstance(entry, DamagedRecord):
+                damaged.append(entry)
+        return damaged
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Give the state of every stage, as arrays under `stage/name`."""
+        parts: dict[str, Mapping[str, NDArray[Any]]] = {
+            "monitors": self.monitors.state(),
+            "latest": self.latest.state(),
+            "alarms": self.book.state(),
+        }
+        for group in self.groups:
+            parts[f"align-{group_key(group)}"] = group.alignment.state()
+            for asset in group.assets:
+                parts[f"watch-{asset_key(asset.asset)}"] = asset.watch.state()
+        return {
+            f"{part}/{name}": array for part, held in parts.items() for name, array in held.items()
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> list[str]:
+        """Take up a state; give the assets that were changed since and have to learn anew."""
+        parts: dict[str, dict[str, NDArray[Any]]] = {}
+        for key, array in arrays.items():
+            part, _, name = key.partition("/")
+            parts.setdefault(part, {})[name] = array
+        self.monitors.restore(parts["monitors"])
+        self.latest.restore(parts["latest"])
+        self.book.restore(parts["alarms"])
+        anew: list[str] = []
+        for group in self.groups:
+            held = parts.get(f"align-{group_key(group)}")
+            if held is not None:
+                group.alignment.restore(held)
+            for asset in group.assets:
+                known = parts.get(f"watch-{asset_key(asset.asset)}")
+                if known is None:
+                    anew.append(asset.asset.path)
+                else:
+                    asset.watch.restore(known)
+        return anew
+
+
+def operating_mode(rows: Rows, column: int | None) -> NDArray[np.int64]:
+    """Give the mode of each row; UNKNOWN_MODE where its tag is not Good."""
+    if column is None:
+        return np.full(len(rows.at), NO_MODE, np.int64)
+    value = rows.value[:, column]
+    return np.where(np.isnan(value), UNKNOWN_MODE, np.nan_to_num(value)).astype(np.int64)
+
+
+def build_groups(plan: Plan, handles: Sequence[TagHandle]) -> list[Group]:
+    """Put assets with the same sources side by side, each group on one grid."""
+    by_name = {handle.tag.name: handle for handle in handles}
+    together: dict[frozenset[str], list[Asset]] = {}
+    for asset in plan.assets:
+        sources = frozenset(by_name[name].tag.source for name in asset_tags(asset))
+        together.setdefault(sources, []).append(asset)
+    return [
+        build_group(plan, by_name, sorted(sources), assets) for sources, assets in together.items()
+    ]
+
+
+def build_group(
+    plan: Plan, by_name: Mapping[str, TagHandle], sources: list[str], assets: list[Asset]
+) -> Group:
+    """Build the alignment of a group and the watches of its assets."""
+    names = [name for asset in assets for name in asset_tags(asset)]
+    column = {name: index for index, name in enumerate(names)}
+    stale_ns = {name: round(plan.detection.stale_s * 1e9) for name in sources}
+    alignment = Alignment(
+        [by_name[name] for name in names], stale_ns, round(plan.detection.grid_s * 1e9)
+    )
+    states = [
+        AssetState(
+            asset=asset,
+            watch=build_watch([by_name[name].tag for name in asset.signals], plan.detection),
+            signals=np.array([column[name] for name in asset.signals], np.intp),
+            mode=column[asset.mode] if asset.mode else None,
+            part=by_name[asset.part].handle if asset.part else None,
+        )
+        for asset in assets
+    ]
+    return Group(alignment, states)
+
+
+def asset_tags(asset: Asset) -> tuple[str, ...]:
+    """Name every tag that an asset's rows hold."""
+    return asset.signals + ((asset.mode,) if asset.mode else ())
+
+
+def asset_key(asset: Asset) -> str:
+    """Name an asset's snapshot so that other signals under the same path are not taken for it."""
+    layout = hashlib.sha256("\n".join(asset_tags(asset)).encode()).hexdigest()[:16]
+    return f"{asset.path.replace('/', '|')}-{layout}"
+
+
+def group_key(group: Group) -> str:
+    """Name a group's snapshot by its assets."""
+    layout = "\n".join(asset_key(state.asset) for state in group.assets)
+    return hashlib.sha256(layout.encode()).hexdigest()[:16]

@@ -1,0 +1,239 @@
+"""One gateway, running: sources → pipeline → journal → console, until it is told to stop."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
+
+from connectors.catalogue import build
+from connectors.contract import Acknowledging, Source
+from gateway.config.plan import Plan
+from gateway.console.server import ConsoleServer
+from gateway.journal import Journal
+from gateway.lineview import LineView, alarm_row, link_words
+from gateway.metrics import Metrics
+from gateway.pipeline import Outcome, Pipeline
+from gateway.supervisor import Link, LinkState, Supervisor
+from plant.alarms import Alarm
+from plant.errors import Unreachable
+from plant.quality import Quality, quality
+from plant.samples import Batch
+from plant.tags import TagHandle
+
+COMMIT_S = 0.15
+"""Group commit: one fsync for everything that came since the last one (design: 100–200 ms)."""
+SNAPSHOT_S = 30.0
+BEHIND = 400_000
+"""Samples not yet on disk at which reading waits for the journal (about 10 MB)."""
+SNAPSHOT = "pipeline"
+
+Event = Callable[[str, dict[str, Any]], None]
+
+
+class Gateway:
+    """Runs a plan.
+
+    Parameters
+    ----------
+    plan
+        What to read, judge and show.
+    prelude
+        Finite sources, named like the live ones, that are read to their end at full speed before
+        these start; each is built from its tag handles.
+    on_event
+        Told "console", "prelude", "live", "first_value", "source" and "alarm", each with a row.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        prelude: Sequence[Callable[[Sequence[TagHandle]], Source]] = (),
+        on_event: Event | None = None,
+    ) -> None:
+        self._plan = plan
+        self._prelude = prelude
+        self._tell: Event = on_event or (lambda _kind, _row: None)
+        self._metrics = Metrics()
+        self._supervisor = Supervisor(self)
+        self._due: list[tuple[int, Acknowledging, Batch]] = []
+        self._committed = asyncio.Event()
+        self._stopping = False
+        self._seen: set[str] = set()
+        self._live = False
+        self._position = 0
+        self.url = ""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set, then bring everything to disk."""
+        self._plan.data.mkdir(parents=True, exist_ok=True)
+        self._journal = Journal.open(self._plan.data / "journal.db")
+        try:
+            handles = self._journal.register(self._plan.tags, time.time_ns())
+            self._pipeline = Pipeline(self._plan, handles, self._supervisor.contain)
+            await asyncio.to_thread(self._recover)
+            async with AsyncExitStack() as stack:
+                await self._serve(stack)
+                committing = asyncio.create_task(self._commit_until_stopped())
+                try:
+                    await self._read(handles, stop, committing)
+                finally:
+                    self._stopping = True
+                    self._committed.set()
+                    await committing
+        finally:
+            self._journal.close()
+
+    def _recover(self) -> None:
+        """Come back to the state after the last committed record."""
+        self._position = self._journal.committed
+        snapshot = self._journal.load_snapshot(SNAPSHOT)
+        position = 0
+        if snapshot is not None:
+            position, arrays = snapshot
+            for path in self._pipeline.restore(arrays):
+                self._tell("relearn", {"asset": path})
+        for damage in self._pipeline.replay(self._journal.read(after=position)):
+            self._tell("damaged", {"position": damage.position, "why": damage.reason})
+
+    async def _serve(self, stack: AsyncExitStack) -> None:
+        view = LineView(
+            self._plan,
+            self._pipeline,
+            self._supervisor,
+            self._journal,
+            self._metrics,
+            self._acknowledge,
+        )
+        self._view = view
+        console = ConsoleServer(view, host=self._plan.console.host, port=self._plan.console.port)
+        await stack.enter_async_context(console)
+        self.url = console.url
+        address = self._plan.data / "gateway.json"
+        address.write_text(json.dumps({"url": self.url, "pid": os.getpid()}), encoding="utf-8")
+        stack.callback(address.unlink, missing_ok=True)
+        self._tell("console", {"url": self.url})
+
+    async def _read(
+        self, handles: Sequence[TagHandle], stop: asyncio.Event, committing: asyncio.Task[None]
+    ) -> None:
+        """Read the prelude, then every source, until told to stop or the journal fails."""
+        stopped = asyncio.create_task(stop.wait())
+        reading = asyncio.create_task(self._read_all(handles))
+        try:
+            await asyncio.wait({stopped, reading, committing}, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()
+                await asyncio.wait({stopped, committing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            reading.cancel()
+            await asyncio.gather(stopped, reading, return_exceptions=True)
+
+    async def _read_all(self, handles: Sequence[TagHandle]) -> None:
+        fed = {
+            source.name: [handle for handle in handles if handle.tag.source == source.name]
+            for source in self._plan.sources
+        }
+        for make in self._prelude if not self._position else ():
+            source = make(handles)
+            link = Link(source.name, tuple(h.handle for h in fed.get(source.name, ())))
+            await self._supervisor.drain(link, source)
+        self._live = True
+        self._tell("live", {})
+        async with asyncio.TaskGroup() as group:
+            for config in self._plan.sources:
+                own = fed[config.name]
+                link = Link(config.name, tuple(handle.handle for handle in own))
+                group.create_task(self._supervisor.keep(link, partial(build, config, own)))
+
+    async def take(self, batch: Batch, source: Source | None) -> None:
+        """Judge and journal a batch; waits while the journal is behind."""
+        begun = time.perf_counter()
+        outcome = self._pipeline.take(batch)
+        for record in outcome.records():
+            self._position = self._journal.append(record)
+        if isinstance(source, Acknowledging):
+            self._due.append((self._position, source, batch))
+        self._note(outcome, time.perf_counter() - begun)
+        while self._journal.pending > BEHIND:
+            self._committed.clear()
+            await self._committed.wait()
+        if batch.replayed:
+            await asyncio.sleep(0)
+
+    def _note(self, outcome: Outcome, seconds: float) -> None:
+        batch = outcome.batch
+        figures = self._metrics.figures
+        figures.read(batch.source, len(batch), seconds)
+        if len(batch) and not batch.replayed:
+            figures.verdict.observe((time.time_ns() - batch.at) / 1e9)
+        if batch.replayed:
+            self._tell("prelude", {"source": batch.source, "samples": len(batch)})
+        elif batch.source not in self._seen:
+            self._tell_first_value(batch)
+        for alarm in outcome.alarms:
+            self._tell("alarm", {**alarm_row(alarm)})
+
+    def _tell_first_value(self, batch: Batch) -> None:
+        good = (quality(batch.status) == Quality.GOOD).nonzero()[0]
+        if not len(good):
+            return
+        self._seen.add(batch.source)
+        first = int(good[0])
+        name = next(h.tag.name for h in self._pipeline.handles if h.handle == batch.tag[first])
+        self._tell(
+            "first_value",
+            {"source": batch.source, "tag": name, "value": float(batch.value[first])},
+        )
+
+    def link_changed(self, link: Link) -> None:
+        """Journal and show that a link came up or was lost."""
+        record = self._pipeline.link(link.name, str(link.state), link.why, link.now())
+        self._position = self._journal.append(record)
+        if link.state is LinkState.DOWN:
+            gaps = self._metrics.figures.gaps
+            gaps[link.name] = gaps.get(link.name, 0) + 1
+        self._tell("source", {"name": link.name, "state": str(link.state), "why": link_words(link)})
+
+    def shares(self, source: str) -> bool:
+        """Tell whether an asset waits for this source and another one."""
+        return self._pipeline.shares(source)
+
+    async def _acknowledge(self, number: int, actor: str, note: str) -> Alarm:
+        for record in self._pipeline.acknowledge(number, time.time_ns(), actor, note):
+            self._position = self._journal.append(record)
+        await self._commit()
+        return self._pipeline.book.get(number)
+
+    async def _commit_until_stopped(self) -> None:
+        due = time.monotonic() + SNAPSHOT_S
+        while not self._stopping:
+            await asyncio.sleep(COMMIT_S)
+            if time.monotonic() >= due:
+                self._snapshot()
+                due = time.monotonic() + SNAPSHOT_S
+            try:
+                await self._commit()
+            except Unreachable as error:
+                # Nothing is lost: the records wait, reading waits with them, the next try may do.
+                self._view.trouble = str(error)
+            else:
+                self._view.trouble = ""
+        self._snapshot()
+        await self._commit()
+
+    def _snapshot(self) -> None:
+        self._journal.save_snapshot(SNAPSHOT, self._position, self._pipeline.state())
+
+    async def _commit(self) -> None:
+        committed = await self._journal.commit()
+        self._committed.set()
+        safe = [entry for entry in self._due if entry[0] <= committed]
+        self._due = [entry for entry in self._due if entry[0] > committed]
+        for _, source, batch in safe:
+            await source.acknowledge(batch)

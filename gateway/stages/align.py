@@ -1,0 +1,220 @@
+"""Samples to rows: the last Good value of every tag on a common grid of source time.
+
+A tick is emitted once every source of the group has delivered everything up to it (the batches'
+`upto`), so a replay at any speed gives the rows that live reading gave. Where a source was silent
+for longer than its stale limit its values are unknown from then on, not held.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant.quality import is_good
+from plant.samples import Batch
+from plant.tags import TagHandle
+
+NEVER = -(2**62)
+SKEW_NS = 2_000_000_000
+"""Clocks closer together than this are taken as equal."""
+CHUNK = 4096
+"""Ticks made at once; bounds the memory that a long silence costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Aligned rows: `at` int64 (n,), `value` float64 (n, columns); NaN = not Good or not known."""
+
+    at: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class _Samples:
+    column: list[NDArray[np.intp]] = field(default_factory=list)
+    at: list[NDArray[np.int64]] = field(default_factory=list)
+    value: list[NDArray[np.float64]] = field(default_factory=list)
+
+    def add(
+        self, column: NDArray[np.intp], at: NDArray[np.int64], value: NDArray[np.float64]
+    ) -> None:
+        self.column.append(column)
+        self.at.append(at)
+        self.value.append(value)
+
+    def in_time_order(
+        self,
+    ) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.float64]]:
+        column, at, value = (
+            np.concatenate(part) if part else np.empty(0, dtype)
+            for part, dtype in (
+                (self.column, np.intp),
+                (self.at, np.int64),
+                (self.value, np.float64),
+            )
+        )
+        order = np.argsort(at, kind="stable")
+        return column[order], at[order], value[order]
+
+
+class Alignment:
+    """The grid of one group of assets that are fed by the same sources.
+
+    Parameters
+    ----------
+    tags
+        Tags of the group, in the order of the rows' columns.
+    stale_ns
+        Per source: longest silence, ns, after which its last values no longer count.
+    grid_ns
+        Distance of two ticks, ns.
+    """
+
+    def __init__(
+        self, tags: Sequence[TagHandle], stale_ns: Mapping[str, int], grid_ns: int
+    ) -> None:
+        handles = [tag.handle for tag in tags]
+        self._grid = grid_ns
+        self._stale = dict(stale_ns)
+        self._fed = {
+            name: np.flatnonzero([tag.tag.source == name for tag in tags]) for name in stale_ns
+        }
+        self._column = np.full(max(handles, default=-1) + 1, -1, np.intp)
+        self._column[np.asarray(handles, np.intp)] = np.arange(len(handles))
+        self._held = np.full(len(handles), np.nan)
+        self._held_at = np.full(len(handles), NEVER, np.int64)
+        self._next = NEVER
+        self._upto = dict.fromkeys(stale_ns, NEVER)
+        self._shift = dict.fromkeys(stale_ns, 0)
+        self._measure = set(stale_ns)
+        self._pending = _Samples()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the sources that feed the group."""
+        return tuple(self._stale)
+
+    def reconnected(self, source: str) -> None:
+        """Note that the next live batch of `source` tells its clock's distance from ours anew."""
+        self._measure.add(source)
+
+    def add(self, batch: Batch) -> Rows | None:
+        """Take a scaled batch; give the rows that are now complete, oldest first."""
+        shift = self._clock_shift(batch)
+        start = (int(batch.at.min()) if len(batch) else batch.upto) + shift
+        self._forget_silent(batch.source, start)
+        known = batch.tag < len(self._column)
+        column = self._column[np.where(known, batch.tag, 0)]
+        mine = known & (column >= 0)
+        if mine.any():
+            value = np.where(is_good(batch.status), batch.value, np.nan)
+            self._pending.add(column[mine], batch.at[mine] + shift, value[mine])
+        self._upto[batch.source] = max(self._upto[batch.source], batch.upto + shift)
+        return self._emit()
+
+    def _clock_shift(self, batch: Batch) -> int:
+        """Distance of the source's clock from ours, measured once a connection.
+
+        A group with a single source lives on that source's clock and needs none.
+        """
+        if batch.source in self._measure and not batch.replayed:
+            self._measure.discard(batch.source)
+            shift = batch.received - batch.upto
+            alone = len(self._stale) == 1
+            self._shift[batch.source] = 0 if alone or abs(shift) <= SKEW_NS else shift
+        return 0 if batch.replayed else self._shift[batch.source]
+
+    def _forget_silent(self, source: str, start: int) -> None:
+        if self._next == NEVER:
+            self._next = self._tick_from(start)
+        before = self._upto[source]
+        if before != NEVER and start - before > self._stale[source]:
+            column = self._fed[source]
+            end = np.full(len(column), before + self._stale[source], np.int64)
+            self._pending.add(column, end, np.full(len(column), np.nan))
+
+    def _tick_from(self, at: int) -> int:
+        return -(-at // self._grid) * self._grid
+
+    def _hold(
+        self, column: NDArray[np.intp], at: NDArray[np.int64], value: NDArray[np.float64]
+    ) -> None:
+        self._held[column] = value
+        self._held_at[column] = at
+
+    def _emit(self) -> Rows | None:
+        watermark = min(self._upto.values())
+        if watermark < self._next:
+            return None
+        column, at, value = self._pending.in_time_order()
+        ticks: list[NDArray[np.int64]] = []
+        rows: list[NDArray[np.float64]] = []
+        while self._next <= watermark:
+            if np.isnan(self._held).all():
+                # Nothing is known until the next sample: a long silence makes no rows.
+                first = self._tick_from(int(at[0])) if len(at) else watermark + 1
+                self._next = max(self._next, min(first, self._tick_from(watermark + 1)))
+            last = min(watermark, self._next + (CHUNK - 1) * self._grid)
+            tick = np.arange(self._next, last + 1, self._grid, dtype=np.int64)
+            if not len(tick):
+                break
+            n = int(np.searchsorted(at, tick[-1], side="right"))
+            newer = at[:n] >= self._held_at[column[:n]]
+            part = column[:n][newer], at[:n][newer], value[:n][newer]
+            ticks.append(tick)
+            rows.append(self._fill(tick, *part))
+            self._hold(*part)
+            column, at, value = column[n:], at[n:], value[n:]
+            self._next += len(tick) * self._grid
+        self._pending = _Samples()
+        self._pending.add(column, at, value)
+        return Rows(np.concatenate(ticks), np.concatenate(rows)) if ticks else None
+
+    def _fill(
+        self,
+        ticks: NDArray[np.int64],
+        column: NDArray[np.intp],
+        at: NDArray[np.int64],
+        value: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Last sample at or before each tick, carried forward; samples stand in time order."""
+        table = np.empty((len(ticks) + 1, len(self._held)))
+        table[0] = self._held
+        source_row = np.zeros(table.shape, np.intp)
+        row = np.searchsorted(ticks, at, side="left") + 1
+        table[row, column] = value
+        source_row[row, column] = row
+        np.maximum.accumulate(source_row, axis=0, out=source_row)
+        return np.take_along_axis(table, source_row, axis=0)[1:]
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Give everything held, as arrays."""
+        column, at, value = self._pending.in_time_order()
+        names = self.sources
+        return {
+            "held": self._held.copy(),
+            "held_at": self._held_at.copy(),
+            "next": np.array([self._next]),
+            "upto": np.array([self._upto[name] for name in names], np.int64),
+            "shift": np.array([self._shift[name] for name in names], np.int64),
+            "measure": np.array([name in self._measure for name in names]),
+            "pending_column": column.astype(np.int64),
+            "pending_at": at,
+            "pending_value": value,
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take up the state of an alignment over the same tags and sources."""
+        names = self.sources
+        self._held = state["held"].copy()
+        self._held_at = state["held_at"].copy()
+        self._next = int(state["next"][0])
+        self._upto = dict(zip(names, state["upto"].tolist(), strict=True))
+        self._shift = dict(zip(names, state["shift"].tolist(), strict=True))
+        self._measure = {n for n, m in zip(names, state["measure"], strict=True) if m}
+        self._pending = _Samples()
+        self._pending.add(
+            state["pending_column"].astype(np.intp), state["pending_at"], state["pending_value"]
+        )

@@ -1,0 +1,54 @@
+"""The last sample of every tag, for the page; nothing is judged from it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant.quality import Status
+from plant.samples import Batch, ContextEvent
+
+NEVER = -(2**62)
+
+
+class Latest:
+    """Last value, status and source time of every tag, and its last verdict, by handle."""
+
+    def __init__(self, size: int) -> None:
+        self.value = np.full(size, np.nan)
+        self.status = np.full(size, Status.BAD_WAITING_FOR_INITIAL_DATA, np.uint32)
+        self.at = np.full(size, NEVER, np.int64)
+        self.verdict = np.zeros(size, np.uint8)
+        self.text: dict[int, ContextEvent] = {}
+
+    def add(self, batch: Batch, verdict: NDArray[np.uint8]) -> None:
+        """Take a scaled batch with its verdicts (n,)."""
+        self.value[batch.tag] = batch.value
+        self.status[batch.tag] = batch.status
+        self.at[batch.tag] = batch.at
+        self.verdict[batch.tag] = verdict
+        for event in batch.context:
+            self.text[event.tag] = event
+            self.status[event.tag] = event.status
+            self.at[event.tag] = event.at
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Give everything held, as arrays."""
+        return {
+            "value": self.value.copy(),
+            "status": self.status.copy(),
+            "at": self.at.copy(),
+            "verdict": self.verdict.copy(),
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take up a state; tags added since keep their start values."""
+        for column, name in (
+            (self.value, "value"),
+            (self.status, "status"),
+            (self.at, "at"),
+            (self.verdict, "verdict"),
+        ):
+            known = min(len(column), len(state[name]))
+            column[:known] = state[name][:known]

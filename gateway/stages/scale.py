@@ -1,0 +1,35 @@
+"""Raw values to engineering values."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from plant.quality import Status, is_good
+from plant.samples import Batch
+from plant.tags import TagHandle
+
+
+class Scaling:
+    """Engineering value = raw · scale + offset, for all tags at once.
+
+    A value that is not finite cannot be judged or drawn: it becomes Bad (BadOutOfRange) where its
+    source called it Good.
+    """
+
+    def __init__(self, tags: Sequence[TagHandle]) -> None:
+        size = max((tag.handle for tag in tags), default=-1) + 1
+        self._scale = np.ones(size)
+        self._offset = np.zeros(size)
+        for tag in tags:
+            self._scale[tag.handle] = tag.tag.scale
+            self._offset[tag.handle] = tag.tag.offset
+
+    def apply(self, batch: Batch) -> Batch:
+        """Give the batch in engineering units."""
+        value = batch.value * self._scale[batch.tag] + self._offset[batch.tag]
+        lost = ~np.isfinite(value) & is_good(batch.status)
+        status = batch.status
+        if lost.any():
+            status = np.where(lost, np.uint32(Status.BAD_OUT_OF_RANGE), status)
+        return replace(batch, value=value, status=status)

@@ -1,0 +1,166 @@
+"""Rows are the last Good value at each tick, whatever the cut of the batches."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from gateway.stages.align import Alignment
+from plant.quality import Status
+from plant.samples import Batch
+from plant.tags import Tag, TagHandle
+
+SECOND = 1_000_000_000
+TAGS = [TagHandle(i, Tag(name=f"a/b/{i}", source="plc", address="")) for i in (3, 5, 9)]
+HANDLE = np.array([3, 5, 9], np.int32)
+
+
+def batch(
+    column: list[int],
+    at_s: list[float],
+    value: list[float],
+    *,
+    upto_s: float,
+    source: str = "plc",
+    bad: tuple[int, ...] = (),
+    received_s: float | None = None,
+    replayed: bool = False,
+) -> Batch:
+    status = np.zeros(len(column), np.uint32)
+    status[list(bad)] = Status.BAD_SENSOR_FAILURE
+    return Batch(
+        source=source,
+        tag=HANDLE[column] if column else np.empty(0, np.int32),
+        at=np.round(np.array(at_s, float) * SECOND).astype(np.int64),
+        value=np.array(value, float),
+        status=status,
+        upto=round(upto_s * SECOND),
+        received=round((upto_s if received_s is None else received_s) * SECOND),
+        heard=0,
+        replayed=replayed,
+    )
+
+
+def alignment(stale_s: float = 5.0) -> Alignment:
+    return Alignment(TAGS, {"plc": round(stale_s * SECOND)}, SECOND)
+
+
+def test_a_value_is_held_until_the_next_one() -> None:
+    rows = alignment().add(batch([0, 1, 2, 0], [1, 1, 1.5, 2.5], [10, 20, 30, 11], upto_s=4))
+    assert rows is not None
+    assert (rows.at // SECOND).tolist() == [1, 2, 3, 4]
+    np.testing.assert_array_equal(
+        rows.value, [[10, 20, np.nan], [10, 20, 30], [11, 20, 30], [11, 20, 30]]
+    )
+
+
+def test_a_bad_sample_is_a_hole_in_the_row_until_a_good_one() -> None:
+    rows = alignment().add(
+        batch([0, 1, 2, 0, 0], [1, 1, 1, 2, 3], [1, 2, 3, 7, 8], upto_s=3, bad=(3,))
+    )
+    assert rows is not None
+    np.testing.assert_array_equal(rows.value[:, 0], [1, np.nan, 8])
+
+
+def test_a_keep_alive_moves_time_on() -> None:
+    line = alignment()
+    line.add(batch([0, 1, 2], [1, 1, 1], [1, 2, 3], upto_s=1))
+    assert line.add(batch([], [], [], upto_s=1.9)) is None
+    rows = line.add(batch([], [], [], upto_s=3))
+    assert rows is not None
+    np.testing.assert_array_equal(rows.value, [[1, 2, 3], [1, 2, 3]])
+
+
+def test_a_silence_longer_than_the_limit_is_not_held() -> None:
+    line = alignment(stale_s=5)
+    line.add(batch([0, 1, 2], [1, 1, 1], [1, 2, 3], upto_s=1))
+    rows = line.add(batch([1], [100_000], [9], upto_s=100_000))
+    assert rows is not None
+    known = ~np.isnan(rows.value[:, 0])
+    assert (rows.at[known] // SECOND).max() < 6
+    np.testing.assert_array_equal(rows.value[-1], [np.nan, 9, np.nan])
+    assert len(rows.at) < 10_000, "a long silence makes no rows"
+
+
+def test_two_sources_wait_for_each_other() -> None:
+    tags = [*TAGS[:2], TagHandle(9, Tag(name="a/b/9", source="other", address=""))]
+    line = Alignment(tags, {"plc": 5 * SECOND, "other": 5 * SECOND}, SECOND)
+    assert line.add(batch([0, 1], [1, 1], [1, 2], upto_s=3)) is None
+    rows = line.add(batch([2], [2], [3], upto_s=2, source="other"))
+    assert rows is not None
+    np.testing.assert_array_equal(rows.value, [[1, 2, np.nan], [1, 2, 3]])
+
+
+def test_a_clock_an_hour_off_is_aligned_by_its_distance() -> None:
+    tags = [*TAGS[:2], TagHandle(9, Tag(name="a/b/9", source="other", address=""))]
+    line = Alignment(tags, {"plc": 5 * SECOND, "other": 5 * SECOND}, SECOND)
+    line.add(batch([0, 1], [1, 1], [1, 2], upto_s=2))
+    rows = line.add(batch([2], [3601], [3], upto_s=3602, source="other", received_s=2))
+    assert rows is not None
+    np.testing.assert_array_equal(rows.value[-1], [1, 2, 3])
+
+
+@st.composite
+def recordings(draw: st.DrawFn) -> tuple[NDArray[np.int64], NDArray[np.intp], list[int]]:
+    n = draw(st.integers(1, 60))
+    steps = draw(st.lists(st.integers(1, 3000), min_size=n, max_size=n))
+    columns = draw(st.lists(st.integers(0, 2), min_size=n, max_size=n))
+    cuts = draw(st.lists(st.integers(0, n), max_size=6))
+    at = np.cumsum(np.array(steps, np.int64)) * 1_000_000 + SECOND
+    return at, np.array(columns, np.intp), sorted({0, n, *cuts})
+
+
+def feed(
+    line: Alignment, at: NDArray[np.int64], column: NDArray[np.intp], cuts: list[int]
+) -> tuple[list[int], NDArray[np.float64]]:
+    ticks: list[int] = []
+    rows: list[NDArray[np.float64]] = []
+    for first, last in pairwise(cuts):
+        part = batch(
+            column[first:last].tolist(),
+            (at[first:last] / SECOND).tolist(),
+            np.arange(first, last, dtype=float).tolist(),
+            upto_s=float(at[last - 1]) / SECOND,
+        )
+        line.restore(line.state())
+        found = line.add(part)
+        ticks += found.at.tolist() if found else []
+        rows += [found.value] if found else []
+    return ticks, np.concatenate(rows) if rows else np.empty((0, 3))
+
+
+@settings(max_examples=80, deadline=None)
+@given(recordings())
+def test_any_cut_with_a_restart_at_each_gives_the_same_rows(
+    recording: tuple[NDArray[np.int64], NDArray[np.intp], list[int]],
+) -> None:
+    at, column, cuts = recording
+    ticks, rows = feed(alignment(stale_s=1e6), at, column, cuts)
+    oracle = np.full((len(ticks), 3), np.nan)
+    for row, tick in enumerate(ticks):
+        for one in range(3):
+            seen = np.flatnonzero((column == one) & (at <= tick))
+            oracle[row, one] = seen[-1] if len(seen) else np.nan
+    np.testing.assert_array_equal(rows, oracle)
+    first = -(-int(at[0]) // SECOND) * SECOND
+    assert ticks == list(range(first, int(at[-1]) + 1, SECOND))
+
+
+def test_a_foreign_tag_is_left_alone() -> None:
+    line = alignment()
+    strange = replace(batch([0], [1], [1], upto_s=1), tag=np.array([77], np.int32))
+    assert line.add(strange) is None, "nothing is known of the group's own tags"
+
+
+@pytest.mark.parametrize("late_s", [0.2, 0.9])
+def test_a_late_sample_never_rewrites_a_row_but_is_kept(late_s: float) -> None:
+    line = alignment()
+    line.add(batch([0, 1, 2], [1, 1, 1], [1, 2, 3], upto_s=3))
+    rows = line.add(batch([0], [1 + late_s], [5], upto_s=4))
+    assert rows is not None
+    assert (rows.at // SECOND).tolist() == [4]
+    np.testing.assert_array_equal(rows.value, [[5, 2, 3]])
