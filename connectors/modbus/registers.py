@@ -102,12 +102,14 @@ def _bit_place(address: Address, start: int) -> tuple[int, int]:
 
 
 def _unfit(numbers: NDArray[Any]) -> NDArray[np.bool_]:
+    unfit = np.zeros(len(numbers), np.bool_)
     if numbers.dtype.kind == "f":
-        return ~np.isfinite(numbers)
-    if numbers.dtype.itemsize < 8:
-        return np.zeros(len(numbers), np.bool_)
-    above: NDArray[np.bool_] = numbers > LARGEST_EXACT
-    return above if numbers.dtype.kind == "u" else above | (numbers < -LARGEST_EXACT)
+        np.logical_not(np.isfinite(numbers), out=unfit)
+    elif numbers.dtype.itemsize == 8:
+        np.greater(numbers, LARGEST_EXACT, out=unfit)
+        if numbers.dtype.kind == "i":
+            unfit |= numbers < -LARGEST_EXACT
+    return unfit
 
 
 def text_at(payload: bytes, address: Address, start: int) -> tuple[str, int]:

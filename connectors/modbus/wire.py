@@ -53,6 +53,11 @@ class Answer:
         """Whether nothing came back at all."""
         return self.status in (Status.BAD_TIMEOUT, Status.BAD_COMMUNICATION_ERROR)
 
+    @property
+    def dead(self) -> bool:
+        """Whether the unit itself said nothing, though a gateway before it may have."""
+        return self.silent or self.status is Status.BAD_NO_COMMUNICATION
+
 
 class _Request(ModbusPDU):
     """Read `count` registers or bits from `address` on; any of functions 1 to 4."""
@@ -128,8 +133,13 @@ class Connection:
         for raw_answer in _RAW_ANSWERS:
             client.register(raw_answer)
         self._client = client
-        if not await client.connect():
-            self.reset()
+        connected = False
+        try:
+            connected = await client.connect()
+        finally:
+            if not connected:
+                self.reset()
+        if not connected:
             raise Unreachable(
                 f"{self._place} does not accept a connection; "
                 "is the device on, and are host and port right?"
@@ -144,6 +154,7 @@ class Connection:
         if client.ctx.transport:
             link = client.ctx.transport.get_extra_info("socket")
             link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            cast("asyncio.Transport", client.ctx.transport).abort()
         client.close()
 
     async def ask(self, unit: int, table: Table, start: int, count: int) -> Answer:
