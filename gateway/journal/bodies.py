@@ -1,0 +1,199 @@
+"""Records ↔ the bytes of one journal row; pure.
+
+The checksum covers the row's index columns and the name it is filed under as well, so that a body
+moved to another row, or an index that no longer fits its body, is found.
+"""
+
+import json
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, cast
+
+import numpy as np
+
+from gateway.journal import codec
+from gateway.journal.records import EventRecord, Record, SampleRecord, ScoreRecord
+from plant.errors import Rejected
+from plant.samples import Batch, ContextEvent
+
+MAX_TEXT = 1 << 20
+"""Most bytes of JSON in one record."""
+
+_SAMPLES = struct.Struct("<qqqBI")
+_STAMPED, _REPLAYED = 1, 2
+_CRC = struct.Struct("<I")
+_ROW = struct.Struct("<qqqqqq")
+_SAMPLE_COLUMNS = [np.dtype(name) for name in ("<i4", "<i8", "<u4", "u1", "<f8")]
+_SCORE_COLUMNS = [np.dtype(name) for name in ("<i8", "<f8", "<f8", "u1")]
+
+
+class Kind(IntEnum):
+    """Kind of a row; stored, so never renumbered."""
+
+    SAMPLES = 1
+    SCORES = 2
+    EVENT = 3
+
+
+KINDS: dict[type, Kind] = {
+    SampleRecord: Kind.SAMPLES,
+    ScoreRecord: Kind.SCORES,
+    EventRecord: Kind.EVENT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The index columns of a record: what can be selected by without decoding.
+
+    `subject` is the number of a name: the source, the asset or the event's kind. `first_at` and
+    `last_at` span its source times (the watermark where there is no sample), ns.
+    """
+
+    position: int
+    kind: int
+    subject: int
+    first_at: int
+    last_at: int
+    samples: int
+
+    def checksum(self, name: str, body: bytes) -> int:
+        """CRC-32 of the index columns, the subject's name and the body."""
+        own = _ROW.pack(
+            self.position, self.kind, self.subject, self.first_at, self.last_at, self.samples
+        )
+        return zlib.crc32(body, zlib.crc32(own + name.encode()))
+
+
+def subject_of(record: Record) -> str:
+    """Name that the record is filed under."""
+    match record:
+        case SampleRecord():
+            return record.batch.source
+        case ScoreRecord():
+            return record.asset
+        case EventRecord():
+            return record.kind
+
+
+def index(record: Record, position: int, subject: int) -> Row:
+    """Give the index columns of `record`."""
+    kind = KINDS[type(record)]
+    if isinstance(record, EventRecord):
+        return Row(position, kind, subject, record.at, record.at, 0)
+    at = record.batch.at if isinstance(record, SampleRecord) else record.at
+    if len(at):
+        return Row(position, kind, subject, int(at.min()), int(at.max()), len(at))
+    quiet = record.batch.upto if isinstance(record, SampleRecord) else 0
+    return Row(position, kind, subject, quiet, quiet, 0)
+
+
+def check(record: Record) -> None:
+    """Refuse now what could not be encoded later, when it would hold up its neighbours.
+
+    Raises
+    ------
+    Rejected
+        Too many rows, too much text, or a body that is not JSON.
+    """
+    match record:
+        case SampleRecord():
+            rows = len(record.batch)
+            _context(record.batch)
+        case ScoreRecord():
+            rows = len(record.at)
+        case EventRecord():
+            rows = 0
+            _json(record.kind, record.body)
+    if rows > codec.MAX_ROWS:
+        raise Rejected(
+            f"a record of {subject_of(record)} has {rows} rows: split it below {codec.MAX_ROWS}"
+        )
+
+
+def _json(subject: str, body: object) -> bytes:
+    try:
+        text = json.dumps(body, separators=(",", ":")).encode()
+    except (TypeError, ValueError) as error:
+        raise Rejected(f"the text of {subject} is not JSON: {error}") from None
+    if len(text) > MAX_TEXT:
+        raise Rejected(f"the text of {subject} has {len(text)} bytes, at most {MAX_TEXT} are kept")
+    return text
+
+
+def _context(batch: Batch) -> bytes:
+    if not batch.context:
+        return b""
+    return _json(batch.source, [[c.tag, c.at, c.text, c.status] for c in batch.context])
+
+
+def _encode_samples(record: SampleRecord) -> bytes:
+    batch = record.batch
+    flags = batch.stamped * _STAMPED | batch.replayed * _REPLAYED
+    context = _context(batch)
+    head = _SAMPLES.pack(batch.upto, batch.received, batch.heard, flags, len(context))
+    columns = (batch.tag, batch.at, batch.status, record.verdict, batch.value)
+    return head + context + codec.pack(columns)
+
+
+def encode(record: Record, row: Row) -> bytes:
+    """Encode `record` for the row `row`, its checksum last."""
+    match record:
+        case SampleRecord():
+            body = _encode_samples(record)
+        case ScoreRecord():
+            body = codec.pack((record.at, record.score, record.threshold, record.flags))
+        case EventRecord():
+            body = _json(record.kind, record.body)
+    return body + _CRC.pack(row.checksum(subject_of(record), body))
+
+
+def _decode_samples(body: bytes, source: str) -> SampleRecord:
+    if len(body) < _SAMPLES.size:
+        raise Rejected(f"{len(body)} bytes are too few for a sample record")
+    upto, received, heard, flags, context_size = _SAMPLES.unpack_from(body)
+    start = _SAMPLES.size + context_size
+    context = _parse(body[_SAMPLES.size : start]) if context_size else []
+    tag, at, status, verdict, value = codec.unpack(body[start:], _SAMPLE_COLUMNS)
+    batch = Batch(
+        source=source,
+        tag=tag,
+        at=at,
+        value=value,
+        status=status,
+        upto=upto,
+        received=received,
+        heard=heard,
+        stamped=bool(flags & _STAMPED),
+        replayed=bool(flags & _REPLAYED),
+        context=tuple(ContextEvent(*fields) for fields in context),
+    )
+    return SampleRecord(batch, verdict)
+
+
+def _parse(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Rejected(f"the text of a record is not JSON: {error}") from None
+
+
+def decode(row: Row, subject: str, blob: bytes) -> Record:
+    """Decode the body of `row`.
+
+    Raises
+    ------
+    Rejected
+        The checksum does not fit: something was changed after it was written.
+    """
+    body = blob[: -_CRC.size]
+    if len(blob) < _CRC.size or _CRC.unpack(blob[-_CRC.size :])[0] != row.checksum(subject, body):
+        raise Rejected("the checksum does not fit: the file was damaged after it was written")
+    if row.kind == Kind.SAMPLES:
+        return _decode_samples(body, subject)
+    if row.kind == Kind.SCORES:
+        at, score, threshold, flags = codec.unpack(body, _SCORE_COLUMNS)
+        return ScoreRecord(subject, at, score, threshold, flags)
+    return EventRecord(subject, row.first_at, cast("dict[str, Any]", _parse(body)))
