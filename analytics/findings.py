@@ -37,7 +37,8 @@ def is_abnormal(verdict: NDArray[np.uint8]) -> NDArray[np.bool_]:
     >>> is_abnormal(np.array([0, 2, 32, 64 | 1], np.uint8)).tolist()
     [False, True, False, True]
     """
-    return (verdict & np.uint8(ABNORMAL)) != 0
+    found: NDArray[np.bool_] = (verdict & np.uint8(ABNORMAL)) != 0
+    return found
 
 
 def finding_names(verdict: int) -> tuple[str, ...]:

@@ -81,8 +81,8 @@ class MonitorBank:
         self._deadband = np.append(self._deadband, [tag.deadband for tag in tags])
         self._memory = np.hstack((self._memory, np.zeros((len(_FIELDS), len(tags)))))
         self._at = np.append(self._at, np.zeros(len(tags), np.int64))
-        idle = np.where(self._judged[-len(tags) :], Finding.LEARNING, 0) if tags else []
-        self._latest = np.append(self._latest, np.asarray(idle, np.uint8))
+        unheard = [Finding.LEARNING if tag.role is Role.SIGNAL else 0 for tag in tags]
+        self._latest = np.append(self._latest, np.array(unheard, np.uint8))
 
     def judge(
         self,
@@ -218,17 +218,21 @@ class _Passing:
         late = np.maximum(1.0, self.gap / np.maximum(self.every, 1.0))
         # a jump back to the level is the end of a fault, not another one
         leaving = np.abs(self.away) > np.abs(self.last - self.level)
-        return (self.moved > JUMP * self.step * late) & leaving & (self.step > 0)
+        fast: _Flags = (self.moved > JUMP * self.step * late) & leaving & (self.step > 0)
+        return fast
 
     def _too_still(self) -> _Flags:
         still = self.stands & (self.same >= HOLDS * self.hold)
-        return still & (self.same * self.change > STILL)
+        flat: _Flags = still & (self.same * self.change > STILL)
+        return flat
 
     def _sum(self) -> _Columns:
-        return np.maximum(self.up + self.z, self.down - self.z) - SLACK
+        summed: _Columns = np.maximum(self.up + self.z, self.down - self.z) - SLACK
+        return summed
 
     def _sum_limit(self) -> _Columns:
-        return CREST * np.maximum(self.crest, 2 * SLACK)
+        limit: _Columns = CREST * np.maximum(self.crest, 2 * SLACK)
+        return limit
 
     def _learn_level(self, gain: _Columns) -> None:
         reach = np.where(self.count < FIRST, np.inf, CLIP * self.scale)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 def occurrence_passes(slot: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
-    """Give positions (k,) pass by pass: the first sample of every slot, then the second, …
+    """Give positions (k,) pass by pass: first the first sample of every slot, and so on.
 
     Parameters
     ----------

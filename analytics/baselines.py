@@ -1,0 +1,131 @@
+"""What an asset shows in one operating mode while healthy, and where its limit lies."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.contract import State
+from analytics.detectors.two_statistic import TwoStatistic
+from analytics.rows import RowStore
+from analytics.scaling import quantum
+from analytics.thresholds import calibrated_limit
+
+Columns = NDArray[np.float64]
+
+BAND = 3.0
+"""Usual deviations that make the normal band."""
+
+
+class ModeBaseline:
+    """Gathers healthy rows of one mode, then judges by them.
+
+    Parameters
+    ----------
+    signals
+        Names of the columns.
+    pooled
+        Neighbouring rows worth one independent row.
+    """
+
+    def __init__(self, signals: Sequence[str], pooled: float) -> None:
+        self._pooled = pooled
+        self._raw: RowStore | None = RowStore(len(signals), 2048)
+        self._smooth: RowStore | None = RowStore(len(signals))
+        self._noise = np.zeros(len(signals))
+        self.detector = TwoStatistic(signals, pooled=pooled)
+        self.limit = np.inf
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can judge."""
+        return self._smooth is None
+
+    @property
+    def gathered(self) -> int:
+        """Rows gathered so far."""
+        return 0 if self._smooth is None else self._smooth.offered
+
+    @property
+    def rows(self) -> Columns:
+        """Smoothed rows kept (n, p), until it can judge."""
+        return self.detector.centre[None, :] if self._smooth is None else self._smooth.rows
+
+    def gather(self, raw: Columns, smooth: Columns) -> None:
+        """Keep one healthy row (p,), as it came and smoothed."""
+        if self._raw is not None and self._smooth is not None:
+            self._raw.append(raw)
+            self._smooth.append(smooth)
+
+    def fit(self, floor: Columns, margin: float) -> None:
+        """Learn from the gathered rows and let go of them.
+
+        Parameters
+        ----------
+        floor
+            Smallest scale of each signal (p,), from all modes.
+        margin
+            See `calibrated_limit`.
+        """
+        if self._smooth is None or self._raw is None:
+            return
+        rows, independent = self._smooth.rows, self._smooth.offered / self._pooled
+        raw = self._raw.rows
+        floor = np.maximum(floor, 0.5 * quantum(raw))
+        scores = self.detector.cross_fitted_scores(rows, floor, independent)
+        self.limit = calibrated_limit(scores, margin)
+        self.detector.fit(rows.copy(), floor, independent)
+        away = np.abs(raw - self.detector.centre)
+        known = np.isfinite(away).any(axis=0)
+        self._noise[known] = 1.4826 * np.nanmedian(away[:, known], axis=0)
+        self._raw = self._smooth = None
+
+    def band(self) -> tuple[Columns, Columns, Columns]:
+        """Give low, high and expected of each signal (p,); NaN until it can judge."""
+        centre = self.detector.centre
+        width = np.maximum(BAND * self._noise, self.detector.spread())
+        return centre - width, centre + width, centre.copy()
+
+    def state(self) -> State:
+        """Give everything as arrays."""
+        known = prefixed("detector.", self.detector.state())
+        known |= {"noise": self._noise.copy(), "limit": np.array([self.limit])}
+        known["pooled"] = np.array([self._pooled])
+        if self._raw is not None and self._smooth is not None:
+            known |= prefixed("raw.", self._raw.state())
+            known |= prefixed("smooth.", self._smooth.state())
+        return known
+
+    @classmethod
+    def restore(cls, state: State) -> Self:
+        """Build the same baseline again."""
+        detector = TwoStatistic.restore(part_of(state, "detector."))
+        again = cls(detector.signals, float(state["pooled"][0]))
+        again.detector = detector
+        again.limit = float(state["limit"][0])
+        again._noise = np.array(state["noise"], np.float64)
+        if detector.ready:
+            again._raw = again._smooth = None
+        if again._raw is not None and again._smooth is not None:
+            again._raw.restore(part_of(state, "raw."))
+            again._smooth.restore(part_of(state, "smooth."))
+        return again
+
+
+def prefixed(prefix: str, state: State) -> dict[str, NDArray[Any]]:
+    """Give the same arrays under names that start with `prefix`."""
+    return {prefix + name: value for name, value in state.items()}
+
+
+def part_of(state: State, prefix: str) -> State:
+    """Give the arrays whose names start with `prefix`, without it.
+
+    Examples
+    --------
+    >>> list(part_of({"a.x": np.zeros(1), "b.x": np.zeros(1)}, "a."))
+    ['x']
+    """
+    return {
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+    }

@@ -1,0 +1,400 @@
+"""Watches one asset: learns what is normal in each mode, then judges, alarms and explains.
+
+Rows are smoothed, scored by `TwoStatistic` against the baseline of the mode the asset is in, and
+held against a limit from healthy scores that were not learnt. Order is always score, decide, learn;
+nothing is learnt while the score is high or the alarm stands.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.alarming import AlarmLatch
+from analytics.baselines import ModeBaseline, part_of, prefixed
+from analytics.contract import State
+from analytics.detectors.two_statistic import Deviation
+from analytics.explanations import Evidence, explain
+from analytics.scaling import scale_floor
+from analytics.smoothing import Smoother
+from plant.alarms import AlarmAction
+from plant.errors import Misconfigured
+from plant.reasons import Reason
+
+Columns = NDArray[np.float64]
+Phase = Literal["learning", "watching", "alarmed"]
+
+HALF_LIFE = 7.0
+"""Rows after which a row counts half in the smoothed signals."""
+POOLED = 2.9 * HALF_LIFE
+"""Smoothed rows worth one independent row."""
+PAST = 60.0
+"""Half-life of the recent past against which a trend is told, rows."""
+STEADY_ROWS = 8
+"""Rows after a start before the smoothed signals are judged."""
+CATCHES_UP = 25.0
+"""Half-life of the baseline while the asset settles after an alarm, rows."""
+GAP_NS = 60 * 10**9
+"""Rows further apart than this do not belong to one stretch."""
+MODES = 64
+"""Modes that can have a baseline; an asset that shows more has no mode tag but a counter."""
+IN_BAND, OUT_OF_BAND = 1.5, 2.5
+"""Scales at which a signal is back in its band, and at which it has left it."""
+_INSIDE = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSettings:
+    """How an asset is watched.
+
+    Parameters
+    ----------
+    learn_rows
+        Rows of the asset, whatever its mode, before it is judged. More is better: what happens
+        in this time counts as normal.
+    mode_rows
+        Rows of a single mode before it is judged in that mode.
+    settle_s
+        Seconds after a change of mode that are neither judged nor learnt.
+    on_delay_s
+        Seconds that the score must stay above its limit before the alarm is raised.
+    off_delay_s
+        Seconds that the fault must be gone before the alarm is cleared.
+    margin
+        Distance of the limit from healthy scores; 1 is usual, more means fewer alarms.
+    """
+
+    learn_rows: int = 390
+    mode_rows: int = 300
+    settle_s: float = 20.0
+    on_delay_s: float = 5.0
+    off_delay_s: float = 20.0
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
+        if self.learn_rows < 50 or self.mode_rows < 50:
+            raise Misconfigured(
+                "learn_rows and mode_rows must be 50 or more: fewer rows say nothing about normal"
+            )
+        if min(self.settle_s, self.on_delay_s, self.off_delay_s) < 0 or self.margin <= 0:
+            raise Misconfigured("settle_s, on_delay_s, off_delay_s must be ≥ 0 and margin > 0")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transition:
+    """The alarm of an asset comes or goes.
+
+    Parameters
+    ----------
+    at
+        Source time of the row that decided it, ns.
+    onset
+        Source time at which the first contributor had left its normal, ns.
+    action
+        RAISE or CLEAR.
+    reason
+        Why it was raised; for CLEAR what the row that cleared it showed.
+    """
+
+    at: int
+    onset: int
+    action: AlarmAction
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """What a watch says about rows (n,).
+
+    Parameters
+    ----------
+    at
+        Source time of each row, ns.
+    score, threshold
+        Strangeness and its limit; NaN where the row was not judged.
+    judged
+        Whether the row was judged.
+    anomalous
+        Whether its score was above the limit; an alarm needs this to last.
+    transitions
+        What happened to the alarm, in time order.
+    """
+
+    at: NDArray[np.int64]
+    score: Columns
+    threshold: Columns
+    judged: NDArray[np.bool_]
+    anomalous: NDArray[np.bool_]
+    transitions: tuple[Transition, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """The last judged row."""
+
+    at: int
+    mode: int
+    smooth: Columns
+    deviation: Deviation
+
+    def state(self) -> State:
+        deviation = self.deviation
+        return {
+            "row": np.array([self.at, self.mode], np.int64),
+            "score": np.array([deviation.score]),
+            "columns": np.stack((self.smooth, deviation.z, deviation.pull, deviation.strength)),
+        }
+
+    @classmethod
+    def restore(cls, state: State) -> Self:
+        at, mode = state["row"].tolist()
+        smooth, z, pull, strength = state["columns"].copy()
+        return cls(at, mode, smooth, Deviation(float(state["score"][0]), z, pull, strength))
+
+
+class Watch:
+    """Watches one asset.
+
+    Parameters
+    ----------
+    signals, units
+        Tag name and UCUM code of each column.
+    settings
+        How it is watched.
+    """
+
+    def __init__(
+        self, signals: Sequence[str], units: Sequence[str], settings: WatchSettings
+    ) -> None:
+        if not signals or len(signals) != len(units):
+            raise Misconfigured("an asset is watched by one signal or more, each with its unit")
+        self.signals, self.units = tuple(signals), tuple(units)
+        self.settings = settings
+        self._settle = int(settings.settle_s * 1e9)
+        self._modes: dict[int, ModeBaseline] = {}
+        self._fast = Smoother(len(signals), HALF_LIFE)
+        self._slow = Smoother(len(signals), PAST)
+        self._latch = AlarmLatch(
+            len(signals), int(settings.on_delay_s * 1e9), int(settings.off_delay_s * 1e9)
+        )
+        self._left = np.full(len(signals), _INSIDE, np.int64)
+        self._past = np.full(len(signals), np.nan)
+        self._seen: _Seen | None = None
+        self._rows = 0
+        self._mode: int | None = None
+        self._entered = self._last = 0
+
+    @property
+    def phase(self) -> Phase:
+        """What the asset's watch is doing."""
+        if self._latch.alarmed:
+            return "alarmed"
+        if not self._learnt:
+            return "learning"
+        current = None if self._mode is None else self._modes.get(self._mode)
+        return "watching" if current is not None and current.ready else "learning"
+
+    @property
+    def progress(self) -> float:
+        """How much of the learning is done, 0 to 1; of the present mode once the rest is."""
+        if not self._learnt:
+            return self._rows / self.settings.learn_rows
+        current = None if self._mode is None else self._modes.get(self._mode)
+        if current is None:
+            return 0.0
+        return 1.0 if current.ready else min(1.0, current.gathered / self._needed)
+
+    def judge(self, at: NDArray[np.int64], rows: Columns, mode: NDArray[np.int64]) -> Judgement:
+        """Judge rows in time order, then learn from them.
+
+        Parameters
+        ----------
+        at
+            Source time (n,), ns, increasing.
+        rows
+            Values (n, p) in the signals' units, NaN = not Good.
+        mode
+            Operating mode (n,); any one number if the asset has none.
+        """
+        n = len(at)
+        verdict = _Verdicts(np.full(n, np.nan), np.full(n, np.nan), [])
+        whole: list[bool] = np.logical_and.reduce(np.isfinite(rows), axis=1).tolist()
+        for i, (when, now) in enumerate(zip(at.tolist(), mode.tolist(), strict=True)):
+            self._advance(verdict, i, when, now, rows[i], whole[i])
+        return Judgement(
+            at=at,
+            score=verdict.score,
+            threshold=verdict.threshold,
+            judged=~np.isnan(verdict.score),
+            anomalous=verdict.score > verdict.threshold,
+            transitions=tuple(verdict.transitions),
+        )
+
+    def band(self, mode: int) -> tuple[Columns, Columns, Columns]:
+        """Give low, high and expected (p,) of a mode; NaN while it is not learnt."""
+        known = self._modes.get(mode)
+        if known is None:
+            nothing = np.full(len(self.signals), np.nan)
+            return nothing, nothing.copy(), nothing.copy()
+        return known.band()
+
+    def explain(self) -> Reason | None:
+        """Explain the last judged row; None if there is none."""
+        seen = self._seen
+        if seen is None:
+            return None
+        baseline = self._modes[seen.mode]
+        parts = np.maximum(np.nan_to_num(seen.deviation.z) * seen.deviation.pull, 0.0)
+        low, high, _ = baseline.band()
+        evidence = Evidence(
+            parts=parts,
+            actual=seen.smooth,
+            past=self._past,
+            expected=baseline.detector.expected_given(
+                seen.smooth, seen.deviation.strength > OUT_OF_BAND
+            ),
+            low=low,
+            high=high,
+            scale=baseline.detector.spread() / 3.0,
+            left=np.minimum(self._left, seen.at),
+        )
+        return explain(seen.deviation.score, baseline.limit, evidence, self.signals, self.units)
+
+    @property
+    def _learnt(self) -> bool:
+        return self._rows >= self.settings.learn_rows
+
+    @property
+    def _needed(self) -> int:
+        return min(self.settings.mode_rows, self.settings.learn_rows)
+
+    def _advance(
+        self, verdict: "_Verdicts", i: int, at: int, mode: int, row: Columns, whole: bool
+    ) -> None:
+        self._rows += 1
+        settled = self._enter(at, mode)
+        if settled:
+            smooth = self._fast.smooth(row, whole)
+            self._past = self._slow.smooth(row, whole)
+        if not self._learnt:
+            if settled and self._fast.rows >= STEADY_ROWS:
+                self._gather(mode, row, smooth)
+            return
+        if self._rows == self.settings.learn_rows:
+            self._fit_modes()
+        if not settled or self._fast.rows < STEADY_ROWS:
+            self._latch.hold()
+            return
+        self._judge_settled(verdict, i, at, mode, row, smooth)
+
+    def _enter(self, at: int, mode: int) -> bool:
+        """Take note of time and mode; say whether the asset has settled in it."""
+        if mode != self._mode or at - self._last > GAP_NS:
+            self._mode, self._entered = mode, at
+            self._fast.start_again()
+            self._slow.start_again()
+        self._last = at
+        return at - self._entered >= self._settle
+
+    def _gather(self, mode: int, row: Columns, smooth: Columns) -> None:
+        baseline = self._modes.get(mode)
+        if baseline is None:
+            if len(self._modes) >= MODES:
+                return
+            baseline = self._modes[mode] = ModeBaseline(self.signals, POOLED)
+        baseline.gather(row, smooth)
+
+    def _fit_modes(self) -> None:
+        """Fit every mode that has enough rows."""
+        floor = self._floor()
+        for baseline in self._modes.values():
+            if not baseline.ready and baseline.gathered >= self._needed:
+                baseline.fit(floor, self.settings.margin)
+
+    def _floor(self) -> Columns:
+        return scale_floor(np.concatenate([each.rows for each in self._modes.values()]))
+
+    def _judge_settled(
+        self, verdict: "_Verdicts", i: int, at: int, mode: int, row: Columns, smooth: Columns
+    ) -> None:
+        baseline = self._modes.get(mode)
+        if baseline is None or not baseline.ready:
+            self._latch.hold()
+            self._learn_mode(mode, row, smooth)
+            return
+        deviation = baseline.detector.deviation(smooth)
+        if deviation is None:
+            self._latch.hold()
+            return
+        self._seen = _Seen(at, mode, smooth, deviation)
+        verdict.score[i], verdict.threshold[i] = deviation.score, baseline.limit
+        np.minimum(self._left, at, out=self._left, where=deviation.strength > OUT_OF_BAND)
+        self._left[deviation.strength < IN_BAND] = _INSIDE
+        action = self._latch.step(at, mode, deviation.score, baseline.limit, deviation.strength)
+        if action is not None:
+            verdict.transitions.append(self._transition(at, action))
+        if self._latch.settling(at):
+            baseline.detector.catch_up(smooth, CATCHES_UP)
+        elif not self._latch.alarmed and deviation.score <= baseline.limit:
+            baseline.detector.learn_row(smooth)
+
+    def _learn_mode(self, mode: int, row: Columns, smooth: Columns) -> None:
+        if self._latch.alarmed:
+            return
+        self._gather(mode, row, smooth)
+        baseline = self._modes.get(mode)
+        if baseline is not None and baseline.gathered >= self._needed:
+            baseline.fit(self._floor(), self.settings.margin)
+
+    def _transition(self, at: int, action: AlarmAction) -> Transition:
+        reason = self.explain()
+        assert reason is not None  # noqa: S101  a transition follows a judged row
+        told = reason.contributions
+        return Transition(at, told[0].since if told else at, action, reason)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Give everything that decides later verdicts, as arrays."""
+        known: dict[str, NDArray[Any]] = {
+            "left": self._left.copy(),
+            "past": self._past.copy(),
+            "clock": np.array(
+                [self._rows, self._mode is not None, self._mode or 0, self._entered, self._last],
+                np.int64,
+            ),
+        }
+        known |= prefixed("fast.", self._fast.state())
+        known |= prefixed("slow.", self._slow.state())
+        known |= prefixed("latch.", self._latch.state())
+        for mode, baseline in self._modes.items():
+            known |= prefixed(f"mode {mode}.", baseline.state())
+        known["modes"] = np.array(list(self._modes), np.int64)
+        if self._seen is not None:
+            known |= prefixed("seen.", self._seen.state())
+        return known
+
+    def restore(self, state: State) -> None:
+        """Go on from a `state` of a watch with the same signals."""
+        self._left = np.array(state["left"], np.int64)
+        self._past = np.array(state["past"], np.float64)
+        self._rows, has_mode, mode, self._entered, self._last = state["clock"].tolist()
+        self._mode = mode if has_mode else None
+        self._fast.restore(part_of(state, "fast."))
+        self._slow.restore(part_of(state, "slow."))
+        self._latch.restore(part_of(state, "latch."))
+        self._modes = {
+            mode: ModeBaseline.restore(part_of(state, f"mode {mode}."))
+            for mode in state["modes"].tolist()
+        }
+        self._seen = _Seen.restore(part_of(state, "seen.")) if "seen.row" in state else None
+
+
+@dataclass(slots=True)
+class _Verdicts:
+    """Columns under work."""
+
+    score: Columns
+    threshold: Columns
+    transitions: list[Transition]
