@@ -92,7 +92,7 @@ class SimulatedLine:
         self._schedule = Schedule(seed, int(onset_s), tuple(m.lag_s for m in self._machines))
         self._encoding = Encoding(self.tags)
         channels = [channel for machine in self._machines for channel in machine.channels]
-        self._step = np.array([channel.step for channel in channels])
+        self._per_unit = np.array([round(1 / channel.step) for channel in channels])
         self._keep = keep_for(np.array(self._memories()))
         self._states = [self._initial()]
         self._blocks: OrderedDict[int, Rows] = OrderedDict()
@@ -175,7 +175,7 @@ class SimulatedLine:
         if index + 1 == len(self._states):
             self._states.append(_State(noise[-1].copy(), tuple(heats)))
         rows = np.concatenate(columns, axis=1)
-        return self._encoding.engineering(np.rint(rows / self._step) * self._step)
+        return self._encoding.engineering(np.rint(rows * self._per_unit) / self._per_unit)
 
     def _strike(self, number: int, signals: Rows, after_s: Rows, speed: Rows) -> None:
         if self.fault is None or self.fault.asset != self.asset_paths[number]:
