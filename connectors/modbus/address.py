@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 
 from plant.errors import Misconfigured
-from plant.tags import ValueType
+from plant.tags import Tag, ValueType
 
 EXAMPLE = "unit 3, holding 100, float32 abcd"
 LAST_OFFSET = 65535
@@ -224,3 +224,11 @@ def _fitting(parts: list[str], default: ValueType | None) -> Address:
     if offset + length - 1 > LAST_OFFSET:
         raise Misconfigured(f"{value_type} at {offset} ends behind the last offset, {LAST_OFFSET}")
     return Address(unit, table, offset, value_type, order, bit or 0, length)
+
+
+def address_of(tag: Tag) -> Address:
+    """Read the address of a tag; `Misconfigured` names the tag."""
+    try:
+        return parse_address(tag.address, tag.type)
+    except Misconfigured as error:
+        raise Misconfigured(f"tag {tag.name}: {error}") from None

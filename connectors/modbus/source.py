@@ -10,14 +10,14 @@ from typing import Self
 
 import numpy as np
 
-from connectors.modbus.address import Address, parse_address
+from connectors.modbus.address import address_of
 from connectors.modbus.blocks import Limits, coalesce, reading_order
 from connectors.modbus.config import ModbusConfig
 from connectors.modbus.scan import Piece, Scan
 from connectors.modbus.stamps import Stamps
 from connectors.modbus.unit import Unit
 from connectors.modbus.wire import Connection
-from plant.errors import Misconfigured, Unreachable
+from plant.errors import Unreachable
 from plant.samples import Batch, ContextEvent
 from plant.tags import TagHandle, ValueType
 
@@ -58,7 +58,7 @@ class ModbusSource:
         self._entered = False
 
     def _lay_out(self, config: ModbusConfig, tags: Sequence[TagHandle]) -> None:
-        found = [_address(one) for one in tags]
+        found = [address_of(one.tag) for one in tags]
         order = reading_order(found)
         addresses = [found[i] for i in order]
         self._handles = np.array([tags[i].handle for i in order], np.int32)
@@ -170,10 +170,3 @@ class ModbusSource:
             ContextEvent(int(self._handles[column]), int(scan.at[column]), text, status)
             for column, (text, status) in changed.items()
         )
-
-
-def _address(one: TagHandle) -> Address:
-    try:
-        return parse_address(one.tag.address, one.tag.type)
-    except Misconfigured as error:
-        raise Misconfigured(f"tag {one.tag.name}: {error}") from None
