@@ -67,6 +67,8 @@ class Stream:
         self._clients += 1
         try:
             await _first(self._tell(send), _left(receive), self._closed.wait())
+            if self._closed.is_set():
+                await _within(send, {"type": "http.response.body", "body": b""})
         finally:
             self._clients -= 1
 
@@ -111,4 +113,4 @@ async def _first(*parts: Coroutine[Any, Any, object]) -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     for task in done:
-        task.result()
+        task.result()  # what went wrong in a part is not to be lost

@@ -1,0 +1,239 @@
+// One machine: what is wrong and since when, its score, what moves it, its signals.
+
+import {acknowledge} from "./acknowledge.js";
+import {PRIORITY, ScoreChart, TrendChart} from "./charts.js";
+import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
+import {ask} from "./live.js";
+import {badge, every, gauge, position, problem} from "./parts.js";
+import {
+  age, blinking, moment, number, percent, quantity, readable, since, span, stateOf, trendWord,
+  unit, unjudged,
+} from "./words.js";
+
+const SPANS = [["15 min", 900], ["1 h", 3600], ["8 h", 28800], ["24 h", 86400]];
+const POINTS = 400;
+const SHOWN = 5;
+const CONTRIBUTORS = [
+  ["Signal", "name"], ["Share", "share"], ["Actual", "number"], ["Expected", "number"],
+  ["Normal band", "number"], ["Unit", ""], ["Away since", "number"], ["Trend", ""],
+];
+const SIGNALS = [
+  ["Signal", "name"], ["Value", "number"], ["Unit", ""], ["In its band", "band"],
+  ["Normal band", "number"], ["Quality", "quality"], ["Age", "number"], ["Finding", ""],
+];
+
+// The sentence comes first: it is what the technician came for.
+function heading(path, acknowledged) {
+  const sign = badge();
+  const name = make("span");
+  const state = make("strong", {class: "state"});
+  const facts = make("span", {class: "facts"});
+  const sentence = make("p", {class: "sentence big"});
+  const when = make("p", {class: "since"});
+  const bar = gauge();
+  const button = make("button", {class: "ack", text: "Acknowledge …", hidden: true});
+  const node = make("section", {class: "heading"}, [
+    make("h1", {}, [sign.node, name, make("small", {text: path})]),
+    sentence,
+    when,
+    make("p", {class: "state-line"}, [state, facts]),
+    bar.node,
+    button,
+  ]);
+  let alarm = null;
+  button.addEventListener("click", () => acknowledge(alarm, acknowledged));
+
+  function update(asset, now) {
+    alarm = asset.alarm;
+    sign.update(alarm ? alarm.priority : null, alarm && alarm.state);
+    mark(node, "data-priority", alarm && alarm.priority);
+    toggle(node, "unjudged", unjudged(asset));
+    tell(name, asset.name);
+    tell(state, stateOf({...asset, alarm: alarm && alarm.id}));
+    tell(facts, [
+      asset.mode === null ? "" : `mode ${asset.mode}`,
+      asset.part === null ? "" : `part ${asset.part}`,
+    ].filter(Boolean).join(" · "));
+    tell(sentence, alarm ? alarm.sentence : quiet(asset));
+    tell(when, alarm ? told(alarm, now) : "");
+    when.hidden = !alarm;
+    bar.update(asset);
+    button.hidden = !alarm || !blinking(alarm.state);
+  }
+  return {node, update};
+}
+
+function quiet(asset) {
+  if (asset.phase === "learning") {
+    return `Learning what is normal here (${percent(asset.progress)}); nothing is judged yet.`;
+  }
+  return asset.health === 2 ? "Not judged: its signals cannot be read." : "Nothing unusual.";
+}
+
+function told(alarm, now) {
+  const again = alarm.occurrences > 1 ? `, ${alarm.occurrences} times` : "";
+  const raised = `Unusual ${since(alarm.onset, now)}; alarm raised ${moment(alarm.raised, now)}${again}.`;
+  return alarm.actor ? `${raised} Acknowledged by ${alarm.actor}: ${alarm.note}` : raised;
+}
+
+function contributor() {
+  const fill = make("span", {class: "share-fill"});
+  const share = make("span", {class: "share-text"});
+  const bar = make("div", {class: "share-bar"}, [fill, share]);
+  let now = 0;
+  const line = row(CONTRIBUTORS, (part) => [
+    readable(part.signal), bar, number(part.actual), number(part.expected),
+    span(part.low, part.high), unit(part.unit), moment(part.since, now), trendWord(part.trend),
+  ]);
+  const update = (part, priority, at) => {
+    now = at;
+    fill.style.width = percent(part.share).replace(" ", "");
+    fill.style.backgroundColor = PRIORITY[priority] || "";
+    tell(share, percent(part.share));
+    line.update(part);
+  };
+  return {node: line.node, update};
+}
+
+function signal(choose) {
+  const button = make("button", {class: "plain", "aria-pressed": "false"});
+  const place = position();
+  const line = row(SIGNALS, (part) => [
+    button, number(part.value), unit(part.unit), place.node, span(part.low, part.high),
+    part.quality === "Good" ? "Good" : `✕ ${part.status}`, age(part.age_s), part.finding,
+  ]);
+  let tag = "";
+  button.addEventListener("click", () => choose(tag));
+  const update = (part, chosen) => {
+    tag = part.tag;
+    tell(button, readable(part.signal));
+    mark(button, "aria-pressed", chosen);
+    mark(button, "title", `${chosen ? "Hide" : "Show"} the trend of ${part.tag}`);
+    mark(line.node, "data-quality", part.quality);
+    place.update(part);
+    line.update(part);
+  };
+  return {node: line.node, update};
+}
+
+function trend(first) {
+  const chart = new TrendChart(`Trend of ${first.signal} with its normal band`);
+  const name = make("strong", {text: readable(first.signal)});
+  const text = make("span");
+  const node = make("figure", {}, [make("figcaption", {}, [name, text]), chart.box]);
+  const update = (part) => {
+    const band = part.low === null ? "" : `, normal ${span(part.low, part.high)}`;
+    tell(text, ` ${quantity(part.value, part.unit)}${band}`);
+  };
+  const read = async (start, stop) => {
+    const series = await ask("/api/trend", {
+      tag: first.tag, start_ms: start, stop_ms: stop, points: POINTS,
+    });
+    chart.draw(series, start, stop);
+  };
+  return {node, update, read};
+}
+
+export function assetPage(main) {
+  const path = new URLSearchParams(location.search).get("path") || "";
+  const trouble = problem(main);
+  const missed = problem(main);
+  const head = heading(path, () => again(true));
+  const chart = new ScoreChart();
+  const spans = make("div", {class: "spans", role: "group", "aria-label": "Time shown"});
+  const why = make("h2");
+  const contributors = table("Contributors", CONTRIBUTORS);
+  const trends = make("div", {class: "trends"});
+  const signals = table("Signals", SIGNALS);
+  const rest = make("div", {hidden: true}, [
+    make("div", {class: "title"}, [make("h2", {text: "Score and limit"}), spans]), missed.node,
+    chart.box, why, contributors.box, make("h2", {text: "Trends"}), trends,
+    make("h2", {text: "Signals"}), signals.box,
+  ]);
+  main.append(trouble.node, head.node, rest);
+
+  const chosen = new Set();
+  let seconds = 0;
+  let now = 0;
+  let asset = null;
+  let alarmed;
+  let followed = [];
+  const lines = new Keyed(contributors.body, (part) => part.tag, () => {
+    const part = contributor();
+    const priority = () => asset.alarm && asset.alarm.priority;
+    return {node: part.node, update: (item) => part.update(item, priority(), now)};
+  });
+  const rows = new Keyed(signals.body, (part) => part.tag, () => {
+    const part = signal(choose);
+    return {node: part.node, update: (item) => part.update(item, charts.parts.has(item.tag))};
+  });
+  const charts = new Keyed(trends, (part) => part.tag, trend);
+
+  const buttons = SPANS.map(([name, length]) => make("button", {
+    text: name, "aria-pressed": "false", on: {click: () => show(length)},
+  }));
+  spans.append(...buttons);
+
+  function show(length) {
+    seconds = length;
+    buttons.forEach((button, index) => mark(button, "aria-pressed", SPANS[index][1] === length));
+    redraw(true);
+  }
+
+  function choose(tag) {
+    if (followed.includes(tag)) followed = followed.filter((name) => name !== tag);
+    else if (chosen.has(tag)) chosen.delete(tag);
+    else chosen.add(tag);
+    list();
+    redraw(true);
+  }
+
+  // Charts follow the contributors of an alarm and stay put between alarms.
+  function follow() {
+    const id = asset.alarm ? asset.alarm.id : null;
+    if (id === alarmed && followed.length) return;
+    alarmed = id;
+    followed = asset.contributors.slice(0, id === null ? 2 : SHOWN).map((part) => part.tag);
+    if (!followed.length) followed = asset.signals.slice(0, 2).map((part) => part.tag);
+  }
+
+  function list() {
+    const byTag = new Map(asset.signals.map((part) => [part.tag, part]));
+    const tags = followed.concat(Array.from(chosen).filter((tag) => !followed.includes(tag)));
+    charts.show(tags.filter((tag) => byTag.has(tag)).map((tag) => byTag.get(tag)));
+    rows.show(asset.signals);
+  }
+
+  function fitting() {
+    const long = asset.alarm ? ((now - asset.alarm.onset) / 1000) * 1.25 : 0;
+    const fits = SPANS.find(([, length]) => length >= long);
+    return (fits || SPANS[SPANS.length - 1])[1];
+  }
+
+  const redraw = every(() => Math.max(5000, seconds * 5), async () => {
+    const start = now - seconds * 1000;
+    const query = {path, start_ms: start, stop_ms: now, points: POINTS};
+    chart.draw(await ask("/api/asset/scores", query), start, now, asset.alarm);
+    for (const part of charts.parts.values()) await part.read(start, now);
+  }, missed.tell);
+
+  const again = every(() => 900, async () => {
+    asset = await ask("/api/asset", {path});
+    head.update(asset, now);
+    rest.hidden = false;
+    const before = alarmed;
+    follow();
+    tell(why, asset.alarm ? "What moves the score" : "Largest parts of the present score");
+    lines.show(asset.contributors.slice(0, SHOWN));
+    contributors.box.hidden = !asset.contributors.length;
+    why.hidden = contributors.box.hidden;
+    list();
+    if (!seconds) show(fitting());
+    else redraw(before !== alarmed);
+  }, trouble.tell);
+
+  return (line) => {
+    now = line.now;
+    again(false);
+  };
+}

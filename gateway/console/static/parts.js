@@ -1,0 +1,93 @@
+// Small pieces that several pages share: priority badge, score gauge, position in a band.
+
+import {make, mark, tell, toggle} from "./dom.js";
+import {blinking, number} from "./words.js";
+
+// Colour, shape and number together: red ■1, orange ▲2, yellow ▼3, magenta ◆4.
+export function badge() {
+  const node = make("span", {class: "badge", role: "img"});
+  const update = (priority, state) => {
+    node.hidden = priority === null;
+    if (priority === null) return;
+    const unheard = blinking(state);
+    tell(node, String(priority));
+    mark(node, "data-priority", priority);
+    mark(node, "aria-label", `Priority ${priority}${unheard ? ", not acknowledged" : ""}`);
+    toggle(node, "blinks", unheard);
+  };
+  return {node, update};
+}
+
+const LIMIT_AT = 70;
+
+// Score against its limit; the limit stands at the same place in every tile.
+export function gauge() {
+  const fill = make("span", {class: "gauge-fill"});
+  const limit = make("span", {class: "gauge-limit"});
+  const bar = make("span", {class: "gauge-bar", "aria-hidden": "true"}, [fill, limit]);
+  const text = make("span", {class: "gauge-text"});
+  const node = make("span", {class: "gauge"}, [bar, text]);
+  limit.style.left = `${LIMIT_AT}%`;
+  const update = ({score, threshold}) => {
+    const known = score !== null && threshold !== null && threshold > 0;
+    fill.style.width = known ? `${Math.min(100, (score / threshold) * LIMIT_AT)}%` : "0";
+    limit.hidden = !known;
+    tell(text, known ? `score ${number(score)}, limit ${number(threshold)}` : "no score yet");
+  };
+  return {node, update};
+}
+
+// Where a value stands to its normal band; the band is the middle half of the bar.
+export function position() {
+  const pointer = make("span", {class: "position-value"});
+  const node = make("span", {class: "position", "aria-hidden": "true"}, [
+    make("span", {class: "position-band"}), pointer,
+  ]);
+  const update = ({value, low, high}) => {
+    const known = value !== null && low !== null && high !== null;
+    node.hidden = !known;
+    if (!known) return;
+    const wide = high - low || Math.abs(high) || 1;
+    const place = 25 + ((value - low) / wide) * 50;
+    pointer.style.left = `${Math.max(1, Math.min(99, place))}%`;
+    toggle(node, "outside", value < low || value > high);
+  };
+  return {node, update};
+}
+
+export function assetLink(path, name) {
+  return make("a", {href: `/asset?path=${encodeURIComponent(path)}`, text: name});
+}
+
+// One line at the top of a page that says what could not be read; the page greys meanwhile.
+export function problem(page) {
+  const node = make("p", {class: "problem", role: "status", hidden: true});
+  return {
+    node,
+    tell: (sentence) => {
+      node.hidden = !sentence;
+      tell(node, sentence || "");
+      toggle(page, "unread", Boolean(sentence));
+    },
+  };
+}
+
+// Runs `task` at most every `ms`, one at a time; a refusal goes to `fail`.
+export function every(ms, task, fail) {
+  let due = 0;
+  let busy = false;
+  return async (now) => {
+    const at = performance.now();
+    if (busy || (!now && at < due)) return;
+    busy = true;
+    due = at + ms();
+    try {
+      await task();
+      fail("");
+    } catch (error) {
+      fail(error.message);
+    } finally {
+      busy = false;
+    }
+  };
+}

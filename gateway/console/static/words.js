@@ -1,0 +1,82 @@
+// How numbers, units, times and states are told.
+
+const UNITS = {Cel: "°C", "[degF]": "°F", "m3/h": "m³/h", um: "µm", "m/s2": "m/s²", "1": ""};
+const HEALTH = ["Normal", "FAILURE", "CHECK FUNCTION", "OFF SPEC", "MAINTENANCE REQUIRED"];
+const ALARM = {
+  UNACK: "ALARM, not acknowledged",
+  ACKED: "ALARM, acknowledged",
+  RTNUN: "RETURNED, not acknowledged",
+  NORM: "closed",
+};
+const TREND = {rising: "↗ rising", falling: "↘ falling", steady: "→ steady"};
+
+export const NE107 = ["", "F", "C", "S", "M"];
+export const blinking = (state) => state === "UNACK" || state === "RTNUN";
+export const alarmWord = (state) => ALARM[state] || state;
+export const trendWord = (trend) => TREND[trend] || trend;
+
+// Four significant digits; whole numbers as they are.
+export function number(value) {
+  if (value === null || value === undefined) return "–";
+  const size = Math.abs(value);
+  if (Number.isInteger(value) && size < 1e7) return String(value);
+  if (size !== 0 && (size >= 1e7 || size < 1e-4)) return value.toExponential(3);
+  return size >= 1000 ? String(Number(value.toPrecision(4))) : value.toPrecision(4);
+}
+
+export function unit(code) {
+  if (code in UNITS) return UNITS[code];
+  return code.replace(/[{}]/g, "");
+}
+
+export function quantity(value, code) {
+  const name = unit(code);
+  return value === null || value === undefined || !name ? number(value) : `${number(value)} ${name}`;
+}
+
+export function span(low, high) {
+  return low === null || high === null ? "–" : `${number(low)} to ${number(high)}`;
+}
+
+export const percent = (part) => `${Math.round(part * 100)} %`;
+export const signalName = (tag) => tag.slice(tag.lastIndexOf("/") + 1);
+export const readable = (signal) => signal.replace(/_/g, " ");
+
+export function age(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} d`;
+}
+
+const form = (options) => new Intl.DateTimeFormat("en-GB", {hour12: false, ...options});
+const HM = form({hour: "2-digit", minute: "2-digit"});
+const HMS = form({hour: "2-digit", minute: "2-digit", second: "2-digit"});
+const DAY = form({day: "2-digit", month: "short"});
+const ZONED = form({
+  hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
+});
+
+export const minute = (ms) => HM.format(ms);
+export const second = (ms) => HMS.format(ms);
+export const day = (ms) => DAY.format(ms);
+export const zoned = (ms) => `${DAY.format(ms)} ${ZONED.format(ms)}`;
+
+// The day is left out for the last twelve hours, where it says nothing.
+export function moment(ms, now) {
+  if (ms === null || ms === undefined) return "–";
+  return Math.abs(now - ms) < 43200000 ? second(ms) : `${day(ms)} ${second(ms)}`;
+}
+
+export const since = (ms, now) =>
+  `since ${moment(ms, now)} (${age(Math.max(0, (now - ms) / 1000))})`;
+
+export function stateOf(asset) {
+  if (asset.alarm !== null) return alarmWord(asset.alarm_state);
+  if (asset.phase === "learning") return `LEARNING ${percent(asset.progress)}`;
+  return HEALTH[asset.health] || asset.health_name;
+}
+
+// Not judged is never shown as normal.
+export const unjudged = (asset) => asset.health === 2 || asset.phase === "learning";

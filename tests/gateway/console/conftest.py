@@ -1,0 +1,381 @@
+"""A canned plant behind the console: rows as the gateway gives them, with and without an alarm."""
+
+import asyncio
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from gateway.console.server import ConsoleServer
+from gateway.console.view import (
+    AlarmRow,
+    AssetRow,
+    AssetState,
+    AssetSummary,
+    ContributorRow,
+    LineRow,
+    ScoreSeries,
+    SignalRow,
+    TagRow,
+    TrendSeries,
+)
+from plant.errors import Rejected
+
+CHROMIUM = Path("/usr/bin/chromium")
+LINE = "works/hall-2/line1"
+PUMP = f"{LINE}/pump-2"
+HOSTILE = "</p><script>window.stolen=1</script><img src=x onerror=window.stolen=1>"
+SIGNALS = (
+    ("vibration", "mm/s", 2.31, 1.9, 2.7),
+    ("bearing_temperature", "Cel", 60.42, 58.0, 62.0),
+    ("flow", "m3/h", 41.87, 38.0, 45.0),
+    ("discharge_pressure", "bar", 5.934, 5.5, 6.4),
+    ("motor_current", "A", 18.05, 16.0, 20.0),
+    ("speed", "{rpm}", 2950.0, 2900.0, 3000.0),
+)
+
+
+def now_ms() -> float:
+    return time.time() * 1000
+
+
+def contributors(onset: float) -> list[ContributorRow]:
+    shares = (("vibration", 0.71, 7.13, 2.31), ("bearing_temperature", 0.18, 66.2, 60.4))
+    known = {name: (unit, low, high) for name, unit, _, low, high in SIGNALS}
+    return [
+        {
+            "tag": f"{PUMP}/{name}",
+            "signal": name,
+            "unit": known[name][0],
+            "share": share,
+            "actual": actual,
+            "expected": expected,
+            "low": known[name][1],
+            "high": known[name][2],
+            "since": onset,
+            "trend": "rising",
+        }
+        for name, share, actual, expected in shares
+    ]
+
+
+class Plant:
+    """A `View` over canned rows; tests set its attributes while the console serves it."""
+
+    def __init__(self) -> None:
+        self.start = now_ms()
+        self.stands_still = False
+        self.alarm_state: str | None = None
+        self.priority = 2
+        self.learning: frozenset[str] = frozenset()
+        self.cut = False
+        self.prefix = ""
+        self.health_row: dict[str, object] = {"status": "ok"}
+        self.actor = self.note = ""
+        self.extra_tags = 0
+        self.failure: Exception | None = None
+
+    def alarmed(self, state: str = "UNACK", priority: int = 2) -> None:
+        self.alarm_state, self.priority = state, priority
+
+    @property
+    def now(self) -> float:
+        return self.start if self.stands_still else now_ms()
+
+    @property
+    def onset(self) -> float:
+        return self.start - 150_000
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"{self.prefix}pump-2: vibration 3.1× its normal, bearing temperature rising;"
+            " 71 % / 18 %"
+        )
+
+    def _state(self, name: str) -> AssetState:
+        ill = self.alarm_state is not None and name == "pump-2"
+        learning = name in self.learning
+        unread = learning or (self.cut and name == "press-1")
+        press = name == "press-1"
+        return {
+            "path": f"{LINE}/{name}",
+            "name": self.prefix + name,
+            "health": 3 if ill else 2 if unread else 0,
+            "health_name": "OFF_SPEC" if ill else "CHECK_FUNCTION" if unread else "NORMAL",
+            "phase": "learning" if learning else "alarmed" if ill else "watching",
+            "progress": 0.45 if learning else 1.0,
+            "mode": 1 if press else 2,
+            "part": 1187 if press else None,
+            "score": None if unread else 9.412 if ill else 1.207,
+            "threshold": None if unread else 3.05,
+            "priority": self.priority if ill else None,
+            "alarm_state": self.alarm_state if ill else None,
+            "sentence": self.sentence if ill else None,
+        }
+
+    def _summary(self, name: str) -> AssetSummary:
+        state = self._state(name)
+        return {**state, "alarm": 12 if state["alarm_state"] else None}
+
+    def line(self) -> LineRow:
+        self._fail()
+        raised = self.alarm_state is not None
+        return {
+            "gateway": {
+                "name": f"{self.prefix}line1",
+                "id": "6f1c20aa",
+                "version": "0.1.0",
+                "simulated": True,
+                "notice": "learnt from 4 simulated hours at full speed; live since 14:02",
+            },
+            "now": self.now,
+            "assets": [self._summary(name) for name in ("pump-1", "pump-2", "press-1")],
+            "sources": [
+                {
+                    "name": "plc",
+                    "connected": True,
+                    "state": "subscribed",
+                    "age_s": 0.21,
+                    "good_ratio": 1.0,
+                },
+                {
+                    "name": "press-modbus",
+                    "connected": not self.cut,
+                    "state": "no answer, next try in 8 s" if self.cut else "scanning",
+                    "age_s": 64.0 if self.cut else 0.6,
+                    "good_ratio": 0.0 if self.cut else 0.998,
+                },
+            ],
+            "alarms_open": int(raised),
+            "unacknowledged": int(self.alarm_state in ("UNACK", "RTNUN")),
+        }
+
+    def _signal(self, path: str, row: tuple[str, str, float, float, float]) -> SignalRow:
+        name, unit, value, low, high = row
+        loud = self.alarm_state is not None and path == PUMP and name == "vibration"
+        return {
+            "tag": f"{path}/{name}",
+            "signal": self.prefix + name,
+            "unit": unit,
+            "value": 7.13 if loud else value,
+            "status": "Good",
+            "quality": "Good",
+            "age_s": 0.4,
+            "low": low,
+            "high": high,
+            "expected": value,
+            "finding": "shift" if loud else "",
+        }
+
+    def asset(self, path: str) -> AssetRow:
+        names = {f"{LINE}/{name}": name for name in ("pump-1", "pump-2", "press-1")}
+        state = self._state(names[path])
+        alarm = self._alarm() if state["alarm_state"] else None
+        return {
+            **state,
+            "signals": [self._signal(path, row) for row in SIGNALS],
+            "contributors": contributors(self.onset) if alarm else [],
+            "alarm": alarm,
+        }
+
+    async def scores(self, path: str, start: float, stop: float, points: int, /) -> ScoreSeries:
+        self._summary(path.rpartition("/")[2])
+        at = [start + (stop - start) * step / (points - 1) for step in range(points)]
+        ill = self.alarm_state is not None and path == PUMP
+        rise = [9.0 * max(0.0, min(1.0, (t - self.onset) / 100_000)) * ill for t in at]
+        return {
+            "at": at,
+            "score": [1.1 + 0.3 * math.sin(t / 9_000) + r for t, r in zip(at, rise, strict=True)],
+            "threshold": [3.05] * points,
+        }
+
+    async def trend(self, tag: str, start: float, stop: float, points: int, /) -> TrendSeries:
+        path, _, signal = tag.rpartition("/")
+        rows = {row[0]: row for row in SIGNALS}
+        _, unit, value, low, high = rows[signal]
+        at = [start + (stop - start) * step / (points - 1) for step in range(points)]
+        ill = self.alarm_state is not None and path == PUMP and signal in rows
+        rise = [(high - low) * 3 * max(0.0, min(1.0, (t - self.onset) / 100_000)) * ill for t in at]
+        wave = [value + (high - low) * 0.2 * math.sin(t / 31_000) for t in at]
+        middle = [w + r for w, r in zip(wave, rise, strict=True)]
+        return {
+            "tag": tag,
+            "unit": unit,
+            "at": at,
+            "low": [m - (high - low) * 0.08 for m in middle],
+            "high": [m + (high - low) * 0.08 for m in middle],
+            "band_low": low,
+            "band_high": high,
+            "expected": value,
+        }
+
+    def _alarm(self) -> AlarmRow:
+        return {
+            "id": 12,
+            "asset": PUMP,
+            "name": f"{self.prefix}pump-2",
+            "priority": self.priority,
+            "state": str(self.alarm_state),
+            "onset": self.onset,
+            "raised": self.onset + 60_000,
+            "changed": self.onset + 60_000,
+            "occurrences": 1,
+            "sentence": self.sentence,
+            "contributions": contributors(self.onset),
+            "actor": self.actor,
+            "note": self.note,
+        }
+
+    def alarms(self) -> list[AlarmRow]:
+        closed: AlarmRow = {
+            **self._alarm(),
+            "id": 7,
+            "asset": f"{LINE}/press-1",
+            "name": "press-1",
+            "priority": 3,
+            "state": "NORM",
+            "onset": self.start - 200_000_000,
+            "raised": self.start - 199_900_000,
+            "sentence": "press-1: force 0.61× its normal, stroke falling; 64 % / 22 %",
+            "actor": "M. Weber",
+            "note": "die changed",
+        }
+        return [closed, self._alarm()] if self.alarm_state else [closed]
+
+    async def acknowledge(self, alarm: int, actor: str, note: str, /) -> AlarmRow:
+        if alarm not in (7, 12):
+            raise KeyError(alarm)
+        if alarm == 7:
+            raise Rejected("Alarm 7 is closed already.")
+        self.alarm_state, self.actor, self.note = "ACKED", actor, note
+        return self._alarm()
+
+    def tags(self) -> list[TagRow]:
+        rows: list[TagRow] = [
+            {
+                "tag": f"{LINE}/{asset}/{name}",
+                "source": "plc",
+                "unit": unit,
+                "role": "signal",
+                "value": value,
+                "text": None,
+                "status": "Good",
+                "quality": "Good",
+                "age_s": 0.3,
+                "finding": "",
+                "description": f"{self.prefix}{name.replace('_', ' ')} at the drive end",
+            }
+            for asset in ("pump-1", "pump-2")
+            for name, unit, value, _, _ in SIGNALS
+        ]
+        rows += [{**rows[0], "tag": f"{LINE}/store/bin-{n}"} for n in range(self.extra_tags)]
+        recipe: TagRow = {**rows[0], "tag": f"{LINE}/press-1/recipe", "value": None}
+        rows.append({**recipe, "text": f"{self.prefix}B-204", "unit": "", "role": "context"})
+        broken: TagRow = {**rows[0], "tag": f"{LINE}/press-1/oil_temperature", "unit": "Cel"}
+        rows.append(
+            {
+                **broken,
+                "value": math.nan,
+                "status": "BadSensorFailure",
+                "quality": "Bad",
+                "age_s": 4000,
+            }
+        )
+        return rows
+
+    def health(self) -> dict[str, object]:
+        return self.health_row
+
+    def metrics(self) -> bytes:
+        return b"# TYPE wheeltapper_journal_bytes gauge\nwheeltapper_journal_bytes 1024\n"
+
+    def _fail(self) -> None:
+        if self.failure:
+            raise self.failure
+
+
+class Console:
+    """The real server in a thread of its own, as the gateway would run it in its loop."""
+
+    def __init__(self, plant: Plant, **options: Any) -> None:
+        self._plant, self._options = plant, options
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+
+    async def _serve(self) -> None:
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        async with ConsoleServer(self._plant, port=0, **self._options) as server:
+            self.url, self.port = server.url, server.port
+            self._ready.set()
+            await self._end.wait()
+
+    def __enter__(self) -> "Console":
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(10)
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread.is_alive():
+            self.stop()
+
+
+@pytest.fixture
+def plant() -> Plant:
+    return Plant()
+
+
+@pytest.fixture
+def console(plant: Plant) -> Iterator[Console]:
+    with Console(plant) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    missing = "MISSING PART: chromium — install with: apt-get install -y chromium"
+    if not CHROMIUM.exists():
+        give_up: Callable[[str], Any] = (
+            pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        )
+        give_up(missing)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=str(CHROMIUM),
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A desktop page that fails the test on a script error or a refused resource."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 800}, timezone_id="Europe/Berlin", locale="de-DE"
+    )
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    yield opened
+    context.close()
+    assert errors == []
