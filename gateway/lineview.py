@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -14,6 +14,7 @@ from gateway.config.plan import Plan
 from gateway.console.view import (
     AlarmRow,
     AssetRow,
+    AssetState,
     AssetSummary,
     ContributorRow,
     GatewayRow,
@@ -27,7 +28,7 @@ from gateway.console.view import (
 )
 from gateway.journal import Journal
 from gateway.metrics import Metrics
-from gateway.pipeline import JUDGED, UNKNOWN_MODE, AssetState, Pipeline
+from gateway.pipeline import UNKNOWN_MODE, Pipeline, WatchedAsset
 from gateway.supervisor import Link, LinkState, Supervisor
 from plant.alarms import Alarm, AlarmState
 from plant.assets import Health
@@ -111,7 +112,7 @@ class LineView:
         supervisor: Supervisor,
         journal: Journal,
         metrics: Metrics,
-        acknowledge: Callable[[int, str, str], asyncio.Future[Alarm]],
+        acknowledge: Callable[[int, str, str], Awaitable[Alarm]],
     ) -> None:
         self._plan = plan
         self._pipeline = pipeline
@@ -164,8 +165,11 @@ class LineView:
             "good_ratio": float(good.mean()) if up and len(good) else 0.0,
         }
 
-    def _summary(self, state: AssetState) -> AssetSummary:
+    def _summary(self, state: WatchedAsset) -> AssetSummary:
         alarm = self._pipeline.book.open(state.asset.path)
+        return {**self._state(state, alarm), "alarm": alarm.id if alarm else None}
+
+    def _state(self, state: WatchedAsset, alarm: Alarm | None) -> AssetState:
         health = self._health_of(state)
         score, threshold = last_score(state)
         part = None
@@ -178,19 +182,16 @@ class LineView:
             "health_name": health.name,
             "phase": state.watch.phase,
             "progress": float(state.watch.progress),
-            "mode": state.mode_now
-            if state.mode is not None and state.mode_now != UNKNOWN_MODE
-            else None,
+            "mode": mode_shown(state),
             "part": None if part is None else round(part),
             "score": score,
             "threshold": threshold,
-            "alarm": alarm.id if alarm else None,
             "priority": alarm.priority if alarm else None,
             "alarm_state": str(alarm.state) if alarm else None,
             "sentence": sentence(alarm.asset, alarm.reason) if alarm else None,
         }
 
-    def _health_of(self, state: AssetState) -> Health:
+    def _health_of(self, state: WatchedAsset) -> Health:
         """NE 107: what cannot be judged is never shown as normal."""
         sources = {self._by_name[name].tag.source for name in state.asset.signals}
         links = [self._supervisor.links.get(source) for source in sources]
@@ -216,10 +217,10 @@ class LineView:
             for i, name in enumerate(state.asset.signals)
         ]
         return {
-            **self._summary(state),
+            **self._state(state, alarm),
             "signals": signals,
             "contributors": [contributor_row(p) for p in reason.contributions] if reason else [],
-            "alarm_row": alarm_row(alarm) if alarm else None,
+            "alarm": alarm_row(alarm) if alarm else None,
         }
 
     def _signal(self, handle: TagHandle, low: float, high: float, expected: float) -> SignalRow:
@@ -353,6 +354,13 @@ class LineView:
         return self._metrics.text()
 
 
+def mode_shown(state: WatchedAsset) -> int | None:
+    """Give the operating mode; None where the asset has none or its tag is not Good."""
+    if state.mode is None or state.mode_now == UNKNOWN_MODE:
+        return None
+    return state.mode_now
+
+
 def link_words(link: Link | None) -> str:
     """Say in words where a connection stands."""
     if link is None:
@@ -360,9 +368,9 @@ def link_words(link: Link | None) -> str:
     return f"{link.state}: {link.why}" if link.why else str(link.state)
 
 
-def last_score(state: AssetState) -> tuple[float | None, float | None]:
+def last_score(state: WatchedAsset) -> tuple[float | None, float | None]:
     """Give the last score and its limit; None where the last row was not judged."""
     last = state.last
-    if last is None or not len(last.at) or not last.judged[-1] & JUDGED:
+    if last is None or not len(last.at) or not last.judged[-1]:
         return None, None
     return number(last.score[-1]), number(last.threshold[-1])

@@ -62,15 +62,18 @@ class Outcome:
         """Give the journal's records, what came in first."""
         yield SampleRecord(replace(self.batch, context=()), self.verdict)
         for event in self.batch.context:
-            body = {"tag": event.tag, "text": event.text, "status": event.status}
-            yield EventRecord("context", event.at, body)
+            yield EventRecord(
+                "context",
+                event.at,
+                {"tag": event.tag, "text": event.text, "status": event.status},
+            )
         yield from self.scores
         for alarm in self.alarms:
             yield EventRecord("alarm", alarm.changed, alarm_body(alarm))
 
 
 @dataclass(slots=True)
-class AssetState:
+class WatchedAsset:
     """One asset under watch: where its columns stand, and what was last said of it."""
 
     asset: Asset
@@ -80,7 +83,6 @@ class AssetState:
     part: int | None
     last: Judgement | None = None
     mode_now: int = NO_MODE
-    benched: str = ""
 
 
 @dataclass(slots=True)
@@ -88,7 +90,7 @@ class Group:
     """Assets that are fed by the same sources share one alignment."""
 
     alignment: Alignment
-    assets: list[AssetState]
+    assets: list[WatchedAsset]
 
 
 class Pipeline:
@@ -118,7 +120,7 @@ class Pipeline:
                 self._fed.setdefault(source, []).append(group)
 
     @property
-    def assets(self) -> list[AssetState]:
+    def assets(self) -> list[WatchedAsset]:
         """Every asset under watch."""
         return [state for group in self.groups for state in group.assets]
 
@@ -147,16 +149,18 @@ class Pipeline:
                     self._judge(state, rows, outcome)
         return outcome
 
-    def _judge(self, state: AssetState, rows: Rows, outcome: Outcome) -> None:
+    def _judge(self, state: WatchedAsset, rows: Rows, outcome: Outcome) -> None:
         mode = operating_mode(rows, state.mode)
         state.mode_now = int(mode[-1])
+        known = mode != UNKNOWN_MODE
+        value = rows.value[:, state.signals]
         judgement: Judgement | None = self._contain(
             state.asset.path,
-            lambda: state.watch.judge(rows.at, rows.value[:, state.signals], mode),
+            lambda: state.watch.judge(rows.at[known], value[known], mode[known]),
         )
-        if judgement is None:
-            return
         state.last = judgement
+        if judgement is None or not len(judgement.at):
+            return
         flags = JUDGED * judgement.judged + ANOMALOUS * judgement.anomalous
         outcome.scores.append(
             ScoreRecord(
@@ -180,15 +184,16 @@ class Pipeline:
 
     def acknowledge(self, number: int, at: int, actor: str, note: str) -> list[EventRecord]:
         """Acknowledge an alarm; raises as `AlarmBook.acknowledge` does."""
-        body = {"id": number, "actor": actor, "note": note}
-        event = EventRecord("acknowledge", at, body)
+        event = EventRecord("acknowledge", at, {"id": number, "actor": actor, "note": note})
         alarm = self.book.acknowledge(number, at, actor, note)
         return [event, EventRecord("alarm", at, alarm_body(alarm))]
 
     def _fold_event(self, event: EventRecord) -> None:
         body = event.body
         if event.kind == "acknowledge":
-            self.book.acknowledge(int(body["id"]), event.at, str(body["actor"]), str(body["note"]))
+            self.book.acknowledge(
+                int(str(body["id"])), event.at, str(body["actor"]), str(body["note"])
+            )
         elif event.kind == "link" and body["state"] == "up":
             for group in self._fed.get(str(body["source"]), ()):
                 group.alignment.reconnected(str(body["source"]))
@@ -274,7 +279,7 @@ def build_group(
         [by_name[name] for name in names], stale_ns, round(plan.detection.grid_s * 1e9)
     )
     states = [
-        AssetState(
+        WatchedAsset(
             asset=asset,
             watch=build_watch([by_name[name].tag for name in asset.signals], plan.detection),
             signals=np.array([column[name] for name in asset.signals], np.intp),

@@ -47,14 +47,10 @@ class _Samples:
     def in_time_order(
         self,
     ) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.float64]]:
-        column, at, value = (
-            np.concatenate(part) if part else np.empty(0, dtype)
-            for part, dtype in (
-                (self.column, np.intp),
-                (self.at, np.int64),
-                (self.value, np.float64),
-            )
-        )
+        if not self.at:
+            return np.empty(0, np.intp), np.empty(0, np.int64), np.empty(0)
+        column, at = np.concatenate(self.column), np.concatenate(self.at)
+        value = np.concatenate(self.value)
         order = np.argsort(at, kind="stable")
         return column[order], at[order], value[order]
 

@@ -1,0 +1,92 @@
+"""One incident an asset at a time, in the states of ISA-18.2."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics.watch import Transition
+from gateway.alarms import KEPT, AlarmBook, alarm_body, alarm_from
+from plant.alarms import AlarmAction, AlarmState
+from plant.errors import Rejected
+from plant.reasons import Contribution, Reason, Trend
+
+REASON = Reason(
+    9.0, 3.0, (Contribution("a/p/vibration", 0.7, 7.0, 2.3, 1.9, 2.7, "mm/s", 40, Trend.RISING),)
+)
+RAISE, CLEAR, ACK = AlarmAction.RAISE, AlarmAction.CLEAR, AlarmAction.ACKNOWLEDGE
+
+
+def move(action: AlarmAction, at: int = 50) -> Transition:
+    return Transition(at=at, onset=40, action=action, reason=REASON)
+
+
+def test_a_fault_that_comes_and_goes_is_one_alarm_until_somebody_looked() -> None:
+    book = AlarmBook()
+    for action in (RAISE, CLEAR, RAISE, CLEAR, RAISE):
+        book.apply("a/p", move(action))
+    (alarm,) = book.alarms()
+    assert (alarm.state, alarm.occurrences) == (AlarmState.UNACKNOWLEDGED, 3)
+
+
+def test_acknowledged_and_back_to_normal_is_closed_and_the_next_is_new() -> None:
+    book = AlarmBook()
+    book.apply("a/p", move(RAISE))
+    acked = book.acknowledge(1, 60, "kim", "greased")
+    assert (acked.state, acked.actor, acked.note) == (AlarmState.ACKNOWLEDGED, "kim", "greased")
+    book.apply("a/p", move(CLEAR, 70))
+    assert book.open("a/p") is None
+    again = book.apply("a/p", move(RAISE, 80))
+    assert again is not None
+    assert again.id == 2
+
+
+def test_acknowledging_twice_is_told() -> None:
+    book = AlarmBook()
+    book.apply("a/p", move(RAISE))
+    book.acknowledge(1, 60, "kim", "seen")
+    with pytest.raises(Rejected, match="already acknowledged, by kim"):
+        book.acknowledge(1, 61, "ana", "seen too")
+
+
+def test_an_unknown_alarm_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        AlarmBook().acknowledge(4, 60, "kim", "")
+
+
+def test_clearing_what_never_was_changes_nothing() -> None:
+    book = AlarmBook()
+    assert book.apply("a/p", move(CLEAR)) is None
+    assert book.alarms() == []
+
+
+def test_closed_alarms_do_not_grow_without_bound() -> None:
+    book = AlarmBook()
+    for number in range(1, KEPT + 20):
+        book.apply("a/p", move(RAISE))
+        book.acknowledge(number, 60, "kim", "seen")
+        book.apply("a/p", move(CLEAR))
+    assert len(book.alarms()) == KEPT
+
+
+def test_plain_data_gives_the_alarm_back() -> None:
+    alarm = AlarmBook().apply("a/p", move(RAISE))
+    assert alarm is not None
+    assert alarm_from(json.loads(json.dumps(alarm_body(alarm)))) == alarm
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a/p", "a/q"]), st.sampled_from([RAISE, CLEAR]))))
+def test_at_most_one_alarm_of_an_asset_is_open_and_a_restart_changes_nothing(
+    moves: list[tuple[str, AlarmAction]],
+) -> None:
+    book, restarted = AlarmBook(), AlarmBook()
+    for at, (asset, action) in enumerate(moves):
+        book.apply(asset, move(action, at))
+        fresh = AlarmBook()
+        fresh.restore(restarted.state())
+        fresh.apply(asset, move(action, at))
+        restarted = fresh
+    assert restarted.alarms() == book.alarms()
+    opened = [alarm.asset for alarm in book.alarms() if alarm.state is not AlarmState.NORMAL]
+    assert len(opened) == len(set(opened))
