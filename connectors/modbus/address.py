@@ -137,7 +137,8 @@ def _order(word: str, value_type: ValueType) -> Order:
     short = value_type is ValueType.TEXT or REGISTERS[value_type] == 1
     valid = list(_SHORT_ORDERS) if short else [str(order) for order in Order]
     if word not in valid:
-        raise Misconfigured(_nearest(word, valid, f"a byte order of {value_type}"))
+        # No nearest word here: a wrong guess would be followed and read wrong values.
+        raise Misconfigured(f'"{word}" is not a byte order of {value_type} ({", ".join(valid)})')
     return _SHORT_ORDERS[word] if short else Order(word)
 
 

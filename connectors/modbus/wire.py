@@ -10,6 +10,7 @@ import asyncio
 import logging
 import socket
 import struct
+import time
 from dataclasses import dataclass
 from typing import cast
 
@@ -38,6 +39,7 @@ EXCEPTIONS = {
 }
 """Nearest StatusCode of each exception code (Modbus Application Protocol V1.1b3 §7)."""
 _FUNCTION_CODES = 129
+_TRANSACTIONS = 65_000
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -118,6 +120,9 @@ class Connection:
         self._host, self._port, self._timeout = host, port, timeout
         self._client: AsyncModbusTcpClient | None = None
         self._asking = False
+        # Goes on over connections and processes: a gateway may send what it owes to an old
+        # connection into the new one, and that must not carry a number in use.
+        self._transaction = time.monotonic_ns() % _TRANSACTIONS
 
     async def open(self) -> None:
         """Connect once, or raise `Unreachable`."""
@@ -144,6 +149,7 @@ class Connection:
                 f"{self._place} does not accept a connection; "
                 "is the device on, and are host and port right?"
             )
+        client.ctx.next_tid = self._transaction
         self._socket_options(client)
 
     def reset(self) -> None:
@@ -151,6 +157,7 @@ class Connection:
         client, self._client = self._client, None
         if client is None:
             return
+        self._transaction = client.ctx.next_tid or self._transaction
         if client.ctx.transport:
             link = client.ctx.transport.get_extra_info("socket")
             link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
