@@ -211,7 +211,7 @@ class Gateway:
         return self._pipeline.book.get(number)
 
     async def _commit_until_stopped(self) -> None:
-        due = time.monotonic() + SNAPSHOT_S
+        due = time.monotonic()  # at once: a second crash shall not replay what the first one did
         while not self._stopping:
             await asyncio.sleep(COMMIT_S)
             if time.monotonic() >= due:

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.contract import Source
 from gateway import supervisor as rules
-from gateway.supervisor import Link, LinkState, Supervisor
+from gateway.supervisor import Link, Supervisor
 from plant.errors import Exhausted, Misconfigured, Rejected, Unreachable
 from plant.quality import Status, is_good
 from plant.samples import Batch
@@ -161,4 +161,3 @@ def test_a_failing_detector_is_benched_with_its_reason() -> None:
     assert len(calls) == 1
     assert "no spread" in watched.benched["pump-2"]
     assert watched.contain("pump-1", lambda: 5) == 5
-
