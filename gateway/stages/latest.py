@@ -1,5 +1,6 @@
 """The last sample of every tag, for the page; nothing is judged from it."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,9 @@ class Latest:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Give everything held, as arrays."""
+        said = [[e.tag, e.at, e.text, e.status] for e in self.text.values()]
         return {
+            "text": np.frombuffer(json.dumps(said).encode(), np.uint8),
             "value": self.value.copy(),
             "status": self.status.copy(),
             "at": self.at.copy(),
@@ -52,3 +55,5 @@ class Latest:
         ):
             known = min(len(column), len(state[name]))
             column[:known] = state[name][:known]
+        said = json.loads(state["text"].tobytes())
+        self.text = {event[0]: ContextEvent(*event) for event in said}
