@@ -73,9 +73,7 @@ class ModeBaseline:
         rows, independent = self._smooth.rows, self._smooth.offered / self._pooled
         raw = self._raw.rows
         floor = np.maximum(floor, 0.5 * quantum(raw))
-        scores = self.detector.cross_fitted_scores(rows, floor, independent)
-        self.limit = calibrated_limit(scores, margin)
-        self.detector.fit(rows.copy(), floor, independent)
+        self.limit = calibrated_limit(self.detector.fit(rows, floor, independent), margin)
         away = np.abs(raw - self.detector.centre)
         known = np.isfinite(away).any(axis=0)
         self._noise[known] = 1.4826 * np.nanmedian(away[:, known], axis=0)

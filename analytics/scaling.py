@@ -29,23 +29,48 @@ def robust_centre(rows: Columns) -> Columns:
     return centre
 
 
-def robust_scale(rows: Columns, centre: Columns, floor: Columns) -> Columns:
-    """Give the usual deviation of each signal (p,) from `centre`, never below `floor`.
+def followed(rows: Columns, half_life: float) -> tuple[Columns, Columns]:
+    """Follow rows (n, p) in time: give their deviations from the level before, and the last level.
+
+    The level starts as a plain mean; a row beyond three robust spreads moves it no further than
+    that, so a fault in the history does not carry it away.
+
+    Parameters
+    ----------
+    rows
+        Healthy rows, NaN = not Good: its deviation is NaN and the level stays.
+    half_life
+        Rows after which a row counts half in the level.
+    """
+    level = robust_centre(rows)
+    spread = 1.4826 * robust_centre(np.abs(rows - level))
+    reach = np.where(spread > 0, 3.0 * spread, np.inf)
+    slowest = 1 - 0.5 ** (1 / half_life)
+    away = np.empty(rows.shape)
+    for k, row in enumerate(rows):
+        np.subtract(row, level, out=away[k])
+        step = np.clip(np.nan_to_num(away[k]), -reach, reach)
+        level = level + max(slowest, 1 / (k + 2)) * step
+    return away, level
+
+
+def robust_scale(away: Columns, floor: Columns) -> Columns:
+    """Give the usual size (p,) of deviations (n, p), never below `floor`.
 
     Root of the trimmed mean square: it sees slow wandering, which a median deviation of a signal
     that mostly stands still does not.
 
     Parameters
     ----------
-    rows
-        Healthy rows (n, p), NaN = not Good.
-    centre, floor
+    away
+        Deviations of healthy rows from their level, NaN = not Good.
+    floor
         Per signal (p,), in the signals' units.
     """
-    square = np.sort((rows - centre) ** 2, axis=0)
+    square = np.sort(away**2, axis=0)
     count = np.isfinite(square).sum(axis=0)
     kept = np.maximum(1, np.ceil(TRIM * count)).astype(np.intp)
-    believed = np.arange(len(rows))[:, None] < kept
+    believed = np.arange(len(away))[:, None] < kept
     total = np.where(believed & np.isfinite(square), square, 0.0).sum(axis=0)
     scale = WIDEN * np.sqrt(total / np.minimum(kept, np.maximum(count, 1)))
     return np.maximum(np.where(count > 0, scale, 0.0), floor)

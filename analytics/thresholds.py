@@ -12,10 +12,12 @@ FOLDS = 5
 """Contiguous parts of the history, each scored by what the others say."""
 HIGH = 0.98
 """Quantile that stands for the upper end of healthy scores."""
-REACH = 2.0
+REACH = 3.0
 """Distances from median to that quantile at which a score is no longer healthy."""
-ABOVE = 1.1
+ABOVE = 1.2
 """And above the highest healthy score by this, as far as the history is believed."""
+LOWEST = 2.5
+"""No limit below this: about the highest of a dozen normal signals in a few thousand rows."""
 BELIEVED = 0.998
 """Share of the history that is believed; the rest may be faults in it."""
 
@@ -56,10 +58,10 @@ def calibrated_limit(scores: Columns, margin: float = 1.0) -> float:
 
     Examples
     --------
-    >>> calibrated_limit(np.linspace(0.5, 1.5, 101))
-    1.96
+    >>> calibrated_limit(np.linspace(0.5, 2.5, 101))
+    4.38
     """
     usable = scores[np.isfinite(scores)]
     median, high, top = np.quantile(usable, (0.5, HIGH, BELIEVED))
     reach = max(REACH * (high - median), ABOVE * top - median)
-    return float(round(median + margin * reach, 12))
+    return float(round(max(LOWEST, median + margin * reach), 12))

@@ -40,7 +40,7 @@ GAP_NS = 60 * 10**9
 """Rows further apart than this do not belong to one stretch."""
 MODES = 64
 """Modes that can have a baseline; an asset that shows more has no mode tag but a counter."""
-IN_BAND, OUT_OF_BAND = 1.5, 2.5
+IN_BAND, OUT_OF_BAND = 2.0, 2.5
 """Scales at which a signal is back in its band, and at which it has left it."""
 _INSIDE = np.iinfo(np.int64).max
 
@@ -69,7 +69,7 @@ class WatchSettings:
     learn_rows: int = 390
     mode_rows: int = 300
     settle_s: float = 20.0
-    on_delay_s: float = 5.0
+    on_delay_s: float = 8.0
     off_delay_s: float = 20.0
     margin: float = 1.0
 

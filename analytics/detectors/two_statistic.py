@@ -5,7 +5,7 @@ standardised conditional deviation (Hawkins 1991, regression-adjusted variables)
 Half of each is the score, about 1 for a healthy row whatever the number of signals.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from analytics.contract import State
 from analytics.covariance import Precision, shrunk_correlation
 from analytics.rows import RowStore, row_of
-from analytics.scaling import robust_centre, robust_scale, scale_floor
+from analytics.scaling import followed, robust_scale, scale_floor
 from analytics.thresholds import cross_fitted
 
 Columns = NDArray[np.float64]
@@ -108,7 +108,7 @@ class TwoStatistic:
             kept = self._store.rows
             self.fit(kept, scale_floor(kept), self._store.offered / self.pooled)
 
-    def fit(self, rows: Columns, floor: Columns, independent: float) -> None:
+    def fit(self, rows: Columns, floor: Columns, independent: float) -> Columns:
         """Learn from a whole healthy history at once, forgetting what was known.
 
         Parameters
@@ -119,15 +119,26 @@ class TwoStatistic:
             Smallest scale of each signal (p,).
         independent
             How many independent rows the history is worth.
+
+        Returns
+        -------
+        Score of each of the rows (n,), by relations learnt from other rows and against the level
+        before it: what healthy scores are like.
         """
         self._store = None
         self._learnt = int(independent * self.pooled)
         self._floor = floor
-        self._centre = robust_centre(rows)
-        self._scale = robust_scale(rows, self._centre, floor)
+        away, self._centre = followed(rows, max(1.0, FOLLOWS * len(rows)))
+        self._scale = robust_scale(away, floor)
         self._square = self._scale**2
-        z = (rows - self._centre) / self._scale
+        z = away / self._scale
         self._precision = Precision(shrunk_correlation(z, independent))
+
+        def score(learnt: Columns, judged: Columns) -> Columns:
+            share = len(learnt) / len(z)
+            return _scores(Precision(shrunk_correlation(learnt, share * independent)), judged)
+
+        return cross_fitted(z, score)
 
     def catch_up(self, row: Columns, half_life: float) -> None:
         """Move the centre towards a row (p,) quickly, as after a repair."""
@@ -150,25 +161,22 @@ class TwoStatistic:
 
     def score_rows(self, rows: Columns) -> Columns:
         """Score rows (n, p) → (n,); 0 while not ready or when no signal can be judged."""
-        score = np.zeros(len(rows))
         if not self.ready:
-            return score
-        for picked, z, pull, root in self._by_pattern(rows):
-            total = np.maximum((z * pull).sum(axis=1), 0.0)
-            alone = (np.abs(pull) / root).max(axis=1)
-            score[picked] = 0.5 * np.sqrt(total / z.shape[1]) + 0.5 * alone
-        return score
+            return np.zeros(len(rows))
+        return _scores(self._precision, (rows - self._centre) / self._scale)
 
     def contributions(self, rows: Columns) -> Columns:
         """Split each row's score over the signals (n, p) by their parts of T²."""
         parts = np.zeros(rows.shape)
         if not self.ready:
             return parts
-        for present, picked, part in self._parts(rows):
-            parts[np.ix_(picked, present)] = part
+        z = (rows - self._centre) / self._scale
+        for picked, present, part, pull, _ in _by_pattern(self._precision, z):
+            parts[np.ix_(picked, present)] = np.maximum(part * pull, 0.0)
         whole = parts.sum(axis=1, keepdims=True)
-        share = np.divide(parts, whole, out=np.zeros(rows.shape), where=whole > 0)
-        return share * self.score_rows(rows)[:, None]
+        share = parts / np.where(whole > 0, whole, 1.0)
+        split: Columns = share * self.score_rows(rows)[:, None]
+        return split
 
     def expected(self, rows: Columns) -> Columns:
         """Give the healthy centre for each row (n, p)."""
@@ -188,18 +196,7 @@ class TwoStatistic:
 
     def spread(self) -> Columns:
         """Give three scales of each signal (p,)."""
-        width: Columns = 3.0 * self._scale
-        return width
-
-    def cross_fitted_scores(self, rows: Columns, floor: Columns, independent: float) -> Columns:
-        """Score healthy rows (n, p) by detectors like this one that have not learnt them."""
-
-        def score(learnt: Columns, judged: Columns) -> Columns:
-            twin = TwoStatistic(self.signals, self.learn, self.pooled)
-            twin.fit(learnt, floor, independent * len(learnt) / len(rows))
-            return twin.score_rows(judged)
-
-        return cross_fitted(rows, score)
+        return self._scale * 3.0
 
     def state(self) -> State:
         """Give everything learnt, as arrays."""
@@ -255,25 +252,24 @@ class TwoStatistic:
         score = 0.5 * (total / len(inner)) ** 0.5 + 0.5 * float(alone.max())
         return Deviation(score, z, pull, np.fmax(size, alone))
 
-    def _by_pattern(
-        self, rows: Columns
-    ) -> list[tuple[NDArray[np.intp], Columns, Columns, Columns]]:
-        z = (rows - self._centre) / self._scale
-        present = np.isfinite(z)
-        patterns, which = np.unique(present, axis=0, return_inverse=True)
-        found = []
-        for index, pattern in enumerate(patterns):
-            if pattern.any():
-                picked = np.flatnonzero(which.reshape(-1) == index)
-                part = z[np.ix_(picked, pattern)]
-                inverse, root = self._precision.of(pattern)
-                found.append((picked, part, part @ inverse, root))
-        return found
 
-    def _parts(self, rows: Columns) -> list[tuple[NDArray[np.intp], NDArray[np.intp], Columns]]:
-        z = (rows - self._centre) / self._scale
-        found = []
-        for picked, part, pull, _ in self._by_pattern(rows):
-            present = np.flatnonzero(np.isfinite(z[picked[0]]))
-            found.append((present, picked, np.maximum(part * pull, 0.0)))
-        return found
+def _by_pattern(
+    precision: Precision, z: Columns
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], Columns, Columns, Columns]]:
+    """Give rows that miss the same signals: places, z, C⁻¹z, roots of the diagonal of C⁻¹."""
+    patterns, which = np.unique(np.isfinite(z), axis=0, return_inverse=True)
+    for index, pattern in enumerate(patterns):
+        if pattern.any():
+            picked, present = np.flatnonzero(which.reshape(-1) == index), np.flatnonzero(pattern)
+            part = z[np.ix_(picked, present)]
+            inverse, root = precision.of(pattern)
+            yield picked, present, part, part @ inverse, root
+
+
+def _scores(precision: Precision, z: Columns) -> Columns:
+    score = np.zeros(len(z))
+    for picked, present, part, pull, root in _by_pattern(precision, z):
+        total = np.maximum((part * pull).sum(axis=1), 0.0)
+        alone = (np.abs(pull) / root).max(axis=1)
+        score[picked] = 0.5 * np.sqrt(total / len(present)) + 0.5 * alone
+    return score
