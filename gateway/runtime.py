@@ -27,6 +27,10 @@ from plant.tags import TagHandle
 COMMIT_S = 0.15
 """Group commit: one fsync for everything that came since the last one (design: 100–200 ms)."""
 SNAPSHOT_S = 30.0
+SNAPSHOT_LATEST_S = 600.0
+"""A snapshot is due between these two, once what came in since weighs as much as it does: so that
+it never costs the disk more than the samples do, and a restart never replays more than that."""
+SAMPLE_BYTES = 8
 BEHIND = 400_000
 """Samples not yet on disk at which reading waits for the journal (about 10 MB)."""
 SNAPSHOT = "pipeline"
@@ -66,6 +70,8 @@ class Gateway:
         self._seen: set[str] = set()
         self._live = False
         self._position = 0
+        self._snapshot_at = 0.0
+        self._snapshot_samples = self._snapshot_bytes = 0
         self.url = ""
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -211,12 +217,11 @@ class Gateway:
         return self._pipeline.book.get(number)
 
     async def _commit_until_stopped(self) -> None:
-        due = time.monotonic()  # at once: a second crash shall not replay what the first one did
+        self._snapshot()  # a second crash shall not replay what the first one did
         while not self._stopping:
             await asyncio.sleep(COMMIT_S)
-            if time.monotonic() >= due:
+            if self._snapshot_due():
                 self._snapshot()
-                due = time.monotonic() + SNAPSHOT_S
             try:
                 await self._commit()
             except Unreachable as error:
@@ -227,8 +232,17 @@ class Gateway:
         self._snapshot()
         await self._commit()
 
+    def _snapshot_due(self) -> bool:
+        age = time.monotonic() - self._snapshot_at
+        since = (self._journal.samples - self._snapshot_samples) * SAMPLE_BYTES
+        return age > SNAPSHOT_LATEST_S or (age > SNAPSHOT_S and since > self._snapshot_bytes)
+
     def _snapshot(self) -> None:
-        self._journal.save_snapshot(SNAPSHOT, self._position, self._pipeline.state())
+        state = self._pipeline.state()
+        self._journal.save_snapshot(SNAPSHOT, self._position, state)
+        self._snapshot_at = time.monotonic()
+        self._snapshot_samples = self._journal.samples
+        self._snapshot_bytes = sum(array.nbytes for array in state.values())
 
     async def _commit(self) -> None:
         committed = await self._journal.commit()
