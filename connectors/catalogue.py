@@ -10,9 +10,10 @@ from connectors.modbus.address import address_of
 from connectors.modbus.config import ModbusConfig
 from connectors.opcua.address import parse_address as parse_opcua
 from connectors.opcua.config import OpcUaConfig
+from connectors.replay.config import ReplayConfig
 from plant.tags import Tag, TagHandle
 
-SourceConfig = Annotated[OpcUaConfig | ModbusConfig, Field(discriminator="type")]
+SourceConfig = Annotated[OpcUaConfig | ModbusConfig | ReplayConfig, Field(discriminator="type")]
 """One entry of the configuration's sources."""
 
 
@@ -34,6 +35,10 @@ def build(config: SourceConfig, tags: Sequence[TagHandle]) -> Source:
             from connectors.modbus.source import ModbusSource
 
             return ModbusSource(config, own)
+        case ReplayConfig():
+            from connectors.replay.source import ReplaySource
+
+            return ReplaySource(config, own)
         case _:
             assert_never(config)
 
@@ -57,5 +62,7 @@ def _check_address(config: SourceConfig, tag: Tag) -> None:
             parse_opcua(tag.address, tag.name)
         case ModbusConfig():
             address_of(tag)
+        case ReplayConfig():
+            pass  # any text may be the name of a column
         case _:
             assert_never(config)

@@ -1,0 +1,1 @@
+"""A recording as a source: a CSV file, plain or gzipped, at any speed."""
