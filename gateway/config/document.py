@@ -1,6 +1,5 @@
 """The shape of the TOML file: what may stand in it, of which type, with which default."""
 
-import ipaddress
 import math
 import re
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic import (
 from connectors.catalogue import SourceConfig
 from plant.tags import TAG_NAME, Role, Tag, ValueType
 
+LOOPBACK = "127.0.0.1"
 _NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 
 
@@ -46,20 +46,16 @@ class GatewaySection(_Section):
 class ConsoleSection(_Section):
     """Where the page is served."""
 
-    host: Annotated[str, Field(description="A loopback address")] = "127.0.0.1"
+    host: Annotated[str, Field(description="Loopback only")] = LOOPBACK
     port: Annotated[int, Field(ge=0, le=65535, description="The next free one if in use")] = 8080
 
     @field_validator("host")
     @classmethod
     def _loopback(cls, host: str) -> str:
-        try:
-            loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            loopback = False
-        if not loopback:
+        if host != LOOPBACK:
             raise ValueError(
-                f'"{host}" is not a loopback address: the console has no accounts yet, so it '
-                'listens on "127.0.0.1" only; reach it from elsewhere through an SSH tunnel'
+                f'"{host}" is refused: the console has no accounts yet, so it listens on '
+                f'"{LOOPBACK}" only; reach it from elsewhere through an SSH tunnel'
             )
         return host
 
@@ -68,7 +64,7 @@ class DetectionSection(_Section):
     """How assets are judged."""
 
     learn_s: Annotated[
-        float, Field(gt=0, description="Healthy time an operating mode is learnt from, s")
+        float, Field(gt=0, description="Healthy time an asset is learnt from, s")
     ] = 3600.0
     grid_s: Annotated[
         float, Field(ge=0.1, le=3600, description="Step at which signals are put side by side, s")

@@ -27,7 +27,8 @@ class DetectionPlan:
     Parameters
     ----------
     learn_s
-        Healthy time in one operating mode from which its normal is learnt before it is judged, s.
+        Healthy time of an asset, whatever its modes, from which its normal is learnt before it is
+        judged, s.
     grid_s
         Step at which the signals of an asset are put side by side, s.
     stale_s
