@@ -30,8 +30,8 @@ fix: $(INSTALLED) ## mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED) ## measure the whole gateway under load and print JSON (about 3 minutes)
-	@$(BIN)/python bench/run.py $(ARGS)
+bench: $(INSTALLED) ## measure the whole gateway under load and print JSON (about 4 minutes)
+	@$(BIN)/python -m bench.run $(ARGS)
 
 clean: ## forget the installed environment
 	rm -rf $(VENV)
