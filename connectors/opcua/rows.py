@@ -150,11 +150,11 @@ class Rows:
 
 def _numbers(value: NDArray[Any], kind: int) -> NDArray[np.float64]:
     """Convert values of one type to float64; whole numbers that do not fit become NaN."""
-    if kind == _BOOLEAN:
-        return (value != 0).astype(np.float64)
     # A signalling NaN is a NaN like any other.
     with np.errstate(invalid="ignore"):
         number: NDArray[np.float64] = value.astype(np.float64)
+    if kind == _BOOLEAN:
+        number[value != 0] = 1.0
     if kind in _WIDE:
         exact = value <= EXACT
         if value.dtype.kind == "i":

@@ -1,0 +1,149 @@
+"""From the addresses of tags to the nodes of this session, and what the nodes hold."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from asyncua import ua
+from asyncua.client.client import Client
+from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.status_codes import StatusCodes
+from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+
+from connectors.opcua.address import Address, NodeAddress, PathAddress, parse_address
+from plant.quality import Status
+from plant.tags import TagHandle
+
+_HIERARCHICAL = ua.NodeId(ua.Int32(33), ua.Int16(0))
+_OBJECTS = ua.NodeId(ua.Int32(85), ua.Int16(0))
+_WHOLE = 0xFFFF_FFFF
+_FORWARD = cast("ua.Boolean", False)
+_TOO_MANY = {
+    StatusCodes.BadTooManyOperations,
+    StatusCodes.BadRequestTooLarge,
+    StatusCodes.BadResponseTooLarge,
+    StatusCodes.BadEncodingLimitsExceeded,
+}
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A tag's node and its DataType, as sortable text."""
+
+    tag: TagHandle
+    node: ua.NodeId
+    data_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A tag that the server does not deliver, and its StatusCode."""
+
+    tag: TagHandle
+    status: int
+
+
+async def in_calls(
+    call: Callable[[list[Asked]], Awaitable[Sequence[Answered]]], items: Sequence[Asked], size: int
+) -> list[Answered]:
+    """Send `items` in calls of at most `size`; halve when the server finds that too many."""
+    answers: list[Answered] = []
+    while len(answers) < len(items):
+        part = list(items[len(answers) : len(answers) + size])
+        try:
+            answered = await call(part)
+        except UaStatusCodeError as error:
+            if error.code not in _TOO_MANY or len(part) == 1:
+                raise
+            size = len(part) // 2
+            continue
+        if len(answered) != len(part):
+            raise UaError(f"{len(answered)} answers to {len(part)} questions")
+        answers += answered
+    return answers
+
+
+async def find_nodes(
+    client: Client, tags: Sequence[TagHandle], size: int
+) -> tuple[list[Found], list[Refused]]:
+    """Resolve every tag's address, subtypes of hierarchical references included, and its DataType.
+
+    Raises
+    ------
+    Misconfigured
+        An address cannot be parsed.
+    """
+    addresses = [parse_address(tag.tag.address, tag.tag.name) for tag in tags]
+    namespaces = await client.get_namespace_array()
+    nodes = [_direct(address, namespaces) for address in addresses]
+    paths = [
+        (i, _path(address, namespaces.index(address.uri)))
+        for i, address in enumerate(addresses)
+        if isinstance(address, PathAddress) and address.uri in namespaces
+    ]
+    results = await in_calls(
+        client.uaclient.translate_browsepaths_to_nodeids, [path for _, path in paths], size
+    )
+    for (i, _), result in zip(paths, results, strict=True):
+        nodes[i] = _target(result)
+    return await _described(client, tags, nodes, size)
+
+
+def _direct(address: Address, namespaces: list[str]) -> ua.NodeId | int:
+    """Give the node of an identifier; a StatusCode where there is none (yet)."""
+    if isinstance(address, NodeAddress) and address.uri in namespaces:
+        index = ua.Int16(namespaces.index(address.uri))
+        if isinstance(address.identifier, int):
+            return ua.NumericNodeId(ua.Int32(address.identifier), index)
+        return ua.StringNodeId(ua.String(address.identifier), index)
+    return int(Status.BAD_NODE_ID_UNKNOWN)
+
+
+def _path(address: PathAddress, namespace: int) -> ua.BrowsePath:
+    elements = [
+        ua.RelativePathElement(
+            ReferenceTypeId=_HIERARCHICAL,
+            IsInverse=_FORWARD,
+            TargetName=ua.QualifiedName(name, ua.UInt16(namespace)),
+        )
+        for name in address.names
+    ]
+    return ua.BrowsePath(StartingNode=_OBJECTS, RelativePath=ua.RelativePath(elements))
+
+
+def _target(result: ua.BrowsePathResult) -> ua.NodeId | int:
+    if not result.StatusCode.is_good():
+        return int(result.StatusCode.value)
+    whole = [target for target in result.Targets if target.RemainingPathIndex == _WHOLE]
+    if len(whole) != 1:
+        return int(Status.BAD_NODE_ID_UNKNOWN if not whole else Status.BAD_CONFIGURATION_ERROR)
+    found = whole[0].TargetId
+    return ua.NodeId(found.Identifier, found.NamespaceIndex, found.NodeIdType)
+
+
+async def _described(
+    client: Client, tags: Sequence[TagHandle], nodes: Sequence[ua.NodeId | int], size: int
+) -> tuple[list[Found], list[Refused]]:
+    refused = [
+        Refused(tag, node) for tag, node in zip(tags, nodes, strict=True) if isinstance(node, int)
+    ]
+    there = [
+        (tag, node) for tag, node in zip(tags, nodes, strict=True) if not isinstance(node, int)
+    ]
+
+    async def read(part: list[ua.NodeId]) -> Sequence[ua.DataValue]:
+        return await client.uaclient.read_attributes(part, AttributeIds.DataType)
+
+    types = await in_calls(read, [node for _, node in there], size)
+    found = [
+        Found(tag, node, _type_name(kind)) for (tag, node), kind in zip(there, types, strict=True)
+    ]
+    return found, refused
+
+
+def _type_name(value: ua.DataValue) -> str:
+    # An unreadable DataType is no reason to refuse: it only decides the order of the items.
+    data_type = value.Value.Value if value.Value is not None else None
+    return data_type.to_string() if isinstance(data_type, ua.NodeId) else ""
