@@ -151,31 +151,42 @@ class SimulatedLine:
         width = len(self._keep)
         drawn = random.standard_normal((BLOCK, 2 * width))
         noise = relax(drawn[:, :width] * np.sqrt(1.0 - self._keep**2), self._keep, state.noise)
+        ripple = _SLOW * noise + _WHITE * drawn[:, width:]
         second = np.arange(index * BLOCK, (index + 1) * BLOCK, dtype=np.float64)
         turn = 2 * np.pi * (second / _SWING_S + (self.seed % 97) / 97)
         ambient = _AMBIENT + _SWING * np.sin(turn)
 
-        columns, heats = [], []
+        columns: list[Rows] = []
+        heats: list[Rows] = []
         at = len(_SHARED_S)
         for number, machine in enumerate(self._machines):
-            course = self._schedule.course(
-                number, index * BLOCK, BLOCK, jog=machine.jog, ramp_s=machine.ramp_s
+            around = Surroundings(ambient, noise[:, 0], noise[:, 1], noise[:, at], noise[:, at + 1])
+            begin = at + len(_OWN_S)
+            at = begin + _signal_count(machine)
+            signals, extras, heat = self._machine(
+                number, second, around, ripple[:, begin:at], state.heat[number]
             )
-            load, fluid = noise[:, at], noise[:, at + 1]
-            around = Surroundings(ambient, noise[:, 0], noise[:, 1], load, fluid)
-            keep = keep_for(np.array(machine.heat_s))
-            heat = relax((1.0 - keep) * machine.losses(course, around), keep, state.heat[number])
-            begin, at = at + 2, at + 2 + _signal_count(machine)
-            ripple = _SLOW * noise[:, begin:at] + _WHITE * drawn[:, width + begin : width + at]
-            signals = machine.measure(course, around, heat)
-            self._strike(number, signals, second - self._onset_s, course.speed)
-            signals += ripple * _amplitude(machine, course.speed)
-            columns += [signals, _extras(machine, course)]
+            columns += [signals, extras]
             heats.append(heat[-1])
         if index + 1 == len(self._states):
             self._states.append(_State(noise[-1].copy(), tuple(heats)))
         rows = np.concatenate(columns, axis=1)
         return self._encoding.engineering(np.rint(rows * self._per_unit) / self._per_unit)
+
+    def _machine(
+        self, number: int, second: Rows, around: Surroundings, ripple: Rows, warm: Rows
+    ) -> tuple[Rows, Rows, Rows]:
+        """Give signals, other columns and heat of one machine; `warm` is its heat before."""
+        machine = self._machines[number]
+        course = self._schedule.course(
+            number, int(second[0]), len(second), jog=machine.jog, ramp_s=machine.ramp_s
+        )
+        keep = keep_for(np.array(machine.heat_s))
+        heat = relax((1.0 - keep) * machine.losses(course, around), keep, warm)
+        signals = machine.measure(course, around, heat)
+        self._strike(number, signals, second - self._onset_s, course.speed)
+        signals += ripple * _amplitude(machine, course.speed)
+        return signals, _extras(machine, course), heat
 
     def _strike(self, number: int, signals: Rows, after_s: Rows, speed: Rows) -> None:
         if self.fault is None or self.fault.asset != self.asset_paths[number]:

@@ -39,7 +39,7 @@ def measure(course: Course, around: Surroundings, heat: Rows) -> Rows:
     flow = RATED_FLOW * speed * load
     suction = 1.45 - 0.28 * square * load**2 + 0.03 * around.fluid
     head = RATED_HEAD * square * (1.4 - 0.4 * load)
-    power = 0.4 * speed + 14.6 * speed**3 * (0.5 + 0.5 * load)
+    power = 0.4 * speed + 14.6 * speed**3 * (0.3 + 0.7 * load)
     volts = 1.0 + 0.006 * around.supply
     current = np.hypot(9.0 * speed * volts, 1.62 * power / volts)
     roughness = square * (1.0 + 1.2 * (load - 1.0) + 0.025 * around.fluid)

@@ -101,32 +101,45 @@ class Schedule:
         while self._edges[-1] <= first + count + RUN_S[1]:
             self._grow()
         edges = self._edges + self._own[machine]
-        index = np.arange(len(edges)) + self._low
-        modes = _mode_of(index)
-        targets = np.choose(modes, (0.0, 1.0, jog))
+        modes = _mode_of(np.arange(len(edges)) + self._low)
         begins = edges + np.where(modes == RUN, ramp_s, 0)
-
         row = np.arange(first, first + count)
-        at = np.searchsorted(edges, row, side="right") - 1
-        part_way = np.minimum((row - edges[at] + 1) / ramp_s, 1.0)
-        speed = targets[at - 1] + (targets[at] - targets[at - 1]) * part_way
         told = np.searchsorted(begins, row, side="right") - 1
         mode = modes[told]
-
-        lengths = np.append(edges[1:] - begins[:-1], _CYCLE_S)
-        strokes = np.where(modes == RUN, np.maximum(np.rint(lengths / _CYCLE_S), 1), 0)
-        cycle_s = np.where(modes == RUN, lengths / np.maximum(strokes, 1), 0.0)
         last_run = np.where(mode == RUN, told, told - 1)
-        made = np.cumsum(strokes)
+        strokes, cycle_s = _strokes(edges, begins, modes)
         done = (row - begins[last_run]) / cycle_s[last_run]
-        stroke = np.minimum(np.floor(done), strokes[last_run] - 1)
-        at_zero = np.searchsorted(begins, 0, side="right") - 1
-        before = np.where(modes[at_zero] == RUN, at_zero - 1, at_zero - 2)
-        part = made[last_run] - strokes[last_run] + stroke + 1 - made[before]
+        before = np.cumsum(strokes) - strokes - _strokes_before_zero(strokes, begins)
+        part = before[last_run] + np.minimum(np.floor(done), strokes[last_run] - 1) + 1
         return Course(
             mode=mode,
-            speed=speed,
+            speed=_speed(edges, np.choose(modes, (0.0, 1.0, jog)), row, ramp_s),
             phase=np.where(mode == RUN, done % 1.0, 0.0),
             part=np.maximum(part, 0).astype(np.int64),
             cycle_s=cycle_s[last_run],
         )
+
+
+def _speed(
+    edges: NDArray[np.int64], targets: NDArray[np.float64], row: NDArray[np.int64], ramp_s: int
+) -> NDArray[np.float64]:
+    """Give the speed in each row: a straight ramp from one phase's target to the next."""
+    at = np.searchsorted(edges, row, side="right") - 1
+    way = np.minimum((row - edges[at] + 1) / ramp_s, 1.0)
+    speed: NDArray[np.float64] = targets[at - 1] + (targets[at] - targets[at - 1]) * way
+    return speed
+
+
+def _strokes(
+    edges: NDArray[np.int64], begins: NDArray[np.int64], modes: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fit whole strokes into each run: how many, and how long each takes, s; 0 outside runs."""
+    lengths = np.append(edges[1:] - begins[:-1], _CYCLE_S)
+    strokes = np.where(modes == RUN, np.maximum(np.rint(lengths / _CYCLE_S), 1.0), 0.0)
+    return strokes, np.where(modes == RUN, lengths / np.maximum(strokes, 1.0), 0.0)
+
+
+def _strokes_before_zero(strokes: NDArray[np.float64], begins: NDArray[np.int64]) -> float:
+    """Count the strokes before the run that row 0 falls into or follows; parts count from it."""
+    at_zero = int(np.searchsorted(begins, 0, side="right")) - 1
+    return float(strokes[: at_zero if strokes[at_zero] else at_zero - 1].sum())

@@ -1,5 +1,6 @@
 """The simulated line as a source: the same samples as over the sockets, at any speed."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -9,7 +10,7 @@ import numpy as np
 
 from connectors.simulated.encoding import Encoding
 from connectors.simulated.feed import Feed
-from plant.errors import Exhausted, Misconfigured
+from plant.errors import Exhausted, Misconfigured, Unreachable
 from plant.quality import Status
 from plant.samples import Batch
 from plant.tags import TagHandle
@@ -51,6 +52,7 @@ class SimulatedSource:
         self._rows = rows
         self._step = rows_per_read
         self._next = rows.start
+        self._open = False
         own = [tag for tag in tags if tag.tag.source == name]
         place = {tag.name: column for column, tag in enumerate(line.tags)}
         strange = [tag.tag.name for tag in own if tag.tag.name not in place]
@@ -63,6 +65,7 @@ class SimulatedSource:
     async def __aenter__(self) -> Self:
         """Begin at the first row."""
         self._next = self._rows.start
+        self._open = True
         return self
 
     async def __aexit__(
@@ -71,16 +74,22 @@ class SimulatedSource:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Nothing is open."""
+        """Stop delivering."""
+        self._open = False
 
     async def read(self) -> Batch:
-        """Give the next rows, at once.
+        """Give the next rows; never waits.
 
         Raises
         ------
         Exhausted
             After the last row.
+        Unreachable
+            Before entering and after leaving.
         """
+        if not self._open:
+            raise Unreachable(f"source {self.name} is not open: enter it first")
+        await asyncio.sleep(0)  # history must not hold up the live part of the loop
         count = min(self._step, self._rows.stop - self._next)
         values = self._line.values(self._next, count) if count > 0 else np.empty((0, 0))
         if not len(values):
