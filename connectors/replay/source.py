@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from connectors.replay.config import ReplayConfig
 from connectors.replay.recording import Recording, read_recording
@@ -130,7 +131,7 @@ class ReplaySource:
         )
 
 
-def _ends(recording: Recording) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+def _ends(recording: Recording) -> NDArray[np.intp]:
     """Rows after which nothing was recorded for a while, and the end."""
     steps = np.diff(recording.at)
     usual = np.median(steps) if len(steps) else 0

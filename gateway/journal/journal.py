@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import IO, Any
 
@@ -72,14 +73,13 @@ class Journal:
         Misconfigured
             Another gateway has it; not a journal; another format; damaged beyond reading.
         """
-        held = file.lock(path)
-        try:
-            writer = file.open_writer(path)
+        with ExitStack() as undo:
+            held = undo.enter_context(file.lock(path))
+            writer = undo.enter_context(closing(file.open_writer(path)))
             with file.translated(path):
-                return cls(path, held, writer)
-        except BaseException:
-            held.close()
-            raise
+                journal = cls(path, held, writer)
+            undo.pop_all()
+        return journal
 
     @property
     def pending(self) -> int:
@@ -153,14 +153,13 @@ class Journal:
             moved, self._moved = self._moved, {}
         if not (records or snapshots or moved):
             return self._committed
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._give_back, records, snapshots, moved)
             with file.translated(self.path), file.transaction(self._writer):
                 self._insert(records)
                 self._keep(snapshots)
                 self._writer.executemany("REPLACE INTO cursor VALUES (?, ?)", moved.items())
-        except BaseException:
-            self._give_back(records, snapshots, moved)
-            raise
+            undo.pop_all()
         samples = sum(len(r.batch) for r in records if isinstance(r, SampleRecord))
         with self._guard:
             self._committed += len(records)
@@ -235,6 +234,11 @@ class Journal:
         A record that cannot be read, and a position that is missing, comes as `DamagedRecord`,
         never as nothing: the reader decides. With `kinds` only these types, and damage among them.
         What is appended meanwhile is seen as far as it is committed when the reader gets there.
+
+        Raises
+        ------
+        Misconfigured
+            The file is damaged so that SQLite cannot go on.
         """
         numbers = ", ".join(str(int(KINDS[kind])) for kind in kinds) if kinds is not None else ""
         known = ", ".join(str(int(kind)) for kind in KINDS.values())
