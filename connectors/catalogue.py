@@ -11,6 +11,7 @@ from connectors.modbus.config import ModbusConfig
 from connectors.opcua.address import parse_address as parse_opcua
 from connectors.opcua.config import OpcUaConfig
 from connectors.replay.config import ReplayConfig
+from plant.errors import Misconfigured
 from plant.tags import Tag, TagHandle
 
 SourceConfig = Annotated[OpcUaConfig | ModbusConfig | ReplayConfig, Field(discriminator="type")]
@@ -63,6 +64,7 @@ def _check_address(config: SourceConfig, tag: Tag) -> None:
         case ModbusConfig():
             address_of(tag)
         case ReplayConfig():
-            pass  # any text may be the name of a column
+            if not tag.address:
+                raise Misconfigured(f"tag {tag.name}: give the recording's column as its address")
         case _:
             assert_never(config)

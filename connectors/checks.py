@@ -12,17 +12,17 @@ check that cannot apply is left out with its reason::
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from connectors.contract import Acknowledging, Source
-from plant.errors import Exhausted, PlantError, Unreachable
+from plant.errors import Exhausted, Misconfigured, PlantError, Unreachable
 from plant.quality import is_good
 from plant.samples import Batch
 
@@ -152,12 +152,12 @@ async def check_close_without_open(peer: SourceUnderTest) -> None:
 
 
 async def check_close_after_failed_open(peer: SourceUnderTest) -> None:
-    """Enter while the peer is off: `Unreachable`, nothing stays open, and leaving works."""
+    """Enter while the peer is missing: it raises, nothing stays open, and leaving works."""
     unreachable = _hook(peer.unreachable, "unreachable")
 
     async def use() -> None:
         source = await unreachable()
-        with _raises(Unreachable, when="entering while the peer is off"):
+        with _raises(Unreachable, Misconfigured, when="entering while the peer is missing"):
             await source.__aenter__()
         await _leave(source)
 
@@ -273,8 +273,9 @@ async def check_unread_is_bounded(peer: SourceUnderTest) -> None:
         tasks = _tasks()
         await asyncio.sleep(SILENCE_S)
         _require(len(_tasks() - tasks) <= TASKS, f"more than {TASKS} tasks while nobody reads")
-        for batch in await _batches(source, peer.patience, 1):
-            _require(len(batch) <= UNREAD_SAMPLES, f"{len(batch)} samples piled up unread")
+        with suppress(Exhausted):
+            unread = len(await _read(source, peer.patience))
+            _require(unread <= UNREAD_SAMPLES, f"{unread} samples piled up unread")
 
 
 async def check_acknowledges_without_waiting(peer: SourceUnderTest) -> None:
@@ -283,7 +284,14 @@ async def check_acknowledges_without_waiting(peer: SourceUnderTest) -> None:
         if not isinstance(source, Acknowledging):
             return
         for batch in await _batches(source, peer.patience, BATCHES):
-            await asyncio.wait_for(source.acknowledge(batch), RETRY_S)
+            await _at_once(source.acknowledge(batch))
+
+
+async def _at_once(note: Coroutine[Any, Any, None]) -> None:
+    try:
+        await asyncio.wait_for(note, RETRY_S)
+    except TimeoutError:
+        raise AssertionError("acknowledge takes note and does not wait") from None
 
 
 async def check_reconnects(peer: SourceUnderTest) -> None:

@@ -1,0 +1,83 @@
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+import connectors
+from connectors.catalogue import SourceConfig, build, check_addresses
+from connectors.contract import Source
+from plant.errors import Misconfigured
+from plant.tags import Tag, TagHandle
+
+CONFIGS: dict[str, dict[str, Any]] = {
+    "modbus": {"host": "127.0.0.1"},
+    "opcua": {"url": "opc.tcp://127.0.0.1:4840/", "security": "none"},
+    "replay": {"file": "recording.csv"},
+}
+ADDRESSES = {
+    "modbus": "unit 1, holding 0, int16",
+    "opcua": "nsu=urn:plant:plc;s=Line1.Flow",
+    "replay": "flow",
+}
+READER: TypeAdapter[SourceConfig] = TypeAdapter(SourceConfig)
+
+
+def config(kind: str) -> SourceConfig:
+    return READER.validate_python({"type": kind, "name": "door", **CONFIGS[kind]})
+
+
+def tag(address: str, source: str = "door") -> Tag:
+    return Tag(name="site/area/line/pump-1/flow", source=source, address=address)
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_builds_what_the_type_says(kind: str) -> None:
+    source = build(config(kind), [TagHandle(4, tag(ADDRESSES[kind]))])
+    assert isinstance(source, Source)
+    assert type(source).__module__ == f"connectors.{kind}.source"
+    assert source.name == "door"
+
+
+def test_every_connector_with_a_config_is_in_it() -> None:
+    folders = Path(connectors.__file__).parent.glob("*/config.py")
+    union, _ = get_args(SourceConfig)
+    listed = {member.model_fields["type"].default for member in get_args(union)}
+    assert listed == {folder.parent.name for folder in folders}
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_a_tag_of_another_source_is_not_its_business(kind: str) -> None:
+    check_addresses(config(kind), [tag("", source="another")])
+    build(config(kind), [TagHandle(1, tag("nonsense", source="another"))])
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_a_right_address_passes(kind: str) -> None:
+    check_addresses(config(kind), [tag(ADDRESSES[kind])])
+
+
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [("modbus", "unit 1, holding x, int16"), ("opcua", "ns=2;s=Line1.Flow"), ("replay", "")],
+)
+def test_a_wrong_address_names_its_tag(kind: str, address: str) -> None:
+    with pytest.raises(Misconfigured, match="tag site/area/line/pump-1/flow:"):
+        check_addresses(config(kind), [tag(address)])
+
+
+@pytest.mark.parametrize("wrong", [{"type": "modbuss"}, {}])
+def test_an_unknown_type_is_refused_with_the_known_ones(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="type"):
+        READER.validate_python({"name": "door", "host": "127.0.0.1", **wrong})
+
+
+def test_no_protocol_library_is_imported_before_it_is_needed() -> None:
+    code = (
+        "import sys, connectors.catalogue;"
+        "print({'asyncua', 'pymodbus', 'cryptography'} & set(sys.modules))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert printed.stdout == "set()\n", printed.stderr
