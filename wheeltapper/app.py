@@ -1,0 +1,43 @@
+"""The commands, in the order of their use."""
+
+from typing import Annotated
+
+import typer
+
+from wheeltapper import alarms, check, config, demo, replay, run, simulate
+
+app = typer.Typer(
+    name="wheeltapper",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Edge gateway that learns what healthy machines sound like and says why one does not.",
+    epilog="Exit codes: 0 done; 1 done, with a negative finding; 2 wrong input; 3 not running.",
+)
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"wheeltapper {version('wheeltapper')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    """Edge gateway that learns what healthy machines sound like and says why one does not."""
+
+
+app.command("demo")(demo.demo)
+app.command("run")(run.run)
+app.command("check")(check.check)
+app.command("replay")(replay.replay)
+app.add_typer(alarms.app, name="alarms")
+app.add_typer(config.app, name="config")
+app.command("simulate", hidden=True)(simulate.simulate)

@@ -1,0 +1,60 @@
+"""``wheeltapper check CONFIG``: is it right, and what would the gateway do."""
+
+from typing import TYPE_CHECKING
+
+from wheeltapper.options import AsJson, ConfigFile
+
+if TYPE_CHECKING:
+    from gateway.config.plan import Plan
+
+
+def check(config: ConfigFile, as_json: AsJson = False) -> None:
+    """Check a configuration without connecting to anything, and show the plan."""
+    import typer
+
+    from gateway.config.loader import load
+    from plant.errors import Misconfigured
+    from wheeltapper import terminal
+
+    try:
+        plan = load(config)
+    except Misconfigured as error:
+        if not as_json:
+            raise
+        terminal.record({"ok": False, "problems": str(error).splitlines()})
+        raise typer.Exit(2) from error
+    if as_json:
+        from gateway.config.description import described
+
+        terminal.record({"ok": True, "plan": described(plan)})
+    else:
+        _show(plan)
+
+
+def _show(plan: "Plan") -> None:
+    from wheeltapper import terminal
+
+    console = f"http://{plan.console.host}:{plan.console.port}"
+    terminal.say(f"gateway {plan.name}, data in {plan.data}, page at {console}\n")
+    counts = [sum(tag.source == source.name for tag in plan.tags) for source in plan.sources]
+    terminal.table(
+        f"{len(plan.sources)} sources",
+        ("source", "type", "tags"),
+        [
+            (source.name, source.type, str(count))
+            for source, count in zip(plan.sources, counts, strict=True)
+        ],
+    )
+    terminal.table(
+        f"{len(plan.tags)} tags",
+        ("tag", "source", "address", "type", "unit", "role"),
+        [
+            (tag.name, tag.source, tag.address, tag.type or "as served", tag.unit, tag.role)
+            for tag in plan.tags
+        ],
+    )
+    terminal.table(
+        f"{len(plan.assets)} assets",
+        ("asset", "signals", "mode"),
+        [(asset.path, str(len(asset.signals)), asset.mode or "none") for asset in plan.assets],
+    )

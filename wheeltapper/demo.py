@@ -1,0 +1,52 @@
+"""``wheeltapper demo``: a plant, a gateway and an explained alarm, from one command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wheeltapper.options import AsJson, Labels, split
+
+
+def demo(
+    seed: Annotated[int, typer.Option(min=0, help="Chooses machine, fault and onset.")] = 8,
+    fault: Annotated[str, typer.Option(help="A kind of fault, random or none.")] = "random",
+    recording: Annotated[
+        Path | None, typer.Option(help="Serve this CSV at its own pace instead.")
+    ] = None,
+    labels: Labels = "",
+    hours: Annotated[float, typer.Option(min=0.1, max=48, help="History before now, h.")] = 4.0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page.")] = 8080,
+    data: Annotated[
+        Path | None, typer.Option(help="Keep everything here; else a folder for the time being.")
+    ] = None,
+    headless: Annotated[bool, typer.Option("--headless", help="No progress bar.")] = False,
+    until_alarm: Annotated[
+        bool,
+        typer.Option("--until-alarm", help="End at the first alarm; 0 if it is the right one."),
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Wait for the alarm, s.")] = 180.0,
+    as_json: AsJson = False,
+) -> None:
+    """Show a simulated line, read over OPC UA and Modbus, until one machine falls ill."""
+    import asyncio
+
+    from wheeltapper.play import Play
+    from wheeltapper.scene import RecordedScene, Scene, SimulatedScene
+    from wheeltapper.story import Bar, Recorded, Spoken, Teller
+
+    scene: Scene
+    if recording is not None:
+        scene = RecordedScene(recording, split(labels))
+    else:
+        scene = SimulatedScene(seed, fault, hours)
+    bar = Bar("history", round(scene.past_s) * len(scene.feed.tags), drawn=not headless)
+    teller: Teller = Recorded() if as_json else Spoken(port, bar)
+    play = Play(
+        scene=scene,
+        teller=teller,
+        port=port,
+        data=data,
+        timeout_s=timeout if until_alarm else None,
+    )
+    raise typer.Exit(asyncio.run(play.run()))

@@ -1,0 +1,125 @@
+"""``wheeltapper replay FILE``: a recording through the whole gateway, as fast as it goes."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wheeltapper.options import AsJson, Labels, split
+
+if TYPE_CHECKING:
+    from connectors.replay.recording import Recording
+    from gateway.config.plan import Plan
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, plain or gzipped.")],
+    labels: Labels = "",
+    learn: Annotated[
+        float | None, typer.Option(min=1, help="Learn from the first N seconds.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Keep the journal in this new folder.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a recording through the gateway and list the alarms."""
+    import asyncio
+    import sys
+    import tempfile
+    from contextlib import ExitStack
+
+    from connectors.replay.recording import read_recording
+    from plant.errors import Misconfigured
+    from wheeltapper import terminal
+
+    if data is not None and data.exists():
+        raise Misconfigured(f"{data}: is there already; a replay begins in a new folder")
+    recording = read_recording(file, split(labels))
+    if not as_json:
+        for note in recording.notes:
+            terminal.say(f"{file}: {note}")
+    with ExitStack() as stack:
+        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        plan = replay_plan(recording, split(labels), folder, learn)
+        drawn = sys.stderr.isatty() and not as_json
+        rows = asyncio.run(_run(plan, len(recording) * len(recording.tags), drawn))
+    _show(recording, list(rows.values()), as_json)
+
+
+def replay_plan(
+    recording: "Recording", labels: tuple[str, ...], data: Path, learn_s: float | None
+) -> "Plan":
+    """Plan a gateway that judges the file as one machine, on the file's own grid of time."""
+    import numpy as np
+
+    from connectors.replay.config import ReplayConfig
+    from gateway.config.plan import ConsolePlan, DetectionPlan, Plan
+    from plant.assets import asset_of
+    from wheeltapper.scene import learning_time
+
+    steps = np.diff(recording.at) / 1e9
+    grid_s = max(1.0, round(float(np.median(steps)))) if len(steps) else 1.0
+    span = int(recording.at[-1] - recording.at[0])
+    return Plan(
+        name="replay",
+        data=data,
+        console=ConsolePlan(port=0),
+        sources=(
+            ReplayConfig(
+                name=recording.tags[0].source, file=recording.path, speed=0.0, labels=labels
+            ),
+        ),
+        tags=recording.tags,
+        assets=(asset_of(recording.asset, recording.tags),),
+        detection=DetectionPlan(
+            learn_s=learning_time(span) if learn_s is None else learn_s,
+            grid_s=grid_s,
+            stale_s=5 * grid_s,
+        ),
+        notice=f"Replay of {recording.path.name}",
+    )
+
+
+async def _run(plan: "Plan", samples: int, drawn: bool) -> dict[int, dict[str, Any]]:
+    """Read the recording to its end; give the last row of each alarm by its number."""
+    import asyncio
+    from dataclasses import replace
+    from functools import partial
+
+    from connectors.catalogue import build
+    from gateway.runtime import Gateway
+    from wheeltapper.session import stopping_on_signals
+    from wheeltapper.story import Bar
+
+    stop = asyncio.Event()
+    bar = Bar("replay", samples, drawn)
+    alarms: dict[int, dict[str, Any]] = {}
+
+    def hear(kind: str, row: dict[str, Any]) -> None:
+        if kind == "prelude":
+            bar.add(row["samples"])
+        elif kind == "alarm":
+            alarms[row["id"]] = row
+        elif kind == "live":
+            stop.set()
+
+    prelude = [partial(build, source) for source in plan.sources]
+    try:
+        with stopping_on_signals(stop):
+            await Gateway(replace(plan, sources=()), prelude=prelude, on_event=hear).run(stop)
+    finally:
+        bar.done()
+    return alarms
+
+
+def _show(recording: "Recording", rows: list[dict[str, Any]], as_json: bool) -> None:
+    from wheeltapper import terminal
+    from wheeltapper.alarms import show
+
+    if as_json:
+        for row in rows:
+            terminal.record({"stage": "alarm", **row})
+        terminal.record({"stage": "done", "rows": len(recording), "alarms": len(rows)})
+    elif rows:
+        show(rows)
+    else:
+        terminal.say(f"{len(recording)} rows, no alarms")

@@ -1,0 +1,23 @@
+"""``wheeltapper run CONFIG``: the gateway itself."""
+
+from wheeltapper.options import AsJson, ConfigFile
+
+
+def run(config: ConfigFile, as_json: AsJson = False) -> None:
+    """Run the gateway until Ctrl-C or SIGTERM."""
+    import asyncio
+
+    from gateway.config.loader import load
+    from gateway.runtime import Gateway
+    from wheeltapper.session import stopping_on_signals
+    from wheeltapper.story import Recorded, Spoken, Teller
+
+    plan = load(config)
+    teller: Teller = Recorded() if as_json else Spoken(plan.console.port)
+
+    async def go() -> None:
+        stop = asyncio.Event()
+        with stopping_on_signals(stop):
+            await Gateway(plan, on_event=teller.tell).run(stop)
+
+    asyncio.run(go())

@@ -1,0 +1,149 @@
+"""What a session tells while it runs: sentences for people, or one JSON line a stage."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from wheeltapper import terminal
+
+
+class Teller(Protocol):
+    """Takes the events of a gateway, and those of the command around it."""
+
+    def tell(self, kind: str, row: dict[str, Any]) -> None:
+        """Take one event."""
+        ...
+
+
+@dataclass
+class Recorded:
+    """Tells programs: one JSON line a stage; the steps of the history are left out.
+
+    Parameters
+    ----------
+    renamed
+        Stages that go by another name outside.
+    """
+
+    renamed: dict[str, str] = field(default_factory=lambda: {"verdict": "alarm"})
+
+    def tell(self, kind: str, row: dict[str, Any]) -> None:
+        """Write it."""
+        if kind not in {"prelude", "end"}:
+            terminal.record({"stage": self.renamed.get(kind, kind), **row})
+
+
+@dataclass
+class Bar:
+    """How far a known number of samples has come; drawn only where somebody sees it move."""
+
+    title: str
+    samples: int
+    drawn: bool
+    _progress: Any = field(default=None, init=False)
+
+    def add(self, samples: int) -> None:
+        """Move on."""
+        if not self.drawn:
+            return
+        if self._progress is None:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._progress = Progress(console=Console(stderr=True), transient=True)
+            self._progress.start()
+            self._progress.add_task(self.title, total=self.samples)
+        self._progress.update(self._progress.task_ids[0], advance=samples)
+
+    def done(self) -> None:
+        """Take it away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+@dataclass
+class Spoken:
+    """Tells people.
+
+    Parameters
+    ----------
+    port
+        Console port that was asked for; 0 for any.
+    history
+        Moves while the history is read.
+    """
+
+    port: int
+    history: Bar = field(default_factory=lambda: Bar("history", 0, drawn=False))
+
+    def tell(self, kind: str, row: dict[str, Any]) -> None:
+        """Say it, if people want to know."""
+        sentences: dict[str, Callable[[dict[str, Any]], None]] = {
+            "console": self._console,
+            "ready": self._ready,
+            "prelude": lambda row: self.history.add(row["samples"]),
+            "end": lambda _: self.history.done(),
+            "live": self._live,
+            "first_value": self._first_value,
+            "source": self._source,
+            "relearn": self._relearn,
+            "damaged": self._damaged,
+            "alarm": self._alarm,
+            "verdict": self._verdict,
+            "silence": self._silence,
+        }
+        if kind in sentences:
+            sentences[kind](row)
+
+    def _console(self, row: dict[str, Any]) -> None:
+        if self.port and not row["url"].endswith(f":{self.port}"):
+            terminal.say(f"port {self.port} is in use; the page took the next free one")
+        terminal.say(f"page  {row['url']}")
+
+    def _ready(self, row: dict[str, Any]) -> None:
+        self._console(row)
+        names = {"opcua": "OPC UA", "modbus": "Modbus"}
+        ports = " + ".join(f"{name} :{row[key]}" for key, name in names.items() if row[key])
+        terminal.say(f"{row['title']}: {row['assets']} assets, {row['signals']} signals ({ports})")
+        if row["history_s"]:
+            hours = f"{row['history_s'] / 3600:g}"
+            terminal.say(
+                f"first, {hours} simulated hours go through the same pipeline, to learn from"
+            )
+
+    def _live(self, _row: dict[str, Any]) -> None:
+        self.history.done()
+        terminal.say("live; Ctrl-C ends it")
+
+    def _first_value(self, row: dict[str, Any]) -> None:
+        terminal.say(f"first value of {row['source']}: {row['tag']} = {row['value']:.6g}")
+
+    def _source(self, row: dict[str, Any]) -> None:
+        if row["state"] in {"down", "misconfigured"}:
+            terminal.say(f"{row['name']} is {row['why']}")
+
+    def _relearn(self, row: dict[str, Any]) -> None:
+        terminal.say(f"{row['asset']} learns again: its signals or settings are not those it knew")
+
+    def _damaged(self, row: dict[str, Any]) -> None:
+        terminal.say(f"the journal is damaged at {row['position']}: {row['why']}")
+
+    def _alarm(self, row: dict[str, Any]) -> None:
+        terminal.say(f"{terminal.local_time(row['changed'])} {row['state']} {row['sentence']}")
+
+    def _verdict(self, row: dict[str, Any]) -> None:
+        terminal.say(f"{terminal.local_time(row['raised'])} {row['sentence']}")
+        self._injected(row)
+
+    def _silence(self, row: dict[str, Any]) -> None:
+        terminal.say("no alarm")
+        self._injected(row)
+
+    def _injected(self, row: dict[str, Any]) -> None:
+        truth = row["injected"]
+        if truth is None:
+            terminal.say("the simulator had injected nothing")
+        else:
+            kind, since = truth["kind"].replace("_", " "), terminal.local_time(truth["onset"])
+            terminal.say(f"the simulator had injected: {kind} at {truth['asset']} from {since} on")

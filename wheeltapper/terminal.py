@@ -1,0 +1,43 @@
+"""Where the commands write: lines and tables for people, JSON lines for programs."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def record(row: Any) -> None:
+    """Write one JSON line and hand it over at once: a program may be waiting for it."""
+    sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def say(line: str) -> None:
+    """Write one line for people."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table; off a terminal it is as wide as its content, so that nothing is cut."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for head in heads:
+        shown.add_column(head, overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(cell) for cell in row))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.measure(shown).maximum, 20))
+    console.print(shown)
+
+
+def local_time(ms: float) -> str:
+    """Write a time in ms since 1970 UTC as the reader's clock shows it."""
+    from datetime import UTC, datetime
+
+    return f"{datetime.fromtimestamp(ms / 1000, UTC).astimezone():%Y-%m-%d %H:%M:%S}"
