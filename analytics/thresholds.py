@@ -12,7 +12,7 @@ FOLDS = 5
 """Contiguous parts of the history, each scored by what the others say."""
 HIGH = 0.98
 """Quantile that stands for the upper end of healthy scores."""
-REACH = 3.0
+REACH = 4.0
 """Distances from median to that quantile at which a score is no longer healthy."""
 ABOVE = 1.2
 """And above the highest healthy score by this, as far as the history is believed."""
@@ -59,7 +59,7 @@ def calibrated_limit(scores: Columns, margin: float = 1.0) -> float:
     Examples
     --------
     >>> calibrated_limit(np.linspace(0.5, 2.5, 101))
-    4.38
+    5.34
     """
     usable = scores[np.isfinite(scores)]
     median, high, top = np.quantile(usable, (0.5, HIGH, BELIEVED))
