@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -17,9 +18,12 @@ from connectors.checks import ALL_CHECKS, Check, SourceUnderTest, applicable
 from connectors.contract import Source
 from connectors.modbus.config import ModbusConfig
 from connectors.modbus.source import ModbusSource
+from connectors.opcua.config import OpcUaConfig
+from connectors.opcua.source import OpcUaSource
 from connectors.replay.config import ReplayConfig
 from connectors.replay.source import ReplaySource
 from connectors.simulated.line import SimulatedLine
+from connectors.simulated.opcua_server import OpcuaServer
 from connectors.simulated.source import SimulatedSource
 from plant.errors import Exhausted, Rejected, Unreachable
 from plant.quality import Status
@@ -96,9 +100,70 @@ def simulated() -> SourceUnderTest:
     )
 
 
+class LoopbackServer:
+    """An OPC UA server in a thread and a loop of its own: its tasks are not the source's."""
+
+    def __init__(self, addresses: tuple[str, ...]) -> None:
+        self.tags = [one.tag for one in handles("ua", *addresses)]
+        self.port = 0
+        self.start()
+
+    def start(self) -> None:
+        self.up, self.down = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=asyncio.run, args=(self._serve(),), daemon=True)
+        self.thread.start()
+        assert self.up.wait(10)
+
+    def stop(self) -> None:
+        self.down.set()
+        self.thread.join(10)
+
+    async def _serve(self) -> None:
+        async with OpcuaServer(self.tags, self.port) as server:
+            self.port = server.port
+            while not self.down.is_set():
+                now = time.time_ns()
+                await server.put(np.array([now % SECOND, now % 7, np.nan]), now)
+                self.up.set()
+                await asyncio.sleep(0.02)
+
+
+OPCUA = tuple(f"nsu=urn:plant;asset/{name}" for name in ("flow", "pressure", "broken"))
+
+
+@pytest.fixture(scope="module")
+def opcua_server() -> Iterator[LoopbackServer]:
+    server = LoopbackServer(OPCUA)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def opcua(opcua_server: LoopbackServer, unused_port: int) -> SourceUnderTest:
+    server = opcua_server
+
+    def source(port: int, tags: list[TagHandle]) -> Callable[[], Source]:
+        url = f"opc.tcp://127.0.0.1:{port}/"
+        config = OpcUaConfig(name="ua", url=url, security="none", publishing_ms=20)
+        return lambda: OpcUaSource(config, tags)
+
+    async def restart() -> None:
+        await asyncio.to_thread(server.stop)
+        await asyncio.to_thread(server.start)
+
+    return SourceUnderTest(
+        make=given(source(server.port, handles("ua", *OPCUA[:2]))),
+        handles=range(3),
+        unreachable=given(source(unused_port, handles("ua", *OPCUA[:2]))),
+        restart=restart,
+        spoiled=given(source(server.port, handles("ua", *OPCUA))),
+    )
+
+
 NO_PEER = "the line is made in the process: nothing can be off or restart"
 EXEMPT: dict[str, dict[Check, str]] = {
     "modbus": {},
+    "opcua": {},
     "replay": {checks.check_reconnects: "a file does not restart"},
     "simulated": {
         checks.check_reconnects: NO_PEER,
