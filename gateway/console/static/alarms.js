@@ -4,11 +4,11 @@ import {acknowledge} from "./acknowledge.js";
 import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {assetLink, badge, every, problem} from "./parts.js";
-import {alarmWord, blinking, moment} from "./words.js";
+import {alarmWord, blinking, moment, unbroken} from "./words.js";
 
 const COLUMNS = [
-  ["Priority", "narrow"], ["Asset", ""], ["State", ""], ["What", "wide"],
-  ["Since", "number"], ["Raised", "number"], ["Times", "number"], ["Acknowledged", ""],
+  ["Priority", ""], ["Asset", "short"], ["What", "wide"], ["State", ""],
+  ["Since", "number"], ["Raised", "extra"], ["Times", "extra"], ["Acknowledged by, why", ""],
 ];
 const AGAIN_MS = 5000;
 
@@ -33,11 +33,11 @@ export function alarmsPage(main) {
     const sign = badge();
     const link = assetLink(first.asset, first.name);
     const button = make("button", {text: "Acknowledge …", class: "ack"});
-    const who = make("span");
-    const last = make("div", {}, [button, who]);
+    const state = make("span");
+    const where = make("div", {}, [state, button]);
     const line = row(COLUMNS, (alarm) => [
-      sign.node, link, alarmWord(alarm.state), alarm.sentence, moment(alarm.onset, now),
-      moment(alarm.raised, now), String(alarm.occurrences), last,
+      sign.node, link, unbroken(alarm.sentence), where, moment(alarm.onset, now),
+      moment(alarm.raised, now), String(alarm.occurrences), told(alarm),
     ]);
     let present = first;
     button.addEventListener("click", () => acknowledge(present, () => again(true)));
@@ -48,7 +48,7 @@ export function alarmsPage(main) {
         present = alarm;
         sign.update(alarm.state === "NORM" ? null : alarm.priority, alarm.state);
         button.hidden = !blinking(alarm.state);
-        tell(who, told(alarm));
+        tell(state, alarmWord(alarm.state));
         mark(line.node, "data-state", alarm.state);
         line.update(alarm);
       },

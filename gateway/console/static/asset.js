@@ -7,7 +7,7 @@ import {ask} from "./live.js";
 import {badge, every, gauge, position, problem} from "./parts.js";
 import {
   age, blinking, moment, number, percent, quantity, readable, since, span, stateOf, trendWord,
-  unit, unjudged,
+  unbroken, unit, unjudged,
 } from "./words.js";
 
 const SPANS = [["15 min", 900], ["1 h", 3600], ["8 h", 28800], ["24 h", 86400]];
@@ -33,12 +33,10 @@ function heading(path, acknowledged) {
   const bar = gauge();
   const button = make("button", {class: "ack", text: "Acknowledge …", hidden: true});
   const node = make("section", {class: "heading"}, [
-    make("h1", {}, [sign.node, name, make("small", {text: path})]),
+    make("h1", {}, [sign.node, name, make("small", {text: path}), button]),
     sentence,
     when,
-    make("p", {class: "state-line"}, [state, facts]),
-    bar.node,
-    button,
+    make("p", {class: "state-line"}, [state, facts, bar.node]),
   ]);
   let alarm = null;
   button.addEventListener("click", () => acknowledge(alarm, acknowledged));
@@ -54,7 +52,7 @@ function heading(path, acknowledged) {
       asset.mode === null ? "" : `mode ${asset.mode}`,
       asset.part === null ? "" : `part ${asset.part}`,
     ].filter(Boolean).join(" · "));
-    tell(sentence, alarm ? alarm.sentence : quiet(asset));
+    tell(sentence, alarm ? unbroken(alarm.sentence) : quiet(asset));
     tell(when, alarm ? told(alarm, now) : "");
     when.hidden = !alarm;
     bar.update(asset);
@@ -79,7 +77,9 @@ function told(alarm, now) {
 function contributor() {
   const fill = make("span", {class: "share-fill"});
   const share = make("span", {class: "share-text"});
-  const bar = make("div", {class: "share-bar"}, [fill, share]);
+  const bar = make("div", {class: "share-bar"}, [
+    share, make("span", {class: "share-track"}, [fill]),
+  ]);
   let now = 0;
   const line = row(CONTRIBUTORS, (part) => [
     readable(part.signal), bar, number(part.actual), number(part.expected),
@@ -87,7 +87,7 @@ function contributor() {
   ]);
   const update = (part, priority, at) => {
     now = at;
-    fill.style.width = percent(part.share).replace(" ", "");
+    fill.style.width = `${part.share * 100}%`;
     fill.style.backgroundColor = PRIORITY[priority] || "";
     tell(share, percent(part.share));
     line.update(part);
@@ -141,13 +141,16 @@ export function assetPage(main) {
   const head = heading(path, () => again(true));
   const chart = new ScoreChart();
   const spans = make("div", {class: "spans", role: "group", "aria-label": "Time shown"});
+  const legend = make("p", {
+    class: "hint", text: "Dashed line: unusual since. Solid line: alarm raised.",
+  });
   const why = make("h2");
   const contributors = table("Contributors", CONTRIBUTORS);
   const trends = make("div", {class: "trends"});
   const signals = table("Signals", SIGNALS);
   const rest = make("div", {hidden: true}, [
     make("div", {class: "title"}, [make("h2", {text: "Score and limit"}), spans]), missed.node,
-    chart.box, why, contributors.box, make("h2", {text: "Trends"}), trends,
+    chart.box, legend, why, contributors.box, make("h2", {text: "Trends"}), trends,
     make("h2", {text: "Signals"}), signals.box,
   ]);
   main.append(trouble.node, head.node, rest);
@@ -227,6 +230,7 @@ export function assetPage(main) {
     lines.show(asset.contributors.slice(0, SHOWN));
     contributors.box.hidden = !asset.contributors.length;
     why.hidden = contributors.box.hidden;
+    legend.hidden = !asset.alarm;
     list();
     if (!seconds) show(fitting());
     else redraw(before !== alarmed);

@@ -92,9 +92,9 @@ export class ScoreChart extends Chart {
         ctx.stroke();
       }
     });
-    super("Anomaly score and its limit over time", 220, {
+    super("Anomaly score and its limit over time", 190, {
       scales: {x: {range: (chart) => [this.start, this.stop]}, y: {range: above}},
-      axes: [axis({values: times}), axis({size: 56})],
+      axes: [axis({values: times, size: 32}), axis({size: 56})],
       series: [
         {label: "Time", value: (chart, at) => (at === null ? "–" : second(at * 1000))},
         line("Score", INK, {width: 2}),
@@ -135,13 +135,13 @@ export class TrendChart extends Chart {
       ctx.lineTo(box.left + box.width, y);
       ctx.stroke();
     });
-    super(label, 150, {
+    super(label, 140, {
       legend: {show: false},
       scales: {
         x: {range: (chart) => [this.start, this.stop]},
         y: {range: (chart, low, high) => around(low, high, this.band)},
       },
-      axes: [axis({values: times}), axis({size: 56})],
+      axes: [axis({values: times, size: 32}), axis({size: 56})],
       series: [{}, line("Least", INK), line("Greatest", INK)],
       bands: [{series: [2, 1], fill: "#30303055"}],
       hooks: {drawClear: [band]},

@@ -4,7 +4,7 @@ import {sparkline} from "./charts.js";
 import {Keyed, make, mark, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {assetLink, badge, gauge} from "./parts.js";
-import {NE107, age, percent, stateOf, unjudged} from "./words.js";
+import {NE107, age, percent, stateOf, unbroken, unjudged} from "./words.js";
 
 const SPARK_MS = 900000;
 const SPARK_AGAIN_MS = 30000;
@@ -49,7 +49,7 @@ function tile(first) {
     tell(state, stateOf(asset));
     tell(more, facts(asset));
     bar.update(asset);
-    tell(sentence, asset.sentence || "");
+    tell(sentence, unbroken(asset.sentence || ""));
     if (performance.now() - read > SPARK_AGAIN_MS) {
       // A sparkline that cannot be read now is drawn from the values that arrive.
       recall(now).catch(() => undefined);

@@ -1,7 +1,7 @@
 // Small pieces that several pages share: priority badge, score gauge, position in a band.
 
 import {make, mark, tell, toggle} from "./dom.js";
-import {blinking, number} from "./words.js";
+import {blinking, number, percent, unjudged} from "./words.js";
 
 // Colour, shape and number together: red ■1, orange ▲2, yellow ▼3, magenta ◆4.
 export function badge() {
@@ -28,11 +28,18 @@ export function gauge() {
   const text = make("span", {class: "gauge-text"});
   const node = make("span", {class: "gauge"}, [bar, text]);
   limit.style.left = `${LIMIT_AT}%`;
-  const update = ({score, threshold}) => {
+  const update = (asset) => {
+    const {score, threshold, phase, progress} = asset;
+    if (phase === "learning") {
+      limit.hidden = true;
+      fill.style.width = `${progress * 100}%`;
+      tell(text, `${percent(progress)} learnt`);
+      return;
+    }
     const known = score !== null && threshold !== null && threshold > 0;
     fill.style.width = known ? `${Math.min(100, (score / threshold) * LIMIT_AT)}%` : "0";
     limit.hidden = !known;
-    tell(text, known ? `score ${number(score)}, limit ${number(threshold)}` : "no score yet");
+    tell(text, known ? `score ${number(score)}, limit ${number(threshold)}` : unjudged(asset) ? "not judged" : "no score yet");
   };
   return {node, update};
 }

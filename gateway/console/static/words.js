@@ -38,7 +38,8 @@ export function span(low, high) {
   return low === null || high === null ? "–" : `${number(low)} to ${number(high)}`;
 }
 
-export const percent = (part) => `${Math.round(part * 100)} %`;
+export const percent = (part) => `${Math.round(part * 100)}\u00a0%`;
+export const unbroken = (sentence) => sentence.replace(/ (%|°C)/g, "\u00a0$1");
 export const signalName = (tag) => tag.slice(tag.lastIndexOf("/") + 1);
 export const readable = (signal) => signal.replace(/_/g, " ");
 

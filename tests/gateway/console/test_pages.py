@@ -1,0 +1,435 @@
+"""The pages in a real browser: what a plant person sees and does."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from plant.errors import Rejected
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Locator
+
+    from tests.gateway.console.conftest import Console, Plant
+
+pytestmark = pytest.mark.journey
+
+PUMP = "/asset?path=works/hall-2/line1/pump-2"
+PAGES = ("/", PUMP, "/alarms", "/tags")
+READY = {"/": ".tile .spark", PUMP: "figure canvas", "/alarms": "td", "/tags": "td"}
+
+# A screenshot is measured by the browser itself: pixels with HSV saturation above 0.25.
+SATURATED = """async (png) => {
+  const bytes = Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0));
+  const image = await createImageBitmap(new Blob([bytes], {type: "image/png"}));
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  const {data} = context.getImageData(0, 0, image.width, image.height);
+  let count = 0;
+  for (let at = 0; at < data.length; at += 4) {
+    const most = Math.max(data[at], data[at + 1], data[at + 2]);
+    const least = Math.min(data[at], data[at + 1], data[at + 2]);
+    if (most > 0 && (most - least) / most > 0.25) count += 1;
+  }
+  return count;
+}"""
+
+
+def show(page: Page, console: Console, path: str) -> None:
+    page.goto(console.url + path)
+    expect(page.locator(READY[path]).first).to_be_visible()
+
+
+def saturated(browser: Browser, picture: bytes) -> int:
+    blank = browser.new_page()
+    count: int = blank.evaluate(SATURATED, base64.b64encode(picture).decode())
+    blank.close()
+    return count
+
+
+def tile(page: Page, name: str) -> Locator:
+    return page.locator(".tile").filter(has=page.locator("h2", has_text=name))
+
+
+def wide(page: Page) -> bool:
+    answer: bool = page.evaluate(
+        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    )
+    return answer
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_without_an_alarm_no_page_has_a_colour(
+    browser: Browser, page: Page, console: Console, path: str, tmp_path: Path
+) -> None:
+    show(page, console, path)
+
+    picture = page.screenshot(path=tmp_path / "normal.png", full_page=True)
+
+    assert saturated(browser, picture) == 0
+
+
+def test_an_alarm_is_the_only_colour_of_the_overview(
+    browser: Browser, page: Page, console: Console, plant: Plant, tmp_path: Path
+) -> None:
+    plant.alarmed("ACKED")
+    show(page, console, "/")
+    expect(tile(page, "pump-2")).to_have_attribute("data-priority", "2")
+
+    whole = page.screenshot(path=tmp_path / "alarm.png")
+    quiet = [tile(page, name).screenshot() for name in ("pump-1", "press-1")]
+
+    assert saturated(browser, whole) > 500
+    assert [saturated(browser, picture) for picture in quiet] == [0, 0]
+
+
+def test_overview_tells_state_mode_part_and_score(page: Page, console: Console) -> None:
+    show(page, console, "/")
+
+    expect(page.locator(".tile")).to_have_count(3)
+    expect(tile(page, "press-1")).to_contain_text("Normal")
+    expect(tile(page, "press-1")).to_contain_text("mode 1 · part 1187")
+    expect(tile(page, "press-1")).to_contain_text("score 1.207, limit 3.050")
+    expect(page.locator("#simulated")).to_have_text(
+        "SIMULATED learnt from 4 simulated hours at full speed; live since 14:02"
+    )
+
+
+def test_learning_and_lost_machines_are_hatched_and_say_so(
+    page: Page, console: Console, plant: Plant, tmp_path: Path
+) -> None:
+    plant.learning, plant.cut = frozenset({"pump-1"}), True
+
+    show(page, console, "/")
+
+    expect(tile(page, "pump-1")).to_contain_text("LEARNING 45 %")
+    expect(tile(page, "press-1")).to_contain_text("CHECK FUNCTION")
+    expect(tile(page, "press-1")).to_contain_text("not judged")
+    for name in ("pump-1", "press-1"):
+        expect(tile(page, name)).to_have_css("background-image", re.compile("repeating"))
+    expect(tile(page, "pump-2")).to_have_css("background-image", "none")
+    expect(page.locator(".source.cut")).to_contain_text("✕ press-modbus")
+    page.screenshot(path=tmp_path / "unjudged.png")
+
+
+def test_each_priority_has_its_own_colour_shape_and_number(
+    page: Page, console: Console, plant: Plant
+) -> None:
+    signs = set()
+    for priority in (1, 2, 3, 4):
+        plant.alarmed(priority=priority)
+        show(page, console, "/")
+        sign = tile(page, "pump-2").locator(".badge")
+        expect(sign).to_have_text(str(priority))
+        signs.add(
+            sign.evaluate(
+                "n => [getComputedStyle(n).clipPath, getComputedStyle(n).backgroundColor]"
+            ).__str__()
+        )
+
+    assert len(signs) == 4
+
+
+@pytest.mark.parametrize(
+    ("state", "animation", "told"),
+    [
+        ("UNACK", "blink", "ALARM, not acknowledged"),
+        ("RTNUN", "blink", "RETURNED, not acknowledged"),
+        ("ACKED", "none", "ALARM, acknowledged"),
+    ],
+)
+def test_only_what_nobody_acknowledged_blinks(
+    page: Page, console: Console, plant: Plant, state: str, animation: str, told: str
+) -> None:
+    plant.alarmed(state)
+
+    show(page, console, "/")
+
+    expect(tile(page, "pump-2")).to_contain_text(told)
+    expect(tile(page, "pump-2").locator(".badge")).to_have_css("animation-name", animation)
+    expect(page.locator("nav .badge")).to_have_css("animation-name", animation)
+
+
+def test_nothing_blinks_for_who_asked_for_less_motion(
+    page: Page, console: Console, plant: Plant
+) -> None:
+    plant.alarmed()
+    page.emulate_media(reduced_motion="reduce")
+
+    show(page, console, "/")
+
+    expect(tile(page, "pump-2").locator(".badge")).to_have_css("animation-name", "none")
+
+
+def test_one_click_leads_from_the_line_to_the_sensor(
+    page: Page, console: Console, plant: Plant, tmp_path: Path
+) -> None:
+    plant.alarmed()
+    show(page, console, "/")
+
+    page.get_by_role("link", name="pump-2").click()
+
+    expect(page.locator(".heading .sentence")).to_contain_text("vibration 3.1× its normal")
+    expect(page.locator(".heading .since")).to_contain_text(
+        re.compile(r"Unusual since \d\d:\d\d:\d\d \(\d min\); alarm raised \d\d:\d\d:\d\d")
+    )
+    first = page.get_by_role("region", name="Contributors").locator("tbody tr").first
+    expect(first).to_contain_text(re.compile(r"vibration.*71\s%.*7.130.*2.310.*1.900 to 2.700"))
+    expect(page.locator("figure canvas")).to_have_count(2)
+    page.screenshot(path=tmp_path / "asset.png", full_page=True)
+
+
+def test_trend_draws_the_normal_band(page: Page, console: Console) -> None:
+    show(page, console, PUMP)
+
+    shades = page.locator("figure canvas").first.evaluate(
+        """canvas => {
+          const {width, height} = canvas;
+          const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
+          let band = 0;
+          for (let at = 0; at < data.length; at += 4) {
+            if (data[at] === 0xcd && data[at + 1] === 0xcd && data[at + 3] === 255) band += 1;
+          }
+          return band / (width * height);
+        }"""
+    )
+
+    assert shades > 0.1
+
+
+def test_a_signal_button_shows_and_hides_its_trend(page: Page, console: Console) -> None:
+    show(page, console, PUMP)
+    flow = page.get_by_role("button", name="flow")
+    figure = page.locator("figure", has_text="flow")
+
+    flow.click()
+    expect(figure.locator("canvas")).to_be_visible()
+    expect(flow).to_have_attribute("aria-pressed", "true")
+
+    flow.click()
+    expect(figure).to_have_count(0)
+
+
+def test_value_outside_its_band_is_marked_without_colour_alone(
+    page: Page, console: Console, plant: Plant
+) -> None:
+    plant.alarmed()
+
+    show(page, console, PUMP)
+
+    rows = page.get_by_role("region", name="Signals").locator("tbody tr")
+    expect(rows.nth(0).locator(".outside")).to_have_count(1)
+    expect(rows.nth(0)).to_contain_text("shift")
+    expect(rows.nth(2).locator(".outside")).to_have_count(0)
+
+
+def test_unknown_asset_says_so(page: Page, console: Console) -> None:
+    page.goto(console.url + "/asset?path=works/gone")
+
+    expect(page.locator(".problem").first).to_have_text("There is no asset 'works/gone'.")
+
+
+def test_acknowledging_needs_no_mouse(
+    page: Page, console: Console, plant: Plant, tmp_path: Path
+) -> None:
+    plant.alarmed()
+    show(page, console, "/alarms")
+    button = page.get_by_role("button", name="Acknowledge …")
+    expect(button).to_be_visible()
+    # The way there: skip link, three pages, the table's box, the asset, the button.
+    for _ in range(7):
+        page.keyboard.press("Tab")
+    expect(button).to_be_focused()
+    expect(button).to_have_css("outline-style", "solid")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Acknowledge alarm 12")
+    expect(dialog).to_be_visible()
+    page.screenshot(path=tmp_path / "dialog.png")
+
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(button).to_be_focused()
+
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Your name")).to_be_focused()
+    page.keyboard.type("Ana")
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.type("greasing the bearing at 14:30")
+    page.keyboard.press("Enter")
+
+    expect(dialog).to_have_count(0)
+    expect(page.locator("tbody tr").first).to_contain_text("ALARM, acknowledged")
+    expect(page.locator("tbody tr").first).to_contain_text("Ana: greasing the bearing at 14:30")
+    assert (plant.actor, plant.note) == ("Ana", "greasing the bearing at 14:30")
+
+
+def test_focus_stays_inside_the_dialog(page: Page, console: Console, plant: Plant) -> None:
+    plant.alarmed()
+    show(page, console, "/alarms")
+    page.get_by_role("button", name="Acknowledge …").click()
+    expect(page.get_by_label("Your name")).to_be_focused()
+
+    outside = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        outside.append(
+            page.evaluate(
+                "document.activeElement !== document.body"
+                " && !document.activeElement.closest('dialog')"
+            )
+        )
+
+    assert outside == [False] * 8
+
+
+def test_refused_acknowledgement_keeps_what_was_typed(
+    page: Page, console: Console, plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise Rejected("Alarm 12 is closed already.")
+
+    monkeypatch.setattr(plant, "acknowledge", refuse)
+    plant.alarmed()
+    show(page, console, "/alarms")
+    page.get_by_role("button", name="Acknowledge …").click()
+    page.get_by_label("Your name").fill("Ana")
+    page.get_by_label("Reason").fill("seen")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("alert").filter(has_text="Not acknowledged")).to_have_text(
+        "Not acknowledged. Alarm 12 is closed already."
+    )
+    expect(page.get_by_label("Reason")).to_have_value("seen")
+
+
+def test_link_with_an_alarm_id_marks_that_alarm(page: Page, console: Console) -> None:
+    page.goto(console.url + "/alarms?id=7")
+
+    expect(page.locator("tr.wanted")).to_contain_text("press-1: force 0.61× its normal")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_small_panel_never_scrolls_sideways(
+    page: Page, console: Console, plant: Plant, path: str, tmp_path: Path
+) -> None:
+    plant.alarmed()
+    plant.extra_tags = 30
+    page.set_viewport_size({"width": 800, "height": 480})
+
+    show(page, console, path)
+    page.screenshot(path=tmp_path / "panel.png")
+
+    assert not wide(page)
+
+
+@pytest.mark.parametrize("path", ["/alarms", PUMP])
+def test_small_panel_shows_the_acknowledge_button_at_once(
+    page: Page, console: Console, plant: Plant, path: str
+) -> None:
+    plant.alarmed()
+    page.set_viewport_size({"width": 800, "height": 480})
+
+    show(page, console, path)
+
+    expect(page.get_by_role("button", name="Acknowledge …")).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_hostile_names_are_shown_as_text(
+    page: Page, console: Console, plant: Plant, path: str
+) -> None:
+    plant.alarmed()
+    plant.prefix = plant.hostile
+
+    show(page, console, path)
+
+    expect(page.locator("#gateway")).to_have_text(f"{plant.hostile}line1")
+    expect(page.locator("main")).to_contain_text("<script>window.stolen=1</script>")
+    assert page.evaluate("window.stolen") is None
+    assert page.locator("main img, main script").count() == 0
+    assert not wide(page)
+
+
+def test_tag_table_filters_and_names_bad_quality(
+    page: Page, console: Console, tmp_path: Path
+) -> None:
+    show(page, console, "/tags")
+    rows = page.locator("tbody tr")
+    expect(rows.filter(has_text="oil_temperature")).to_contain_text("✕ BadSensorFailure")
+    expect(rows.filter(has_text="oil_temperature")).to_contain_text("67 min")
+    expect(rows.filter(has_text="recipe")).to_contain_text("B-204")
+    page.screenshot(path=tmp_path / "tags.png")
+
+    page.get_by_label("Filter").fill("pump-2 flow")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text(re.compile("pump-2/flow.*41.87.*m³/h.*Good"))
+
+    page.keyboard.press("Escape")
+    expect(rows).to_have_count(14)
+
+
+def test_times_are_local_and_name_their_zone(page: Page, console: Console) -> None:
+    show(page, console, "/")
+
+    expect(page.locator("#clock")).to_have_text(re.compile(r"\d\d \w+ \d\d:\d\d:\d\d CES?T"))
+
+
+def test_first_page_is_small_and_asks_nobody_else(page: Page, console: Console) -> None:
+    fetched = {}
+    page.on("requestfinished", lambda request: fetched.update({request.url: request.sizes()}))
+
+    show(page, console, "/")
+    page.wait_for_load_state("load")
+
+    assert all(url.startswith(console.url) for url in fetched)
+    assert f"{console.url}/static/vendor/uPlot.iife.min.js" in fetched
+    total = sum(size["responseBodySize"] + size["responseHeadersSize"] for size in fetched.values())
+    assert total <= 150_000
+
+
+def test_page_works_without_charts(page: Page, console: Console, plant: Plant) -> None:
+    plant.alarmed()
+    page.route("**/uPlot.iife.min.js", lambda route: route.abort())
+
+    page.goto(console.url + PUMP)
+
+    expect(page.locator(".chart").first).to_contain_text("too old for charts")
+    expect(page.get_by_role("region", name="Contributors")).to_contain_text("vibration")
+
+
+def test_lost_connection_is_told_and_heals(
+    page: Page, console: Console, plant: Plant, tmp_path: Path
+) -> None:
+    serve = type(console)
+    with serve(plant) as first:
+        show(page, first, "/")
+        port = first.port
+    lost = page.locator("#lost")
+    expect(lost).to_contain_text("CONNECTION LOST", timeout=10_000)
+    expect(lost).to_contain_text(re.compile(r"is from \d\d:\d\d:\d\d, \d+\.?\d* s old"))
+    expect(page.locator("main")).to_have_css("opacity", "0.5")
+    expect(page.locator("#clock")).not_to_be_visible()
+    page.screenshot(path=tmp_path / "lost.png")
+
+    with serve(plant, port):
+        expect(lost).to_be_hidden(timeout=15_000)
+        expect(page.locator("main")).to_have_css("opacity", "1")
+
+
+def test_gateway_whose_clock_stands_is_not_shown_as_live(
+    page: Page, console: Console, plant: Plant
+) -> None:
+    plant.stands_still = True
+
+    show(page, console, "/")
+
+    expect(page.locator("#lost")).to_contain_text("CONNECTION LOST", timeout=10_000)
