@@ -13,14 +13,29 @@ TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 BUCKET = re.compile(r'^wheeltapper_verdict_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
 
+SAMPLES = re.compile(r"^wheeltapper_samples_total\{[^}]*\} (\S+)$", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The gateway at one moment; `verdicts` are the cumulative counts below each bound."""
+    """The gateway at one moment.
+
+    Parameters
+    ----------
+    at
+        Wall clock, ns.
+    cpu_s, rss
+        Processor time, s, and resident memory, bytes, with all children.
+    samples
+        Samples taken in so far.
+    verdicts
+        Samples whose verdict took less than each bound, s.
+    """
 
     at: int
     cpu_s: float
     rss: int
+    samples: float
     verdicts: dict[float, float]
 
 
@@ -59,8 +74,9 @@ def read(pid: int, url: str) -> Reading:
     with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
         text = answer.read().decode()
     verdicts = {float(bound): float(count) for bound, count in BUCKET.findall(text)}
+    samples = sum(map(float, SAMPLES.findall(text)))
     cpu_s, rss = usage(pid)
-    return Reading(time.time_ns(), cpu_s, rss, verdicts)
+    return Reading(time.time_ns(), cpu_s, rss, samples, verdicts)
 
 
 def quantile_ms(before: Reading, after: Reading, share: float) -> float:

@@ -187,7 +187,7 @@ def figures(
     finally:
         journal.close()
     seconds = (after.at - before.at) / 1e9
-    samples = sum(part.journalled for part in found.values())
+    samples = after.samples - before.samples
     cpu_s = after.cpu_s - before.cpu_s
     return {
         "seconds": round(seconds, 2),
