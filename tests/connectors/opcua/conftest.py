@@ -1,0 +1,173 @@
+"""Two servers to read from: node-opcua in a process of its own, and asyncua's in this one."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from asyncua import Server, ua
+from asyncua.common.node import Node
+
+from connectors.opcua.config import OpcUaConfig
+from plant.tags import Tag, TagHandle
+
+PART = Path(__file__).parents[2] / "parts" / "node-opcua"
+MISSING = "MISSING PART: node-opcua — install with: npm ci --prefix tests/parts/node-opcua"
+SPACE = "urn:plant:line"
+STARTING_S = 60
+
+
+@dataclass
+class Plc:
+    """A node-opcua server at one port, with one PKI folder, over any number of starts."""
+
+    port: int
+    pki: Path
+    words: tuple[str, ...]
+    process: subprocess.Popen[str] | None = field(default=None, init=False)
+
+    @property
+    def url(self) -> str:
+        return f"opc.tcp://127.0.0.1:{self.port}/UA/plc"
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            ["node", "plc.js", str(self.port), str(self.pki), *self.words],
+            cwd=PART,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self.process.stdout
+        assert any(line.startswith("UP") for line in self.process.stdout)
+
+    def stop(self) -> None:
+        """Kill it: no goodbye to its clients."""
+        assert self.process
+        assert self.process.stdout
+        self.process.kill()
+        self.process.wait(timeout=10)
+        self.process.stdout.close()
+
+
+def _there() -> bool:
+    return bool(shutil.which("node")) and (PART / "node_modules/node-opcua-server").is_dir()
+
+
+@pytest.fixture(scope="session")
+def node_opcua() -> None:
+    if not _there():
+        pytest.fail(MISSING) if os.environ.get("CI") == "true" else pytest.skip(MISSING)
+
+
+@pytest.fixture(scope="module")
+def start_plc(
+    node_opcua: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Plc]]:
+    """Start a PLC; the word ``strict`` makes it refuse unknown client certificates."""
+    started: list[Plc] = []
+
+    def start(*words: str) -> Plc:
+        plc = Plc(free_port(), tmp_path_factory.mktemp("plc") / "pki", words)
+        plc.start()
+        started.append(plc)
+        return plc
+
+    yield start
+    for plc in started:
+        plc.stop()
+
+
+@pytest.fixture(scope="module")
+def plc(start_plc: Callable[..., Plc]) -> Plc:
+    return start_plc()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def unused_port() -> int:
+    return free_port()
+
+
+def make_tags(addresses: Sequence[str], **more: object) -> list[TagHandle]:
+    """Tags with handles from 10, named after the last part of their address."""
+    return [
+        TagHandle(
+            10 + i,
+            Tag(
+                name=f"site/line/{address.rpartition('/')[2].rpartition('=')[2]}",
+                source="plc",
+                address=f"nsu={SPACE};{address}",
+                **more,  # type: ignore[arg-type]
+            ),
+        )
+        for i, address in enumerate(addresses)
+    ]
+
+
+@pytest.fixture
+def tags_of() -> Callable[..., list[TagHandle]]:
+    return make_tags
+
+
+@dataclass
+class Line:
+    """asyncua's server with variables below Objects/Line1."""
+
+    server: Server
+    url: str
+    nodes: dict[str, Node]
+
+    def config(self, **more: object) -> OpcUaConfig:
+        settings = {"name": "plc", "url": self.url, "security": "none", "publishing_ms": 50.0}
+        return OpcUaConfig.model_validate({**settings, **more})
+
+    async def set(self, name: str, value: object) -> None:
+        await self.nodes[name].write_value(value)
+
+    async def put(self, name: str, value: ua.DataValue) -> None:
+        await self.server.write_attribute_value(self.nodes[name].nodeid, value)
+
+
+StartLine = Callable[..., AbstractAsyncContextManager[Line]]
+
+
+@asynccontextmanager
+async def _line(port: int = 0, **values: ua.Variant) -> AsyncIterator[Line]:
+    server = Server()
+    await server.init()
+    url = f"opc.tcp://127.0.0.1:{port or free_port()}/line"
+    server.set_endpoint(url)
+    server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+    index = await server.register_namespace(SPACE)
+    folder = await server.nodes.objects.add_object(ua.StringNodeId("Line1", index), f"{index}:Line1")
+    nodes = {
+        name: await folder.add_variable(
+            ua.StringNodeId(f"Line1.{name}", index), f"{index}:{name}", value
+        )
+        for name, value in values.items()
+    }
+    async with server:
+        yield Line(server, url, nodes)
+
+
+@pytest.fixture
+def start_line() -> StartLine:
+    return _line
+
+
+@pytest.fixture
+def run() -> Callable[..., object]:
+    return asyncio.run
