@@ -26,7 +26,7 @@ from gateway.console.view import (
     TagRow,
     TrendSeries,
 )
-from gateway.journal import Journal
+from gateway.journal import Journal, Trend
 from gateway.metrics import Metrics
 from gateway.pipeline import UNKNOWN_MODE, Pipeline, WatchedAsset
 from gateway.supervisor import Link, LinkState, Supervisor
@@ -272,16 +272,34 @@ class LineView:
             self._journal.trend, handle.handle, round(start_ms * MS), round(stop_ms * MS), points
         )
         low, high, expected = self._band(handle)
+        at, least, most = self._with_present(handle, found, start_ms, stop_ms)
         return {
             "tag": tag,
             "unit": handle.tag.unit,
-            "at": (found.at / MS).tolist(),
-            "low": [number(value) for value in found.low],
-            "high": [number(value) for value in found.high],
+            "at": at,
+            "low": least,
+            "high": most,
             "band_low": low,
             "band_high": high,
             "expected": expected,
         }
+
+    def _with_present(
+        self, handle: TagHandle, found: Trend, start_ms: float, stop_ms: float
+    ) -> tuple[list[float], list[float | None], list[float | None]]:
+        """Draw a value that has not changed lately up to now: its source reports changes only."""
+        at = (found.at / MS).tolist()
+        least = [number(value) for value in found.low]
+        most = [number(value) for value in found.high]
+        present = self._present(handle)
+        since = int(self._pipeline.latest.at[handle.handle]) / MS
+        if present.quality == "Good" and present.value is not None:
+            if not at and since <= start_ms:
+                at, least, most = [start_ms], [present.value], [present.value]
+            now = min(stop_ms, time.time() * 1000)
+            if at and at[-1] < now:
+                at, least, most = [*at, now], [*least, present.value], [*most, present.value]
+        return at, least, most
 
     def _band(self, handle: TagHandle) -> tuple[float | None, float | None, float | None]:
         state = self._states.get(handle.tag.asset)

@@ -50,10 +50,8 @@ class Plant:
             rows = csv.writer(sheet)
             rows.writerow(columns)
             for tag in self.line.tags:
-                rows.writerow(
-                    [tag.name, tag.source, tag.address, tag.type, tag.unit, tag.scale]
-                    + [tag.offset, tag.role]
-                )
+                scaling = (tag.unit, tag.scale, tag.offset)
+                rows.writerow([tag.name, tag.source, tag.address, tag.type, *scaling, tag.role])
         config = folder / "line.toml"
         assets = "".join(f'[[asset]]\npath = "{path}"\n' for path in self.line.asset_paths)
         config.write_text(CONFIG.format(**self.ports) + assets, encoding="utf-8")

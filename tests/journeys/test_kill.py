@@ -17,6 +17,7 @@ from gateway.config.loader import load
 from gateway.config.plan import Plan
 from gateway.journal import EventRecord, Journal, SampleRecord, ScoreRecord
 from gateway.pipeline import Pipeline
+from gateway.runtime import SNAPSHOT
 from plant.quality import is_good
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
@@ -73,7 +74,7 @@ def from_the_start(plan: Plan, journal: Journal) -> dict[str, NDArray[Any]]:
 def as_recovered(plan: Plan, journal: Journal) -> dict[str, NDArray[Any]]:
     handles = journal.register(plan.tags, 0)
     pipeline = Pipeline(plan, handles, plain)
-    found = journal.load_snapshot("pipeline")
+    found = journal.load_snapshot(SNAPSHOT)
     assert found is not None
     position, arrays = found
     assert pipeline.restore(arrays) == []
