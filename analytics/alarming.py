@@ -25,6 +25,8 @@ QUIET = 0.7
 """Or this share of the alarm limit, if that is higher."""
 AGAIN = 0.6
 """While the asset settles after an alarm, share of the old height that alarms again."""
+FADING = 0.6
+"""Share of its height below which a score that is not yet an alarm is on its way out."""
 SETTLES_NS = 60 * 10**9
 """Time after the alarm in which the baseline catches up."""
 
@@ -47,7 +49,7 @@ class AlarmLatch:
         self._peak = np.zeros(signals)
         self._above = self._below = self._raised = self._cleared = _NEVER
         self._mode = 0
-        self._height = 0.0
+        self._height = self._rising = 0.0
 
     @property
     def alarmed(self) -> bool:
@@ -85,8 +87,10 @@ class AlarmLatch:
         if score <= needed:
             self._above = _NEVER
             return None
-        if self._above == _NEVER:
-            self._above = at
+        # what is smoothed fades slowly: a short disturbance must not wait out the delay
+        if self._above == _NEVER or score < FADING * self._rising:
+            self._above, self._rising = at, score
+        self._rising = max(self._rising, score)
         if at - self._above < self._on_delay:
             return None
         self._raised, self._mode, self._above, self._below = at, mode, _NEVER, _NEVER
@@ -98,7 +102,7 @@ class AlarmLatch:
         """Give the latch as arrays."""
         return {
             "peak": self._peak.copy(),
-            "height": np.array([self._height]),
+            "height": np.array([self._height, self._rising]),
             "times": np.array(
                 [self._above, self._below, self._raised, self._cleared, self._mode], np.int64
             ),
@@ -107,7 +111,7 @@ class AlarmLatch:
     def restore(self, state: State) -> None:
         """Go on from a `state`."""
         self._peak = np.array(state["peak"], np.float64)
-        self._height = float(state["height"][0])
+        self._height, self._rising = state["height"].tolist()
         times: list[Any] = state["times"].tolist()
         self._above, self._below, self._raised, self._cleared, self._mode = times
 

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from analytics.contract import State
 from analytics.detectors.two_statistic import TwoStatistic
 from analytics.rows import RowStore
-from analytics.scaling import quantum
+from analytics.scaling import quantum, seen
 from analytics.thresholds import calibrated_limit
 
 Columns = NDArray[np.float64]
 
-BAND = 3.0
-"""Usual deviations that make the normal band."""
+BAND = (0.005, 0.995)
+"""Quantiles of the healthy values between which a signal is in its band."""
 
 
 class ModeBaseline:
@@ -33,7 +33,7 @@ class ModeBaseline:
         self._pooled = pooled
         self._raw: RowStore | None = RowStore(len(signals), 2048)
         self._smooth: RowStore | None = RowStore(len(signals))
-        self._noise = np.zeros(len(signals))
+        self._reach = np.zeros((2, len(signals)))
         self.detector = TwoStatistic(signals, pooled=pooled)
         self.limit = np.inf
 
@@ -74,21 +74,22 @@ class ModeBaseline:
         raw = self._raw.rows
         floor = np.maximum(floor, 0.5 * quantum(raw))
         self.limit = calibrated_limit(self.detector.fit(rows, floor, independent), margin)
-        away = np.abs(raw - self.detector.centre)
-        known = np.isfinite(away).any(axis=0)
-        self._noise[known] = 1.4826 * np.nanmedian(away[:, known], axis=0)
+        known = seen(raw)
+        away = raw[:, known] - self.detector.centre[known]
+        self._reach[:, known] = np.nanquantile(away, BAND, axis=0)
         self._raw = self._smooth = None
 
     def band(self) -> tuple[Columns, Columns, Columns]:
         """Give low, high and expected of each signal (p,); NaN until it can judge."""
         centre = self.detector.centre
-        width = np.maximum(BAND * self._noise, self.detector.spread())
-        return centre - width, centre + width, centre.copy()
+        width = self.detector.spread()
+        low, high = np.minimum(self._reach[0], -width), np.maximum(self._reach[1], width)
+        return centre + low, centre + high, centre.copy()
 
     def state(self) -> State:
         """Give everything as arrays."""
         known = prefixed("detector.", self.detector.state())
-        known |= {"noise": self._noise.copy(), "limit": np.array([self.limit])}
+        known |= {"reach": self._reach.copy(), "limit": np.array([self.limit])}
         known["pooled"] = np.array([self._pooled])
         if self._raw is not None and self._smooth is not None:
             known |= prefixed("raw.", self._raw.state())
@@ -102,7 +103,7 @@ class ModeBaseline:
         again = cls(detector.signals, float(state["pooled"][0]))
         again.detector = detector
         again.limit = float(state["limit"][0])
-        again._noise = np.array(state["noise"], np.float64)
+        again._reach = np.array(state["reach"], np.float64)
         if detector.ready:
             again._raw = again._smooth = None
         if again._raw is not None and again._smooth is not None:

@@ -30,7 +30,7 @@ CLIP = 4.0
 FAR = 8.0
 """Mean absolute deviations from the level that are a shift at once; 6.4 sd of a normal signal."""
 JUMP = 10.0
-"""Usual steps that are too fast."""
+"""Usual steps that are too fast, if they also leave the usual spread."""
 SLACK, CREST = 1.5, 4.0
 """CUSUM: deviations that are not added up; usual crests at which the sum is a shift."""
 STILL = 25.0
@@ -218,7 +218,8 @@ class _Passing:
         late = np.maximum(1.0, self.gap / np.maximum(self.every, 1.0))
         # a jump back to the level is the end of a fault, not another one
         leaving = np.abs(self.away) > np.abs(self.last - self.level)
-        fast: _Flags = (self.moved > JUMP * self.step * late) & leaving & (self.step > 0)
+        far = np.maximum(JUMP * self.step * late, 0.5 * FAR * self.scale)
+        fast: _Flags = (self.moved > far) & leaving & (self.step > 0)
         return fast
 
     def _too_still(self) -> _Flags:

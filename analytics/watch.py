@@ -83,7 +83,7 @@ class WatchSettings:
             raise Misconfigured("settle_s, on_delay_s, off_delay_s must be ≥ 0 and margin > 0")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Transition:
     """The alarm of an asset comes or goes.
 

@@ -1,0 +1,296 @@
+"""The watch of an asset: what it learns, when it speaks, what it says, and how it goes on."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from analytics.watch import Judgement, Watch, WatchSettings
+from plant.alarms import AlarmAction
+from plant.errors import Misconfigured
+from plant.reasons import Trend
+
+SECOND = 10**9
+SIGNALS = ("flow", "pressure", "current", "vibration")
+UNITS = ("m3/h", "bar", "A", "mm/s")
+SETTINGS = WatchSettings(learn_rows=1000, mode_rows=200)
+FAULT = 1500
+IDLE, RUN = 0, 1
+
+
+def pump(rows: int, seed: int = 0) -> NDArray[np.float64]:
+    """Make rows (n, 4) of a pump under one slowly changing load."""
+    random = np.random.default_rng(seed)
+    load = np.sin(np.arange(rows) / 47) + 0.5 * np.sin(np.arange(rows) / 11 + 1)
+    noise = random.normal(size=(rows, 4))
+    level, gain = np.array([50.0, 4.0, 20.0, 2.3]), np.array([5.0, 0.3, 2.0, 0.0])
+    made: NDArray[np.float64] = (
+        level + gain * load[:, None] + np.array([0.5, 0.05, 0.3, 0.1]) * noise
+    )
+    return made
+
+
+def seconds(rows: int, start: int = 0) -> NDArray[np.int64]:
+    return (start + np.arange(rows, dtype=np.int64)) * SECOND
+
+
+def judged(
+    rows: NDArray[np.float64], mode: NDArray[np.int64] | None = None, **words: Any
+) -> tuple[Watch, Judgement]:
+    settings = WatchSettings(**{"learn_rows": 1000, "mode_rows": 200, **words})
+    watch = Watch(SIGNALS, UNITS, settings)
+    modes = np.zeros(len(rows), np.int64) if mode is None else mode
+    return watch, watch.judge(seconds(len(rows)), rows, modes)
+
+
+def worn(rows: int = 2400, until: int | None = None) -> NDArray[np.float64]:
+    """Make rows in which the vibration doubles from `FAULT` on."""
+    made = pump(rows)
+    made[FAULT:until, 3] *= 2.0
+    return made
+
+
+def stretches(*parts: tuple[int, int]) -> NDArray[np.int64]:
+    """Make modes from (mode, rows)."""
+    return np.concatenate([np.full(rows, mode, np.int64) for mode, rows in parts])
+
+
+def actions(judgement: Judgement) -> list[str]:
+    return [transition.action.value for transition in judgement.transitions]
+
+
+def test_fault_raises_one_explained_alarm() -> None:
+    watch, judgement = judged(worn())
+    (raised,) = judgement.transitions
+    first = raised.reason.contributions[0]
+    assert raised.action is AlarmAction.RAISE
+    assert 5 <= raised.at / SECOND - FAULT <= 30
+    assert abs(raised.onset / SECOND - FAULT) <= 5
+    assert raised.reason.score > raised.reason.threshold
+    assert (first.signal, first.unit, first.since) == ("vibration", "mm/s", raised.onset)
+    assert first.trend is Trend.RISING
+    assert first.low < 2.3 < first.high < first.actual
+    assert first.expected == pytest.approx(2.3, abs=0.1)
+    assert first.share > 0.8
+    assert watch.phase == "alarmed"
+
+
+def test_healthy_machine_stays_quiet_and_unlearnt_rows_have_no_score() -> None:
+    watch, judgement = judged(pump(6000))
+    assert judgement.transitions == ()
+    assert not judgement.judged[:999].any()
+    assert np.isnan(judgement.score[:999]).all()
+    assert judgement.judged[1000:].all()
+    assert not judgement.anomalous.any()
+    assert (watch.phase, watch.progress) == ("watching", 1.0)
+
+
+def test_broken_relation_within_every_band_is_found() -> None:
+    rows = pump(2400)
+    rows[FAULT:, 2] = 2 * 20.0 - rows[FAULT:, 2]
+    _, judgement = judged(rows)
+    assert actions(judgement)[:1] == ["raise"]
+    assert judgement.transitions[0].reason.contributions[0].signal == "current"
+
+
+def test_alarm_clears_once_when_the_fault_has_gone() -> None:
+    _, judgement = judged(worn(until=1900))
+    assert actions(judgement) == ["raise", "clear"]
+    assert 1920 <= judgement.transitions[1].at / SECOND <= 1990
+
+
+def test_standing_fault_is_neither_learnt_nor_forgotten() -> None:
+    watch, judgement = judged(worn(9000))
+    assert actions(judgement) == ["raise"]
+    assert judgement.anomalous[-1]
+    assert watch.band(0)[2][3] == pytest.approx(2.3, abs=0.1)
+
+
+def test_short_disturbance_is_not_an_alarm() -> None:
+    _, judgement = judged(worn(until=FAULT + 4))
+    assert judgement.transitions == ()
+
+
+@pytest.mark.parametrize("cuts", [(1,), (7, 350), (1499,)])
+def test_blocks_give_bit_equal_results(cuts: tuple[int, ...]) -> None:
+    rows, mode = worn(2000), stretches((RUN, 600), (IDLE, 500), (RUN, 900))
+    rows[1300:1330, 1] = np.nan
+    _, whole = judged(rows, mode)
+    watch, begin, parts = Watch(SIGNALS, UNITS, SETTINGS), 0, []
+    sizes = (cuts * len(rows))[: len(rows)]
+    for end in [*np.cumsum(sizes)[np.cumsum(sizes) < len(rows)].tolist(), len(rows)]:
+        parts.append(watch.judge(seconds(end - begin, begin), rows[begin:end], mode[begin:end]))
+        begin = end
+    scores = np.concatenate([part.score for part in parts])
+    assert np.array_equal(scores, whole.score, equal_nan=True)
+    told = [transition for part in parts for transition in part.transitions]
+    assert told == list(whole.transitions)
+
+
+@pytest.mark.parametrize("cut", [10, 700, 999, 1400, 1520, 1950, 1990])
+def test_restored_watch_goes_on_bit_equal(cut: int) -> None:
+    rows = worn(2400, until=1900)
+    mode = stretches((RUN, 500), (IDLE, 150), (RUN, 1750))
+    whole, judgement = judged(rows, mode)
+    first, again = Watch(SIGNALS, UNITS, SETTINGS), Watch(SIGNALS, UNITS, SETTINGS)
+    first.judge(seconds(cut), rows[:cut], mode[:cut])
+    again.restore({name: value.copy() for name, value in first.state().items()})
+    assert (again.explain(), again.phase, again.progress) == (
+        first.explain(),
+        first.phase,
+        first.progress,
+    )
+    later = again.judge(seconds(2400 - cut, cut), rows[cut:], mode[cut:])
+    assert np.array_equal(later.score, judgement.score[cut:], equal_nan=True)
+    assert later.transitions == tuple(
+        each for each in judgement.transitions if each.at >= cut * SECOND
+    )
+    assert again.explain() == whole.explain()
+
+
+def test_missing_signal_is_left_out_and_the_rest_still_judged() -> None:
+    rows = worn()
+    rows[1200:, 0] = np.nan
+    _, judgement = judged(rows)
+    assert judgement.judged[1200:].all()
+    assert judgement.transitions[0].reason.contributions[0].signal == "vibration"
+    assert all(part.signal != "flow" for part in judgement.transitions[0].reason.contributions)
+
+
+def test_rows_without_a_value_are_not_judged_and_the_alarm_stays() -> None:
+    rows = worn()
+    rows[1700:] = np.nan
+    watch, judgement = judged(rows)
+    assert not judgement.judged[1700:].any()
+    assert actions(judgement) == ["raise"]
+    assert watch.phase == "alarmed"
+
+
+def test_bad_samples_are_never_learnt() -> None:
+    rows = pump(2000)
+    rows[300:600] = np.nan
+    rows[1200:1500, 2] = np.nan
+    watch, judgement = judged(rows)
+    low, high, expected = watch.band(0)
+    assert np.isfinite(np.concatenate((low, high, expected))).all()
+    assert judgement.transitions == ()
+
+
+def test_each_mode_has_its_own_normal() -> None:
+    mode = stretches((RUN, 700), (IDLE, 600), (RUN, 500), (IDLE, 400))
+    rows = pump(2200)
+    rows[mode == IDLE] *= 0.1
+    watch, judgement = judged(rows, mode, learn_rows=1300)
+    assert judgement.transitions == ()
+    assert watch.band(RUN)[2][0] == pytest.approx(50, abs=5)
+    assert watch.band(IDLE)[2][0] == pytest.approx(5, abs=0.5)
+    assert np.isnan(watch.band(7)).all()
+
+
+def test_fault_in_idle_is_found_against_idle() -> None:
+    mode = stretches((RUN, 700), (IDLE, 600), (RUN, 300), (IDLE, 300))
+    rows = pump(1900)
+    rows[mode == IDLE] *= 0.1
+    rows[1700:, 1] = 4.0
+    _, judgement = judged(rows, mode, learn_rows=1300)
+    (raised,) = judgement.transitions
+    assert raised.at / SECOND > 1700
+    assert raised.reason.contributions[0].signal == "pressure"
+
+
+def test_rows_after_a_change_of_mode_are_not_judged() -> None:
+    mode = stretches((RUN, 700), (IDLE, 500), (RUN, 400))
+    rows = pump(1600)
+    rows[1200:1215] *= 3.0
+    _, judgement = judged(rows, mode, settle_s=20.0)
+    assert not judgement.judged[1200:1220].any()
+    assert judgement.judged[1240:].all()
+    assert judgement.transitions == ()
+
+
+def test_new_mode_is_learnt_before_it_is_judged() -> None:
+    mode = stretches((RUN, 1200), (IDLE, 400))
+    rows = pump(1600)
+    rows[mode == IDLE] *= 0.1
+    watch = Watch(SIGNALS, UNITS, SETTINGS)
+    watch.judge(seconds(1300), rows[:1300], mode[:1300])
+    assert watch.phase == "learning"
+    assert 0 < watch.progress < 1
+    judgement = watch.judge(seconds(300, 1300), rows[1300:], mode[1300:])
+    assert watch.phase == "watching"
+    assert judgement.judged[-1]
+    assert judgement.transitions == ()
+
+
+def test_alarm_outlives_a_mode_that_hides_the_fault() -> None:
+    mode = stretches((RUN, 800), (IDLE, 400), (RUN, 500), (IDLE, 300), (RUN, 300))
+    rows = pump(2300)
+    rows[mode == IDLE] *= 0.1
+    rows[FAULT:, 3] *= np.where(mode[FAULT:] == RUN, 2.0, 1.0)
+    watch, judgement = judged(rows, mode, learn_rows=1200)
+    assert actions(judgement) == ["raise"]
+    assert watch.phase == "alarmed"
+
+
+def test_signal_that_stands_still_in_idle_does_not_make_noise_strange() -> None:
+    mode = stretches((RUN, 800), (IDLE, 500), (RUN, 300), (IDLE, 400))
+    rows = pump(2000)
+    rows[mode == IDLE] = (0.0, 4.0, 0.0, 0.1)
+    rows[1800:] += np.random.default_rng(1).normal(scale=(0.02, 0.001, 0.01, 0.001), size=(200, 4))
+    _, judgement = judged(rows, mode, learn_rows=1300)
+    assert judgement.judged[1700:].all()
+    assert judgement.transitions == ()
+
+
+def test_slow_drift_is_followed() -> None:
+    rows = pump(20000)
+    rows[:, 3] += np.linspace(0, 1.0, 20000)
+    watch, judgement = judged(rows)
+    assert judgement.transitions == ()
+    assert watch.band(0)[2][3] == pytest.approx(3.25, abs=0.1)
+
+
+def test_progress_counts_to_one() -> None:
+    watch = Watch(SIGNALS, UNITS, SETTINGS)
+    rows = pump(1000)
+    seen = []
+    for begin in range(0, 1000, 250):
+        seen.append((watch.phase, watch.progress))
+        watch.judge(seconds(250, begin), rows[begin : begin + 250], np.zeros(250, np.int64))
+    assert seen == [("learning", 0.0), ("learning", 0.25), ("learning", 0.5), ("learning", 0.75)]
+    assert watch.phase == "watching"
+
+
+def test_memory_does_not_grow_with_the_learning_time() -> None:
+    watch, _ = judged(pump(30000), learn_rows=40000)
+    assert sum(array.nbytes for array in watch.state().values()) < 1_000_000
+
+
+def test_units_and_offsets_change_nothing() -> None:
+    scale, offset = np.array([1e3, 1e-3, 7.0, 40.0]), np.array([0.0, 5.0, -273.15, 1e3])
+    _, plain = judged(worn())
+    _, other = judged(worn() * scale + offset)
+    assert [each.at for each in plain.transitions] == [each.at for each in other.transitions]
+    assert np.nanmax(np.abs(plain.score - other.score)) < 1e-3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [{"learn_rows": 10}, {"mode_rows": 3}, {"settle_s": -1.0}, {"margin": 0.0}],
+)
+def test_settings_that_cannot_work_are_refused(words: dict[str, Any]) -> None:
+    with pytest.raises(Misconfigured):
+        WatchSettings(**words)
+
+
+@pytest.mark.parametrize(("signals", "units"), [((), ()), (("a", "b"), ("bar",))])
+def test_watch_without_fitting_signals_is_refused(
+    signals: tuple[str, ...], units: tuple[str, ...]
+) -> None:
+    with pytest.raises(Misconfigured, match="unit"):
+        Watch(signals, units, SETTINGS)
+
+
+def test_nothing_is_explained_before_a_row_was_judged() -> None:
+    assert Watch(SIGNALS, UNITS, SETTINGS).explain() is None
