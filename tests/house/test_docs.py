@@ -6,13 +6,17 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from connectors.catalogue import SourceConfig
+import typer
 from pydantic import TypeAdapter
+
+from connectors.catalogue import SourceConfig
+from wheeltapper.app import app
 
 ROOT = Path(__file__).parents[2]
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 TREE_LINE = re.compile(r"^([a-z]+)/ ", re.MULTILINE)
-COMMAND = re.compile(r"^make ([a-z]+)", re.MULTILINE)
+MAKE = re.compile(r"^make ([a-z]+)", re.MULTILINE)
+COMMAND = re.compile(r"^\.venv/bin/wheeltapper ([a-z]+(?: [a-z]+(?![a-z.]))*)", re.MULTILINE)
 NOT_PRODUCT = {".ci"}
 
 
@@ -39,12 +43,22 @@ def test_links_lead_somewhere(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
-def test_commands_exist(name: str) -> None:
+def test_make_has_the_commands(name: str) -> None:
     makefile = (ROOT / "Makefile").read_text()
-    commands = COMMAND.findall((ROOT / name).read_text())
+    commands = MAKE.findall((ROOT / name).read_text())
 
     assert commands
     assert [command for command in commands if f"\n{command}:" not in makefile] == []
+
+
+def test_the_product_has_the_commands() -> None:
+    groups = {"alarms", "config"}
+    top = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    inner = {f"{group} {name}" for group in groups for name in top[group].commands}
+    shown = set(COMMAND.findall(README))
+
+    assert shown
+    assert shown - (set(top) - groups) - inner == set()
 
 
 def test_tree_in_the_readme_is_the_tree() -> None:
