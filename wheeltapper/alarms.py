@@ -55,9 +55,10 @@ def acknowledge(
 def show(rows: list[Any]) -> None:
     """Write alarms as a table."""
     from wheeltapper import terminal
+    from wheeltapper.story import counted
 
     terminal.table(
-        f"{len(rows)} alarms" if len(rows) > 1 else "1 alarm",
+        counted(len(rows), "alarm"),
         ("id", "state", "raised", "asset", "why", "acknowledged by"),
         [
             (
@@ -119,4 +120,4 @@ def _from_journal(data: Path) -> list[Any]:
                 latest[alarm.id] = alarm_row(alarm)
     finally:
         journal.close()
-    return list(latest.values())
+    return [latest[number] for number in sorted(latest, reverse=True)]

@@ -33,12 +33,13 @@ def check(config: ConfigFile, as_json: AsJson = False) -> None:
 
 def _show(plan: "Plan") -> None:
     from wheeltapper import terminal
+    from wheeltapper.story import counted
 
     console = f"http://{plan.console.host}:{plan.console.port}"
     terminal.say(f"gateway {plan.name}, data in {plan.data}, page at {console}\n")
     counts = [sum(tag.source == source.name for tag in plan.tags) for source in plan.sources]
     terminal.table(
-        f"{len(plan.sources)} sources",
+        counted(len(plan.sources), "source"),
         ("source", "type", "tags"),
         [
             (source.name, source.type, str(count))
@@ -46,7 +47,7 @@ def _show(plan: "Plan") -> None:
         ],
     )
     terminal.table(
-        f"{len(plan.tags)} tags",
+        counted(len(plan.tags), "tag"),
         ("tag", "source", "address", "type", "unit", "role"),
         [
             (tag.name, tag.source, tag.address, tag.type or "as served", tag.unit, tag.role)
@@ -54,7 +55,7 @@ def _show(plan: "Plan") -> None:
         ],
     )
     terminal.table(
-        f"{len(plan.assets)} assets",
+        counted(len(plan.assets), "asset"),
         ("asset", "signals", "mode"),
         [(asset.path, str(len(asset.signals)), asset.mode or "none") for asset in plan.assets],
     )

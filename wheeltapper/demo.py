@@ -30,6 +30,7 @@ def demo(
 ) -> None:
     """Show a simulated line, read over OPC UA and Modbus, until one machine falls ill."""
     import asyncio
+    import sys
 
     from wheeltapper.play import Play
     from wheeltapper.scene import RecordedScene, Scene, SimulatedScene
@@ -40,7 +41,11 @@ def demo(
         scene = RecordedScene(recording, split(labels))
     else:
         scene = SimulatedScene(seed, fault, hours)
-    bar = Bar("history", round(scene.past_s) * len(scene.feed.tags), drawn=not headless)
+    bar = Bar(
+        "history",
+        round(scene.past_s) * len(scene.feed.tags),
+        drawn=not headless and sys.stderr.isatty(),
+    )
     teller: Teller = Recorded() if as_json else Spoken(port, bar)
     play = Play(
         scene=scene,

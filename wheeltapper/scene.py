@@ -9,7 +9,9 @@ from connectors.contract import Source
 from connectors.replay.recording import read_recording
 from connectors.simulated.feed import Feed
 from gateway.config.plan import ConsolePlan, DetectionPlan, Plan
+from gateway.config.problems import nearest
 from plant.assets import asset_of
+from plant.errors import Misconfigured
 from plant.tags import TagHandle
 
 if TYPE_CHECKING:
@@ -61,9 +63,20 @@ class Scene(Protocol):
 
 
 def simulated_line(seed: int, fault: str, start: int, live_from: float) -> "SimulatedLine":
-    """Build the line; the gateway's process only ever builds the twin without a fault."""
+    """Build the line; the gateway's process only ever runs the twin without a fault.
+
+    Raises
+    ------
+    Misconfigured
+        There is no such fault.
+    """
+    from connectors.simulated.faults import KINDS
     from connectors.simulated.line import SimulatedLine
 
+    kinds = ("random", "none", *KINDS)
+    if fault not in kinds:
+        known = ", ".join(kinds)
+        raise Misconfigured(f'--fault: "{fault}" is not one of {known}{nearest(fault, kinds)}')
     return SimulatedLine(seed, fault=fault, start=start, live_from=live_from)
 
 

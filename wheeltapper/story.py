@@ -15,6 +15,17 @@ class Teller(Protocol):
         ...
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "asset"), counted(3, "asset")
+    ('1 asset', '3 assets')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 @dataclass
 class Recorded:
     """Tells programs: one JSON line a stage; the steps of the history are left out.
@@ -103,9 +114,10 @@ class Spoken:
 
     def _ready(self, row: dict[str, Any]) -> None:
         self._console(row)
+        cast = f"{counted(row['assets'], 'asset')}, {counted(row['signals'], 'signal')}"
         names = {"opcua": "OPC UA", "modbus": "Modbus"}
         ports = " + ".join(f"{name} :{row[key]}" for key, name in names.items() if row[key])
-        terminal.say(f"{row['title']}: {row['assets']} assets, {row['signals']} signals ({ports})")
+        terminal.say(f"{row['title']}: {cast} ({ports})")
         if row["history_s"]:
             hours = f"{row['history_s'] / 3600:g}"
             terminal.say(

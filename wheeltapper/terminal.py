@@ -5,6 +5,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+UNBOUND = 10_000
+"""Characters; wider than any table."""
+
 
 def record(row: Any) -> None:
     """Write one JSON line and hand it over at once: a program may be waiting for it."""
@@ -32,7 +35,7 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> No
         shown.add_row(*(Text(cell) for cell in row))
     console = Console()
     if not console.is_terminal:
-        console = Console(width=max(console.measure(shown).maximum, 20))
+        console = Console(width=Console(width=UNBOUND).measure(shown).maximum)
     console.print(shown)
 
 

@@ -1,0 +1,66 @@
+"""What people and programs are told while a gateway runs."""
+
+import json
+from typing import Any
+
+import pytest
+
+from wheeltapper.story import Recorded, Spoken
+
+URL = "http://127.0.0.1:8080"
+CAST = {"title": "simulated line", "assets": 3, "signals": 42, "opcua": 4840, "modbus": 5020}
+ALARM = {"changed": 0.0, "raised": 0.0, "state": "UNACK", "sentence": "pump-2: flow falling; 90 %"}
+FAULT = {"kind": "bearing_wear", "asset": "l/pump-2", "onset": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "said"),
+    [
+        ("ready", {"url": URL, **CAST, "history_s": 0}, f"page  {URL}"),
+        (
+            "ready",
+            {"url": URL, **CAST, "history_s": 14400},
+            "simulated line: 3 assets, 42 signals (OPC UA :4840 + Modbus :5020)",
+        ),
+        ("ready", {"url": URL, **CAST, "history_s": 14400}, "4 simulated hours"),
+        ("ready", {"url": URL, **CAST, "modbus": None, "history_s": 0}, "(OPC UA :4840)"),
+        ("console", {"url": "http://127.0.0.1:8083"}, "port 8080 is in use"),
+        ("live", {}, "live"),
+        ("first_value", {"source": "a", "tag": "b", "value": 1.25}, "b = 1.25"),
+        ("source", {"name": "plc", "state": "down", "why": "down: refused"}, "plc is down"),
+        ("alarm", ALARM, "UNACK pump-2: flow falling"),
+        ("verdict", {**ALARM, "injected": FAULT}, "injected: bearing wear at l/pump-2"),
+        ("silence", {"injected": None}, "injected nothing"),
+        ("relearn", {"asset": "l/pump-2"}, "l/pump-2 learns again"),
+        ("damaged", {"position": 7, "why": "checksum"}, "damaged at 7: checksum"),
+    ],
+)
+def test_sentence_for_people(
+    capsys: pytest.CaptureFixture[str], kind: str, row: dict[str, Any], said: str
+) -> None:
+    Spoken(8080).tell(kind, row)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        ("source", {"name": "plc", "state": "up", "why": "up"}),
+        ("prelude", {"source": "plc", "samples": 5}),
+        ("end", {}),
+        ("something new", {}),
+    ],
+)
+def test_people_are_spared(
+    capsys: pytest.CaptureFixture[str], kind: str, row: dict[str, Any]
+) -> None:
+    Spoken(8080).tell(kind, row)
+    assert capsys.readouterr().out == ""
+
+
+def test_programs_get_a_line_a_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    recorded = Recorded()
+    for kind in ("console", "prelude", "verdict", "end"):
+        recorded.tell(kind, {"samples": 1})
+    stages = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert stages == [{"stage": "console", "samples": 1}, {"stage": "alarm", "samples": 1}]
