@@ -25,7 +25,7 @@ QUIET = 0.7
 """Or this share of the alarm limit, if that is higher."""
 AGAIN = 0.6
 """While the asset settles after an alarm, share of the old height that alarms again."""
-FADING = 0.6
+FADING = 0.75
 """Share of its height below which a score that is not yet an alarm is on its way out."""
 SETTLES_NS = 60 * 10**9
 """Time after the alarm in which the baseline catches up."""
