@@ -1,7 +1,6 @@
 """Reads the tags of one Modbus TCP device or gateway, scan by scan."""
 
 import asyncio
-import math
 import time
 from collections.abc import Sequence
 from itertools import groupby
@@ -13,6 +12,7 @@ import numpy as np
 from connectors.modbus.address import address_of
 from connectors.modbus.blocks import Limits, coalesce, reading_order
 from connectors.modbus.config import ModbusConfig
+from connectors.modbus.grid import Grid
 from connectors.modbus.scan import Piece, Scan
 from connectors.modbus.stamps import Stamps
 from connectors.modbus.unit import Unit
@@ -20,9 +20,6 @@ from connectors.modbus.wire import Connection
 from plant.errors import Unreachable
 from plant.samples import Batch, ContextEvent
 from plant.tags import TagHandle, ValueType
-
-PUNCTUAL = 0.1
-"""Part of the period that a scan may be late and still count as on the grid."""
 
 
 class ModbusSource:
@@ -54,7 +51,7 @@ class ModbusSource:
         self._stamps = Stamps()
         self._texts: dict[int, tuple[str, int]] = {}
         self._left: list[Unit] = []
-        self._due = 0.0
+        self._grid = Grid(0.0, self._period)
         self._entered = False
 
     def _lay_out(self, config: ModbusConfig, tags: Sequence[TagHandle]) -> None:
@@ -73,7 +70,7 @@ class ModbusSource:
     async def __aenter__(self) -> Self:
         """Connect, or raise `Unreachable`."""
         await self._connection.open()
-        self._due = time.monotonic()
+        self._grid = Grid(time.monotonic(), self._period)
         self._entered = True
         return self
 
@@ -104,7 +101,7 @@ class ModbusSource:
         left, self._left = self._left, []
         if not left:
             await self._probe()
-            await self._slot()
+            await asyncio.sleep(self._grid.take(time.monotonic()) - time.monotonic())
             left = self._round(scan)
         await self._ask(left, scan)
         if self._units and all(unit.silent for unit in self._units):
@@ -119,14 +116,6 @@ class ModbusSource:
         due = [unit for unit in self._units if unit.dead and unit.retry_at <= now]
         if due:
             await min(due, key=lambda unit: unit.retry_at).probe(self._connection)
-
-    async def _slot(self) -> None:
-        """Wait for the next point of the grid; points that have passed are left out."""
-        late = time.monotonic() - self._due
-        if late > PUNCTUAL * self._period:
-            self._due += math.ceil(late / self._period) * self._period
-        await asyncio.sleep(max(0.0, self._due - time.monotonic()))
-        self._due += self._period
 
     def _round(self, scan: Scan) -> list[Unit]:
         at = self._stamps.next()

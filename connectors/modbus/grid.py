@@ -1,0 +1,37 @@
+"""When to scan: points a period apart, each used once, those that have passed left out."""
+
+import math
+
+PUNCTUAL = 0.1
+"""Part of the period that a scan may be late and still count as on its point."""
+
+
+class Grid:
+    """Gives the points of a fixed grid on the monotonic clock.
+
+    Parameters
+    ----------
+    start
+        First point, seconds.
+    period
+        Distance of the points, seconds.
+    """
+
+    def __init__(self, start: float, period: float) -> None:
+        self._start = start
+        self._period = period
+        self._next = 0
+
+    def take(self, now: float) -> float:
+        """Give the first unused point that is not past at `now`, seconds.
+
+        Examples
+        --------
+        >>> grid = Grid(10.0, 1.0)
+        >>> grid.take(10.0), grid.take(10.2), grid.take(13.5), grid.take(13.6)
+        (10.0, 11.0, 14.0, 15.0)
+        """
+        due = math.ceil((now - self._start) / self._period - PUNCTUAL)
+        number = max(self._next, due)
+        self._next = number + 1
+        return self._start + number * self._period
