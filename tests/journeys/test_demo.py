@@ -1,0 +1,186 @@
+"""The demo as a person starts it: the simulator's process, real sockets, one explained alarm."""
+
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.journal import Journal, SampleRecord
+
+pytestmark = pytest.mark.journey
+STOP_S = 5.0
+SHORT = ("--fault", "none", "--hours", "0.5")
+SICK = ("--fault", "bearing_wear", "--hours", "0.5")
+
+
+class Demo:
+    """A running ``wheeltapper demo``."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "wheeltapper", "demo", "--headless", *arguments]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout
+        self._lines = self.process.stdout
+
+    def lines(self) -> Iterator[str]:
+        """Give what it says, line by line, until it ends."""
+        yield from self._lines
+
+    def stages(self) -> Iterator[dict[str, Any]]:
+        """Give the stages it tells."""
+        yield from map(json.loads, self._lines)
+
+    def until(self, stage: str) -> dict[str, Any]:
+        """Wait for a stage."""
+        return next(row for row in self.stages() if row["stage"] == stage)
+
+    def stop(self, number: signal.Signals) -> float:
+        """Ask it to end; give how long it took, s."""
+        begun = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(3 * STOP_S)
+        return time.monotonic() - begun
+
+    def close(self) -> None:
+        """End it whatever it does."""
+        self.process.kill()
+        self.process.wait()
+        self._lines.close()
+
+
+@pytest.fixture
+def demos() -> Iterator[list[Demo]]:
+    """Collect demos that must not outlive a test."""
+    started: list[Demo] = []
+    yield started
+    for demo in started:
+        demo.close()
+
+
+def start(demos: list[Demo], *arguments: str) -> Demo:
+    demo = Demo(*arguments)
+    demos.append(demo)
+    return demo
+
+
+def children(process: int) -> list[int]:
+    """List the child processes of a process."""
+    listed = Path(f"/proc/{process}/task/{process}/children").read_text("utf-8")
+    return [int(number) for number in listed.split()]
+
+
+@pytest.mark.timeout(200)
+def test_first_alarm_is_the_injected_one_and_explained(demos: list[Demo]) -> None:
+    demo = start(demos, "--seed", "8", "--port", "0", "--until-alarm", "--json")
+    stages = list(demo.stages())
+    last = stages[-1]
+    assert demo.process.wait(STOP_S) == 0
+    assert [row["stage"] for row in stages].count("alarm") == 1
+    assert stages[0]["stage"] == "ready"
+    assert (stages[0]["assets"], stages[0]["signals"]) == (3, 42)
+    assert last["asset"] == last["injected"]["asset"]
+    assert last["contributors"][0]["tag"] in last["injected"]["culprits"]
+    assert last["raised"] >= last["injected"]["onset"]
+    assert re.match(r"[\w-]+: .+; \d+ % / \d+ %$", last["sentence"])
+
+
+def test_simulated_values_are_read_within_ten_seconds(demos: list[Demo]) -> None:
+    begun = time.monotonic()
+    demo = start(demos, *SHORT, "--port", "0", "--json")
+    url = demo.until("ready")["url"]
+    first = {demo.until("first_value")["source"] for _ in range(2)}
+    assert time.monotonic() - begun < 10.0
+    assert first == {"line-opcua", "line-modbus"}
+    with urllib.request.urlopen(f"{url}/api/line", timeout=STOP_S) as answer:
+        line = json.load(answer)
+    assert line["gateway"]["simulated"] is True
+    assert len(line["assets"]) == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stops_in_time_with_everything_committed(
+    demos: list[Demo], tmp_path: Path, number: signal.Signals
+) -> None:
+    data = tmp_path / "data"
+    demo = start(demos, *SHORT, "--port", "0", "--json", "--data", str(data))
+    demo.until("first_value")
+    (simulator,) = children(demo.process.pid)
+    assert demo.stop(number) < STOP_S
+    assert demo.process.returncode == 0
+    assert not (data / "gateway.json").exists()
+    assert not Path(f"/proc/{simulator}").exists()
+    journal = Journal.open(data / "journal.db")
+    live = [
+        entry
+        for _, entry in journal.read(kinds=(SampleRecord,))
+        if isinstance(entry, SampleRecord) and not entry.batch.replayed
+    ]
+    journal.close()
+    assert live
+
+
+def test_stops_in_time_amid_the_history(demos: list[Demo]) -> None:
+    demo = start(demos, "--hours", "24", "--port", "0", "--json")
+    demo.until("ready")
+    assert demo.stop(signal.SIGTERM) < STOP_S
+    assert [row["stage"] for row in demo.stages()] == []
+
+
+def test_simulator_dies_with_a_killed_demo(demos: list[Demo]) -> None:
+    demo = start(demos, *SHORT, "--port", "0", "--json")
+    demo.until("ready")
+    (simulator,) = children(demo.process.pid)
+    watch = os.pidfd_open(simulator)
+    demo.process.kill()
+    demo.process.wait()
+    gone, _, _ = select.select([watch], [], [], STOP_S)
+    os.close(watch)
+    assert gone == [watch]
+
+
+def test_port_in_use_moves_on_and_says_which(demos: list[Demo]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        demo = start(demos, *SHORT, "--port", str(port))
+        said = demo.lines()
+        assert next(said) == f"port {port} is in use; the page took the next free one\n"
+        page = re.fullmatch(r"page  http://127\.0\.0\.1:(\d+)\n", next(said))
+    assert page
+    assert int(page[1]) > port
+
+
+def test_no_fault_and_no_alarm_is_right(demos: list[Demo]) -> None:
+    demo = start(demos, *SHORT, "--port", "0", "--json", "--until-alarm", "--timeout", "8")
+    *_, last = demo.stages()
+    assert last == {"stage": "silence", "injected": None}
+    assert demo.process.wait(STOP_S) == 0
+
+
+def test_fault_without_alarm_in_time_is_wrong(demos: list[Demo]) -> None:
+    demo = start(
+        demos, "--hours", "0.5", "--port", "0", "--json", "--until-alarm", "--timeout", "8"
+    )
+    *_, last = demo.stages()
+    assert (last["stage"], last["injected"]["kind"]) == ("silence", "bearing_wear")
+    assert demo.process.wait(STOP_S) == 1
+
+
+def test_recording_is_served_and_read_over_a_socket(demos: list[Demo], tmp_path: Path) -> None:
+    path = tmp_path / "pump.csv"
+    rows = "".join(f"2024-03-01T00:{row // 60:02}:{row % 60:02}Z,{row},0\n" for row in range(300))
+    path.write_text(f"time,flow,anomaly\n{rows}", encoding="utf-8")
+    demo = start(demos, "--recording", str(path), "--labels", "anomaly", "--port", "0", "--json")
+    ready = demo.until("ready")
+    assert (ready["signals"], ready["modbus"]) == (1, None)
+    assert demo.until("first_value")["tag"] == "recording/file/pump/flow"
