@@ -18,6 +18,8 @@ Columns = NDArray[np.float64]
 
 BLOCK = 120
 """Judged rows in one mean."""
+RECENT = 12
+"""Newest means that are the new normal when drift is told."""
 LONGEST = 4096
 """Means remembered; then the older half is forgotten."""
 
@@ -100,8 +102,7 @@ class ScoreDrift:
         self._means.append(mean)
         self._adwin.update(mean)
         if self._adwin.drift_detected:
-            kept = max(1, int(self._adwin.width))
-            before, after = self._means[:-kept] or self._means[:1], self._means[-kept:]
+            before, after = self._means[:-RECENT] or self._means[:1], self._means[-RECENT:]
             self._means = after
             self._adwin = self._fresh(self._means)
             yield Drift(at, float(np.exp(np.mean(before))), float(np.exp(np.mean(after))))
