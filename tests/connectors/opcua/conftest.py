@@ -5,10 +5,11 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 from asyncua import Server, ua
@@ -20,7 +21,7 @@ from plant.tags import Tag, TagHandle
 PART = Path(__file__).parents[2] / "parts" / "node-opcua"
 MISSING = "MISSING PART: node-opcua — install with: npm ci --prefix tests/parts/node-opcua"
 SPACE = "urn:plant:line"
-STARTING_S = 60
+Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -124,50 +125,76 @@ def tags_of() -> Callable[..., list[TagHandle]]:
 
 @dataclass
 class Line:
-    """asyncua's server with variables below Objects/Line1."""
+    """asyncua's server in a thread of its own, with variables below Objects/Line1."""
 
     server: Server
     url: str
     nodes: dict[str, Node]
+    loop: asyncio.AbstractEventLoop
 
     def config(self, **more: object) -> OpcUaConfig:
         settings = {"name": "plc", "url": self.url, "security": "none", "publishing_ms": 50.0}
         return OpcUaConfig.model_validate({**settings, **more})
 
-    async def set(self, name: str, value: object) -> None:
-        await self.nodes[name].write_value(value)
+    async def set(self, name: str, value: float) -> None:
+        await self.put(name, ua.DataValue(ua.Variant(value, ua.VariantType.Double)))
 
     async def put(self, name: str, value: ua.DataValue) -> None:
-        await self.server.write_attribute_value(self.nodes[name].nodeid, value)
+        node = self.nodes[name].nodeid
+        await self._there(self.server.write_attribute_value(node, value))
+
+    async def kept(self) -> list[int]:
+        """Sequence numbers that the one subscription would republish."""
+
+        async def look() -> list[int]:
+            (one,) = self.server.iserver.subscription_service.subscriptions.values()
+            return list(one._not_acknowledged_results)
+
+        return await self._there(look())
+
+    async def _there(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.loop))
 
 
-StartLine = Callable[..., AbstractAsyncContextManager[Line]]
+T = ua.VariantType
+VARIABLES = {
+    "Flow": ua.Variant(1.5, T.Double),
+    "Level": ua.Variant(0.0, T.Double),
+    "Count": ua.Variant(7, T.UInt32),
+    "Running": ua.Variant(True, T.Boolean),
+    "Recipe": ua.Variant("none", T.String),
+    "Serial": ua.Variant(2**63 + 1, T.UInt64),
+    **{f"T{i}": ua.Variant(float(i), T.Double) for i in range(25)},
+}
 
 
-@asynccontextmanager
-async def _line(port: int = 0, **values: ua.Variant) -> AsyncIterator[Line]:
+async def _served() -> tuple[Server, str, dict[str, Node]]:
     server = Server()
     await server.init()
-    url = f"opc.tcp://127.0.0.1:{port or free_port()}/line"
+    url = f"opc.tcp://127.0.0.1:{free_port()}/line"
     server.set_endpoint(url)
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     index = await server.register_namespace(SPACE)
-    folder = await server.nodes.objects.add_object(ua.StringNodeId("Line1", index), f"{index}:Line1")
+    objects = server.nodes.objects
+    folder = await objects.add_object(ua.StringNodeId("Line1", index), f"{index}:Line1")
     nodes = {
         name: await folder.add_variable(
             ua.StringNodeId(f"Line1.{name}", index), f"{index}:{name}", value
         )
-        for name, value in values.items()
+        for name, value in VARIABLES.items()
     }
-    async with server:
-        yield Line(server, url, nodes)
+    await server.start()
+    return server, url, nodes
 
 
-@pytest.fixture
-def start_line() -> StartLine:
-    return _line
-
-
-@pytest.fixture
-def run() -> Callable[..., object]:
-    return asyncio.run
+@pytest.fixture(scope="module")
+def line() -> Iterator[Line]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="asyncua server")
+    thread.start()
+    served = asyncio.run_coroutine_threadsafe(_served(), loop).result(30)
+    yield Line(*served, loop)
+    asyncio.run_coroutine_threadsafe(served[0].stop(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()

@@ -68,4 +68,6 @@ def test_sample_addresses_can_be_read() -> None:
 def test_ladder_answers_every_rule() -> None:
     rules = tomllib.loads((FOLDER / "quality.toml").read_text())["rules"]
     assert len(rules) == 10
-    assert all(rule["why"] and rule["state"] in {"done", "todo", "exempt"} for rule in rules.values())
+    assert all(
+        rule["why"] and rule["state"] in {"done", "todo", "exempt"} for rule in rules.values()
+    )

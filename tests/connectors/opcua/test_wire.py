@@ -78,7 +78,17 @@ def test_headers_are_skipped_to_their_last_byte() -> None:
         b"\x17" + b"\x01\x17" * 1000,
         b"",
     ],
-    ids=["2^31 nulls", "nulls", "huge", "strings", "node id", "nested", "reasons", "values", "none"],
+    ids=[
+        "2^31 nulls",
+        "nulls",
+        "huge",
+        "strings",
+        "node id",
+        "nested",
+        "reasons",
+        "values",
+        "none",
+    ],
 )
 def test_hostile_variants_are_rejected(data: bytes) -> None:
     with pytest.raises(Rejected):

@@ -1,0 +1,281 @@
+"""The publish loop against a server that is a queue of prepared answers."""
+
+import asyncio
+import struct
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from asyncua import ua
+from asyncua.common.utils import Buffer
+from asyncua.ua.ua_binary import struct_to_binary
+
+from connectors.opcua.decode import EPOCH
+from connectors.opcua.publish import LAST_SEQUENCE, Publisher
+from plant.errors import Rejected, Unreachable
+
+QUIET_S = 0.2
+
+
+@dataclass
+class Protocol:
+    """Keeps requests open until the test answers the oldest."""
+
+    open: list[asyncio.Future[Buffer]] = field(default_factory=list)
+    acknowledged: list[list[int]] = field(default_factory=list)
+
+    def _send_request(self, request: ua.PublishRequest, timeout: float) -> asyncio.Future[Buffer]:
+        assert timeout == 0
+        taken = request.Parameters.SubscriptionAcknowledgements
+        self.acknowledged.append([one.SequenceNumber for one in taken])
+        self.open.append(asyncio.get_running_loop().create_future())
+        return self.open[-1]
+
+    def answer(self, data: bytes) -> None:
+        self.open.pop(0).set_result(Buffer(b"head" + data, 4))
+
+
+@dataclass
+class Connection:
+    protocol: Protocol | None = field(default_factory=Protocol)
+
+
+def data(sequence: int, subscription: int = 7, *, keep_alive: bool = False) -> bytes:
+    whole = ua.PublishResponse()
+    whole.Parameters.SubscriptionId = subscription
+    whole.Parameters.MoreNotifications = False
+    row = ua.MonitoredItemNotification(0, ua.DataValue(ua.Variant(1.0)))
+    parts = [] if keep_alive else [ua.DataChangeNotification([row])]
+    whole.Parameters.NotificationMessage = ua.NotificationMessage(
+        SequenceNumber=sequence, NotificationData=parts
+    )
+    return struct_to_binary(whole)
+
+
+def fault(status: int) -> bytes:
+    whole = ua.ServiceFault()
+    whole.ResponseHeader.ServiceResult = ua.StatusCode(status)
+    return struct_to_binary(whole)
+
+
+def ended(sequence: int) -> bytes:
+    whole = ua.PublishResponse()
+    whole.Parameters.SubscriptionId = 7
+    whole.Parameters.NotificationMessage = ua.NotificationMessage(
+        SequenceNumber=sequence,
+        NotificationData=[ua.StatusChangeNotification(ua.StatusCode(0x800A0000))],
+    )
+    return struct_to_binary(whole)
+
+
+Story = Callable[[Publisher, Protocol], Awaitable[None]]
+
+
+def play(story: Story) -> None:
+    async def go() -> None:
+        connection = Connection()
+        assert connection.protocol
+        publisher = Publisher(
+            "plc",
+            connection,  # type: ignore[arg-type]
+            7,
+            requests=3,
+            quiet_s=QUIET_S,
+            texts_from=2**32,
+        )
+        await story(publisher, connection.protocol)
+        publisher.close()
+
+    asyncio.run(go())
+
+
+async def answered(publisher: Publisher, protocol: Protocol, *answers: bytes) -> list[Any]:
+    """Read as often as there are answers, each given while the read waits."""
+    said = []
+    for answer in answers:
+        reading = asyncio.create_task(publisher.next())
+        await asyncio.sleep(0)
+        protocol.answer(answer)
+        said.append(await reading)
+    return said
+
+
+def test_three_requests_wait_and_each_answer_is_replaced() -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        await answered(publisher, protocol, data(1))
+        assert len(protocol.open) == 2
+        await answered(publisher, protocol, data(2))
+        assert len(protocol.acknowledged) == 4
+
+    play(story)
+
+
+def test_nothing_is_acknowledged_before_it_is_told() -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        await answered(publisher, protocol, data(1), data(2), data(3))
+        assert protocol.acknowledged == [[]] * 5
+        publisher.acknowledge(1)
+        publisher.acknowledge(3)
+        await answered(publisher, protocol, data(4), data(5))
+        assert protocol.acknowledged == [[]] * 5 + [[1, 3], []]
+
+    play(story)
+
+
+def test_keep_alives_use_up_no_number() -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        alive = data(1, keep_alive=True)
+        said = await answered(publisher, protocol, alive, alive, data(1), data(2))
+        assert [one.keep_alive for one in said] == [True, True, False, False]
+        assert publisher.gaps == 0
+
+    play(story)
+
+
+@pytest.mark.parametrize("keep_alive", [False, True])
+def test_a_gap_is_counted_delivered_and_then_raised(keep_alive: bool) -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        said = await answered(publisher, protocol, data(1), data(4, keep_alive=keep_alive))
+        assert len(said) == 2
+        assert publisher.gaps == 2
+        with pytest.raises(Unreachable, match="message 2 was expected and 4 came"):
+            await publisher.next()
+
+    play(story)
+
+
+def test_a_number_from_the_past_counts_once() -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        await answered(publisher, protocol, data(1), data(2), data(1))
+        assert publisher.gaps == 1
+
+    play(story)
+
+
+def test_numbers_begin_again_at_one() -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        publisher._expected = LAST_SEQUENCE
+        await answered(publisher, protocol, data(LAST_SEQUENCE), data(1), data(2))
+        assert publisher.gaps == 0
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (fault(0x80790000), "refuses to publish: BadNoSubscription"),
+        (fault(0x80250000), "refuses to publish: BadSessionIdInvalid"),
+        (data(1, subscription=8), "no longer knows our subscription"),
+    ],
+)
+def test_a_lost_subscription_is_unreachable(answer: bytes, sentence: str) -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        with pytest.raises(Unreachable, match=sentence):
+            await answered(publisher, protocol, answer)
+
+    play(story)
+
+
+def test_the_end_of_the_subscription_is_unreachable() -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        await answered(publisher, protocol, ended(1))
+        with pytest.raises(Unreachable, match="ended the subscription: BadTimeout"):
+            await publisher.next()
+
+    play(story)
+
+
+def test_too_many_requests_are_made_fewer() -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        reading = asyncio.create_task(publisher.next())
+        await asyncio.sleep(0)
+        protocol.answer(fault(0x80780000))
+        await asyncio.sleep(0.01)
+        assert len(protocol.open) == 2
+        protocol.answer(data(1))
+        await reading
+        await answered(publisher, protocol, data(2))
+        assert len(protocol.acknowledged) == 4
+
+    play(story)
+
+
+def test_a_timed_out_request_is_replaced() -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        reading = asyncio.create_task(publisher.next())
+        await asyncio.sleep(0)
+        protocol.answer(fault(0x800A0000))
+        await asyncio.sleep(0.01)
+        assert len(protocol.open) == 3
+        protocol.answer(data(1))
+        assert (await reading).sequence == 1
+
+    play(story)
+
+
+def test_silence_is_unreachable() -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        with pytest.raises(Unreachable, match="nothing heard"):
+            await asyncio.wait_for(publisher.next(), 5 * QUIET_S + 1)
+
+    play(story)
+
+
+def test_a_lost_connection_is_unreachable() -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        reading = asyncio.create_task(publisher.next())
+        await asyncio.sleep(0)
+        protocol.open[0].set_exception(ConnectionError("reset"))
+        with pytest.raises(Unreachable, match="connection was lost: reset"):
+            await reading
+
+    play(story)
+
+
+def test_a_closed_connection_is_unreachable() -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        publisher._uaclient.protocol = None
+        with pytest.raises(Unreachable, match="connection is closed"):
+            await publisher.next()
+
+    play(story)
+
+
+def test_a_cancelled_read_loses_no_request() -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        reading = asyncio.create_task(publisher.next())
+        await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait([reading])
+        protocol.answer(data(1))
+        assert (await publisher.next()).sequence == 1
+        assert len(protocol.acknowledged) == 3
+
+    play(story)
+
+
+def test_an_unreadable_answer_is_rejected_and_its_loss_told() -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        with pytest.raises(Rejected):
+            await answered(publisher, protocol, data(1)[:40])
+        await answered(publisher, protocol, data(2))
+        assert publisher.gaps == 1
+        with pytest.raises(Unreachable):
+            await publisher.next()
+
+    play(story)
+
+
+def test_refused_acknowledgements_are_counted() -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        refusing = data(1)[:-8] + struct.pack("<iIi", 1, 0x807A0000, -1)
+        await answered(publisher, protocol, refusing)
+        assert publisher.refused == 1
+
+    play(story)
+
+
+def test_epoch_is_1970() -> None:
+    assert EPOCH == 11_644_473_600 * 10**7

@@ -1,0 +1,240 @@
+"""The source against asyncua's server: quick, without security."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from asyncua import ua
+
+from connectors.checks import ALL_CHECKS, Check, SourceUnderTest, check_reconnects
+from connectors.opcua.config import OpcUaConfig
+from connectors.opcua.source import OpcUaSource
+from plant.errors import Misconfigured, Unreachable
+from plant.quality import Status
+from plant.samples import Batch
+from plant.tags import Tag, TagHandle, ValueType
+
+pytestmark = pytest.mark.journey
+
+
+async def gather(source: OpcUaSource, count: int) -> list[Batch]:
+    """Read and acknowledge batches."""
+    batches = [await asyncio.wait_for(source.read(), 5) for _ in range(count)]
+    for batch in batches:
+        await source.acknowledge(batch)
+    return batches
+
+
+def test_values_types_statuses_and_times(line: Any, tags_of: Any) -> None:
+    when = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
+
+    async def story() -> None:
+        tags = tags_of(["s=Line1.Level", "/Line1/Count", "Line1/Running", "s=Line1.Recipe"])
+        async with OpcUaSource(line.config(), tags) as source:
+            (first,) = await gather(source, 1)
+            assert dict(zip(first.tag.tolist(), first.value.tolist(), strict=True)) == {
+                10: 0.0,
+                11: 7.0,
+                12: 1.0,
+            }
+            assert [(event.tag, event.text) for event in first.context] == [(13, "none")]
+            uncertain = ua.DataValue(ua.Variant(2.5), ua.StatusCode(0x40900000), when)
+            await line.put("Level", uncertain)
+            (last,) = await gather(source, 1)
+            assert last.value.tolist() == [2.5]
+            assert last.status.tolist() == [0x40900000]
+            assert last.at.tolist() == [1_767_323_045_678_901_000]
+            assert last.upto >= first.upto
+
+    asyncio.run(story())
+
+
+def test_refused_tags_are_bad_at_once_and_listed(line: Any, tags_of: Any) -> None:
+    async def story() -> None:
+        tags = tags_of(["s=Line1.Flow", "s=Line1.Gone", "Line1/Gone", "i=9999"])
+        async with OpcUaSource(line.config(), tags) as source:
+            batch = await source.read()
+            gone = dict(zip(batch.tag.tolist(), batch.status.tolist(), strict=True))
+            assert {one.tag.handle: one.status for one in source.refused} == {
+                11: Status.BAD_NODE_ID_UNKNOWN,
+                12: 0x806F0000,
+                13: Status.BAD_NODE_ID_UNKNOWN,
+            }
+            assert gone == {
+                10: 0,
+                11: Status.BAD_NODE_ID_UNKNOWN,
+                12: 0x806F0000,
+                13: Status.BAD_NODE_ID_UNKNOWN,
+            }
+            await line.set("Flow", 3.5)
+            (later,) = await gather(source, 1)
+            assert later.tag.tolist() == [10]
+
+    asyncio.run(story())
+
+
+def test_an_unknown_namespace_refuses_its_tags(line: Any, tags_of: Any) -> None:
+    async def story() -> None:
+        stray = Tag(name="a/b", source="plc", address="nsu=urn:other;s=Line1.Flow")
+        async with OpcUaSource(line.config(), [TagHandle(10, stray)]) as source:
+            assert (await source.read()).status.tolist() == [Status.BAD_NODE_ID_UNKNOWN]
+
+    asyncio.run(story())
+
+
+def test_declared_types(line: Any, tags_of: Any) -> None:
+    """A number wanted as text keeps its digits; a text where a number was declared is Bad."""
+
+    async def story() -> None:
+        tags = [
+            *tags_of(["s=Line1.Serial"], type=ValueType.TEXT),
+            *tags_of(["s=none", "s=Line1.Recipe"], type=ValueType.FLOAT64)[1:],
+        ]
+        async with OpcUaSource(line.config(), tags) as source:
+            (batch,) = await gather(source, 1)
+            assert [event.text for event in batch.context] == [str(2**63 + 1)]
+            assert batch.status.tolist() == [Status.BAD_TYPE_MISMATCH]
+
+    asyncio.run(story())
+
+
+def test_a_quiet_server_stays_alive_by_its_keep_alives(line: Any, tags_of: Any) -> None:
+    async def story() -> None:
+        async with OpcUaSource(line.config(), tags_of(["s=Line1.Count"])) as source:
+            first, alive = await gather(source, 2)
+            assert (len(first), len(alive)) == (1, 0)
+            assert first.upto < alive.upto
+
+    asyncio.run(story())
+
+
+def test_small_calls_give_the_same(line: Any, tags_of: Any) -> None:
+    async def story() -> None:
+        tags = tags_of([f"Line1/T{i}" for i in range(25)])
+        async with OpcUaSource(line.config(items_per_call=7), tags) as source:
+            (batch,) = await gather(source, 1)
+            assert sorted(batch.value.tolist()) == [float(i) for i in range(25)]
+
+    asyncio.run(story())
+
+
+def test_a_tag_twice_in_one_publish_stands_in_time_order(line: Any, tags_of: Any) -> None:
+    async def story() -> None:
+        tags = tags_of(["s=Line1.Flow", "s=Line1.Level"])
+        async with OpcUaSource(line.config(publishing_ms=500.0), tags) as source:
+            await gather(source, 1)
+            for value in (11.0, 12.0, 13.0):
+                await line.set("Flow", value)
+                await line.set("Level", value)
+            (batch,) = await gather(source, 1)
+            assert batch.value[batch.tag == 10].tolist() == [11.0, 12.0, 13.0]
+            assert batch.value[batch.tag == 11].tolist() == [11.0, 12.0, 13.0]
+
+    asyncio.run(story())
+
+
+def test_the_comparison_path_gives_the_same(line: Any, tags_of: Any) -> None:
+    async def story() -> None:
+        tags = tags_of(["s=Line1.Flow", "s=Line1.Gone", "s=Line1.Recipe"])
+        async with OpcUaSource(line.config(decode="handler"), tags) as source:
+            first = await gather(source, 1)
+            assert [one.tag.handle for one in source.refused] == [11]
+            await line.set("Flow", 42.5)
+            batches = [*first, *await gather(source, 1)]
+            values = [value for batch in batches for value in batch.value[batch.tag == 10]]
+            assert values[-1] == 42.5
+            assert "none" in {event.text for batch in batches for event in batch.context}
+
+    asyncio.run(story())
+
+
+def test_unacknowledged_messages_stay_at_the_server(line: Any, tags_of: Any) -> None:
+    async def story() -> None:
+        config = line.config(publish_requests=1)
+        async with OpcUaSource(config, tags_of(["s=Line1.Flow"])) as source:
+            read = [await source.read()]
+            for value in (21.0, 22.0, 23.0):
+                await line.set("Flow", value)
+                read.append(await source.read())
+            assert len(await line.kept()) == 4
+            for batch in read:
+                await source.acknowledge(batch)
+            assert len(await line.kept()) == 4
+            await line.set("Flow", 24.0)
+            await source.read()
+            assert len(await line.kept()) == 1
+
+    asyncio.run(story())
+
+
+def test_a_false_address_is_told_before_connecting(line: Any) -> None:
+    wrong = Tag(name="a/b", source="plc", address="ns=2;s=Flow")
+    with pytest.raises(Misconfigured, match="nsu=<uri>;s=Flow"):
+        OpcUaSource(line.config(), [TagHandle(10, wrong)])
+
+
+def test_a_silent_server_is_given_up_in_time(tags_of: Any) -> None:
+    """It takes the connection and never says a word."""
+    gone = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+        gone.set()
+
+    async def story() -> float:
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        config = OpcUaConfig(
+            name="plc", url=f"opc.tcp://127.0.0.1:{port}", security="none", timeout_s=0.3
+        )
+        source = OpcUaSource(config, tags_of(["s=a"]))
+        started = time.monotonic()
+        async with server:
+            with pytest.raises(Unreachable, match="no answer in time"):
+                await source.__aenter__()
+            await asyncio.wait_for(gone.wait(), 2)
+        return time.monotonic() - started
+
+    assert asyncio.run(story()) < 2
+
+
+@asynccontextmanager
+async def changing(line: Any) -> AsyncIterator[None]:
+    """Let Flow change every 50 ms; Level stays Uncertain."""
+
+    async def change() -> None:
+        for value in itertools.count(100.0):
+            await line.set("Flow", value)
+            await asyncio.sleep(0.05)
+
+    await line.put("Level", ua.DataValue(ua.Variant(1.0), ua.StatusCode(0x40900000)))
+    task = asyncio.create_task(change())
+    yield
+    task.cancel()
+    await asyncio.wait([task])
+
+
+# A restart is told with the PLC, which has a process of its own.
+@pytest.mark.parametrize("check", [one for one in ALL_CHECKS if one is not check_reconnects])
+def test_contract(check: Check, line: Any, tags_of: Any) -> None:
+    tags = tags_of(["s=Line1.Flow", "s=Line1.Level"])
+
+    async def make() -> OpcUaSource:
+        return OpcUaSource(line.config(), tags)
+
+    async def unreachable() -> OpcUaSource:
+        return OpcUaSource(line.config(url="opc.tcp://127.0.0.1:1"), tags)
+
+    async def story() -> None:
+        async with changing(line):
+            handles = [tag.handle for tag in tags]
+            await check(SourceUnderTest(make, handles, unreachable=unreachable, spoiled=make))
+
+    asyncio.run(story())
