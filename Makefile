@@ -3,7 +3,6 @@
 VENV      := .venv
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/installed
-PRODUCT   := plant connectors analytics gateway wheeltapper
 ARGS      ?=
 
 .DEFAULT_GOAL := help

@@ -79,8 +79,11 @@ def read(pid: int, url: str) -> Reading:
     return Reading(time.time_ns(), cpu_s, rss, samples, verdicts)
 
 
-def quantile_ms(before: Reading, after: Reading, share: float) -> float:
-    """Estimate a quantile of the delays between two readings, linear within a bucket, ms."""
+def quantile_ms(before: Reading, after: Reading, share: float) -> float | None:
+    """Estimate a quantile of the delays between two readings, linear within a bucket, ms.
+
+    ``None`` when it lies beyond the last bucket.
+    """
     bounds = sorted(after.verdicts)
     counts = np.array([after.verdicts[b] - before.verdicts.get(b, 0.0) for b in bounds])
     wanted = share * counts[-1]
@@ -88,6 +91,6 @@ def quantile_ms(before: Reading, after: Reading, share: float) -> float:
     low = bounds[slot - 1] if slot else 0.0
     below = counts[slot - 1] if slot else 0.0
     if np.isinf(bounds[slot]):
-        return float("inf")
+        return None
     part = (wanted - below) / max(counts[slot] - below, 1.0)
-    return round(1000 * (low + part * (bounds[slot] - low)), 2)
+    return round(1000 * float(low + part * (bounds[slot] - low)), 2)

@@ -51,13 +51,13 @@ class Found:
         whole = self.sent == self.journalled == self.scored > 0
         return whole and self.wrong == self.twice == 0
 
-    def report(self) -> dict[str, float | int]:
+    def report(self) -> dict[str, float | int | None]:
         """Give the counts with what follows from them."""
         return {
             "proved": self.proved,
             **asdict(self),
-            "recall": round(self.hits / max(self.faults, 1), 4),
-            "precision": round(self.hits / max(self.flagged, 1), 4),
+            "recall": round(self.hits / self.faults, 4) if self.faults else None,
+            "precision": round(self.hits / self.flagged, 4) if self.flagged else None,
         }
 
 

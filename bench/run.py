@@ -239,7 +239,9 @@ def main() -> None:
         "python": platform.python_version(),
         "load_average": round(os.getloadavg()[0], 2),
     }
-    print(json.dumps({"machine": machine, **runs, "bars": verdicts(runs)}, indent=2))
+    held = verdicts(runs)
+    print(json.dumps({"machine": machine, **runs, "bars": held}, indent=2))
+    sys.exit(0 if all(held.values()) else 1)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,8 @@ class OpcUaSignals:
 
     def bad(self, tag: NDArray[np.int64], tick: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell which samples (n,) go out as Bad and without a value."""
-        return (tick + 53 * tag) % BAD_EVERY == 0
+        bad: NDArray[np.bool_] = (tick + 53 * tag) % BAD_EVERY == 0
+        return bad
 
     def values(self, tag: NDArray[np.int64], tick: NDArray[np.int64]) -> NDArray[np.float64]:
         """Compute the values (n,) exactly as their encoding carries them."""
@@ -105,7 +106,8 @@ def modbus_values(
     phase = (tick + 7 * unit + 13 * register) % 40
     fault = 3000 * modbus_faulty(unit, register, tick)
     level = 1000 + (17 * unit + 29 * register) % 500
-    return (level + np.minimum(phase, 40 - phase) + fault).astype(np.float64)
+    values: NDArray[np.float64] = (level + np.minimum(phase, 40 - phase) + fault).astype(np.float64)
+    return values
 
 
 def modbus_faulty(

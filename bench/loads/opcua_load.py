@@ -23,6 +23,9 @@ from typing import Any
 import numpy as np
 from asyncua import ua
 from asyncua.common.utils import Buffer
+from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary, struct_to_binary
 
 from bench.loads.formula import ENCODINGS, OpcUaSignals
@@ -34,13 +37,23 @@ SUPPORTED_MS = 5.0
 MOST = 2_000
 """Rows a message holds unless the client asks for fewer; real servers have such a limit, too."""
 PUBLISH_RESPONSE = 829
-IDS = ua.ObjectIds
+IDS = ObjectIds
 SERVER_VALUES: dict[int, tuple[Any, ua.VariantType]] = {
     IDS.Server_NamespaceArray: (["http://opcfoundation.org/UA/", NAMESPACE], ua.VariantType.String),
     IDS.Server_ServerArray: ([NAMESPACE], ua.VariantType.String),
     IDS.Server_ServerStatus_State: (0, ua.VariantType.Int32),
     IDS.Server_ServiceLevel: (255, ua.VariantType.Byte),
 }
+
+
+def refused(code: int) -> ua.StatusCode:
+    """Make the StatusCode of a refusal."""
+    return ua.StatusCode(ua.UInt32(code))
+
+
+def node_id(identifier: Any, namespace: int = 0) -> ua.NodeId:
+    """Make a node id."""
+    return ua.NodeId(identifier, ua.Int16(namespace))
 
 
 def tag_of(node: ua.NodeId, tags: int) -> int | None:
@@ -84,16 +97,14 @@ class Session(Wire):
             task.cancel()
 
     def serve(self, request: int, body: bytes) -> None:
-        number = nodeid_from_binary(Buffer(body)).Identifier
+        number: Any = nodeid_from_binary(Buffer(body)).Identifier
         if number == IDS.PublishRequest_Encoding_DefaultBinary:
             self._publish(request, struct_from_binary(ua.PublishRequest, Buffer(body)))
             return
         service = SERVICES.get(number)
         if service is None:
             answer: Any = ua.ServiceFault()
-            answer.ResponseHeader.ServiceResult = ua.StatusCode(
-                ua.StatusCodes.BadServiceUnsupported
-            )
+            answer.ResponseHeader.ServiceResult = refused(StatusCodes.BadServiceUnsupported)
         else:
             kind, answer_kind, method = service
             asked = struct_from_binary(kind, Buffer(body))
@@ -107,7 +118,7 @@ class Session(Wire):
 
     def create_session(self, asked: Any, answer: Any) -> None:
         given = answer.Parameters
-        given.SessionId = given.AuthenticationToken = ua.NodeId(1, 1)
+        given.SessionId = given.AuthenticationToken = node_id(1, 1)
         given.RevisedSessionTimeout = float(LIFETIME_MS)
         given.ServerNonce = os.urandom(32)
         given.ServerEndpoints = [endpoint(asked.Parameters.EndpointUrl)]
@@ -128,20 +139,21 @@ class Session(Wire):
         if tag is None:
             return self._server_attribute(node, attribute)
         encoding = ENCODINGS[self._signals.encoding(np.array([tag]))[0]]
-        if attribute == ua.AttributeIds.DataType:
-            return ua.DataValue(ua.Variant(ua.NodeId(encoding.builtin), ua.VariantType.NodeId))
-        if attribute == ua.AttributeIds.Value:
+        if attribute == AttributeIds.DataType:
+            return ua.DataValue(ua.Variant(node_id(encoding.builtin), ua.VariantType.NodeId))
+        if attribute == AttributeIds.Value:
             tick = time.time_ns() // self._signals.period_ns
             number = self._signals.values(np.array([tag]), np.array([tick]))[0].item()
             kind = ua.VariantType(encoding.builtin)
             return ua.DataValue(ua.Variant(int(number) if encoding.builtin < 10 else number, kind))
-        return ua.DataValue(StatusCode_=ua.StatusCode(ua.StatusCodes.BadAttributeIdInvalid))
+        return ua.DataValue(StatusCode=refused(StatusCodes.BadAttributeIdInvalid))
 
     def _server_attribute(self, node: ua.NodeId, attribute: int) -> ua.DataValue:
-        known = node.NamespaceIndex == 0 and node.Identifier in SERVER_VALUES
-        if not known or attribute != ua.AttributeIds.Value:
-            return ua.DataValue(StatusCode_=ua.StatusCode(ua.StatusCodes.BadNodeIdUnknown))
-        value, kind = SERVER_VALUES[node.Identifier]
+        number: Any = node.Identifier
+        known = node.NamespaceIndex == 0 and number in SERVER_VALUES
+        if not known or attribute != AttributeIds.Value:
+            return ua.DataValue(StatusCode=refused(StatusCodes.BadNodeIdUnknown))
+        value, kind = SERVER_VALUES[number]
         return ua.DataValue(ua.Variant(value, kind))
 
     def translate(self, asked: Any, answer: Any) -> None:
@@ -152,10 +164,13 @@ class Session(Wire):
         node = ua.NodeId(name.Name, name.NamespaceIndex)
         result = ua.BrowsePathResult()
         if tag_of(node, self._signals.tags) is None:
-            result.StatusCode = ua.StatusCode(ua.StatusCodes.BadNoMatch)
+            result.StatusCode = refused(StatusCodes.BadNoMatch)
             return result
         target = ua.BrowsePathTarget()
-        target.TargetId, target.RemainingPathIndex = ua.ExpandedNodeId(name.Name, 1), 0xFFFFFFFF
+        target.TargetId, target.RemainingPathIndex = (
+            ua.ExpandedNodeId(name.Name, ua.Int16(1)),
+            0xFFFFFFFF,
+        )
         result.Targets = [target]
         return result
 
@@ -190,7 +205,7 @@ class Session(Wire):
         result = ua.MonitoredItemCreateResult()
         tag = tag_of(item.ItemToMonitor.NodeId, self._signals.tags)
         if tag is None:
-            result.StatusCode = ua.StatusCode(ua.StatusCodes.BadNodeIdUnknown)
+            result.StatusCode = refused(StatusCodes.BadNodeIdUnknown)
             return result
         self._items += 1
         subscription.items[self._items] = (item.RequestedParameters.ClientHandle, tag)
@@ -219,9 +234,9 @@ class Session(Wire):
 
     def _publish(self, request: int, asked: ua.PublishRequest) -> None:
         results = [
-            ua.StatusCodes.Good
+            StatusCodes.Good
             if self._acknowledge(given.SubscriptionId, given.SequenceNumber)
-            else ua.StatusCodes.BadSequenceNumberUnknown
+            else StatusCodes.BadSequenceNumberUnknown
             for given in asked.Parameters.SubscriptionAcknowledgements
         ]
         self._waiting.append((request, asked.RequestHeader.RequestHandle, results))
