@@ -8,7 +8,7 @@ import {alarmWord, blinking, moment, unbroken} from "./words.js";
 
 const COLUMNS = [
   ["Priority", ""], ["Asset", "short"], ["What", "wide"], ["State", ""],
-  ["Since", "number"], ["Raised", "extra"], ["Times", "extra"], ["Acknowledged by, why", ""],
+  ["Since", "number"], ["Raised", "extra"], ["Times", "extra"], ["Acknowledged", "wide"],
 ];
 const AGAIN_MS = 5000;
 

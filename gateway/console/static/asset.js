@@ -6,7 +6,7 @@ import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {badge, every, gauge, position, problem} from "./parts.js";
 import {
-  age, blinking, moment, number, percent, quantity, readable, since, span, stateOf, trendWord,
+  age, blinking, measured, moment, percent, quantity, readable, since, span, stateOf, trendWord,
   unbroken, unit, unjudged,
 } from "./words.js";
 
@@ -82,7 +82,7 @@ function contributor() {
   ]);
   let now = 0;
   const line = row(CONTRIBUTORS, (part) => [
-    readable(part.signal), bar, number(part.actual), number(part.expected),
+    readable(part.signal), bar, measured(part.actual), measured(part.expected),
     span(part.low, part.high), unit(part.unit), moment(part.since, now), trendWord(part.trend),
   ]);
   const update = (part, priority, at) => {
@@ -99,7 +99,7 @@ function signal(choose) {
   const button = make("button", {class: "plain", "aria-pressed": "false"});
   const place = position();
   const line = row(SIGNALS, (part) => [
-    button, number(part.value), unit(part.unit), place.node, span(part.low, part.high),
+    button, measured(part.value), unit(part.unit), place.node, span(part.low, part.high),
     part.quality === "Good" ? "Good" : `✕ ${part.status}`, age(part.age_s), part.finding,
   ]);
   let tag = "";
@@ -150,7 +150,9 @@ export function assetPage(main) {
   const signals = table("Signals", SIGNALS);
   const rest = make("div", {hidden: true}, [
     make("div", {class: "title"}, [make("h2", {text: "Score and limit"}), spans]), missed.node,
-    chart.box, legend, why, contributors.box, make("h2", {text: "Trends"}), trends,
+    chart.box, legend, why, contributors.box, make("h2", {text: "Trends"}),
+    make("p", {class: "hint", text: "Grey band: normal in the present mode. Dashed: expected."}),
+    trends,
     make("h2", {text: "Signals"}), signals.box,
   ]);
   main.append(trouble.node, head.node, rest);
@@ -226,7 +228,7 @@ export function assetPage(main) {
     rest.hidden = false;
     const before = alarmed;
     follow();
-    tell(why, asset.alarm ? "What moves the score" : "Largest parts of the present score");
+    tell(why, asset.alarm ? "What raised the alarm" : "Largest parts of the present score");
     lines.show(asset.contributors.slice(0, SHOWN));
     contributors.box.hidden = !asset.contributors.length;
     why.hidden = contributors.box.hidden;

@@ -69,7 +69,7 @@ function sourceRow() {
   const update = (source) => {
     toggle(node, "cut", !source.connected);
     tell(word, `${source.connected ? "" : "✕ "}${source.name}`);
-    const heard = `last value ${age(source.age_s)} ago`;
+    const heard = source.age_s === null ? "no value yet" : `last value ${age(source.age_s)} ago`;
     const good = `${percent(source.good_ratio)} good`;
     tell(text, [source.state, heard, good].join(" · "));
   };

@@ -39,7 +39,7 @@ export function gauge() {
     const known = score !== null && threshold !== null && threshold > 0;
     fill.style.width = known ? `${Math.min(100, (score / threshold) * LIMIT_AT)}%` : "0";
     limit.hidden = !known;
-    tell(text, known ? `score ${number(score)}, limit ${number(threshold)}` : unjudged(asset) ? "not judged" : "no score yet");
+    tell(text, known ? `score ${number(score)}, limit ${number(threshold)}` : unjudged(asset) ? "not judged" : "no score at this moment");
   };
   return {node, update};
 }

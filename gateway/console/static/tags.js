@@ -3,20 +3,25 @@
 import {Keyed, make, mark, row, table, tell} from "./dom.js";
 import {ask} from "./live.js";
 import {every, problem} from "./parts.js";
-import {age, number, unit} from "./words.js";
+import {age, measured, number, unit} from "./words.js";
 
 const COLUMNS = [
   ["Tag", "name"], ["Value", "number"], ["Unit", ""], ["Quality", "quality"], ["Age", "number"],
-  ["Finding", ""], ["Source", ""], ["Role", ""], ["Description", ""],
+  ["Finding", ""], ["Source", "short"], ["Role", ""], ["Description", "wide"],
 ];
 const AGAIN_MS = 2000;
 const TYPED_MS = 200;
 
 const quality = (tag) => (tag.quality === "Good" ? "Good" : `✕ ${tag.status}`);
 
+function value(tag) {
+  if (tag.text !== null) return tag.text;
+  return tag.unit ? measured(tag.value) : number(tag.value);
+}
+
 function build() {
   const line = row(COLUMNS, (tag) => [
-    tag.tag, tag.text === null ? number(tag.value) : tag.text, unit(tag.unit), quality(tag),
+    tag.tag, value(tag), unit(tag.unit), quality(tag),
     age(tag.age_s), tag.finding, tag.source, tag.role, tag.description,
   ]);
   return {

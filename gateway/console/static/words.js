@@ -1,6 +1,6 @@
 // How numbers, units, times and states are told.
 
-const UNITS = {Cel: "°C", "[degF]": "°F", "m3/h": "m³/h", um: "µm", "m/s2": "m/s²", "1": ""};
+const UNITS = {Cel: "°C", "[degF]": "°F", "m3/h": "m³/h", um: "µm", "m/s2": "m/s²", "/min": "1/min", "1": ""};
 const HEALTH = ["Normal", "FAILURE", "CHECK FUNCTION", "OFF SPEC", "MAINTENANCE REQUIRED"];
 const ALARM = {
   UNACK: "ALARM, not acknowledged",
@@ -24,6 +24,12 @@ export function number(value) {
   return size >= 1000 ? String(Number(value.toPrecision(4))) : value.toPrecision(4);
 }
 
+// A measured value keeps its four digits even where it happens to be whole.
+export function measured(value) {
+  const whole = Number.isInteger(value) && value !== 0 && Math.abs(value) < 1000;
+  return whole ? value.toPrecision(4) : number(value);
+}
+
 export function unit(code) {
   if (code in UNITS) return UNITS[code];
   return code.replace(/[{}]/g, "");
@@ -31,11 +37,11 @@ export function unit(code) {
 
 export function quantity(value, code) {
   const name = unit(code);
-  return value === null || value === undefined || !name ? number(value) : `${number(value)} ${name}`;
+  return value === null || value === undefined || !name ? number(value) : `${measured(value)} ${name}`;
 }
 
 export function span(low, high) {
-  return low === null || high === null ? "–" : `${number(low)} to ${number(high)}`;
+  return low === null || high === null ? "–" : `${measured(low)} to ${measured(high)}`;
 }
 
 export const percent = (part) => `${Math.round(part * 100)}\u00a0%`;
