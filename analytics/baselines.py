@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from analytics.contract import State
 from analytics.detectors.two_statistic import TwoStatistic
 from analytics.rows import RowStore
-from analytics.scaling import quantum, seen
+from analytics.scaling import quantum, scale_floor, seen
 from analytics.thresholds import calibrated_limit
 
 Columns = NDArray[np.float64]
+
+MODES = 64
+"""Modes that can have a baseline; an asset that shows more has no mode tag but a counter."""
 
 BAND = (0.005, 0.995)
 """Quantiles of the healthy values between which a signal is in its band."""
@@ -110,6 +113,82 @@ class ModeBaseline:
             again._raw.restore(part_of(state, "raw."))
             again._smooth.restore(part_of(state, "smooth."))
         return again
+
+
+class ModeBaselines:
+    """The baselines of one asset, one a mode.
+
+    Parameters
+    ----------
+    signals
+        Names of the columns.
+    pooled
+        Neighbouring rows worth one independent row.
+    needed
+        Rows of a mode before it is judged.
+    margin
+        See `calibrated_limit`.
+    """
+
+    def __init__(self, signals: Sequence[str], pooled: float, needed: int, margin: float) -> None:
+        self._signals = tuple(signals)
+        self._pooled, self._needed, self._margin = pooled, needed, margin
+        self._modes: dict[int, ModeBaseline] = {}
+
+    def __getitem__(self, mode: int) -> ModeBaseline:
+        return self._modes[mode]
+
+    def get(self, mode: int) -> ModeBaseline | None:
+        """Give the baseline of a mode, if it has been seen."""
+        return self._modes.get(mode)
+
+    def progress(self, mode: int) -> float:
+        """How much of a mode is learnt, 0 to 1."""
+        known = self._modes.get(mode)
+        if known is None:
+            return 0.0
+        return 1.0 if known.ready else min(0.99, known.gathered / self._needed)
+
+    def gather(self, mode: int, raw: Columns, smooth: Columns) -> None:
+        """Keep one healthy row (p,) of a mode."""
+        if mode not in self._modes:
+            if len(self._modes) >= MODES:
+                return
+            self._modes[mode] = ModeBaseline(self._signals, self._pooled)
+        self._modes[mode].gather(raw, smooth)
+
+    def fit(self) -> None:
+        """Fit every mode that has enough rows and is not fitted yet."""
+        waiting = [
+            each
+            for each in self._modes.values()
+            if not each.ready and each.gathered >= self._needed
+        ]
+        if waiting:
+            floor = scale_floor(np.concatenate([each.rows for each in self._modes.values()]))
+            for baseline in waiting:
+                baseline.fit(floor, self._margin)
+
+    def learn(self, mode: int, raw: Columns, smooth: Columns) -> None:
+        """Keep one healthy row of a mode, and fit the mode when it has enough."""
+        self.gather(mode, raw, smooth)
+        known = self._modes.get(mode)
+        if known is not None and known.gathered >= self._needed:
+            self.fit()
+
+    def state(self) -> State:
+        """Give all baselines as arrays."""
+        known: dict[str, NDArray[Any]] = {"modes": np.array(list(self._modes), np.int64)}
+        for mode, baseline in self._modes.items():
+            known |= prefixed(f"{mode}.", baseline.state())
+        return known
+
+    def restore(self, state: State) -> None:
+        """Go on from a `state`."""
+        self._modes = {
+            mode: ModeBaseline.restore(part_of(state, f"{mode}."))
+            for mode in state["modes"].tolist()
+        }
 
 
 def prefixed(prefix: str, state: State) -> dict[str, NDArray[Any]]:

@@ -33,7 +33,7 @@ class RowStore:
         Rows kept at most; even.
     """
 
-    def __init__(self, signals: int, most: int = 8192) -> None:
+    def __init__(self, signals: int, most: int = 4096) -> None:
         self._rows = np.empty((64, signals))
         self._most = most
         self._kept = 0

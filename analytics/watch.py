@@ -13,15 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.alarming import AlarmLatch
-from analytics.baselines import ModeBaseline, part_of, prefixed
+from analytics.baselines import ModeBaselines, part_of, prefixed
 from analytics.contract import State
 from analytics.detectors.two_statistic import Deviation
 from analytics.explanations import Evidence, explain
-from analytics.scaling import scale_floor
+from analytics.judgements import Judgement, OpenJudgement, Transition
 from analytics.smoothing import Smoother
 from plant.alarms import AlarmAction
 from plant.errors import Misconfigured
 from plant.reasons import Reason
+
+__all__ = ["Judgement", "Transition", "Watch", "WatchSettings"]
 
 Columns = NDArray[np.float64]
 Phase = Literal["learning", "watching", "alarmed"]
@@ -38,8 +40,6 @@ CATCHES_UP = 25.0
 """Half-life of the baseline while the asset settles after an alarm, rows."""
 GAP_NS = 60 * 10**9
 """Rows further apart than this do not belong to one stretch."""
-MODES = 64
-"""Modes that can have a baseline; an asset that shows more has no mode tag but a counter."""
 IN_BAND, OUT_OF_BAND = 2.0, 2.5
 """Scales at which a signal is back in its band, and at which it has left it."""
 _INSIDE = np.iinfo(np.int64).max
@@ -81,54 +81,6 @@ class WatchSettings:
             )
         if min(self.settle_s, self.on_delay_s, self.off_delay_s) < 0 or self.margin <= 0:
             raise Misconfigured("settle_s, on_delay_s, off_delay_s must be ≥ 0 and margin > 0")
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """The alarm of an asset comes or goes.
-
-    Parameters
-    ----------
-    at
-        Source time of the row that decided it, ns.
-    onset
-        Source time at which the first contributor had left its normal, ns.
-    action
-        RAISE or CLEAR.
-    reason
-        Why it was raised; for CLEAR what the row that cleared it showed.
-    """
-
-    at: int
-    onset: int
-    action: AlarmAction
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Judgement:
-    """What a watch says about rows (n,).
-
-    Parameters
-    ----------
-    at
-        Source time of each row, ns.
-    score, threshold
-        Strangeness and its limit; NaN where the row was not judged.
-    judged
-        Whether the row was judged.
-    anomalous
-        Whether its score was above the limit; an alarm needs this to last.
-    transitions
-        What happened to the alarm, in time order.
-    """
-
-    at: NDArray[np.int64]
-    score: Columns
-    threshold: Columns
-    judged: NDArray[np.bool_]
-    anomalous: NDArray[np.bool_]
-    transitions: tuple[Transition, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,7 +126,8 @@ class Watch:
         self.signals, self.units = tuple(signals), tuple(units)
         self.settings = settings
         self._settle = int(settings.settle_s * 1e9)
-        self._modes: dict[int, ModeBaseline] = {}
+        needed = min(settings.mode_rows, settings.learn_rows)
+        self._modes = ModeBaselines(signals, POOLED, needed, settings.margin)
         self._fast = Smoother(len(signals), HALF_LIFE)
         self._slow = Smoother(len(signals), PAST)
         self._latch = AlarmLatch(
@@ -194,18 +147,14 @@ class Watch:
             return "alarmed"
         if not self._learnt:
             return "learning"
-        current = None if self._mode is None else self._modes.get(self._mode)
-        return "watching" if current is not None and current.ready else "learning"
+        return "learning" if self.progress < 1 else "watching"
 
     @property
     def progress(self) -> float:
         """How much of the learning is done, 0 to 1; of the present mode once the rest is."""
         if not self._learnt:
             return self._rows / self.settings.learn_rows
-        current = None if self._mode is None else self._modes.get(self._mode)
-        if current is None:
-            return 0.0
-        return 1.0 if current.ready else min(1.0, current.gathered / self._needed)
+        return 0.0 if self._mode is None else self._modes.progress(self._mode)
 
     def judge(self, at: NDArray[np.int64], rows: Columns, mode: NDArray[np.int64]) -> Judgement:
         """Judge rows in time order, then learn from them.
@@ -219,19 +168,11 @@ class Watch:
         mode
             Operating mode (n,); any one number if the asset has none.
         """
-        n = len(at)
-        verdict = _Verdicts(np.full(n, np.nan), np.full(n, np.nan), [])
+        verdict = OpenJudgement(at)
         whole: list[bool] = np.logical_and.reduce(np.isfinite(rows), axis=1).tolist()
         for i, (when, now) in enumerate(zip(at.tolist(), mode.tolist(), strict=True)):
             self._advance(verdict, i, when, now, rows[i], whole[i])
-        return Judgement(
-            at=at,
-            score=verdict.score,
-            threshold=verdict.threshold,
-            judged=~np.isnan(verdict.score),
-            anomalous=verdict.score > verdict.threshold,
-            transitions=tuple(verdict.transitions),
-        )
+        return verdict.close()
 
     def band(self, mode: int) -> tuple[Columns, Columns, Columns]:
         """Give low, high and expected (p,) of a mode; NaN while it is not learnt."""
@@ -243,36 +184,14 @@ class Watch:
 
     def explain(self) -> Reason | None:
         """Explain the last judged row; None if there is none."""
-        seen = self._seen
-        if seen is None:
-            return None
-        baseline = self._modes[seen.mode]
-        parts = np.maximum(np.nan_to_num(seen.deviation.z) * seen.deviation.pull, 0.0)
-        low, high, _ = baseline.band()
-        evidence = Evidence(
-            parts=parts,
-            actual=seen.smooth,
-            past=self._past,
-            expected=baseline.detector.expected_given(
-                seen.smooth, seen.deviation.strength > OUT_OF_BAND
-            ),
-            low=low,
-            high=high,
-            scale=baseline.detector.spread() / 3.0,
-            left=np.minimum(self._left, seen.at),
-        )
-        return explain(seen.deviation.score, baseline.limit, evidence, self.signals, self.units)
+        return None if self._seen is None else self._reason(self._seen)
 
     @property
     def _learnt(self) -> bool:
         return self._rows >= self.settings.learn_rows
 
-    @property
-    def _needed(self) -> int:
-        return min(self.settings.mode_rows, self.settings.learn_rows)
-
     def _advance(
-        self, verdict: "_Verdicts", i: int, at: int, mode: int, row: Columns, whole: bool
+        self, verdict: OpenJudgement, i: int, at: int, mode: int, row: Columns, whole: bool
     ) -> None:
         self._rows += 1
         settled = self._enter(at, mode)
@@ -281,10 +200,10 @@ class Watch:
             self._past = self._slow.smooth(row, whole)
         if not self._learnt:
             if settled and self._fast.rows >= STEADY_ROWS:
-                self._gather(mode, row, smooth)
+                self._modes.gather(mode, row, smooth)
             return
         if self._rows == self.settings.learn_rows:
-            self._fit_modes()
+            self._modes.fit()
         if not settled or self._fast.rows < STEADY_ROWS:
             self._latch.hold()
             return
@@ -299,61 +218,52 @@ class Watch:
         self._last = at
         return at - self._entered >= self._settle
 
-    def _gather(self, mode: int, row: Columns, smooth: Columns) -> None:
-        baseline = self._modes.get(mode)
-        if baseline is None:
-            if len(self._modes) >= MODES:
-                return
-            baseline = self._modes[mode] = ModeBaseline(self.signals, POOLED)
-        baseline.gather(row, smooth)
-
-    def _fit_modes(self) -> None:
-        """Fit every mode that has enough rows."""
-        floor = self._floor()
-        for baseline in self._modes.values():
-            if not baseline.ready and baseline.gathered >= self._needed:
-                baseline.fit(floor, self.settings.margin)
-
-    def _floor(self) -> Columns:
-        return scale_floor(np.concatenate([each.rows for each in self._modes.values()]))
-
     def _judge_settled(
-        self, verdict: "_Verdicts", i: int, at: int, mode: int, row: Columns, smooth: Columns
+        self, verdict: OpenJudgement, i: int, at: int, mode: int, row: Columns, smooth: Columns
     ) -> None:
         baseline = self._modes.get(mode)
         if baseline is None or not baseline.ready:
             self._latch.hold()
-            self._learn_mode(mode, row, smooth)
+            if not self._latch.alarmed:
+                self._modes.learn(mode, row, smooth)
             return
         deviation = baseline.detector.deviation(smooth)
         if deviation is None:
             self._latch.hold()
             return
-        self._seen = _Seen(at, mode, smooth, deviation)
-        verdict.score[i], verdict.threshold[i] = deviation.score, baseline.limit
+        self._seen = seen = _Seen(at, mode, smooth, deviation)
+        verdict.score(i, deviation.score, baseline.limit)
         np.minimum(self._left, at, out=self._left, where=deviation.strength > OUT_OF_BAND)
         self._left[deviation.strength < IN_BAND] = _INSIDE
         action = self._latch.step(at, mode, deviation.score, baseline.limit, deviation.strength)
         if action is not None:
-            verdict.transitions.append(self._transition(at, action))
+            verdict.add(self._transition(seen, action))
         if self._latch.settling(at):
             baseline.detector.catch_up(smooth, CATCHES_UP)
         elif not self._latch.alarmed and deviation.score <= baseline.limit:
             baseline.detector.learn_row(smooth)
 
-    def _learn_mode(self, mode: int, row: Columns, smooth: Columns) -> None:
-        if self._latch.alarmed:
-            return
-        self._gather(mode, row, smooth)
-        baseline = self._modes.get(mode)
-        if baseline is not None and baseline.gathered >= self._needed:
-            baseline.fit(self._floor(), self.settings.margin)
-
-    def _transition(self, at: int, action: AlarmAction) -> Transition:
-        reason = self.explain()
-        assert reason is not None  # noqa: S101  a transition follows a judged row
+    def _transition(self, seen: _Seen, action: AlarmAction) -> Transition:
+        reason = self._reason(seen)
         told = reason.contributions
-        return Transition(at, told[0].since if told else at, action, reason)
+        return Transition(seen.at, told[0].since if told else seen.at, action, reason)
+
+    def _reason(self, seen: _Seen) -> Reason:
+        baseline = self._modes[seen.mode]
+        deviation = seen.deviation
+        low, high, _ = baseline.band()
+        doubted = deviation.strength > OUT_OF_BAND
+        evidence = Evidence(
+            parts=np.maximum(np.nan_to_num(deviation.z) * deviation.pull, 0.0),
+            actual=seen.smooth,
+            past=self._past,
+            expected=baseline.detector.expected_given(seen.smooth, doubted),
+            low=low,
+            high=high,
+            scale=baseline.detector.scale,
+            left=np.minimum(self._left, seen.at),
+        )
+        return explain(deviation.score, baseline.limit, evidence, self.signals, self.units)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Give everything that decides later verdicts, as arrays."""
@@ -368,9 +278,7 @@ class Watch:
         known |= prefixed("fast.", self._fast.state())
         known |= prefixed("slow.", self._slow.state())
         known |= prefixed("latch.", self._latch.state())
-        for mode, baseline in self._modes.items():
-            known |= prefixed(f"mode {mode}.", baseline.state())
-        known["modes"] = np.array(list(self._modes), np.int64)
+        known |= prefixed("modes.", self._modes.state())
         if self._seen is not None:
             known |= prefixed("seen.", self._seen.state())
         return known
@@ -384,17 +292,5 @@ class Watch:
         self._fast.restore(part_of(state, "fast."))
         self._slow.restore(part_of(state, "slow."))
         self._latch.restore(part_of(state, "latch."))
-        self._modes = {
-            mode: ModeBaseline.restore(part_of(state, f"mode {mode}."))
-            for mode in state["modes"].tolist()
-        }
+        self._modes.restore(part_of(state, "modes."))
         self._seen = _Seen.restore(part_of(state, "seen.")) if "seen.row" in state else None
-
-
-@dataclass(slots=True)
-class _Verdicts:
-    """Columns under work."""
-
-    score: Columns
-    threshold: Columns
-    transitions: list[Transition]

@@ -85,6 +85,11 @@ class TwoStatistic:
         """What each signal (p,) shows while healthy."""
         return self._centre
 
+    @property
+    def scale(self) -> Columns:
+        """Usual deviation of each signal (p,)."""
+        return self._scale
+
     def learn_one(self, x: dict[Hashable, Any]) -> None:
         """Learn from one healthy row."""
         self.learn_row(row_of(self.signals, x))

@@ -1,0 +1,94 @@
+"""What a watch says about rows: scores, and what happened to the alarm."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant.alarms import AlarmAction
+from plant.reasons import Reason
+
+Columns = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """The alarm of an asset comes or goes.
+
+    Parameters
+    ----------
+    at
+        Source time of the row that decided it, ns.
+    onset
+        Source time at which the first contributor had left its normal, ns.
+    action
+        RAISE or CLEAR.
+    reason
+        Why it was raised; for CLEAR what the row that cleared it showed.
+    """
+
+    at: int
+    onset: int
+    action: AlarmAction
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """What a watch says about rows (n,).
+
+    Parameters
+    ----------
+    at
+        Source time of each row, ns.
+    score, threshold
+        Strangeness and its limit; NaN where the row was not judged.
+    judged
+        Whether the row was judged.
+    anomalous
+        Whether its score was above the limit; an alarm needs this to last.
+    transitions
+        What happened to the alarm, in time order.
+    """
+
+    at: NDArray[np.int64]
+    score: Columns
+    threshold: Columns
+    judged: NDArray[np.bool_]
+    anomalous: NDArray[np.bool_]
+    transitions: tuple[Transition, ...]
+
+
+class OpenJudgement:
+    """A judgement while its rows are being worked through.
+
+    Parameters
+    ----------
+    at
+        Source time of the rows (n,), ns.
+    """
+
+    def __init__(self, at: NDArray[np.int64]) -> None:
+        self._at = at
+        self._score = np.full(len(at), np.nan)
+        self._threshold = np.full(len(at), np.nan)
+        self._transitions: list[Transition] = []
+
+    def score(self, i: int, score: float, threshold: float) -> None:
+        """Say how strange row i is."""
+        self._score[i], self._threshold[i] = score, threshold
+
+    def add(self, transition: Transition) -> None:
+        """Say that the alarm came or went."""
+        self._transitions.append(transition)
+
+    def close(self) -> Judgement:
+        """Give the finished judgement."""
+        return Judgement(
+            at=self._at,
+            score=self._score,
+            threshold=self._threshold,
+            judged=~np.isnan(self._score),
+            anomalous=self._score > self._threshold,
+            transitions=tuple(self._transitions),
+        )
