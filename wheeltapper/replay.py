@@ -8,6 +8,7 @@ import typer
 from wheeltapper.options import AsJson, Labels, split
 
 if TYPE_CHECKING:
+    from connectors.replay.config import ReplayConfig
     from connectors.replay.recording import Recording
     from gateway.config.plan import Plan
 
@@ -19,6 +20,9 @@ def replay(
         float | None, typer.Option(min=1, help="Learn from the first N seconds.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Keep the journal in this new folder.")] = None,
+    drop_late_rows: Annotated[
+        bool, typer.Option("--drop-late-rows", help="Leave out rows whose time goes back.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a recording through the gateway and list the alarms."""
@@ -27,31 +31,39 @@ def replay(
     import tempfile
     from contextlib import ExitStack
 
+    from connectors.replay.config import LateRows, ReplayConfig
     from connectors.replay.recording import read_recording
     from plant.errors import Misconfigured
     from wheeltapper import terminal
 
     if data is not None and data.exists():
         raise Misconfigured(f"{data}: is there already; a replay begins in a new folder")
-    recording = read_recording(file, split(labels))
+    late_rows: LateRows = "drop" if drop_late_rows else "refuse"
+    recording = read_recording(file, split(labels), late_rows=late_rows)
     if not as_json:
         for note in recording.notes:
             terminal.say(f"{file}: {note}")
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        plan = replay_plan(recording, split(labels), folder, learn)
+        source = ReplayConfig(
+            name=recording.tags[0].source,
+            file=file,
+            speed=0.0,
+            labels=split(labels),
+            late_rows=late_rows,
+        )
+        plan = replay_plan(recording, source, folder, learn)
         drawn = sys.stderr.isatty() and not as_json
         rows = asyncio.run(_run(plan, len(recording) * len(recording.tags), drawn))
     _show(recording, list(rows.values()), as_json)
 
 
 def replay_plan(
-    recording: "Recording", labels: tuple[str, ...], data: Path, learn_s: float | None
+    recording: "Recording", source: "ReplayConfig", data: Path, learn_s: float | None
 ) -> "Plan":
     """Plan a gateway that judges the file as one machine, on the file's own grid of time."""
     import numpy as np
 
-    from connectors.replay.config import ReplayConfig
     from gateway.config.plan import ConsolePlan, DetectionPlan, Plan
     from plant.assets import asset_of
     from wheeltapper.scene import learning_time
@@ -63,11 +75,7 @@ def replay_plan(
         name="replay",
         data=data,
         console=ConsolePlan(port=0),
-        sources=(
-            ReplayConfig(
-                name=recording.tags[0].source, file=recording.path, speed=0.0, labels=labels
-            ),
-        ),
+        sources=(source,),
         tags=recording.tags,
         assets=(asset_of(recording.asset, recording.tags),),
         detection=DetectionPlan(

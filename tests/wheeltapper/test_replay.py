@@ -98,6 +98,15 @@ def test_unusable_file_is_named_with_row_and_column(
     assert [word for word in words if word not in ended.err] == []
 
 
+def test_rows_that_go_back_are_left_out_when_asked(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "late.csv"
+    rows = "".join(f"2024-03-01T00:00:{second:02}Z,{second}\n" for second in (1, 2, 0, 3))
+    path.write_text(f"time,flow\n{rows}", encoding="utf-8")
+    said = command("replay", path, "--drop-late-rows").out
+    assert "time lies before a row above: 1" in said
+    assert said.endswith("3 rows, no alarms\n")
+
+
 def test_label_that_is_no_column(command: Command, recording: Path) -> None:
     ended = command("replay", recording, "--labels", "faulti")
     assert ended.code == 2
