@@ -70,7 +70,7 @@ def replay_plan(
 
     steps = np.diff(recording.at) / 1e9
     grid_s = max(1.0, round(float(np.median(steps)))) if len(steps) else 1.0
-    span = int(recording.at[-1] - recording.at[0])
+    span_s = float(recording.at[-1] - recording.at[0]) / 1e9
     return Plan(
         name="replay",
         data=data,
@@ -79,7 +79,7 @@ def replay_plan(
         tags=recording.tags,
         assets=(asset_of(recording.asset, recording.tags),),
         detection=DetectionPlan(
-            learn_s=learning_time(span) if learn_s is None else learn_s,
+            learn_s=learning_time(span_s, grid_s) if learn_s is None else learn_s,
             grid_s=grid_s,
             stale_s=5 * grid_s,
         ),

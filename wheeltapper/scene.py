@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 SECOND = 1_000_000_000
 LEARNT = 0.75
 """Part of the history that is learnt from; the rest is watched already."""
-LEARNT_OF_RECORDING, LEARNT_AT_MOST_S = 1 / 3, 3600.0
+LEARNT_OF_RECORDING, LEARNT_AT_MOST = 1 / 3, 3600
+"""Part of a recording that is learnt from, and the most rows."""
 LEAD_S = 4
 """Time for the servers to open before the first row of a recording is due, s."""
 
@@ -163,7 +164,11 @@ class RecordedScene:
         self._recorded = recording.as_feed(start)
         self.feed: Feed = self._recorded
         self.title = f"recording {file.name}"
-        self.learn_s = learning_time(len(recording) * self._recorded.period)
+        self.labels = tuple(
+            LabelSpan(recording.asset, name, start + first * SECOND, start + last * SECOND)
+            for name, first, last in recording.spans()
+        )
+        self.learn_s = learning_time(float(len(recording)), 1.0)
 
     def arguments(self) -> tuple[str, ...]:
         """Give the arguments of ``wheeltapper simulate`` that serve it."""
@@ -182,9 +187,9 @@ class RecordedScene:
         return alarm is not None and truth is None
 
 
-def learning_time(span_ns: int) -> float:
-    """Give the time to learn from in a recording as long as `span_ns`, s."""
-    return min(LEARNT_AT_MOST_S, span_ns / SECOND * LEARNT_OF_RECORDING)
+def learning_time(span_s: float, grid_s: float) -> float:
+    """Give the time to learn from in a recording of `span_s` with a row every `grid_s`, s."""
+    return min(LEARNT_AT_MOST * grid_s, span_s * LEARNT_OF_RECORDING)
 
 
 def live_sources(ports: dict[str, int | None]) -> "tuple[SourceConfig, ...]":
@@ -216,4 +221,5 @@ def plan_of(scene: Scene, ports: dict[str, int | None], *, data: Path, port: int
         detection=DetectionPlan(learn_s=scene.learn_s),
         simulated=True,
         notice=scene.notice,
+        labels=scene.labels,
     )
