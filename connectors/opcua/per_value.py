@@ -66,13 +66,14 @@ class PerValue:
         """Subscribe through asyncua."""
         items = tuple(sorted(found, key=lambda item: item.tag.tag.type is ValueType.TEXT))
         subscription = await self._client.create_subscription(config.publishing_ms, self)
+        sampling = config.publishing_ms if config.sampling_ms is None else config.sampling_ms
         late: list[Refused] = []
         for first in range(0, len(items), config.items_per_call):
             part = items[first : first + config.items_per_call]
             results = await subscription.subscribe_data_change(
                 [self._client.get_node(item.node) for item in part],
                 queuesize=config.queue,
-                sampling_interval=ua.Duration(config.sampling_ms or config.publishing_ms),
+                sampling_interval=ua.Duration(sampling),
             )
             for i, result in enumerate(results):
                 if isinstance(result, int):

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -47,6 +48,16 @@ class Plc:
         )
         assert self.process.stdout
         assert any(line.startswith("UP") for line in self.process.stdout)
+
+    def freeze(self) -> None:
+        """Stop it where it stands: its connections stay, nothing moves."""
+        assert self.process
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it move again."""
+        assert self.process
+        self.process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """Kill it: no goodbye to its clients."""

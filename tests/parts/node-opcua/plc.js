@@ -63,7 +63,7 @@ async function main() {
       browseName: name,
       nodeId: `s=Line1.${name}`,
       dataType,
-      minimumSamplingInterval: 50,
+      minimumSamplingInterval: 0,
     }),
   );
   let n = 0;
@@ -77,7 +77,7 @@ async function main() {
     );
   };
   tick();
-  setInterval(tick, 100);
+  setInterval(tick, 50);
   await server.start();
   console.log("UP", server.getEndpointUrl());
 }
