@@ -218,6 +218,11 @@ class LineView:
         ]
         return {
             **self._state(state, alarm),
+            "labels": [
+                {"label": span.label, "start": span.start / MS, "stop": span.stop / MS}
+                for span in self._plan.labels
+                if span.asset == path
+            ],
             "signals": signals,
             "contributors": [contributor_row(p) for p in reason.contributions] if reason else [],
             "alarm": alarm_row(alarm) if alarm else None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from connectors.contract import Source
 from connectors.replay.recording import read_recording
 from connectors.simulated.feed import Feed
-from gateway.config.plan import ConsolePlan, DetectionPlan, Plan
+from gateway.config.plan import ConsolePlan, DetectionPlan, LabelSpan, Plan
 from gateway.config.problems import nearest
 from plant.assets import asset_of
 from plant.errors import Misconfigured
@@ -36,7 +36,7 @@ class Scene(Protocol):
     ----------
     feed
         What the gateway's process may know of it: never the fault.
-    title, notice
+    title, notice, labels
         For people.
     learn_s
         Time to learn from, s.
@@ -47,6 +47,7 @@ class Scene(Protocol):
     feed: Feed
     title: str
     notice: str
+    labels: tuple[LabelSpan, ...]
     learn_s: float
     past_s: float
 
@@ -96,6 +97,7 @@ class SimulatedScene:
 
     title = "simulated line"
     notice = "The line is made up by this program; no machine stands behind it."
+    labels: tuple[LabelSpan, ...] = ()
 
     def __init__(self, seed: int, fault: str, hours: float) -> None:
         self._seed, self._fault = seed, fault

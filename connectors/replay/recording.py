@@ -61,6 +61,15 @@ class Recording:
         """Path of the asset that all its signals belong to."""
         return self.tags[0].asset
 
+    def spans(self) -> list[tuple[str, int, int]]:
+        """Give each stretch of rows with a label other than 0: name, first row, last row."""
+        found: list[tuple[str, int, int]] = []
+        for name, column in self.labels.items():
+            marked = np.nan_to_num(column) != 0
+            edges = np.flatnonzero(np.diff(np.concatenate(([False], marked, [False]))))
+            found += [(name, int(a), int(b) - 1) for a, b in edges.reshape(-1, 2)]
+        return found
+
     def as_feed(self, start: int, source: str = "line-opcua") -> RecordingFeed:
         """Give its rows to a loopback server, one a second from `start` (ns) on, gaps closed."""
         return RecordingFeed(self.tags, self.values, start, source)

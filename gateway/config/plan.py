@@ -40,6 +40,19 @@ class DetectionPlan:
     stale_s: float = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class LabelSpan:
+    """A stretch of a recording that somebody labelled; drawn beside the score, never judged by.
+
+    `start` and `stop` are source times, ns; both rows included.
+    """
+
+    asset: str
+    label: str
+    start: int
+    stop: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """One gateway: its sources, tags and assets, and where it keeps what it knows.
@@ -64,6 +77,8 @@ class Plan:
         No real machine stands behind the values; every page says so.
     notice
         A line for people, shown on every page.
+    labels
+        What a recording says of itself.
     """
 
     name: str
@@ -75,3 +90,4 @@ class Plan:
     detection: DetectionPlan = field(default_factory=DetectionPlan)
     simulated: bool = False
     notice: str = ""
+    labels: tuple[LabelSpan, ...] = ()

@@ -122,8 +122,18 @@ class AlarmRow(TypedDict):
     note: str
 
 
+class LabelRow(TypedDict):
+    """A stretch of a recording that somebody labelled, `start` and `stop` in ms."""
+
+    label: str
+    start: float
+    stop: float
+
+
 class AssetRow(AssetState):
     """One machine in full; contributors are those of its alarm, else of its present score."""
+
+    labels: list[LabelRow]
 
     signals: list[SignalRow]
     contributors: list[ContributorRow]

@@ -144,13 +144,14 @@ export function assetPage(main) {
   const legend = make("p", {
     class: "hint", text: "Dashed line: unusual since. Solid line: alarm raised.",
   });
+  const shaded = make("p", {class: "hint", text: "Shaded: labelled in the recording."});
   const why = make("h2");
   const contributors = table("Contributors", CONTRIBUTORS);
   const trends = make("div", {class: "trends"});
   const signals = table("Signals", SIGNALS);
   const rest = make("div", {hidden: true}, [
     make("div", {class: "title"}, [make("h2", {text: "Score and limit"}), spans]), missed.node,
-    chart.box, legend, why, contributors.box, make("h2", {text: "Trends"}),
+    chart.box, legend, shaded, why, contributors.box, make("h2", {text: "Trends"}),
     make("p", {class: "hint", text: "Grey band: normal in the present mode. Dashed: expected."}),
     trends,
     make("h2", {text: "Signals"}), signals.box,
@@ -218,7 +219,7 @@ export function assetPage(main) {
   const redraw = every(() => Math.max(5000, seconds * 5), async () => {
     const start = now - seconds * 1000;
     const query = {path, start_ms: start, stop_ms: now, points: POINTS};
-    chart.draw(await ask("/api/asset/scores", query), start, now, asset.alarm);
+    chart.draw(await ask("/api/asset/scores", query), start, now, asset.alarm, asset.labels);
     for (const part of charts.parts.values()) await part.read(start, now);
   }, missed.tell);
 
@@ -233,6 +234,7 @@ export function assetPage(main) {
     contributors.box.hidden = !asset.contributors.length;
     why.hidden = contributors.box.hidden;
     legend.hidden = !asset.alarm;
+    shaded.hidden = !asset.labels.length;
     list();
     if (!seconds) show(fitting());
     else redraw(before !== alarmed);

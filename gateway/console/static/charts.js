@@ -77,7 +77,8 @@ function onPlot(chart, paint) {
   ctx.restore();
 }
 
-// Score and threshold; `alarm` (a row or null) is marked where it began and was raised.
+// Score and threshold; `alarm` (a row or null) is marked where it began and was raised, what a
+// recording labels is shaded behind.
 export class ScoreChart extends Chart {
   constructor() {
     const marks = (chart) => this.alarm && onPlot(chart, (ctx, box, ratio) => {
@@ -92,6 +93,17 @@ export class ScoreChart extends Chart {
         ctx.stroke();
       }
     });
+    const shades = (chart) => onPlot(chart, (ctx, box, ratio) => {
+      ctx.font = `${11 * ratio}px sans-serif`;
+      for (const {label, start, stop} of this.labels) {
+        const left = chart.valToPos(start / 1000, "x", true);
+        const width = Math.max(2 * ratio, chart.valToPos(stop / 1000, "x", true) - left);
+        ctx.fillStyle = BAND;
+        ctx.fillRect(left, box.top, width, box.height);
+        ctx.fillStyle = SOFT;
+        if (width > 40 * ratio) ctx.fillText(label, left + 3 * ratio, box.top + 12 * ratio);
+      }
+    });
     super("Anomaly score and its limit over time", 190, {
       scales: {x: {range: (chart) => [this.start, this.stop]}, y: {range: above}},
       axes: [axis({values: times, size: 32}), axis({size: 56})],
@@ -100,13 +112,15 @@ export class ScoreChart extends Chart {
         line("Score", INK, {width: 2}),
         line("Limit", SOFT, {dash: [6, 4]}),
       ],
-      hooks: {draw: [marks]},
+      hooks: {drawClear: [shades], draw: [marks]},
     });
     this.alarm = null;
+    this.labels = [];
   }
 
-  draw(series, start, stop, alarm) {
+  draw(series, start, stop, alarm, labels) {
     this.alarm = alarm;
+    this.labels = labels;
     this.start = start / 1000;
     this.stop = stop / 1000;
     this.show([seconds(series.at), series.score, series.threshold]);

@@ -131,3 +131,13 @@ def test_its_feed_shows_a_row_a_second(tmp_path: Path) -> None:
     ]
     assert np.array_equal(feed.values(1, 9), [[np.nan, 20], [3, 30]], equal_nan=True)
     assert feed.values(3, 1).shape == (0, 2)
+
+
+def test_labelled_stretches_are_named_by_their_first_and_last_row(tmp_path: Path) -> None:
+    file = tmp_path / "pump.csv"
+    marks = [1, 0, 1, 1, 0, 0, 1]
+    rows = [f"2020-01-01 00:00:0{i},1.0,{mark}" for i, mark in enumerate(marks)]
+    file.write_text("\n".join(["time,flow,anomaly", *rows]))
+    recording = read_recording(file, ["anomaly"])
+    assert recording.spans() == [("anomaly", 0, 0), ("anomaly", 2, 3), ("anomaly", 6, 6)]
+    assert [tag.signal for tag in recording.tags] == ["flow"]

@@ -192,6 +192,7 @@ class Plant:
         return {
             **state,
             "signals": [self._signal(path, row) for row in SIGNALS],
+            "labels": [{"label": "anomaly", "start": self.onset, "stop": self.onset + 60_000}],
             "contributors": contributors(self.onset) if alarm else [],
             "alarm": alarm,
         }
