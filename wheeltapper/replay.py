@@ -35,6 +35,7 @@ def replay(
     from connectors.replay.recording import read_recording
     from plant.errors import Misconfigured
     from wheeltapper import terminal
+    from wheeltapper.alarms import show
 
     if data is not None and data.exists():
         raise Misconfigured(f"{data}: is there already; a replay begins in a new folder")
@@ -55,7 +56,17 @@ def replay(
         plan = replay_plan(recording, source, folder, learn)
         drawn = sys.stderr.isatty() and not as_json
         rows = asyncio.run(_run(plan, len(recording) * len(recording.tags), drawn))
-    _show(recording, list(rows.values()), as_json)
+        judged = _judged(folder)
+    if as_json:
+        for row in rows.values():
+            terminal.record({"stage": "alarm", **row})
+        counts = {"rows": len(recording), "judged": judged, "alarms": len(rows)}
+        terminal.record({"stage": "done", **counts})
+    else:
+        if rows:
+            show(list(rows.values()))
+        found = "" if rows else ", no alarms"
+        terminal.say(f"{len(recording)} rows, {judged} judged{found}")
 
 
 def replay_plan(
@@ -64,12 +75,14 @@ def replay_plan(
     """Plan a gateway that judges the file as one machine, on the file's own grid of time."""
     import numpy as np
 
+    from gateway.config.document import LONGEST_GRID_S
     from gateway.config.plan import ConsolePlan, DetectionPlan, Plan
     from plant.assets import asset_of
     from wheeltapper.scene import learning_time
 
     steps = np.diff(recording.at) / 1e9
-    grid_s = max(1.0, round(float(np.median(steps)))) if len(steps) else 1.0
+    step_s = max(1.0, round(float(np.median(steps)))) if len(steps) else 1.0
+    grid_s = min(step_s, LONGEST_GRID_S)
     span_s = float(recording.at[-1] - recording.at[0]) / 1e9
     return Plan(
         name="replay",
@@ -79,9 +92,9 @@ def replay_plan(
         tags=recording.tags,
         assets=(asset_of(recording.asset, recording.tags),),
         detection=DetectionPlan(
-            learn_s=learning_time(span_s, grid_s) if learn_s is None else learn_s,
+            learn_s=learning_time(span_s, step_s) if learn_s is None else learn_s,
             grid_s=grid_s,
-            stale_s=5 * grid_s,
+            stale_s=5 * step_s,
         ),
         notice=f"Replay of {recording.path.name}",
     )
@@ -119,15 +132,20 @@ async def _run(plan: "Plan", samples: int, drawn: bool) -> dict[int, dict[str, A
     return alarms
 
 
-def _show(recording: "Recording", rows: list[dict[str, Any]], as_json: bool) -> None:
-    from wheeltapper import terminal
-    from wheeltapper.alarms import show
+def _judged(data: Path) -> int:
+    """Count the rows that were judged: silence means nothing where nobody listened."""
+    import numpy as np
 
-    if as_json:
-        for row in rows:
-            terminal.record({"stage": "alarm", **row})
-        terminal.record({"stage": "done", "rows": len(recording), "alarms": len(rows)})
-    elif rows:
-        show(rows)
-    else:
-        terminal.say(f"{len(recording)} rows, no alarms")
+    from gateway.journal import Journal, ScoreRecord
+    from gateway.pipeline import JUDGED
+
+    journal = Journal.open(data / "journal.db")
+    try:
+        scores = [entry for _, entry in journal.read(kinds=(ScoreRecord,))]
+    finally:
+        journal.close()
+    return sum(
+        int(np.count_nonzero(entry.flags & JUDGED))
+        for entry in scores
+        if isinstance(entry, ScoreRecord)
+    )

@@ -19,6 +19,8 @@ from connectors.catalogue import SourceConfig
 from plant.tags import TAG_NAME, Role, Tag, ValueType
 
 LOOPBACK = "127.0.0.1"
+LONGEST_GRID_S = 60.0
+"""A watch takes a longer step for a gap, and would never begin to judge."""
 _NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 
 
@@ -67,7 +69,10 @@ class DetectionSection(_Section):
         float, Field(gt=0, description="Healthy time an asset is learnt from, s")
     ] = 3600.0
     grid_s: Annotated[
-        float, Field(ge=0.1, le=3600, description="Step at which signals are put side by side, s")
+        float,
+        Field(
+            ge=0.1, le=LONGEST_GRID_S, description="Step at which signals are put side by side, s"
+        ),
     ] = 1.0
     stale_s: Annotated[
         float, Field(gt=0, description="Silence after which a source's values are not used, s")

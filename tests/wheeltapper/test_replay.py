@@ -40,6 +40,7 @@ def test_fault_in_a_recording_is_named(command: Command, recording: Path) -> Non
     assert first["contributions"][0]["signal"] == "vibration"
     assert first["raised"] / 1000 >= 1709287200 + ONSET
     assert (last["stage"], last["rows"], last["alarms"]) == ("done", ROWS, 1)
+    assert ROWS / 2 < last["judged"] < ROWS
 
 
 def test_replay_twice_gives_the_same_alarms(command: Command, recording: Path) -> None:
@@ -67,7 +68,7 @@ def test_learning_longer_than_the_recording_judges_nothing(
     command: Command, recording: Path
 ) -> None:
     ended = command("replay", recording, "--labels", "faulty", "--learn", 5000)
-    assert ended.out == f"{ROWS} rows, no alarms\n"
+    assert ended.out == f"{ROWS} rows, 0 judged, no alarms\n"
 
 
 def test_folder_that_is_there_already(command: Command, recording: Path, tmp_path: Path) -> None:
@@ -104,7 +105,7 @@ def test_rows_that_go_back_are_left_out_when_asked(command: Command, tmp_path: P
     path.write_text(f"time,flow\n{rows}", encoding="utf-8")
     said = command("replay", path, "--drop-late-rows").out
     assert "time lies before a row above: 1" in said
-    assert said.endswith("3 rows, no alarms\n")
+    assert said.endswith("3 rows, 0 judged, no alarms\n")
 
 
 def test_label_that_is_no_column(command: Command, recording: Path) -> None:
