@@ -38,8 +38,8 @@ STEADY_ROWS = 8
 """Rows after a start before the smoothed signals are judged."""
 CATCHES_UP = 25.0
 """Half-life of the baseline while the asset settles after an alarm, rows."""
-GAP_NS = 60 * 10**9
-"""Rows further apart than this do not belong to one stretch."""
+GAP_NS, GAP_ROWS = 60 * 10**9, 10
+"""Rows further apart than this, and than so many usual rows, do not belong to one stretch."""
 IN_BAND, OUT_OF_BAND = 2.0, 2.5
 """Scales at which a signal is back in its band, and at which it has left it."""
 _INSIDE = np.iinfo(np.int64).max
@@ -138,7 +138,7 @@ class Watch:
         self._seen: _Seen | None = None
         self._rows = 0
         self._mode: int | None = None
-        self._entered = self._last = 0
+        self._entered = self._last = self._apart = 0
 
     @property
     def phase(self) -> Phase:
@@ -194,24 +194,31 @@ class Watch:
         self, verdict: OpenJudgement, i: int, at: int, mode: int, row: Columns, whole: bool
     ) -> None:
         self._rows += 1
-        settled = self._enter(at, mode)
-        if settled:
-            smooth = self._fast.smooth(row, whole)
-            self._past = self._slow.smooth(row, whole)
+        smooth = self._smooth(row, whole) if self._enter(at, mode) else None
         if not self._learnt:
-            if settled and self._fast.rows >= STEADY_ROWS:
+            if smooth is not None:
                 self._modes.gather(mode, row, smooth)
             return
         if self._rows == self.settings.learn_rows:
             self._modes.fit()
-        if not settled or self._fast.rows < STEADY_ROWS:
+        if smooth is None:
             self._latch.hold()
             return
         self._judge_settled(verdict, i, at, mode, row, smooth)
 
+    def _smooth(self, row: Columns, whole: bool) -> Columns | None:
+        """Smooth a row (p,); None while the means are too young to be judged."""
+        smooth = self._fast.smooth(row, whole)
+        self._past = self._slow.smooth(row, whole)
+        return smooth if self._fast.rows >= STEADY_ROWS else None
+
     def _enter(self, at: int, mode: int) -> bool:
         """Take note of time and mode; say whether the asset has settled in it."""
-        if mode != self._mode or at - self._last > GAP_NS:
+        apart = at - self._last
+        gap = apart > max(GAP_NS, GAP_ROWS * self._apart)
+        if self._rows > 1:
+            self._apart = min(self._apart, apart) if self._apart else apart
+        if mode != self._mode or gap:
             self._mode, self._entered = mode, at
             self._fast.start_again()
             self._slow.start_again()
@@ -270,10 +277,8 @@ class Watch:
         known: dict[str, NDArray[Any]] = {
             "left": self._left.copy(),
             "past": self._past.copy(),
-            "clock": np.array(
-                [self._rows, self._mode is not None, self._mode or 0, self._entered, self._last],
-                np.int64,
-            ),
+            "clock": np.array([self._rows, self._entered, self._last, self._apart], np.int64),
+            "mode": np.array([] if self._mode is None else [self._mode], np.int64),
         }
         known |= prefixed("fast.", self._fast.state())
         known |= prefixed("slow.", self._slow.state())
@@ -287,8 +292,8 @@ class Watch:
         """Go on from a `state` of a watch with the same signals."""
         self._left = np.array(state["left"], np.int64)
         self._past = np.array(state["past"], np.float64)
-        self._rows, has_mode, mode, self._entered, self._last = state["clock"].tolist()
-        self._mode = mode if has_mode else None
+        self._rows, self._entered, self._last, self._apart = state["clock"].tolist()
+        self._mode = int(state["mode"][0]) if len(state["mode"]) else None
         self._fast.restore(part_of(state, "fast."))
         self._slow.restore(part_of(state, "slow."))
         self._latch.restore(part_of(state, "latch."))

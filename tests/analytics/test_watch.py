@@ -251,6 +251,21 @@ def test_slow_drift_is_followed() -> None:
     assert watch.band(0)[2][3] == pytest.approx(3.25, abs=0.1)
 
 
+def test_slow_grid_is_judged_like_a_fast_one() -> None:
+    watch = Watch(SIGNALS, UNITS, SETTINGS)
+    judgement = watch.judge(300 * seconds(2400), worn(), np.zeros(2400, np.int64))
+    assert actions(judgement) == ["raise"]
+    assert judgement.transitions[0].at // (300 * SECOND) - FAULT <= 5
+
+
+def test_asset_settles_again_after_a_gap() -> None:
+    at = seconds(1600)
+    at[1300:] += 3600 * SECOND
+    judgement = Watch(SIGNALS, UNITS, SETTINGS).judge(at, pump(1600), np.zeros(1600, np.int64))
+    assert not judgement.judged[1300:1320].any()
+    assert judgement.judged[1340:].all()
+
+
 def test_progress_counts_to_one() -> None:
     watch = Watch(SIGNALS, UNITS, SETTINGS)
     rows = pump(1000)
