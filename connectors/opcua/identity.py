@@ -12,7 +12,11 @@ from asyncua.crypto.cert_gen import (
     generate_self_signed_app_certificate,
 )
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    load_der_private_key,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from connectors.opcua.certificates import read_certificate
@@ -46,13 +50,25 @@ def own_identity(config: OpcUaConfig, trust: Path) -> Identity:
         key = trust / "own/private/wheeltapper.pem"
         if not certificate.exists() and not key.exists():
             _make(certificate, key)
-    if not key.exists():
-        raise Misconfigured(f"{config.name}: the key {key} is missing; bring it back or name it")
-    return Identity(certificate, key, _application_uri(config, certificate))
+    ours = read_certificate(certificate)
+    _check_pair(config, ours, certificate, key)
+    return Identity(certificate, key, _application_uri(config, ours, certificate))
 
 
-def _application_uri(config: OpcUaConfig, path: Path) -> str:
-    certificate = read_certificate(path)
+def _check_pair(config: OpcUaConfig, ours: x509.Certificate, certificate: Path, key: Path) -> None:
+    try:
+        content = key.read_bytes()
+        load = load_pem_private_key if content.lstrip()[:5] == b"-----" else load_der_private_key
+        public = load(content, None).public_key()
+    except (OSError, ValueError, TypeError) as error:
+        raise Misconfigured(
+            f"{config.name}: {key} cannot be read as an unencrypted private key: {error}"
+        ) from error
+    if public != ours.public_key():
+        raise Misconfigured(f"{config.name}: the key {key} does not belong to {certificate}")
+
+
+def _application_uri(config: OpcUaConfig, certificate: x509.Certificate, path: Path) -> str:
     if certificate.not_valid_after_utc < datetime.now(UTC):
         raise Misconfigured(
             f"{config.name}: our certificate {path} ran out on "

@@ -88,8 +88,21 @@ def test_of_a_chain_the_first_certificate_counts(tmp_path: Path) -> None:
 
 def test_an_own_certificate_without_key_is_told(tmp_path: Path) -> None:
     own_identity(NAMED, tmp_path).key.unlink()
-    with pytest.raises(Misconfigured, match=r"key .*wheeltapper\.pem is missing"):
+    with pytest.raises(Misconfigured, match=r"wheeltapper\.pem cannot be read"):
         own_identity(NAMED, tmp_path)
+
+
+def test_a_broken_key_is_told(tmp_path: Path) -> None:
+    own_identity(NAMED, tmp_path).key.write_text("-----BEGIN nothing")
+    with pytest.raises(Misconfigured, match=r"wheeltapper\.pem cannot be read"):
+        own_identity(NAMED, tmp_path)
+
+
+def test_a_key_of_another_certificate_is_told(tmp_path: Path) -> None:
+    one, other = (own_identity(NAMED, tmp_path / name) for name in ("one", "other"))
+    config = NAMED.model_copy(update={"certificate": one.certificate, "key": other.key})
+    with pytest.raises(Misconfigured, match="does not belong to"):
+        own_identity(config, tmp_path)
 
 
 def test_an_own_certificate_names_this_host(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Certificates made for the occasion, each wrong in one way."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -38,6 +38,7 @@ class Recipe:
     start: datetime = NOW - timedelta(days=10)
     days: float = 365
     authority: bool = False
+    revokes: bool = True
     usage: bool = True
     purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH
     serial: int = 77
@@ -53,7 +54,9 @@ class Recipe:
             .not_valid_after(self.start + timedelta(days=self.days))
             .add_extension(x509.SubjectAlternativeName(self.names), critical=False)
             .add_extension(x509.BasicConstraints(self.authority, None), critical=True)
-            .add_extension(_usage(self.usage, self.authority), critical=True)
+            .add_extension(
+                _usage(self.usage, self.authority, self.authority and self.revokes), critical=True
+            )
             .add_extension(x509.ExtendedKeyUsage([self.purpose]), critical=False)
         )
         return builder.sign(self.signer, hashes.SHA256())
@@ -63,7 +66,7 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def _usage(allowed: bool, authority: bool) -> x509.KeyUsage:
+def _usage(allowed: bool, authority: bool, revokes: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=True,
         content_commitment=True,
@@ -71,7 +74,7 @@ def _usage(allowed: bool, authority: bool) -> x509.KeyUsage:
         data_encipherment=True,
         key_agreement=False,
         key_cert_sign=authority,
-        crl_sign=authority,
+        crl_sign=revokes,
         encipher_only=False,
         decipher_only=False,
     )
@@ -181,8 +184,9 @@ def test_trust_reaches_over_an_issuer_in_between(tmp_path: Path, put: Put) -> No
     [
         Recipe(subject="ca", issuer="ca", key=KEY, signer=KEY, authority=True),
         Recipe(subject="ca", issuer="ca", key=OTHER_KEY, signer=OTHER_KEY),
+        replace(AUTHORITY, revokes=False),
     ],
-    ids=["other key", "no authority"],
+    ids=["other key", "no authority", "an application's own certificate"],
 )
 def test_a_false_authority_vouches_for_nobody(authority: Recipe, tmp_path: Path, put: Put) -> None:
     put("trusted/certs/ca.der", authority.bake())
