@@ -61,23 +61,22 @@ class Recipe:
         )
         return builder.sign(self.signer, hashes.SHA256())
 
+    def _usage(self) -> x509.KeyUsage:
+        return x509.KeyUsage(
+            digital_signature=True,
+            content_commitment=True,
+            key_encipherment=self.usage,
+            data_encipherment=True,
+            key_agreement=False,
+            key_cert_sign=self.authority,
+            crl_sign=self.authority and self.revokes,
+            encipher_only=False,
+            decipher_only=False,
+        )
+
 
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _usage(allowed: bool, authority: bool, revokes: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=True,
-        key_encipherment=allowed,
-        data_encipherment=True,
-        key_agreement=False,
-        key_cert_sign=authority,
-        crl_sign=revokes,
-        encipher_only=False,
-        decipher_only=False,
-    )
 
 
 AUTHORITY = Recipe(subject="ca", issuer="ca", key=OTHER_KEY, signer=OTHER_KEY, authority=True)
