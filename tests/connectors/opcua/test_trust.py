@@ -54,9 +54,7 @@ class Recipe:
             .not_valid_after(self.start + timedelta(days=self.days))
             .add_extension(x509.SubjectAlternativeName(self.names), critical=False)
             .add_extension(x509.BasicConstraints(self.authority, None), critical=True)
-            .add_extension(
-                _usage(self.usage, self.authority, self.authority and self.revokes), critical=True
-            )
+            .add_extension(self._usage(), critical=True)
             .add_extension(x509.ExtendedKeyUsage([self.purpose]), critical=False)
         )
         return builder.sign(self.signer, hashes.SHA256())
