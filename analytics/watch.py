@@ -40,7 +40,7 @@ CATCHES_UP = 25.0
 """Half-life of the baseline while the asset settles after an alarm, rows."""
 GAP_NS, GAP_ROWS = 60 * 10**9, 10
 """Rows further apart than this, and than so many usual rows, do not belong to one stretch."""
-IN_BAND, OUT_OF_BAND = 2.0, 2.5
+IN_BAND, OUT_OF_BAND = 2.5, 3.0
 """Scales at which a signal is back in its band, and at which it has left it."""
 _INSIDE = np.iinfo(np.int64).max
 

@@ -94,6 +94,7 @@ def test_onset_is_estimated_near_the_truth(verdicts: dict[int, Verdict]) -> None
         for _, raised in verdict.raised()
         if verdict.fault is not None
     ]
+    assert max(away) <= 30
     assert np.median(away) <= 15
 
 
@@ -105,12 +106,12 @@ def test_shares_sum_to_one_at_most(verdicts: dict[int, Verdict]) -> None:
             assert shares == sorted(shares, reverse=True)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_eight_healthy_hours_raise_nothing(seed: int) -> None:
     assert watched(seed, "none", LEARN + 8 * HOUR).transitions == ()
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("seed", range(3, 20))
+@pytest.mark.parametrize("seed", range(2, 20))
 def test_eight_healthy_hours_raise_nothing_on_any_seed(seed: int) -> None:
     assert watched(seed, "none", LEARN + 8 * HOUR).transitions == ()
