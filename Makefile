@@ -15,7 +15,7 @@ demo: $(INSTALLED) ## a simulated plant, the gateway and its page (ARGS="--seed 
 	$(BIN)/wheeltapper demo $(ARGS)
 
 test: $(INSTALLED) ## every test (ARGS="tests/plant -k quality")
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/pytest $(ARGS)
 
 check: lint test ## what has to hold before a push: lint, format, types, import rules, tests
 
