@@ -48,7 +48,7 @@ class Figures(Collector):
         self.reads: dict[str, Latency] = {}
         self.samples: dict[str, int] = {}
         self.unscored = 0
-        self.gaps: dict[str, int] = {}
+        self.losses: dict[str, int] = {}
 
     def read(self, source: str, samples: int, seconds: float) -> None:
         """Count one batch of a source and how long it was in work here."""
@@ -72,7 +72,7 @@ class Figures(Collector):
             reads.add_metric([source], latency.buckets(), latency.total())
         yield reads
         yield counted("wheeltapper_samples", "Samples taken in", self.samples)
-        yield counted("wheeltapper_gaps", "Times the link of a source was lost", self.gaps)
+        yield counted("wheeltapper_gaps", "Times the link of a source was lost", self.losses)
         yield CounterMetricFamily(
             "wheeltapper_unscored_samples", "Samples journalled unscored", value=self.unscored
         )

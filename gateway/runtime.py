@@ -17,7 +17,7 @@ from gateway.journal import Journal
 from gateway.lineview import LineView, alarm_row, link_words
 from gateway.metrics import Metrics
 from gateway.pipeline import Outcome, Pipeline
-from gateway.supervisor import Link, LinkState, Supervisor
+from gateway.supervisor import Link, Supervisor
 from plant.alarms import Alarm
 from plant.errors import Unreachable
 from plant.quality import Quality, quality
@@ -202,9 +202,7 @@ class Gateway:
         """Journal and show that a link came up or was lost."""
         record = self._pipeline.link(link.name, str(link.state), link.why, link.now())
         self._position = self._journal.append(record)
-        if link.state is LinkState.DOWN:
-            gaps = self._metrics.figures.gaps
-            gaps[link.name] = gaps.get(link.name, 0) + 1
+        self._metrics.figures.losses[link.name] = link.losses
         self._tell("source", {"name": link.name, "state": str(link.state), "why": link_words(link)})
 
     def shares(self, source: str) -> bool:

@@ -184,11 +184,11 @@ class Supervisor:
         was_up = link.state is LinkState.UP
         changed = (link.state, link.why) != (state, why)
         link.state, link.why = state, why
+        link.losses += was_up and state is not LinkState.ENDED
         if changed:
             self._intake.link_changed(link)
         if state is LinkState.ENDED or (link.told and not was_up):
             return
-        link.losses += was_up
         link.told = True
         bad = uniform_batch(
             link.name,

@@ -1,0 +1,110 @@
+"""A source may be off at the start, or go away: the gateway stays up, says so, and heals."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from gateway.config.loader import load
+from gateway.runtime import Gateway
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
+BOUND_S = 5.0
+"""First good value after the source returned."""
+
+
+@contextmanager
+def served(ports: dict[str, int]) -> Iterator[None]:
+    """Serve a healthy line at fixed ports."""
+    start = (time.time_ns() // 10**9 - 60) * 10**9
+    arguments = ["--seed", "11", "--fault", "none", "--start", str(start)]
+    wanted = ["--opcua-port", str(ports["opcua"]), "--modbus-port", str(ports["modbus"])]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "connectors.simulated", *arguments, *wanted],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    try:
+        assert json.loads(process.stdout.readline()) == ports
+        yield
+    finally:
+        process.kill()
+        process.wait(timeout=10)
+        process.stdin.close()
+        process.stdout.close()
+
+
+def unused_ports() -> dict[str, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return {"opcua": one.getsockname()[1], "modbus": other.getsockname()[1]}
+
+
+class Watched:
+    """A gateway in this process, whose page is asked over its socket."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
+    async def line(self) -> Any:
+        def ask() -> Any:
+            with urlopen(f"{self.gateway.url}/api/line", timeout=5) as answer:
+                return json.load(answer)
+
+        return await asyncio.to_thread(ask)
+
+    async def until(self, connected: bool, good: float) -> Any:
+        """Ask until every source is as wanted."""
+        while True:
+            line = await self.line()
+            sources = line["sources"]
+            if all(s["connected"] is connected and s["good_ratio"] == good for s in sources):
+                return line
+            await asyncio.sleep(0.05)
+
+
+def test_off_at_start_lost_and_back_without_a_restart(plant: Any, tmp_path: Path) -> None:
+    ports = unused_ports()
+    config = plant.__class__(plant.line, ports).configure(tmp_path)
+    events: list[tuple[str, str, str]] = []
+
+    def tell(kind: str, row: dict[str, Any]) -> None:
+        events.extend([(row["name"], row["state"], row["why"])] if kind == "source" else [])
+
+    async def go() -> None:
+        stop = asyncio.Event()
+        gateway = Gateway(load(config), on_event=tell)
+        running = asyncio.create_task(gateway.run(stop))
+        watched = Watched(gateway)
+        while not gateway.url:
+            await asyncio.sleep(0.01)
+        await asyncio.wait_for(watched.until(connected=False, good=0.0), 20)
+        for _ in range(2):
+            with served(ports):
+                back = time.monotonic()
+                await asyncio.wait_for(watched.until(connected=True, good=1.0), 20)
+                assert time.monotonic() - back <= BOUND_S
+            line = await asyncio.wait_for(watched.until(connected=False, good=0.0), 20)
+            assert {asset["health_name"] for asset in line["assets"]} == {"CHECK_FUNCTION"}
+        stop.set()
+        await asyncio.wait_for(running, 5)
+
+    asyncio.run(go())
+    told = [state for name, state, _ in events if name == "line-opcua"]
+    states = [state for state, _ in groupby(told)]
+    assert states[:4] == ["down", "up", "down", "up"]
+    assert "127.0.0.1" in events[0][2], "it says what does not answer"
