@@ -14,7 +14,7 @@ help: ## this list
 demo: $(INSTALLED) ## a simulated plant, the gateway and its page (ARGS="--seed 7 --fault none")
 	$(BIN)/wheeltapper demo $(ARGS)
 
-test: $(INSTALLED) ## every test (ARGS="tests/plant -k quality")
+test: $(INSTALLED) ## every test (ARGS="tests/gateway -k align")
 	$(BIN)/pytest $(ARGS)
 
 check: lint test ## what has to hold before a push: lint, format, types, import rules, tests
