@@ -22,9 +22,9 @@ class Transition:
     onset
         Source time at which the first contributor had left its normal, ns.
     action
-        RAISE or CLEAR.
+        RAISE, WORSEN or CLEAR.
     reason
-        Why it was raised; for CLEAR what the row that cleared it showed.
+        Why it was raised or grew; for CLEAR what the row that cleared it showed.
     """
 
     at: int

@@ -42,6 +42,8 @@ GAP_NS, GAP_ROWS = 60 * 10**9, 10
 """Rows further apart than this, and than so many usual rows, do not belong to one stretch."""
 IN_BAND, OUT_OF_BAND = 2.5, 3.0
 """Scales at which a signal is back in its band, and at which it has left it."""
+WORSE = 1.5
+"""Growth of the score since it was last told at which a standing alarm is told anew."""
 _INSIDE = np.iinfo(np.int64).max
 
 
@@ -133,6 +135,7 @@ class Watch:
         self._latch = AlarmLatch(
             len(signals), int(settings.on_delay_s * 1e9), int(settings.off_delay_s * 1e9)
         )
+        self._told = 0.0
         self._left = np.full(len(signals), _INSIDE, np.int64)
         self._past = np.full(len(signals), np.nan)
         self._seen: _Seen | None = None
@@ -243,7 +246,10 @@ class Watch:
         np.minimum(self._left, at, out=self._left, where=deviation.strength > OUT_OF_BAND)
         self._left[deviation.strength < IN_BAND] = _INSIDE
         action = self._latch.step(at, mode, deviation.score, baseline.limit, deviation.strength)
+        if action is None and self._latch.alarmed and deviation.score > WORSE * self._told:
+            action = AlarmAction.WORSEN
         if action is not None:
+            self._told = deviation.score
             verdict.add(self._transition(seen, action))
         if self._latch.settling(at):
             baseline.detector.catch_up(smooth, CATCHES_UP)
@@ -276,6 +282,7 @@ class Watch:
         """Give everything that decides later verdicts, as arrays."""
         known: dict[str, NDArray[Any]] = {
             "left": self._left.copy(),
+            "told": np.array([self._told]),
             "past": self._past.copy(),
             "clock": np.array([self._rows, self._entered, self._last, self._apart], np.int64),
             "mode": np.array([] if self._mode is None else [self._mode], np.int64),
@@ -291,6 +298,7 @@ class Watch:
     def restore(self, state: State) -> None:
         """Go on from a `state` of a watch with the same signals."""
         self._left = np.array(state["left"], np.int64)
+        self._told = float(state["told"][0])
         self._past = np.array(state["past"], np.float64)
         self._rows, self._entered, self._last, self._apart = state["clock"].tolist()
         self._mode = int(state["mode"][0]) if len(state["mode"]) else None

@@ -67,6 +67,8 @@ class AlarmBook:
                 alarm = replace(alarm, occurrences=alarm.occurrences + 1, reason=transition.reason)
         if alarm is None:
             return None
+        if transition.action is AlarmAction.WORSEN:
+            alarm = replace(alarm, reason=transition.reason)
         return self._move(alarm, transition.action, transition.at)
 
     def acknowledge(self, number: int, at: int, actor: str, note: str) -> Alarm:
@@ -98,7 +100,8 @@ class AlarmBook:
         return alarm
 
     def _move(self, alarm: Alarm, action: AlarmAction, at: int) -> Alarm:
-        moved = replace(alarm, state=next_state(alarm.state, action), changed=at)
+        state = next_state(alarm.state, action)
+        moved = replace(alarm, state=state, changed=at if state != alarm.state else alarm.changed)
         self._keep(moved)
         return moved
 

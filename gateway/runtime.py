@@ -18,7 +18,7 @@ from gateway.lineview import LineView, alarm_row, link_words
 from gateway.metrics import Metrics
 from gateway.pipeline import Outcome, Pipeline
 from gateway.supervisor import Link, Supervisor
-from plant.alarms import Alarm
+from plant.alarms import Alarm, AlarmState
 from plant.errors import Unreachable
 from plant.quality import Quality, quality
 from plant.samples import Batch
@@ -50,7 +50,10 @@ class Gateway:
         Finite sources, named like the live ones, that are read to their end at full speed before
         these start; each is built from its tag handles.
     on_event
-        Told "console", "prelude", "live", "first_value", "source" and "alarm", each with a row.
+        Told "console", "prelude", "live", "first_value", "source", "relearn", "damaged", "alarm"
+        (its state changed) and "worse" (its reason did), each with a row.
+    listen
+        Serve the console.
     """
 
     def __init__(
@@ -59,9 +62,11 @@ class Gateway:
         *,
         prelude: Sequence[Callable[[Sequence[TagHandle]], Source]] = (),
         on_event: Event | None = None,
+        listen: bool = True,
     ) -> None:
         self._plan = plan
         self._prelude = prelude
+        self._listen = listen
         self._tell: Event = on_event or (lambda _kind, _row: None)
         self._metrics = Metrics()
         self._supervisor = Supervisor(self)
@@ -69,7 +74,7 @@ class Gateway:
         self._committed = asyncio.Event()
         self._stopping = False
         self._seen: set[str] = set()
-        self._live = False
+        self._standing: dict[int, tuple[AlarmState, int]] = {}
         self._position = 0
         self._snapshot_at = 0.0
         self._snapshot_samples = self._snapshot_bytes = 0
@@ -117,6 +122,8 @@ class Gateway:
             self._acknowledge,
         )
         self._view = view
+        if not self._listen:
+            return
         console = ConsoleServer(view, host=self._plan.console.host, port=self._plan.console.port)
         await stack.enter_async_context(console)
         self.url = console.url
@@ -150,7 +157,6 @@ class Gateway:
             source = make(handles)
             link = Link(source.name, tuple(h.handle for h in fed.get(source.name, ())))
             await self._supervisor.drain(link, source)
-        self._live = True
         self._tell("live", {})
         async with asyncio.TaskGroup() as group:
             for config in self._plan.sources:
@@ -184,7 +190,10 @@ class Gateway:
         elif batch.source not in self._seen:
             self._tell_first_value(batch)
         for alarm in outcome.alarms:
-            self._tell("alarm", {**alarm_row(alarm)})
+            standing = (alarm.state, alarm.occurrences)
+            kind = "worse" if self._standing.get(alarm.id) == standing else "alarm"
+            self._standing[alarm.id] = standing
+            self._tell(kind, {**alarm_row(alarm)})
 
     def _tell_first_value(self, batch: Batch) -> None:
         good = (quality(batch.status) == Quality.GOOD).nonzero()[0]

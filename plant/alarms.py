@@ -22,6 +22,8 @@ class AlarmAction(StrEnum):
     RAISE = "raise"
     CLEAR = "clear"
     ACKNOWLEDGE = "acknowledge"
+    WORSEN = "worsen"
+    """The fault has grown well beyond what was told; the reason is told anew, the state stays."""
 
 
 _NEXT = {

@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 done, and the finding is negative (a wrong alarm, none in 
 input, usage or configuration; 3 something that has to answer does not (not running, unreachable).
 """
 
+import logging
 import sys
 
 from plant.errors import PlantError, Unreachable
@@ -12,10 +13,14 @@ from wheeltapper.app import app
 NEGATIVE = 1
 WRONG_INPUT = 2
 UNREACHABLE = 3
+CHATTER = ("asyncua", "pymodbus")
+"""Libraries that log every lost connection; the gateway says it once, in its own words."""
 
 
 def main() -> None:
     """Run a command; what went wrong is said on stderr, in plain words."""
+    for library in CHATTER:
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
         app()
     except Unreachable as error:

@@ -76,7 +76,7 @@ def replay_plan(
     import numpy as np
 
     from gateway.config.document import LONGEST_GRID_S
-    from gateway.config.plan import ConsolePlan, DetectionPlan, Plan
+    from gateway.config.plan import DetectionPlan, Plan
     from plant.assets import asset_of
     from wheeltapper.scene import learning_time
 
@@ -87,7 +87,6 @@ def replay_plan(
     return Plan(
         name="replay",
         data=data,
-        console=ConsolePlan(port=0),
         sources=(source,),
         tags=recording.tags,
         assets=(asset_of(recording.asset, recording.tags),),
@@ -118,7 +117,7 @@ async def _run(plan: "Plan", samples: int, drawn: bool) -> dict[int, dict[str, A
     def hear(kind: str, row: dict[str, Any]) -> None:
         if kind == "prelude":
             bar.add(row["samples"])
-        elif kind == "alarm":
+        elif kind in {"alarm", "worse"}:
             alarms[row["id"]] = row
         elif kind == "live":
             stop.set()
@@ -126,7 +125,8 @@ async def _run(plan: "Plan", samples: int, drawn: bool) -> dict[int, dict[str, A
     prelude = [partial(build, source) for source in plan.sources]
     try:
         with stopping_on_signals(stop):
-            await Gateway(replace(plan, sources=()), prelude=prelude, on_event=hear).run(stop)
+            offline = replace(plan, sources=())
+            await Gateway(offline, prelude=prelude, on_event=hear, listen=False).run(stop)
     finally:
         bar.done()
     return alarms

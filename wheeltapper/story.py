@@ -101,6 +101,7 @@ class Spoken:
             "relearn": self._relearn,
             "damaged": self._damaged,
             "alarm": self._alarm,
+            "worse": self._worse,
             "verdict": self._verdict,
             "silence": self._silence,
         }
@@ -143,6 +144,9 @@ class Spoken:
 
     def _alarm(self, row: dict[str, Any]) -> None:
         terminal.say(f"{terminal.local_time(row['changed'])} {row['state']} {row['sentence']}")
+
+    def _worse(self, row: dict[str, Any]) -> None:
+        terminal.say(f"  now: {row['sentence']}")
 
     def _verdict(self, row: dict[str, Any]) -> None:
         terminal.say(f"{terminal.local_time(row['raised'])} {row['sentence']}")

@@ -19,8 +19,8 @@ from connectors.catalogue import SourceConfig
 from plant.tags import TAG_NAME, Role, Tag, ValueType
 
 LOOPBACK = "127.0.0.1"
-LONGEST_GRID_S = 60.0
-"""A watch takes a longer step for a gap, and would never begin to judge."""
+LONGEST_GRID_S = 3600.0
+"""An hour a row: what changes more slowly is no matter for an alarm."""
 _NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 
 

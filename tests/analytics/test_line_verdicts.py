@@ -71,7 +71,7 @@ def test_fault_raises_one_alarm_on_its_own_asset_in_time(
     verdicts: dict[int, Verdict], seed: int
 ) -> None:
     fault = verdicts[seed].fault
-    ((asset, raised),) = verdicts[seed].transitions
+    ((asset, raised),) = verdicts[seed].raised()
     assert fault is not None
     assert (asset, raised.action) == (fault.asset, AlarmAction.RAISE)
     assert 0 < raised.at - fault.onset <= 60 * SECOND

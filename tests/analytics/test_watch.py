@@ -1,12 +1,13 @@
 """The watch of an asset: what it learns, when it speaks, what it says, and how it goes on."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from analytics.watch import Judgement, Watch, WatchSettings
+from analytics.watch import Judgement, Transition, Watch, WatchSettings
 from plant.alarms import AlarmAction
 from plant.errors import Misconfigured
 from plant.reasons import Trend
@@ -56,13 +57,17 @@ def stretches(*parts: tuple[int, int]) -> NDArray[np.int64]:
     return np.concatenate([np.full(rows, mode, np.int64) for mode, rows in parts])
 
 
+def comings_and_goings(judgement: Judgement) -> list[Transition]:
+    return [each for each in judgement.transitions if each.action is not AlarmAction.WORSEN]
+
+
 def actions(judgement: Judgement) -> list[str]:
-    return [transition.action.value for transition in judgement.transitions]
+    return [transition.action.value for transition in comings_and_goings(judgement)]
 
 
 def test_fault_raises_one_explained_alarm() -> None:
     watch, judgement = judged(worn())
-    (raised,) = judgement.transitions
+    (raised,) = comings_and_goings(judgement)
     first = raised.reason.contributions[0]
     assert raised.action is AlarmAction.RAISE
     assert 5 <= raised.at / SECOND - FAULT <= 30
@@ -74,6 +79,19 @@ def test_fault_raises_one_explained_alarm() -> None:
     assert first.expected == pytest.approx(2.3, abs=0.1)
     assert first.share > 0.8
     assert watch.phase == "alarmed"
+
+
+def test_growing_fault_is_told_anew_with_what_it_shows_now() -> None:
+    rows = pump(2400)
+    rows[FAULT:, 3] *= np.minimum(1.0 + 0.02 * np.arange(len(rows) - FAULT), 4.0)
+    _, judgement = judged(rows)
+    raised, *grown = judgement.transitions
+    assert {each.action for each in grown} == {AlarmAction.WORSEN}
+    scores = [each.reason.score for each in judgement.transitions]
+    assert all(later > 1.5 * sooner for sooner, later in pairwise(scores))
+    first, last = raised.reason.contributions[0], grown[-1].reason.contributions[0]
+    assert last.actual > 2.5 * last.expected > 1.2 * first.actual
+    assert len(grown) < 10, "told when it matters, not row by row"
 
 
 def test_healthy_machine_stays_quiet_and_unlearnt_rows_have_no_score() -> None:
@@ -97,7 +115,7 @@ def test_broken_relation_within_every_band_is_found() -> None:
 def test_alarm_clears_once_when_the_fault_has_gone() -> None:
     _, judgement = judged(worn(until=1900))
     assert actions(judgement) == ["raise", "clear"]
-    assert 1920 <= judgement.transitions[1].at / SECOND <= 1990
+    assert 1920 <= comings_and_goings(judgement)[1].at / SECOND <= 1990
 
 
 def test_standing_fault_is_neither_learnt_nor_forgotten() -> None:
@@ -194,7 +212,7 @@ def test_fault_in_idle_is_found_against_idle() -> None:
     rows[mode == IDLE] *= 0.1
     rows[1700:, 1] = 4.0
     _, judgement = judged(rows, mode, learn_rows=1300)
-    (raised,) = judgement.transitions
+    (raised,) = comings_and_goings(judgement)
     assert raised.at / SECOND > 1700
     assert raised.reason.contributions[0].signal == "pressure"
 

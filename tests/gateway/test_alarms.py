@@ -1,6 +1,7 @@
 """One incident an asset at a time, in the states of ISA-18.2."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -53,6 +54,16 @@ def test_acknowledging_twice_is_told() -> None:
 def test_an_unknown_alarm_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         AlarmBook().acknowledge(4, 60, "kim", "")
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_a_grown_fault_is_told_anew_and_keeps_its_state(acknowledged: bool) -> None:
+    book = AlarmBook()
+    raised = book.apply("a/p", move(RAISE))
+    before = [book.acknowledge(1, 60, "kim", "seen")] if acknowledged else [raised]
+    grown = replace(move(AlarmAction.WORSEN, 90), reason=replace(REASON, score=30.0))
+    after = book.apply("a/p", grown)
+    assert after == replace(before[0], reason=grown.reason)
 
 
 def test_clearing_what_never_was_changes_nothing() -> None:
