@@ -212,6 +212,11 @@ def _translated(error: BaseException, config: OpcUaConfig, identity: Identity | 
             f"{config.name}: the server refuses {ours} ({_words(error)}); trust it at the server, "
             "where it usually lies in a folder or list named rejected"
         )
+    if isinstance(error, ConnectionRefusedError):
+        return Unreachable(
+            f"{config.name}: {config.url} does not accept a connection; is the server on, and are "
+            "host and port right?"
+        )
     return Unreachable(f"{config.name}: {config.url} does not let us in: {_words(error)}")
 
 
