@@ -214,7 +214,7 @@ def _translated(error: BaseException, config: OpcUaConfig, identity: Identity | 
         )
     if isinstance(error, ConnectionRefusedError):
         return Unreachable(
-            f"{config.name}: {config.url} does not accept a connection; is the server on, and are "
+            f"{config.name}: {config.url} refused the connection; is the server on, and are "
             "host and port right?"
         )
     return Unreachable(f"{config.name}: {config.url} does not let us in: {_words(error)}")
