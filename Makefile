@@ -29,7 +29,7 @@ fix: $(INSTALLED) ## mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED) ## measure the whole gateway under load and print JSON (about 4 minutes)
+bench: $(INSTALLED) ## measure the whole gateway under load and print JSON (about 5 minutes)
 	@$(BIN)/python -m bench.run $(ARGS)
 
 clean: ## forget the installed environment
