@@ -1,8 +1,38 @@
-"""Says at the end which real parts of the tests were missing, and how to get each."""
+"""The browser, and at the end which real parts of the tests were missing and how to get each."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 MARK = "MISSING PART:"
+CHROMIUM = Path("/usr/bin/chromium")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium for one module: while Playwright runs, `asyncio.run` is refused in this thread."""
+    if not CHROMIUM.exists():
+        give_up: Callable[[str], Any] = (
+            pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        )
+        give_up(f"{MARK} chromium — install with: apt-get install -y chromium")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+        yield launched
+        launched.close()
 
 
 def missing_parts(skipped: list[pytest.TestReport]) -> list[str]:

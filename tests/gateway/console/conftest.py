@@ -4,17 +4,15 @@ import asyncio
 import http.client
 import json
 import math
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from gateway.console.server import ConsoleServer
 from gateway.console.view import (
@@ -31,7 +29,6 @@ from gateway.console.view import (
 )
 from plant.errors import Rejected
 
-CHROMIUM = Path("/usr/bin/chromium")
 LINE = "works/hall-2/line1"
 PUMP = f"{LINE}/pump-2"
 HOSTILE = "</p><script>window.stolen=1</script><img src=x onerror=window.stolen=1>"
@@ -392,32 +389,6 @@ def console(served: Console) -> Console:
 @pytest.fixture
 def plant(console: Console) -> Plant:
     return console.plant
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium for one module: while Playwright runs, `asyncio.run` is refused in this thread."""
-    missing = "MISSING PART: chromium — install with: apt-get install -y chromium"
-    if not CHROMIUM.exists():
-        give_up: Callable[[str], Any] = (
-            pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        )
-        give_up(missing)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=str(CHROMIUM),
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-        )
-        yield launched
-        launched.close()
 
 
 @pytest.fixture
