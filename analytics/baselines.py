@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from analytics.contract import State
 from analytics.detectors.two_statistic import TwoStatistic
 from analytics.rows import RowStore
-from analytics.scaling import quantum, scale_floor, seen
+from analytics.scaling import quantiles, quantum, scale_floor, seen
 from analytics.thresholds import calibrated_limit
 
 Columns = NDArray[np.float64]
@@ -79,7 +79,7 @@ class ModeBaseline:
         self.limit = calibrated_limit(self.detector.fit(rows, floor, independent), margin)
         known = seen(raw)
         away = raw[:, known] - self.detector.centre[known]
-        self._reach[:, known] = np.nanquantile(away, BAND, axis=0)
+        self._reach[:, known] = quantiles(away, BAND)
         self._raw = self._smooth = None
 
     def band(self) -> tuple[Columns, Columns, Columns]:

@@ -83,11 +83,21 @@ def scale_floor(rows: Columns) -> Columns:
     `rows` (n, p), whatever the mode, and its last digits.
     """
     floor = np.full(rows.shape[1], 1e-9)
-    for j in np.flatnonzero(seen(rows)).tolist():
-        column = rows[np.isfinite(rows[:, j]), j]
-        low, high = np.quantile(column, (0.005, 0.995))
-        floor[j] = max(CLASS * (high - low), 1e-6 * abs(float(column.mean())), 1e-9)
+    known = seen(rows)
+    if known.any():
+        column = rows[:, known]
+        low, high = quantiles(column, (0.005, 0.995))
+        digits = 1e-6 * np.abs(np.nanmean(column, axis=0))
+        floor[known] = np.maximum(np.maximum(CLASS * (high - low), digits), 1e-9)
     return floor
+
+
+def quantiles(rows: Columns, shares: tuple[float, float]) -> Columns:
+    """Give quantiles (2, p) of rows (n, p), NaN left out; each signal has a value somewhere."""
+    # np.nanquantile walks column by column in Python; whole rows, the usual case, need not.
+    if np.isfinite(rows).all():
+        return np.quantile(rows, shares, axis=0)
+    return np.nanquantile(rows, shares, axis=0)
 
 
 def quantum(raw: Columns) -> Columns:

@@ -274,14 +274,17 @@ def build_group(
     """Build the alignment of a group and the watches of its assets."""
     names = [name for asset in assets for name in asset_tags(asset)]
     column = {name: index for index, name in enumerate(names)}
-    stale_ns = {name: round(plan.detection.stale_s * 1e9) for name in sources}
+    stale_ns = {name: longest_silence(plan, name) for name in sources}
     alignment = Alignment(
         [by_name[name] for name in names], stale_ns, round(plan.detection.grid_s * 1e9)
     )
+    place = {asset.path: number for number, asset in enumerate(plan.assets)}
     states = [
         WatchedAsset(
             asset=asset,
-            watch=build_watch([by_name[name].tag for name in asset.signals], plan.detection),
+            watch=build_watch(
+                [by_name[name].tag for name in asset.signals], plan.detection, place[asset.path]
+            ),
             signals=np.array([column[name] for name in asset.signals], np.intp),
             mode=column[asset.mode] if asset.mode else None,
             part=by_name[asset.part].handle if asset.part else None,
@@ -289,6 +292,12 @@ def build_group(
         for asset in assets
     ]
     return Group(alignment, states)
+
+
+def longest_silence(plan: Plan, source: str) -> int:
+    """Give the silence, ns, after which a source is stale: never less than three of its scans."""
+    scans_ms = [getattr(one, "scan_ms", 0.0) for one in plan.sources if one.name == source]
+    return round(max(plan.detection.stale_s * 1e9, *(3e6 * scan for scan in scans_ms), 0.0))
 
 
 def asset_tags(asset: Asset) -> tuple[str, ...]:

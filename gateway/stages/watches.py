@@ -9,11 +9,24 @@ from plant.tags import Tag
 MODE_SHARE = 0.1
 """Share of the learning time that a mode needs on its own before it is judged."""
 LEAST_ROWS = 50
+SPREAD_ROWS = 60
+"""Assets that began to learn together finish this far apart: what they have learnt is worked out
+in the same loop that reads the sources, and must not hold it up."""
 
 
-def build_watch(signals: Sequence[Tag], plan: DetectionPlan) -> Watch:
-    """Build the watch of one asset over its signals, in their order."""
-    learn_rows = max(LEAST_ROWS, round(plan.learn_s / plan.grid_s))
+def build_watch(signals: Sequence[Tag], plan: DetectionPlan, place: int = 0) -> Watch:
+    """Build the watch of one asset over its signals, in their order.
+
+    Parameters
+    ----------
+    signals
+        Tags of the columns.
+    plan
+        What the plant wants.
+    place
+        Number of the asset among those of the gateway.
+    """
+    learn_rows = max(LEAST_ROWS, round(plan.learn_s / plan.grid_s)) + place % SPREAD_ROWS
     settings = WatchSettings(
         learn_rows=learn_rows,
         mode_rows=max(LEAST_ROWS, min(300, round(learn_rows * MODE_SHARE))),

@@ -11,11 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 from analytics.findings import Finding
+from connectors.modbus.config import ModbusConfig
 from connectors.simulated.line import SimulatedLine
 from connectors.simulated.source import SimulatedSource
 from gateway.config.plan import DetectionPlan, Plan
 from gateway.journal import EventRecord, Journal, SampleRecord, ScoreRecord
-from gateway.pipeline import Pipeline, operating_mode
+from gateway.pipeline import Pipeline, longest_silence, operating_mode
 from gateway.stages.align import Rows
 from gateway.supervisor import Supervisor
 from plant.alarms import AlarmState
@@ -219,3 +220,17 @@ def test_an_asset_fed_by_two_sources_is_known_to_wait() -> None:
     )
     pipeline = Pipeline(plan, [TagHandle(i, tag) for i, tag in enumerate(tags)], plain)
     assert [pipeline.shares(name) for name in ("one", "two", "three")] == [True, True, False]
+
+
+@pytest.mark.parametrize(("scan_ms", "silence_s"), [(1000, 5.0), (10_000, 30.0)])
+def test_a_slow_scan_is_not_taken_for_silence(scan_ms: int, silence_s: float) -> None:
+    source = ModbusConfig(name="meter", host="127.0.0.1", scan_ms=scan_ms)
+    plan = Plan(name="t", data=Path(), sources=(source,))
+    assert longest_silence(plan, "meter") == silence_s * 1e9
+
+
+def test_assets_that_began_together_do_not_finish_learning_in_the_same_second(
+    plan: Plan, handles: list[TagHandle]
+) -> None:
+    watches = [state.watch for state in Pipeline(plan, handles, plain).assets]
+    assert len({watch.settings.learn_rows for watch in watches}) == len(watches)
