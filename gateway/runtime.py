@@ -33,7 +33,7 @@ it never costs the disk more than the samples do, and a restart never replays mo
 SAMPLE_BYTES = 8
 BEHIND = 400_000
 """Samples not yet on disk at which reading waits for the journal (about 10 MB)."""
-SNAPSHOT = "pipeline-1"
+SNAPSHOT = "pipeline-2"
 """Named by the format of the state: after a change of format the journal is folded anew."""
 
 Event = Callable[[str, dict[str, Any]], None]

@@ -14,6 +14,9 @@ from plant.quality import Status
 from plant.samples import Batch, ContextEvent
 from plant.tags import ValueType
 
+AHEAD_NS = 2_000_000_000
+"""A sample may be so much newer than the message that brings it: clocks differ a little."""
+
 
 @dataclass(slots=True)
 class Batcher:
@@ -66,14 +69,7 @@ class Batcher:
             # A tag may be there several times, and a server's queue need not be in time order.
             order = np.argsort(at, kind="stable")
             tag, at, value, status = tag[order], at[order], value[order], status[order]
-        newest = max(
-            [
-                last.published,
-                *(event.at for event in context),
-                *at.max(initial=0, keepdims=True).tolist(),
-            ]
-        )
-        self._upto = max(self._upto, newest)
+        self._move_on(last.published, at, context)
         self._heard = max(self._heard + 1, heard)
         return Batch(
             source=self.source,
@@ -86,6 +82,17 @@ class Batcher:
             heard=self._heard,
             context=context,
         )
+
+    def _move_on(
+        self, published: int, at: NDArray[np.int64], context: tuple[ContextEvent, ...]
+    ) -> None:
+        """Move the watermark to the server's clock, or a little further for its newest sample."""
+        times = np.append(at, [published, *(event.at for event in context)])
+        # A device whose clock runs far ahead must not take the time of all the others with it.
+        newest = int(times[times <= published + AHEAD_NS].max())
+        # Only a clock that was set goes back by more.
+        set_back = published < self._upto - 2 * AHEAD_NS
+        self._upto = newest if set_back else max(self._upto, newest)
 
     def _known(self, handle: NDArray[np.uint32]) -> NDArray[np.int32]:
         if len(handle) and int(handle.max()) >= len(self.tags):

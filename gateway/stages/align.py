@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.stages.clocks import NEVER, SourceClock
 from plant.quality import is_good
 from plant.samples import Batch
 from plant.tags import TagHandle
 
-NEVER = -(2**62)
-SKEW_NS = 2_000_000_000
-"""Clocks closer together than this are taken as equal."""
 CHUNK = 4096
 """Ticks made at once; bounds the memory that a long silence costs."""
 
@@ -73,7 +71,9 @@ class Alignment:
     ) -> None:
         handles = [tag.handle for tag in tags]
         self._grid = grid_ns
-        self._stale = dict(stale_ns)
+        self._clocks = {
+            name: SourceClock(stale, alone=len(stale_ns) == 1) for name, stale in stale_ns.items()
+        }
         self._fed = {
             name: np.flatnonzero([tag.tag.source == name for tag in tags]) for name in stale_ns
         }
@@ -82,54 +82,38 @@ class Alignment:
         self._held = np.full(len(handles), np.nan)
         self._held_at = np.full(len(handles), NEVER, np.int64)
         self._next = NEVER
-        self._upto = dict.fromkeys(stale_ns, NEVER)
-        self._shift = dict.fromkeys(stale_ns, 0)
-        self._measure = set(stale_ns)
         self._pending = _Samples()
 
     @property
     def sources(self) -> tuple[str, ...]:
         """Names of the sources that feed the group."""
-        return tuple(self._stale)
+        return tuple(self._clocks)
 
     def reconnected(self, source: str) -> None:
-        """Note that the next live batch of `source` tells its clock's distance from ours anew."""
-        self._measure.add(source)
+        """Note that the next live batch of `source` is the first of a connection."""
+        self._clocks[source].fresh = True
 
     def add(self, batch: Batch) -> Rows | None:
         """Take a scaled batch; give the rows that are now complete, oldest first."""
-        shift = self._clock_shift(batch)
-        start = (int(batch.at.min()) if len(batch) else batch.upto) + shift
-        self._forget_silent(batch.source, start)
+        clock = self._clocks[batch.source]
+        at, silences = clock.take(batch)
+        if self._next == NEVER:
+            self._next = self._tick_from(int(at.min()) if len(at) else clock.upto)
+        self._forget(batch.source, silences)
         known = batch.tag < len(self._column)
         column = self._column[np.where(known, batch.tag, 0)]
         mine = known & (column >= 0)
         if mine.any():
             value = np.where(is_good(batch.status), batch.value, np.nan)
-            self._pending.add(column[mine], batch.at[mine] + shift, value[mine])
-        self._upto[batch.source] = max(self._upto[batch.source], batch.upto + shift)
+            self._pending.add(column[mine], at[mine], value[mine])
         return self._emit()
 
-    def _clock_shift(self, batch: Batch) -> int:
-        """Distance of the source's clock from ours, measured once a connection.
-
-        A group with a single source lives on that source's clock and needs none.
-        """
-        if batch.source in self._measure and not batch.replayed:
-            self._measure.discard(batch.source)
-            shift = batch.received - batch.upto
-            alone = len(self._stale) == 1
-            self._shift[batch.source] = 0 if alone or abs(shift) <= SKEW_NS else shift
-        return 0 if batch.replayed else self._shift[batch.source]
-
-    def _forget_silent(self, source: str, start: int) -> None:
-        if self._next == NEVER:
-            self._next = self._tick_from(start)
-        before = self._upto[source]
-        if before != NEVER and start - before > self._stale[source]:
+    def _forget(self, source: str, silences: NDArray[np.int64]) -> None:
+        for end in silences.tolist():
             column = self._fed[source]
-            end = np.full(len(column), before + self._stale[source], np.int64)
-            self._pending.add(column, end, np.full(len(column), np.nan))
+            self._pending.add(
+                column, np.full(len(column), end, np.int64), np.full(len(column), np.nan)
+            )
 
     def _tick_from(self, at: int) -> int:
         return -(-at // self._grid) * self._grid
@@ -141,7 +125,7 @@ class Alignment:
         self._held_at[column] = at
 
     def _emit(self) -> Rows | None:
-        watermark = min(self._upto.values())
+        watermark = min(clock.upto for clock in self._clocks.values())
         if watermark < self._next:
             return None
         column, at, value = self._pending.in_time_order()
@@ -188,14 +172,15 @@ class Alignment:
     def state(self) -> dict[str, NDArray[Any]]:
         """Give everything held, as arrays."""
         column, at, value = self._pending.in_time_order()
-        names = self.sources
+        clocks = self._clocks.values()
         return {
             "held": self._held.copy(),
             "held_at": self._held_at.copy(),
             "next": np.array([self._next]),
-            "upto": np.array([self._upto[name] for name in names], np.int64),
-            "shift": np.array([self._shift[name] for name in names], np.int64),
-            "measure": np.array([name in self._measure for name in names]),
+            "upto": np.array([clock.upto for clock in clocks], np.int64),
+            "shift": np.array([clock.shift for clock in clocks], np.int64),
+            "lag": np.array([clock.lag for clock in clocks], np.int64),
+            "fresh": np.array([clock.fresh for clock in clocks]),
             "pending_column": column.astype(np.int64),
             "pending_at": at,
             "pending_value": value,
@@ -203,13 +188,14 @@ class Alignment:
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take up the state of an alignment over the same tags and sources."""
-        names = self.sources
         self._held = state["held"].copy()
         self._held_at = state["held_at"].copy()
         self._next = int(state["next"][0])
-        self._upto = dict(zip(names, state["upto"].tolist(), strict=True))
-        self._shift = dict(zip(names, state["shift"].tolist(), strict=True))
-        self._measure = {n for n, m in zip(names, state["measure"], strict=True) if m}
+        known = zip(
+            *(state[name].tolist() for name in ("upto", "shift", "lag", "fresh")), strict=True
+        )
+        for clock, said in zip(self._clocks.values(), known, strict=True):
+            clock.upto, clock.shift, clock.lag, clock.fresh = said
         self._pending = _Samples()
         self._pending.add(
             state["pending_column"].astype(np.intp), state["pending_at"], state["pending_value"]

@@ -95,6 +95,101 @@ def test_two_sources_wait_for_each_other() -> None:
     np.testing.assert_array_equal(rows.value, [[1, 2, np.nan], [1, 2, 3]])
 
 
+def known_rows(line: Alignment, batches: list[Batch]) -> NDArray[np.float64]:
+    found = [rows.value for one in batches if (rows := line.add(one)) is not None]
+    rows = np.concatenate(found)
+    known: NDArray[np.float64] = rows[~np.isnan(rows).any(axis=1)]
+    return known
+
+
+def lost(at_s: float) -> Batch:
+    return batch([0, 1, 2], [at_s] * 3, [np.nan] * 3, upto_s=at_s, bad=(0, 1, 2))
+
+
+def test_the_first_values_of_a_connection_count_from_now_however_old_their_stamps() -> None:
+    line = alignment()
+    rows = line.add(batch([0, 1, 2], [100_000, 99_999.5, 3], [1, 2, 3], upto_s=100_000))
+    assert rows is not None
+    assert len(rows.at) <= 6, "the grid does not begin days ago"
+    np.testing.assert_array_equal(rows.value[-1], [1, 2, 3])
+
+
+def test_a_value_that_has_not_changed_during_a_loss_is_known_again_after_it() -> None:
+    line = alignment()
+    line.add(batch([0, 1, 2], [1, 1, 1], [1, 2, 3], upto_s=1))
+    line.add(lost(4.5))
+    line.reconnected("plc")
+    rows = line.add(batch([0, 1, 2], [7, 0.2, -9000], [1, 2, 3], upto_s=7))
+    assert rows is not None
+    np.testing.assert_array_equal(rows.value[-1], [1, 2, 3])
+
+
+def test_nothing_is_held_over_the_time_that_the_gateway_was_off() -> None:
+    line = alignment(stale_s=5)
+    line.add(batch([0, 1, 2], [1, 1, 1], [1, 2, 3], upto_s=1))
+    line.reconnected("plc")
+    rows = line.add(batch([0, 1, 2], [3600, 4, 0.5], [7, 8, 9], upto_s=3600))
+    assert rows is not None
+    known = rows.at[~np.isnan(rows.value).all(axis=1)] // SECOND
+    assert known.tolist() == [2, 3, 4, 5, 3600], "held as long as the limit says, then unknown"
+
+
+def test_a_source_with_a_clock_behind_that_was_off_at_first_is_watched_at_once() -> None:
+    line = alignment()
+    line.add(lost(100_000))
+    line.reconnected("plc")
+    live = [batch([0, 1, 2], [n] * 3, [1, 2, n], upto_s=n) for n in range(60_000, 60_020)]
+    assert len(known_rows(line, live)) >= 19
+
+
+@pytest.mark.parametrize("step_s", [-3600, -3, 3600, 10_000_000])
+def test_a_clock_that_is_set_leaves_nobody_unwatched(step_s: int) -> None:
+    line = alignment()
+    times = [*range(10_000, 10_020), *range(10_020 + step_s, 10_040 + step_s)]
+    live = [batch([0, 1, 2], [n] * 3, [1, 2, n], upto_s=n) for n in times]
+    known = known_rows(line, live)
+    assert 36 <= len(known) <= 46, "held for five seconds at the most"
+    assert (np.diff(known[:, 2]) != 0).sum() >= 34
+
+
+def test_a_clock_set_forward_within_a_batch_makes_no_rows_of_the_years_between() -> None:
+    line = alignment(stale_s=5)
+    line.add(batch([0, 1, 2], [1, 1, 1], [1, 2, 3], upto_s=1))
+    rows = line.add(batch([0], [1.1], [9], upto_s=1e9))
+    assert rows is not None
+    assert len(rows.at) < 10_000
+    assert not np.isnan(rows.value[3]).any()
+    assert np.isnan(rows.value[-1]).all()
+
+
+def test_a_tag_with_a_clock_of_its_own_counts_from_its_arrival() -> None:
+    line = alignment()
+    ahead_behind = [3600.0, -3600.0]
+    live = [
+        batch([0, 1, 2], [n, *(n + off for off in ahead_behind)], [n, n, n], upto_s=n)
+        for n in range(10_000, 10_010)
+    ]
+    known = known_rows(line, live)[-9:]
+    np.testing.assert_array_equal(known[:, 1:] - known[:, :1] > -2, True)
+
+
+def test_the_gateway_clock_may_be_set_under_two_sources() -> None:
+    tags = [*TAGS[:2], TagHandle(9, Tag(name="a/b/9", source="stamped", address=""))]
+    line = Alignment(tags, {"plc": 5 * SECOND, "stamped": 5 * SECOND}, SECOND)
+    live = [
+        part
+        for n in range(100)
+        for wall in [n + 86_400 * (n > 50)]
+        for part in (
+            batch([0, 1], [n, n], [n, n], upto_s=n, received_s=wall),
+            batch([2], [wall], [n], upto_s=wall, source="stamped", received_s=wall),
+        )
+    ]
+    known = known_rows(line, live)
+    assert known[-1].tolist() == [99, 99, 99]
+    assert len(known) >= 90
+
+
 def test_a_clock_an_hour_off_is_aligned_by_its_distance() -> None:
     tags = [*TAGS[:2], TagHandle(9, Tag(name="a/b/9", source="other", address=""))]
     line = Alignment(tags, {"plc": 5 * SECOND, "other": 5 * SECOND}, SECOND)

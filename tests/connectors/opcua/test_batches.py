@@ -67,11 +67,26 @@ def test_every_tag_stands_in_time_order(rows: list[tuple[int, int, float]]) -> N
     assert all((steps >= 0).all() for steps in ordered)
 
 
-def test_the_watermark_covers_the_newest_and_never_goes_back() -> None:
+def test_the_watermark_covers_the_newest_and_keeps_still_over_jitter() -> None:
     ours = batcher()
     assert ours.batch([said([(0, 50, 1.0)], 9)], 1, 2).upto == 50
     assert ours.batch([said([], 20)], 1, 2).upto == 50
     assert ours.batch([said([], 60, [Text(0, 70, "x", 0)])], 1, 2).upto == 70
+
+
+def test_one_device_with_a_clock_far_ahead_does_not_move_the_watermark() -> None:
+    hour = 3600 * 10**9
+    ours = batcher()
+    batch = ours.batch([said([(0, 9 * hour, 1.0), (1, 40, 2.0)], 50)], 1, 2)
+    assert (batch.at.tolist(), batch.upto) == ([9 * hour, 40], 50)
+    assert ours.batch([said([], 60, [Text(0, 9 * hour, "x", 0)])], 1, 2).upto == 60
+
+
+def test_the_watermark_follows_a_server_clock_that_is_set_back() -> None:
+    hour = 3600 * 10**9
+    ours = batcher()
+    assert ours.batch([said([], 3 * hour)], 1, 2).upto == 3 * hour
+    assert ours.batch([said([(0, 2 * hour + 1, 1.0)], 2 * hour)], 1, 2).upto == 2 * hour + 1
 
 
 def test_batches_differ_in_the_moment_they_were_heard() -> None:
