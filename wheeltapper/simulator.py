@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -77,5 +78,6 @@ class Simulator:
                     self.injected = (await self._line())["injected"]
                 await self._child.wait()
         except (TimeoutError, Unreachable):
-            self._child.kill()
+            with suppress(ProcessLookupError):
+                self._child.kill()
             await self._child.wait()
