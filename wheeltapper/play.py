@@ -12,6 +12,7 @@ from gateway.config.plan import Plan
 from gateway.runtime import Gateway
 from plant.alarms import AlarmState
 from plant.tags import Role
+from wheeltapper.folder import usable
 from wheeltapper.scene import Scene, plan_of
 from wheeltapper.session import stopping_on_signals
 from wheeltapper.simulator import Simulator
@@ -63,8 +64,9 @@ class Play:
             asyncio.get_running_loop().call_later(self.timeout_s, stop.set)
         with ExitStack() as stack:
             stack.enter_context(stopping_on_signals(stop))
-            kept = self.data or Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix="wheeltapper-"))
+            kept = usable(
+                self.data
+                or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wheeltapper-")))
             )
             simulator = Simulator(self.scene.arguments())
             async with simulator:

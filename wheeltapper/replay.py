@@ -36,6 +36,8 @@ def replay(
     from plant.errors import Misconfigured
     from wheeltapper import terminal
     from wheeltapper.alarms import show
+    from wheeltapper.folder import usable
+    from wheeltapper.story import counted
 
     if data is not None and data.exists():
         raise Misconfigured(f"{data}: is there already; a replay begins in a new folder")
@@ -45,7 +47,7 @@ def replay(
         for note in recording.notes:
             terminal.say(f"{file}: {note}")
     with ExitStack() as stack:
-        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = usable(data or Path(stack.enter_context(tempfile.TemporaryDirectory())))
         source = ReplayConfig(
             name=recording.tags[0].source,
             file=file,
@@ -66,7 +68,7 @@ def replay(
         if rows:
             show(list(rows.values()))
         found = "" if rows else ", no alarms"
-        terminal.say(f"{len(recording)} rows, {judged} judged{found}")
+        terminal.say(f"{counted(len(recording), 'row')}, {judged} judged{found}")
 
 
 def replay_plan(

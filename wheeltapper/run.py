@@ -9,10 +9,12 @@ def run(config: ConfigFile, as_json: AsJson = False) -> None:
 
     from gateway.config.loader import load
     from gateway.runtime import Gateway
+    from wheeltapper.folder import usable
     from wheeltapper.session import stopping_on_signals
     from wheeltapper.story import Recorded, Spoken, Teller
 
     plan = load(config)
+    usable(plan.data)
     teller: Teller = Recorded() if as_json else Spoken(plan.console.port)
 
     async def go() -> None:
