@@ -41,6 +41,7 @@ def acknowledge(
     from plant.errors import Unreachable
     from wheeltapper import terminal
     from wheeltapper.running import ask, console_of
+    from wheeltapper.story import STATES
 
     console = url or console_of(_named(data))
     if console is None:
@@ -49,13 +50,13 @@ def acknowledge(
     if as_json:
         terminal.record(row)
     else:
-        terminal.say(f"alarm {row['id']} is {row['state']}: {row['sentence']}")
+        terminal.say(f"alarm {row['id']} is {STATES[row['state']]}: {row['sentence']}")
 
 
 def show(rows: list[Any]) -> None:
     """Write alarms as a table."""
     from wheeltapper import terminal
-    from wheeltapper.story import counted
+    from wheeltapper.story import STATES, counted
 
     terminal.table(
         counted(len(rows), "alarm"),
@@ -63,7 +64,7 @@ def show(rows: list[Any]) -> None:
         [
             (
                 str(row["id"]),
-                row["state"],
+                STATES[row["state"]],
                 terminal.local_time(row["raised"]),
                 row["asset"],
                 row["sentence"],

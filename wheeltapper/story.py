@@ -6,6 +6,14 @@ from typing import Any, Protocol
 
 from wheeltapper import terminal
 
+STATES = {
+    "UNACK": "ALARM",
+    "ACKED": "acknowledged",
+    "RTNUN": "returned, not acknowledged",
+    "NORM": "closed",
+}
+"""States of an alarm (ISA-18.2) as people say them."""
+
 
 class Teller(Protocol):
     """Takes the events of a gateway, and those of the command around it."""
@@ -87,6 +95,7 @@ class Spoken:
 
     port: int
     history: Bar = field(default_factory=lambda: Bar("history", 0, drawn=False))
+    _lost: set[str] = field(default_factory=set, init=False)
 
     def tell(self, kind: str, row: dict[str, Any]) -> None:
         """Say it, if people want to know."""
@@ -134,7 +143,11 @@ class Spoken:
 
     def _source(self, row: dict[str, Any]) -> None:
         if row["state"] in {"down", "misconfigured"}:
+            self._lost.add(row["name"])
             terminal.say(f"{row['name']} is {row['why']}")
+        elif row["state"] == "up" and row["name"] in self._lost:
+            self._lost.discard(row["name"])
+            terminal.say(f"{row['name']} is up again")
 
     def _relearn(self, row: dict[str, Any]) -> None:
         terminal.say(f"{row['asset']} learns again: its signals or settings are not those it knew")
@@ -143,7 +156,8 @@ class Spoken:
         terminal.say(f"the journal is damaged at {row['position']}: {row['why']}")
 
     def _alarm(self, row: dict[str, Any]) -> None:
-        terminal.say(f"{terminal.local_time(row['changed'])} {row['state']} {row['sentence']}")
+        state = STATES[row["state"]]
+        terminal.say(f"{terminal.local_time(row['changed'])} {state}: {row['sentence']}")
 
     def _worse(self, row: dict[str, Any]) -> None:
         terminal.say(f"  now: {row['sentence']}")

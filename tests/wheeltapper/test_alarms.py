@@ -142,7 +142,7 @@ def test_list_reads_the_journal_of_a_gateway_that_was_killed(
 def test_ack_sends_who_and_why(command: Command, console: _Console) -> None:
     console.say(200, row(state="ACKED"))
     ended = command("alarms", "ack", 1, *ACK, "--url", console.url)
-    assert ended.out.startswith("alarm 1 is ACKED: pump-2")
+    assert ended.out.startswith("alarm 1 is acknowledged: pump-2")
     ((path, kind, content),) = console.asked
     assert (path, kind) == ("/api/alarms/1/acknowledge", "application/json")
     assert json.loads(content) == {"actor": "kim", "note": "greased"}

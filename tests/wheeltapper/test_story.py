@@ -28,7 +28,7 @@ FAULT = {"kind": "bearing_wear", "asset": "l/pump-2", "onset": 0.0}
         ("live", {}, "live"),
         ("first_value", {"source": "a", "tag": "b", "value": 1.25}, "b = 1.25"),
         ("source", {"name": "plc", "state": "down", "why": "down: refused"}, "plc is down"),
-        ("alarm", ALARM, "UNACK pump-2: flow falling"),
+        ("alarm", ALARM, "ALARM: pump-2: flow falling"),
         ("verdict", {**ALARM, "injected": FAULT}, "injected: bearing wear at l/pump-2"),
         ("silence", {"injected": None}, "injected nothing"),
         ("relearn", {"asset": "l/pump-2"}, "l/pump-2 learns again"),
@@ -56,6 +56,13 @@ def test_people_are_spared(
 ) -> None:
     Spoken(8080).tell(kind, row)
     assert capsys.readouterr().out == ""
+
+
+def test_people_hear_once_that_a_lost_source_is_back(capsys: pytest.CaptureFixture[str]) -> None:
+    spoken = Spoken(8080)
+    for state in ("up", "down", "up", "up"):
+        spoken.tell("source", {"name": "plc", "state": state, "why": state})
+    assert capsys.readouterr().out == "plc is down\nplc is up again\n"
 
 
 def test_programs_get_a_line_a_stage(capsys: pytest.CaptureFixture[str]) -> None:
