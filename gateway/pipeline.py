@@ -32,8 +32,9 @@ from gateway.stages.scale import Scaling
 from gateway.stages.watches import build_watch
 from plant.alarms import Alarm
 from plant.assets import Asset
-from plant.samples import Batch
-from plant.tags import TagHandle
+from plant.errors import Rejected
+from plant.samples import Batch, ContextEvent
+from plant.tags import Tag, TagHandle
 
 JUDGED = 1
 ANOMALOUS = 2
@@ -74,9 +75,13 @@ class Outcome:
 
 @dataclass(slots=True)
 class WatchedAsset:
-    """One asset under watch: where its columns stand, and what was last said of it."""
+    """One asset under watch: where its columns stand, and what was last said of it.
+
+    Its snapshot goes by `key`.
+    """
 
     asset: Asset
+    key: str
     watch: Watch
     signals: NDArray[np.intp]
     mode: int | None
@@ -190,7 +195,10 @@ class Pipeline:
 
     def _fold_event(self, event: EventRecord) -> None:
         body = event.body
-        if event.kind == "acknowledge":
+        if event.kind == "context":
+            said = str(body["text"]), int(str(body["status"]))
+            self.latest.say(ContextEvent(int(str(body["tag"])), event.at, *said))
+        elif event.kind == "acknowledge":
             self.book.acknowledge(
                 int(str(body["id"])), event.at, str(body["actor"]), str(body["note"])
             )
@@ -199,13 +207,18 @@ class Pipeline:
                 group.alignment.reconnected(str(body["source"]))
 
     def replay(self, entries: Iterable[tuple[int, Entry]]) -> list[DamagedRecord]:
-        """Fold what stands in the journal again, without writing; give what could not be read."""
+        """Fold what stands in the journal again, without writing; give what cannot be used."""
         damaged: list[DamagedRecord] = []
-        for _, entry in entries:
+        for position, entry in entries:
             if isinstance(entry, SampleRecord):
                 self.fold(entry.batch)
             elif isinstance(entry, EventRecord):
-                self._fold_event(entry)
+                try:
+                    self._fold_event(entry)
+                except (KeyError, Rejected) as error:
+                    # The alarm came from samples that are damaged, or were judged otherwise.
+                    why = f"{entry.kind} {entry.body} fits nothing: {error}"
+                    damaged.append(DamagedRecord(position, why))
             elif isinstance(entry, DamagedRecord):
                 damaged.append(entry)
         return damaged
@@ -220,7 +233,7 @@ class Pipeline:
         for group in self.groups:
             parts[f"align-{group_key(group)}"] = group.alignment.state()
             for asset in group.assets:
-                parts[f"watch-{asset_key(asset.asset)}"] = asset.watch.state()
+                parts[f"watch-{asset.key}"] = asset.watch.state()
         return {
             f"{part}/{name}": array for part, held in parts.items() for name, array in held.items()
         }
@@ -240,7 +253,7 @@ class Pipeline:
             if held is not None:
                 group.alignment.restore(held)
             for asset in group.assets:
-                known = parts.get(f"watch-{asset_key(asset.asset)}")
+                known = parts.get(f"watch-{asset.key}")
                 if known is None:
                     anew.append(asset.asset.path)
                 else:
@@ -282,6 +295,7 @@ def build_group(
     states = [
         WatchedAsset(
             asset=asset,
+            key=asset_key(asset, [by_name[name].tag for name in asset_tags(asset)]),
             watch=build_watch(
                 [by_name[name].tag for name in asset.signals], plan.detection, place[asset.path]
             ),
@@ -295,9 +309,14 @@ def build_group(
 
 
 def longest_silence(plan: Plan, source: str) -> int:
-    """Give the silence, ns, after which a source is stale: never less than three of its scans."""
-    scans_ms = [getattr(one, "scan_ms", 0.0) for one in plan.sources if one.name == source]
-    return round(max(plan.detection.stale_s * 1e9, *(3e6 * scan for scan in scans_ms), 0.0))
+    """Give the silence, ns, after which a source is stale: never less than three of its words."""
+    periods_ms = [
+        getattr(one, word, 0.0)
+        for one in plan.sources
+        if one.name == source
+        for word in ("scan_ms", "publishing_ms")
+    ]
+    return round(max(plan.detection.stale_s * 1e9, *(3e6 * period for period in periods_ms), 0.0))
 
 
 def asset_tags(asset: Asset) -> tuple[str, ...]:
@@ -305,13 +324,16 @@ def asset_tags(asset: Asset) -> tuple[str, ...]:
     return asset.signals + ((asset.mode,) if asset.mode else ())
 
 
-def asset_key(asset: Asset) -> str:
-    """Name an asset's snapshot so that other signals under the same path are not taken for it."""
-    layout = hashlib.sha256("\n".join(asset_tags(asset)).encode()).hexdigest()[:16]
-    return f"{asset.path.replace('/', '|')}-{layout}"
+def asset_key(asset: Asset, tags: Sequence[Tag]) -> str:
+    """Name an asset's snapshot so that nothing else under the same path is taken for it.
+
+    What was learnt of other signals, or in other units, says nothing of these.
+    """
+    meant = "\n".join(f"{t.name} {t.role} {t.unit} {t.scale!r} {t.offset!r}" for t in tags)
+    return f"{asset.path.replace('/', '|')}-{hashlib.sha256(meant.encode()).hexdigest()[:16]}"
 
 
 def group_key(group: Group) -> str:
     """Name a group's snapshot by its assets."""
-    layout = "\n".join(asset_key(state.asset) for state in group.assets)
+    layout = "\n".join(state.key for state in group.assets)
     return hashlib.sha256(layout.encode()).hexdigest()[:16]

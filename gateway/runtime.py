@@ -19,7 +19,7 @@ from gateway.metrics import Metrics
 from gateway.pipeline import Outcome, Pipeline
 from gateway.supervisor import Link, Supervisor
 from plant.alarms import Alarm, AlarmState
-from plant.errors import Unreachable
+from plant.errors import Rejected, Unreachable
 from plant.quality import Quality, quality
 from plant.samples import Batch
 from plant.tags import TagHandle
@@ -33,6 +33,8 @@ it never costs the disk more than the samples do, and a restart never replays mo
 SAMPLE_BYTES = 8
 BEHIND = 400_000
 """Samples not yet on disk at which reading waits for the journal (about 10 MB)."""
+RECORDS_BEHIND = 50_000
+"""Records not yet on disk at which it waits as well: small ones weigh more than their samples."""
 SNAPSHOT = "pipeline-2"
 """Named by the format of the state: after a change of format the journal is folded anew."""
 
@@ -103,14 +105,20 @@ class Gateway:
     def _recover(self) -> None:
         """Come back to the state after the last committed record."""
         self._position = self._journal.committed
-        snapshot = self._journal.load_snapshot(SNAPSHOT)
-        position = 0
+        position, snapshot = 0, None
+        try:
+            snapshot = self._journal.load_snapshot(SNAPSHOT)
+        except Rejected as error:
+            # It only saves time: the whole journal gives the same state.
+            self._tell("damaged", {"position": position, "why": str(error)})
         if snapshot is not None:
             position, arrays = snapshot
             for path in self._pipeline.restore(arrays):
                 self._tell("relearn", {"asset": path})
         for damage in self._pipeline.replay(self._journal.read(after=position)):
             self._tell("damaged", {"position": damage.position, "why": damage.reason})
+        for alarm in self._pipeline.book.alarms():
+            self._standing[alarm.id] = (alarm.state, alarm.occurrences)
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         view = LineView(
@@ -168,16 +176,19 @@ class Gateway:
         """Judge and journal a batch; waits while the journal is behind."""
         begun = time.perf_counter()
         outcome = self._pipeline.take(batch)
-        for record in outcome.records():
-            self._position = self._journal.append(record)
+        self._position = self._journal.append(*outcome.records())
         if isinstance(source, Acknowledging):
             self._due.append((self._position, source, batch))
         self._note(outcome, time.perf_counter() - begun)
-        while self._journal.pending > BEHIND:
+        while self._journal.pending > BEHIND or self._waiting > RECORDS_BEHIND:
             self._committed.clear()
             await self._committed.wait()
         if batch.replayed:
             await asyncio.sleep(0)
+
+    @property
+    def _waiting(self) -> int:
+        return self._position - self._journal.committed
 
     def _note(self, outcome: Outcome, seconds: float) -> None:
         batch = outcome.batch
@@ -219,8 +230,8 @@ class Gateway:
         return self._pipeline.shares(source)
 
     async def _acknowledge(self, number: int, actor: str, note: str) -> Alarm:
-        for record in self._pipeline.acknowledge(number, time.time_ns(), actor, note):
-            self._position = self._journal.append(record)
+        records = self._pipeline.acknowledge(number, time.time_ns(), actor, note)
+        self._position = self._journal.append(*records)
         await self._commit()
         return self._pipeline.book.get(number)
 

@@ -14,6 +14,7 @@ from plant.quality import Status
 from plant.samples import Batch, ContextEvent
 from plant.tags import ValueType
 
+MAX_ROWS = 1_000_000
 AHEAD_NS = 2_000_000_000
 """A sample may be so much newer than the message that brings it: clocks differ a little."""
 
@@ -54,9 +55,12 @@ class Batcher:
         Raises
         ------
         Rejected
-            A message has a client handle that was never given out.
+            A message has a client handle that was never given out, or far more values than asked.
         """
         last = messages[-1]
+        rows = sum(len(one.handle) + len(one.texts) for one in messages)
+        if rows > MAX_ROWS:
+            raise Rejected(f"{self.source}: {rows} values at once, at most {MAX_ROWS} are taken")
         texts = [text for message in messages for text in message.texts]
         parts = [(one.handle, one.at, one.value, one.status) for one in messages]
         parts.append(self._mismatched([text for text in texts if text.handle in self.numeric]))

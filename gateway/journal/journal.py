@@ -110,21 +110,22 @@ class Journal:
         with file.translated(self.path), file.transaction(self._writer):
             return tagtable.register(self._writer, tags, at)
 
-    def append(self, record: Record) -> int:
-        """Queue a record for the next commit and give the position it will have.
+    def append(self, *records: Record) -> int:
+        """Queue records for one and the same commit and give the position of the last of them.
 
-        Its arrays must not be changed afterwards.
+        Their arrays must not be changed afterwards.
 
         Raises
         ------
         Rejected
-            It could never be encoded: too long, or text that is not JSON.
+            One of them could never be encoded: too long, or text that is not JSON; none is taken.
         """
-        bodies.check(record)
+        for record in records:
+            bodies.check(record)
         with self._guard:
-            self._waiting.append(record)
-            self._last += 1
-            self._pending += len(record.batch) if isinstance(record, SampleRecord) else 0
+            self._waiting.extend(records)
+            self._last += len(records)
+            self._pending += sum(len(r.batch) for r in records if isinstance(r, SampleRecord))
             return self._last
 
     async def commit(self) -> int:
@@ -279,6 +280,10 @@ class Journal:
         body = pack_arrays(arrays)
         with self._guard:
             self._snapshots.append((name, position, body))
+            own = [kept for kept in self._snapshots if kept[0] == name]
+            if len(own) > SNAPSHOTS_KEPT:
+                # They must not pile up while the disk is full.
+                self._snapshots.remove(own[0])
 
     def load_snapshot(self, name: str) -> tuple[int, dict[str, NDArray[Any]]] | None:
         """Give the newest readable snapshot of that name and its position; None if none was kept.

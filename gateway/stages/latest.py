@@ -24,12 +24,21 @@ class Latest:
         self.text: dict[int, ContextEvent] = {}
 
     def add(self, batch: Batch, verdict: NDArray[np.uint8]) -> None:
-        """Take a scaled batch with its verdicts (n,)."""
-        self.value[batch.tag] = batch.value
-        self.status[batch.tag] = batch.status
-        self.at[batch.tag] = batch.at
-        self.verdict[batch.tag] = verdict
+        """Take a scaled batch with its verdicts (n,); tags that are no longer planned are left."""
+        ours: slice | NDArray[np.bool_] = slice(None)
+        if int(batch.tag.max(initial=-1)) >= len(self.value):
+            ours = batch.tag < len(self.value)
+        tag = batch.tag[ours]
+        self.value[tag] = batch.value[ours]
+        self.status[tag] = batch.status[ours]
+        self.at[tag] = batch.at[ours]
+        self.verdict[tag] = verdict[ours]
         for event in batch.context:
+            self.say(event)
+
+    def say(self, event: ContextEvent) -> None:
+        """Take a text."""
+        if event.tag < len(self.value):
             self.text[event.tag] = event
             self.status[event.tag] = event.status
             self.at[event.tag] = event.at

@@ -6,15 +6,18 @@ from dataclasses import replace
 import numpy as np
 
 from plant.quality import Status, is_good
-from plant.samples import Batch
+from plant.samples import Batch, ContextEvent
 from plant.tags import TagHandle
+
+LONGEST_TEXT = 10_000
+"""Characters of a text value that are kept; anything longer is no recipe or part number."""
 
 
 class Scaling:
     """Engineering value = raw · scale + offset, for all tags at once.
 
-    A value that is not finite cannot be judged or drawn: it becomes Bad (BadOutOfRange) where its
-    source called it Good.
+    A value that is not finite cannot be judged or drawn, and a text beyond `LONGEST_TEXT` cannot
+    be kept: they become Bad (BadOutOfRange), the first where its source called it Good.
     """
 
     def __init__(self, tags: Sequence[TagHandle]) -> None:
@@ -32,4 +35,10 @@ class Scaling:
         status = batch.status
         if lost.any():
             status = np.where(lost, np.uint32(Status.BAD_OUT_OF_RANGE), status)
-        return replace(batch, value=value, status=status)
+        return replace(batch, value=value, status=status, context=tuple(map(_kept, batch.context)))
+
+
+def _kept(event: ContextEvent) -> ContextEvent:
+    if len(event.text) <= LONGEST_TEXT:
+        return event
+    return replace(event, text="", status=int(Status.BAD_OUT_OF_RANGE))

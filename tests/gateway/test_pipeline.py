@@ -234,3 +234,57 @@ def test_assets_that_began_together_do_not_finish_learning_in_the_same_second(
 ) -> None:
     watches = [state.watch for state in Pipeline(plan, handles, plain).assets]
     assert len({watch.settings.learn_rows for watch in watches}) == len(watches)
+
+
+def test_a_text_is_known_again_after_a_restart(
+    plan: Plan, handles: list[TagHandle], tmp_path: Path
+) -> None:
+    said = Batch("line-opcua", *empty_columns(), 7, 7, 0, context=(ContextEvent(3, 5, "R-12"),))
+    journal = Journal.open(tmp_path / "journal.db")
+    pipeline = Pipeline(plan, handles, plain)
+    journalled(pipeline, journal, said)
+    journal.commit_now()
+    again = Pipeline(plan, handles, plain)
+    again.replay(journal.read())
+    journal.close()
+    assert again.latest.text[3].text == "R-12"
+    same(again.state(), pipeline.state())
+
+
+def test_an_acknowledgement_of_an_alarm_that_was_lost_is_told_as_damage(
+    plan: Plan, handles: list[TagHandle]
+) -> None:
+    event = EventRecord("acknowledge", 9, {"id": 5, "actor": "kim", "note": ""})
+    (damage,) = Pipeline(plan, handles, plain).replay([(17, event)])
+    assert damage.position == 17
+    assert "kim" in damage.reason
+
+
+def test_a_journal_with_tags_that_are_planned_no_longer_is_read(
+    plan: Plan, handles: list[TagHandle], batches: list[Batch]
+) -> None:
+    kept = handles[:-1]
+    names = {handle.tag.name for handle in kept}
+    assets = tuple(asset for asset in plan.assets if names.issuperset(asset.signals))
+    fewer = replace(plan, tags=tuple(handle.tag for handle in kept), assets=assets[:1])
+    entries = [
+        (n, SampleRecord(batch, np.zeros(len(batch), np.uint8)))
+        for n, batch in enumerate(batches[:2], 1)
+    ]
+    pipeline = Pipeline(fewer, kept, plain)
+    assert pipeline.replay(entries) == []
+    assert pipeline.latest.value.size == len(kept)
+
+
+@pytest.mark.parametrize("change", [{"unit": "kPa"}, {"scale": 2.0}, {"offset": 1.0}])
+def test_what_was_learnt_in_another_unit_is_not_taken_up(
+    plan: Plan, handles: list[TagHandle], batches: list[Batch], change: dict[str, Any]
+) -> None:
+    pipeline = Pipeline(plan, handles, plain)
+    pipeline.take(batches[0])
+    asset = plan.assets[0]
+    changed = [
+        replace(one, tag=replace(one.tag, **change)) if one.tag.name == asset.signals[0] else one
+        for one in handles
+    ]
+    assert Pipeline(plan, changed, plain).restore(pipeline.state()) == [asset.path]

@@ -1,5 +1,7 @@
 """Scaling, the last values, and the settings of a watch."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -89,3 +91,17 @@ def test_learning_time_is_counted_in_rows_of_the_grid(
 ) -> None:
     watch = build_watch([TAGS[0].tag], DetectionPlan(learn_s=learn_s, grid_s=grid_s))
     assert watch.settings.learn_rows == rows
+
+
+@pytest.mark.parametrize(("length", "status"), [(10_000, 0), (10_001, Status.BAD_OUT_OF_RANGE)])
+def test_a_text_that_is_too_long_to_keep_becomes_bad(length: int, status: int) -> None:
+    said = replace(batch([2], [1.0], [0]), context=(ContextEvent(4, 7, "x" * length),))
+    (event,) = Scaling(TAGS).apply(said).context
+    assert (event.status, len(event.text)) == (status, 0 if status else length)
+
+
+def test_tags_that_are_planned_no_longer_are_left_alone() -> None:
+    said = replace(batch([5, 6, 2], [1.0, 2.0, 3.0], [0, 0, 0]), context=(ContextEvent(7, 1, "x"),))
+    held = latest([said])
+    assert held.value[[2, 5]].tolist() == [3.0, 1.0]
+    assert held.text == {}

@@ -243,3 +243,25 @@ def test_its_size_is_told(journal: Journal, samples: Samples) -> None:
     before = journal.size_bytes
     journal.commit_now()
     assert journal.size_bytes > before
+
+
+def test_records_that_belong_together_go_with_one_commit_or_not_at_all(
+    journal: Journal, samples: Samples
+) -> None:
+    assert journal.append(samples(1), SCORES, EVENT) == 3
+    with pytest.raises(Rejected, match="at most"):
+        journal.append(samples(2), EventRecord("context", 1, {"text": "x" * (1 << 20)}))
+    assert (journal.commit_now(), journal.pending) == (3, 0)
+
+
+def test_snapshots_do_not_pile_up_while_the_disk_is_full(
+    journal: Journal, samples: Samples
+) -> None:
+    journal.append(samples(1))
+    for number in range(50):
+        journal.save_snapshot("watch", 1, {"n": np.array(number)})
+    assert len(journal._snapshots) == 2
+    journal.commit_now()
+    found = journal.load_snapshot("watch")
+    assert found is not None
+    assert int(found[1]["n"]) == 49
