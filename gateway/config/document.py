@@ -116,7 +116,13 @@ class TagEntry(_Section):
     @model_validator(mode="after")
     def _limits(self) -> Self:
         if self.low is not None and self.high is not None and self.low >= self.high:
-            raise ValueError(f"low ({self.low:g}) is not below high ({self.high:g})")
+            raise ValueError(f"low: {self.low:g} is not below high, {self.high:g}")
+        return self
+
+    @model_validator(mode="after")
+    def _numeric(self) -> Self:
+        if self.type is ValueType.TEXT and self.role is not Role.CONTEXT:
+            raise ValueError(f'role: a text cannot be a {self.role}; write role = "context"')
         return self
 
     def as_tag(self) -> Tag:

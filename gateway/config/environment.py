@@ -10,6 +10,7 @@ from gateway.config.problems import Problems, nearest
 
 PREFIX = "WHEELTAPPER__"
 PLACE = "environment"
+DATE = "date or time"
 
 
 def _value(text: str) -> Any:
@@ -64,4 +65,4 @@ def override(
 
 def as_json(document: Mapping[str, Any]) -> str:
     """Write the document as JSON; a date stays an object, so that it never passes for text."""
-    return json.dumps(document, default=lambda value: {"date or time": str(value)})
+    return json.dumps(document, default=lambda value: {DATE: str(value)})

@@ -28,8 +28,10 @@ from gateway.config.tagsheet import PlacedTag, read_sheet
 from gateway.config.wording import key_text, sharpened, within
 from plant.assets import Asset, asset_of
 from plant.errors import Misconfigured
+from plant.tags import Role
 
 VERSION = 1
+ONE_AN_ASSET = frozenset({Role.MODE, Role.TRIGGER, Role.PART})
 _SECTIONS: dict[str, type[BaseModel]] = {
     "gateway": GatewaySection,
     "console": ConsoleSection,
@@ -59,10 +61,13 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
     tags = reading.tags(document)
     reading.check_tags(tags, sources)
     assets = reading.assets(document, tags)
+    data = path.parent / document.gateway.data
+    if data.exists() and not data.is_dir():
+        reading.wrong(("gateway", "data"), f'"{document.gateway.data}" is a file, not a folder')
     reading.problems.stop_if_any()
     return Plan(
         name=document.gateway.name,
-        data=path.parent / document.gateway.data,
+        data=data,
         console=ConsolePlan(document.console.host, document.console.port),
         sources=tuple(sources),
         tags=tuple(placed.tag for placed in tags),
@@ -104,6 +109,8 @@ class _Reading:
             self.raw = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise Misconfigured(_syntax(place, text, error)) from error
+        except RecursionError as error:
+            raise Misconfigured(f"{place}: lists or tables are nested too deep") from error
         self.lines = key_lines(text.replace("\r\n", "\n"))
         version = self.raw.get("version", VERSION)
         if isinstance(version, int) and version is not True and version != VERSION:
@@ -121,8 +128,9 @@ class _Reading:
             for one in error.errors(include_url=False):
                 where = within(self.raw, one)
                 self.wrong(*sharpened(where, one, schema, self.raw))
-            names = self.raw.get("tags", [])
-            self.sheets([name for name in listed(names) if isinstance(name, str)])
+            names = listed(self.raw.get("tags", []))
+            if isinstance(names, list):
+                self.sheets([name for name in names if isinstance(name, str)])
             self.problems.stop_if_any()
             raise
 
@@ -201,6 +209,17 @@ class _Reading:
             else:
                 hint = nearest(tag.source, by_name)
                 self.wrong_tag(placed, "source", f'no source is named "{tag.source}"{hint}')
+        self.check_roles(tags)
+
+    def check_roles(self, tags: list[PlacedTag]) -> None:
+        """Look for a second mode, trigger or part of a machine: nobody would follow it."""
+        first: dict[tuple[str, Role], PlacedTag] = {}
+        for placed in tags:
+            tag = placed.tag
+            twin = first.setdefault((tag.asset, tag.role), placed)
+            if twin is not placed and tag.role in ONE_AN_ASSET:
+                where = f"{twin.place}:{twin.line}"
+                self.wrong_tag(placed, "role", f'"{tag.asset}" has its {tag.role} from {where}')
 
     def check_address(self, placed: PlacedTag, config: SourceConfig) -> None:
         """Let the protocol read the address."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from gateway.config.environment import DATE
 from gateway.config.lines import KeyPath
 from gateway.config.problems import nearest
 
@@ -100,6 +101,8 @@ def words(error: ErrorDetails, allowed: list[str]) -> str:
         return f"unknown key{nearest(str(error['loc'][-1]), allowed)}"
     if kind == "missing":
         return "is missing"
+    if kind == "string_too_short":
+        return "must not be empty"
     if kind in _EXPECTED:
         return f"expected {_EXPECTED[kind]}, got {shown(error['input'])}"
     if kind in {"literal_error", "enum", "union_tag_invalid"}:
@@ -117,6 +120,8 @@ def _choice(error: ErrorDetails, expected: str) -> str:
         given = error["ctx"]["tag"]
     choices = [part.strip("' ") for part in expected.replace(" or ", ", ").split(",")]
     known = ", ".join(choices)
+    if str(given) in choices:
+        return f"expected {given} without quotes, got {shown(given)}"
     return f"{shown(given)} is not one of {known}{nearest(str(given), choices)}"
 
 
@@ -127,5 +132,5 @@ def shown(value: Any) -> str:
     if isinstance(value, str):
         return f'"{value[:60]}"'
     if isinstance(value, Mapping):
-        return "a table"
+        return str(value[DATE]) if value.keys() == {DATE} else "a table"
     return "a list" if isinstance(value, list) else str(value)

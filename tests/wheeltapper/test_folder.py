@@ -15,7 +15,7 @@ PLAN = """\
 version = 1
 [gateway]
 name = "g"
-data = "taken"
+data = "taken/data"
 [[source]]
 type = "modbus"
 name = "m"
@@ -52,4 +52,4 @@ def test_run_is_refused_before_it_listens(command: Command, tmp_path: Path) -> N
     (tmp_path / "plan.toml").write_text(PLAN, encoding="utf-8")
     ended = command("run", tmp_path / "plan.toml")
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.startswith(f"{tmp_path}/taken: is a file")
+    assert ended.err.startswith(f"{tmp_path}/taken/data: the data cannot be kept")

@@ -96,7 +96,7 @@ def test_file_that_is_no_text(tmp_path: Path) -> None:
 
 def test_date_does_not_pass_for_text(tmp_path: Path) -> None:
     message = refusal(tmp_path, SOUND.replace('"line-1"', "1979-05-27"))
-    assert message == "line.toml:4: gateway.name: expected text in quotes, got a table"
+    assert message == "line.toml:4: gateway.name: expected text in quotes, got 1979-05-27"
 
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-1.0"])
@@ -120,3 +120,47 @@ def test_without_asset_tables_every_machine_is_judged(tmp_path: Path) -> None:
     assert [(asset.path, asset.signals) for asset in plan.assets] == [
         ("plant/press-1", ("plant/press-1/force",))
     ]
+
+
+@pytest.mark.parametrize("key", ["tags", "source", "tag", "asset"])
+def test_number_where_a_list_belongs(tmp_path: Path, key: str) -> None:
+    message = refusal(tmp_path, f'version = 1\n{key} = 3\n[gateway]\nname = "g"\n')
+    assert message == f"line.toml:2: {key}: expected a list, got 3"
+
+
+def test_lists_in_lists_without_end(tmp_path: Path) -> None:
+    message = refusal(tmp_path, f"a = {'[' * 3000}{']' * 3000}\n")
+    assert message == "line.toml: lists or tables are nested too deep"
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "told"),
+    [
+        (
+            'source = "press"',
+            'source = "press"\ntype = "text"',
+            '11: tag[1].role: a text cannot be a signal; write role = "context"',
+        ),
+        (
+            'source = "press"',
+            'source = "press"\nlow = 9\nhigh = 2',
+            "14: tag[1].low: 9 is not below high, 2",
+        ),
+        ("version = 1", 'version = "1"', '1: version: expected 1 without quotes, got "1"'),
+        ('"127.0.0.1"', '""', "9: source[1].host: must not be empty"),
+        ('"line-1"', '"line-1"\ndata = "line.toml"', '5: gateway.data: "line.toml" is a file'),
+    ],
+)
+def test_mend_is_told(tmp_path: Path, was: str, now: str, told: str) -> None:
+    assert f"line.toml:{told}" in refusal(tmp_path, SOUND.replace(was, now))
+
+
+@pytest.mark.parametrize("role", ["mode", "trigger", "part"])
+def test_second_tag_of_a_role_that_a_machine_has_once(tmp_path: Path, role: str) -> None:
+    twins = "".join(
+        f'[[tag]]\ntag = "plant/press-1/{name}"\nsource = "press"\n'
+        f'address = "unit 1, holding {register}, uint16"\nrole = "{role}"\n'
+        for name, register in (("a", 2), ("b", 3))
+    )
+    message = refusal(tmp_path, SOUND + twins)
+    assert message.startswith(f'line.toml:24: tag[3].role: "plant/press-1" has its {role} from')
