@@ -27,9 +27,14 @@ def main() -> None:
         fail(error, UNREACHABLE)
     except PlantError as error:
         fail(error, WRONG_INPUT)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A file or folder that this user may not enter, wherever a command first touches it.
+        fail(f"{error.filename}: {error.strerror}", WRONG_INPUT)
 
 
-def fail(error: PlantError, code: int) -> None:
+def fail(error: PlantError | str, code: int) -> None:
     """Say what went wrong and end."""
     sys.stderr.write(f"{error}\n")
     sys.exit(code)

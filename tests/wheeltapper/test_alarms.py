@@ -206,3 +206,14 @@ def test_address_that_is_broken(command: Command, tmp_path: Path) -> None:
         2,
         f"{tmp_path}/gateway.json: is not a gateway's address; remove it\n",
     )
+
+
+def test_file_that_may_not_be_read_is_named(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    ended = command("alarms", "list", "--data", tmp_path)
+    assert (ended.code, ended.err) == (2, f"{tmp_path}/gateway.json: Permission denied\n")
