@@ -13,6 +13,8 @@ WORD_LIMIT = 512
 """Longest name or filter in characters."""
 NOTE_LIMIT = 1_000
 ACTOR_LIMIT = 80
+LATEST_MS = 9e12
+"""The year 2255: times in nanoseconds end in 2262."""
 POINTS_DEFAULT = 300
 POINTS_LIMIT = 2_000
 ROWS_LIMIT = 500
@@ -69,7 +71,7 @@ def _number(query: QueryParams, name: str, default: float | None = None) -> floa
         value = float(text or "")
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
+    if not abs(value) <= LATEST_MS:
         raise HTTPException(400, f"'{name}' must be a number.")
     return value
 

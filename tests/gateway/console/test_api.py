@@ -67,6 +67,8 @@ def test_trend_tells_its_normal_band(console: Console) -> None:
         ("/api/trend?tag=a&start_ms=5&stop_ms=5", 400, "before"),
         ("/api/trend?tag=a&start_ms=soon&stop_ms=5", 400, "'start_ms'"),
         ("/api/trend?tag=a&start_ms=nan&stop_ms=5", 400, "'start_ms'"),
+        ("/api/trend?tag=a&start_ms=0&stop_ms=1e300", 400, "'stop_ms'"),
+        ("/api/asset/scores?path=a&start_ms=-inf&stop_ms=5", 400, "'start_ms'"),
         ("/api/trend?tag=a&start_ms=0&stop_ms=5&points=1e9", 400, "'points'"),
         ("/api/trend?tag=a&start_ms=0&stop_ms=5&points=1", 400, "'points'"),
         ("/api/nothing", 404, "Not Found"),
