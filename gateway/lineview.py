@@ -28,7 +28,7 @@ from gateway.console.view import (
 )
 from gateway.journal import Journal, Trend
 from gateway.metrics import Metrics
-from gateway.pipeline import UNKNOWN_MODE, Pipeline, WatchedAsset
+from gateway.pipeline import UNKNOWN_MODE, Pipeline, WatchedAsset, asset_tags
 from gateway.supervisor import Link, LinkState, Supervisor
 from plant.alarms import Alarm, AlarmState
 from plant.assets import Health
@@ -193,7 +193,7 @@ class LineView:
 
     def _health_of(self, state: WatchedAsset) -> Health:
         """NE 107: what cannot be judged is never shown as normal."""
-        sources = {self._by_name[name].tag.source for name in state.asset.signals}
+        sources = {self._by_name[name].tag.source for name in asset_tags(state.asset)}
         links = [self._supervisor.links.get(source) for source in sources]
         unread = not all(link is not None and link.state is LinkState.UP for link in links)
         if unread or state.asset.path in self._supervisor.benched:
@@ -202,7 +202,8 @@ class LineView:
             return Health.OFF_SPEC
         handles = np.array([self._by_name[name].handle for name in state.asset.signals])
         missing = ~is_good(self._pipeline.latest.status[handles])
-        if state.watch.phase == "learning" or missing.mean() > 0.5:
+        unjudged = state.mode is not None and state.mode_now == UNKNOWN_MODE
+        if state.watch.phase == "learning" or unjudged or missing.mean() > 0.5:
             return Health.CHECK_FUNCTION
         return Health.NORMAL
 

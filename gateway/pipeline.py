@@ -202,7 +202,7 @@ class Pipeline:
             self.book.acknowledge(
                 int(str(body["id"])), event.at, str(body["actor"]), str(body["note"])
             )
-        elif event.kind == "link" and body["state"] == "up":
+        elif event.kind == "link" and body["state"] == "up" and not body["why"]:
             for group in self._fed.get(str(body["source"]), ()):
                 group.alignment.reconnected(str(body["source"]))
 
@@ -302,6 +302,7 @@ def build_group(
             signals=np.array([column[name] for name in asset.signals], np.intp),
             mode=column[asset.mode] if asset.mode else None,
             part=by_name[asset.part].handle if asset.part else None,
+            mode_now=UNKNOWN_MODE if asset.mode else NO_MODE,
         )
         for asset in assets
     ]

@@ -9,6 +9,9 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
+import numpy as np
+
+from analytics.findings import Finding
 from connectors.catalogue import build
 from connectors.contract import Acknowledging, Source
 from gateway.config.plan import Plan
@@ -31,6 +34,8 @@ SNAPSHOT_LATEST_S = 600.0
 """A snapshot is due between these two, once what came in since weighs as much as it does: so that
 it never costs the disk more than the samples do, and a restart never replays more than that."""
 SAMPLE_BYTES = 8
+LEAVING_S = 2.5
+"""Time for all sources to let go, of the five seconds in which the gateway ends."""
 BEHIND = 400_000
 """Samples not yet on disk at which reading waits for the journal (about 10 MB)."""
 RECORDS_BEHIND = 50_000
@@ -154,7 +159,9 @@ class Gateway:
         finally:
             stopped.cancel()
             reading.cancel()
-            await asyncio.gather(stopped, reading, return_exceptions=True)
+            ending = asyncio.gather(stopped, reading, return_exceptions=True)
+            await asyncio.wait({ending}, timeout=LEAVING_S)
+            ending.cancel()  # one that does not let go must not keep the rest from the disk
 
     async def _read_all(self, handles: Sequence[TagHandle]) -> None:
         fed = {
@@ -194,6 +201,7 @@ class Gateway:
         batch = outcome.batch
         figures = self._metrics.figures
         figures.read(batch.source, len(batch), seconds)
+        figures.unscored += int(np.count_nonzero(outcome.verdict & np.uint8(Finding.UNSCORED)))
         if len(batch) and not batch.replayed:
             figures.verdict.observe((time.time_ns() - batch.at) / 1e9)
         if batch.replayed:

@@ -24,6 +24,8 @@ JITTER = 0.2
 MISCONFIGURED_S = 30.0
 """A person has to mend it; look again this often, so that no restart is needed afterwards."""
 HEARTBEAT_S = 1.0
+UNUSABLE = 5
+"""Answers one after the other that cannot be used: such a link only seems to be up."""
 
 
 class LinkState(StrEnum):
@@ -52,8 +54,8 @@ class Link:
         Watermark last delivered, on the source's clock, ns; 0 before the first batch.
     heard
         Monotonic time of that delivery, ns.
-    rejected
-        Batches set aside.
+    rejected, unusable
+        Batches set aside, in all and since the last one that was not.
     losses
         How often the link was lost.
     """
@@ -65,6 +67,7 @@ class Link:
     upto: int = 0
     heard: int = 0
     rejected: int = 0
+    unusable: int = 0
     losses: int = 0
     told: bool = field(default=False, repr=False)
 
@@ -169,15 +172,25 @@ class Supervisor:
         try:
             batch = await source.read()
         except Rejected as error:
-            link.rejected += 1
-            link.why = f"set aside: {error}"
-            self._intake.link_changed(link)
+            self._set_aside(link, error)
             return
+        link.unusable = 0
         link.upto, link.heard = batch.upto, batch.heard
         if link.state is not LinkState.UP:
             link.state, link.why = LinkState.UP, ""
             self._intake.link_changed(link)
         await self._intake.take(batch, source)
+
+    def _set_aside(self, link: Link, error: Rejected) -> None:
+        link.rejected += 1
+        link.unusable += 1
+        if link.unusable >= UNUSABLE:
+            link.unusable = 0
+            raise Unreachable(f"{UNUSABLE} answers running cannot be used: {error}") from error
+        why = f"set aside: {error}"
+        if link.why != why:
+            link.why = why
+            self._intake.link_changed(link)
 
     async def _lost(self, link: Link, state: LinkState, why: str) -> None:
         """Say Bad of every tag of a lost source, once a loss, on the source's own clock."""

@@ -130,6 +130,20 @@ def test_one_rejected_answer_does_not_lose_the_link() -> None:
     assert link.rejected == 1
 
 
+def test_a_link_that_only_brings_what_cannot_be_used_is_not_up() -> None:
+    unusable = [Rejected(f"short answer {n}") for n in range(rules.UNUSABLE)]
+    recorder, link = run([[good(1, 5), *unusable], [good(2, 6), Exhausted()]])
+    assert [is_good(b.status).all() for b in recorder.batches] == [True, False, True]
+    assert link.losses == 1
+    assert recorder.states[-3:] == ["down", "up", "ended"]
+
+
+def test_the_same_complaint_is_journalled_once() -> None:
+    recorder, link = run([[good(1, 5), Rejected("a"), Rejected("a"), good(2, 6), Exhausted()]])
+    assert recorder.states == ["up", "up", "ended"]
+    assert link.rejected == 2
+
+
 def test_an_unforeseen_failure_is_named_with_its_place_and_tried_again() -> None:
     recorder = Recorder()
     link = Link("plc", (4,))
