@@ -4,7 +4,7 @@ import {acknowledge} from "./acknowledge.js";
 import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {assetLink, badge, every, problem} from "./parts.js";
-import {alarmWord, blinking, moment, unbroken} from "./words.js";
+import {acknowledgedBy, alarmWord, blinking, moment, unbroken} from "./words.js";
 
 const COLUMNS = [
   ["Priority", ""], ["Asset", "short"], ["What", "wide"], ["State", ""],
@@ -13,12 +13,9 @@ const COLUMNS = [
 const AGAIN_MS = 5000;
 
 const rank = (alarm) => (blinking(alarm.state) ? 0 : alarm.state === "ACKED" ? 1 : 2);
-const order = (one, two) =>
-  rank(one) - rank(two) || one.priority - two.priority || two.raised - one.raised;
-
-function told(alarm) {
-  return alarm.actor ? `${alarm.actor}: ${alarm.note}` : "";
-}
+// Among the closed ones the priority says nothing any more.
+const order = (one, two) => rank(one) - rank(two)
+  || (rank(one) < 2 && one.priority - two.priority) || two.raised - one.raised;
 
 export function alarmsPage(main) {
   const wanted = new URLSearchParams(location.search).get("id");
@@ -37,7 +34,7 @@ export function alarmsPage(main) {
     const where = make("div", {}, [state, button]);
     const line = row(COLUMNS, (alarm) => [
       sign.node, link, unbroken(alarm.sentence), where, moment(alarm.onset, now),
-      moment(alarm.raised, now), String(alarm.occurrences), told(alarm),
+      moment(alarm.raised, now), String(alarm.occurrences), acknowledgedBy(alarm, now),
     ]);
     let present = first;
     button.addEventListener("click", () => acknowledge(present, () => again(true)));
@@ -47,6 +44,8 @@ export function alarmsPage(main) {
       update: (alarm) => {
         present = alarm;
         sign.update(alarm.state === "NORM" ? null : alarm.priority, alarm.state);
+        // Who has just acknowledged with the keyboard goes on from here, not from the page's top.
+        if (!blinking(alarm.state) && document.activeElement === button) link.focus();
         button.hidden = !blinking(alarm.state);
         tell(state, alarmWord(alarm.state));
         mark(line.node, "data-state", alarm.state);

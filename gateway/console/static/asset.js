@@ -6,8 +6,8 @@ import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {badge, every, gauge, position, problem} from "./parts.js";
 import {
-  age, blinking, measured, moment, percent, quantity, readable, since, span, stateOf, trendWord,
-  unbroken, unit, unjudged,
+  acknowledgedBy, age, blinking, findingWords, measured, moment, percent, quality, quantity,
+  readable, since, span, stateOf, trendWord, unbroken, unit, unjudged,
 } from "./words.js";
 
 const SPANS = [["15 min", 900], ["1 h", 3600], ["8 h", 28800], ["24 h", 86400]];
@@ -32,8 +32,9 @@ function heading(path, acknowledged) {
   const when = make("p", {class: "since"});
   const bar = gauge();
   const button = make("button", {class: "ack", text: "Acknowledge …", hidden: true});
+  const top = make("h1", {tabindex: "-1"}, [sign.node, name, make("small", {text: path}), button]);
   const node = make("section", {class: "heading"}, [
-    make("h1", {}, [sign.node, name, make("small", {text: path}), button]),
+    top,
     sentence,
     when,
     make("p", {class: "state-line"}, [state, facts, bar.node]),
@@ -47,31 +48,40 @@ function heading(path, acknowledged) {
     mark(node, "data-priority", alarm && alarm.priority);
     toggle(node, "unjudged", unjudged(asset));
     tell(name, asset.name);
-    tell(state, stateOf({...asset, alarm: alarm && alarm.id}));
+    tell(state, stateOf({...asset, alarm: alarm && alarm.id, unread: unread(asset)}));
     tell(facts, [
       asset.mode === null ? "" : `mode ${asset.mode}`,
       asset.part === null ? "" : `part ${asset.part}`,
+      alarm && unread(asset) ? "✕ cannot be read now" : "",
     ].filter(Boolean).join(" · "));
     tell(sentence, alarm ? unbroken(alarm.sentence) : quiet(asset));
     tell(when, alarm ? told(alarm, now) : "");
     when.hidden = !alarm;
     bar.update(asset);
-    button.hidden = !alarm || !blinking(alarm.state);
+    const settled = !alarm || !blinking(alarm.state);
+    // Who has just acknowledged with the keyboard goes on from here, not from the page's top.
+    if (settled && document.activeElement === button) top.focus();
+    button.hidden = settled;
   }
   return {node, update};
 }
 
+const unread = (asset) => asset.signals.every((part) => part.quality !== "Good");
+
 function quiet(asset) {
+  if (unread(asset)) return "Not judged: its signals cannot be read.";
   if (asset.phase === "learning") {
     return `Learning what is normal here (${percent(asset.progress)}); nothing is judged yet.`;
   }
-  return asset.health === 2 ? "Not judged: its signals cannot be read." : "Nothing unusual.";
+  if (asset.health === 2) return "Not judged: some of its signals, or its mode, cannot be read.";
+  const beyond = asset.score !== null && asset.score > asset.threshold;
+  return beyond ? "Beyond its limit; if it stays there, an alarm follows." : "Nothing unusual.";
 }
 
 function told(alarm, now) {
   const again = alarm.occurrences > 1 ? `, ${alarm.occurrences} times` : "";
   const raised = `Unusual ${since(alarm.onset, now)}; alarm raised ${moment(alarm.raised, now)}${again}.`;
-  return alarm.actor ? `${raised} Acknowledged by ${alarm.actor}: ${alarm.note}` : raised;
+  return alarm.actor ? `${raised} Acknowledged ${acknowledgedBy(alarm, now)}` : raised;
 }
 
 function contributor() {
@@ -100,7 +110,7 @@ function signal(choose) {
   const place = position();
   const line = row(SIGNALS, (part) => [
     button, measured(part.value), unit(part.unit), place.node, span(part.low, part.high),
-    part.quality === "Good" ? "Good" : `✕ ${part.status}`, age(part.age_s), part.finding,
+    quality(part), age(part.age_s), findingWords(part.finding),
   ]);
   let tag = "";
   button.addEventListener("click", () => choose(tag));
@@ -229,7 +239,8 @@ export function assetPage(main) {
     rest.hidden = false;
     const before = alarmed;
     follow();
-    tell(why, asset.alarm ? "What raised the alarm" : "Largest parts of the present score");
+    const when = asset.score === null ? "last" : "present";
+    tell(why, asset.alarm ? "What raised the alarm" : `Largest parts of the ${when} score`);
     lines.show(asset.contributors.slice(0, SHOWN));
     contributors.box.hidden = !asset.contributors.length;
     why.hidden = contributors.box.hidden;

@@ -4,7 +4,7 @@ import {sparkline} from "./charts.js";
 import {Keyed, make, mark, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {assetLink, badge, gauge} from "./parts.js";
-import {NE107, age, percent, stateOf, unbroken, unjudged} from "./words.js";
+import {NE107, age, letterTitle, percent, stateOf, unbroken, unjudged} from "./words.js";
 
 const SPARK_MS = 900000;
 const SPARK_AGAIN_MS = 30000;
@@ -45,6 +45,7 @@ function tile(first) {
     mark(node, "data-priority", asset.alarm === null ? null : asset.priority);
     toggle(node, "unjudged", unjudged(asset));
     tell(letter, NE107[asset.health] || "");
+    mark(letter, "title", letterTitle(asset.health));
     letter.hidden = !NE107[asset.health];
     tell(state, stateOf(asset));
     tell(more, facts(asset));

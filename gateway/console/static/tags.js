@@ -3,7 +3,7 @@
 import {Keyed, make, mark, row, table, tell} from "./dom.js";
 import {ask} from "./live.js";
 import {every, problem} from "./parts.js";
-import {age, measured, number, unit} from "./words.js";
+import {age, findingWords, measured, number, quality, unit} from "./words.js";
 
 const COLUMNS = [
   ["Tag", "name"], ["Value", "number"], ["Unit", ""], ["Quality", "quality"], ["Age", "number"],
@@ -11,8 +11,6 @@ const COLUMNS = [
 ];
 const AGAIN_MS = 2000;
 const TYPED_MS = 200;
-
-const quality = (tag) => (tag.quality === "Good" ? "Good" : `✕ ${tag.status}`);
 
 function value(tag) {
   if (tag.text !== null) return tag.text;
@@ -22,7 +20,7 @@ function value(tag) {
 function build() {
   const line = row(COLUMNS, (tag) => [
     tag.tag, value(tag), unit(tag.unit), quality(tag),
-    age(tag.age_s), tag.finding, tag.source, tag.role, tag.description,
+    age(tag.age_s), findingWords(tag.finding), tag.source, tag.role, tag.description,
   ]);
   return {
     node: line.node,

@@ -8,19 +8,26 @@ const ALARM = {
   RTNUN: "RETURNED, not acknowledged",
   NORM: "closed",
 };
+const FINDING = {
+  range: "out of range", rate: "changes too fast", flatline: "stuck", shift: "level shifted",
+};
 const TREND = {rising: "↗ rising", falling: "↘ falling", steady: "→ steady"};
 
 export const NE107 = ["", "F", "C", "S", "M"];
 export const blinking = (state) => state === "UNACK" || state === "RTNUN";
 export const alarmWord = (state) => ALARM[state] || state;
+export const findingWords = (names) =>
+  names.split(", ").map((name) => FINDING[name] || name).join(", ");
+export const letterTitle = (health) => `NAMUR NE 107: ${(HEALTH[health] || "").toLowerCase()}`;
 export const trendWord = (trend) => TREND[trend] || trend;
 
-// Four significant digits; whole numbers as they are.
+// Four significant digits, three below 1; whole numbers as they are.
 export function number(value) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e7) return String(value);
   if (size !== 0 && (size >= 1e7 || size < 1e-4)) return value.toExponential(3);
+  if (size < 1) return String(Number(value.toPrecision(3)));
   return size >= 1000 ? String(Number(value.toPrecision(4))) : value.toPrecision(4);
 }
 
@@ -44,6 +51,7 @@ export function span(low, high) {
   return low === null || high === null ? "–" : `${measured(low)} to ${measured(high)}`;
 }
 
+export const quality = (row) => (row.quality === "Good" ? "Good" : `✕\u00a0${row.status}`);
 export const percent = (part) => `${Math.round(part * 100)}\u00a0%`;
 export const unbroken = (sentence) => sentence.replace(/ (%|°C)/g, "\u00a0$1");
 export const signalName = (tag) => tag.slice(tag.lastIndexOf("/") + 1);
@@ -81,8 +89,16 @@ export const since = (ms, now) =>
 
 export function stateOf(asset) {
   if (asset.alarm !== null) return alarmWord(asset.alarm_state);
+  if (asset.unread) return HEALTH[2];
   if (asset.phase === "learning") return `LEARNING ${percent(asset.progress)}`;
   return HEALTH[asset.health] || asset.health_name;
+}
+
+// When somebody took note; once the alarm has moved on, only who and why are known.
+export function acknowledgedBy(alarm, now) {
+  if (!alarm.actor) return "";
+  const when = alarm.state === "ACKED" ? `${moment(alarm.changed, now)} ` : "";
+  return `${when}${alarm.actor}: ${alarm.note}`;
 }
 
 // Not judged is never shown as normal.

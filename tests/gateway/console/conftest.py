@@ -82,6 +82,8 @@ class Plant:
         self.priority = 2
         self.learning: frozenset[str] = frozenset()
         self.cut = False
+        self.unread = False
+        self.score = 1.207
         self.prefix = ""
         self.health_row: dict[str, object] = {"status": "ok"}
         self.actor = self.note = ""
@@ -120,7 +122,7 @@ class Plant:
             "progress": 0.45 if learning else 1.0,
             "mode": 1 if press else 2,
             "part": 1187 if press else None,
-            "score": None if unread else 9.412 if ill else 1.207,
+            "score": None if unread else 9.412 if ill else self.score,
             "threshold": None if unread else 3.05,
             "priority": self.priority if ill else None,
             "alarm_state": self.alarm_state if ill else None,
@@ -173,8 +175,8 @@ class Plant:
             "signal": self.prefix + name,
             "unit": unit,
             "value": seen.get(name, value),
-            "status": "Good",
-            "quality": "Good",
+            "status": "BadNoCommunication" if self.unread else "Good",
+            "quality": "Bad" if self.unread else "Good",
             "age_s": 0.4,
             "low": low,
             "high": high,

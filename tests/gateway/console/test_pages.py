@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Locator
 
+    from gateway.console.view import AlarmRow
     from tests.gateway.console.conftest import Console, Plant
 
 pytestmark = pytest.mark.journey
@@ -226,8 +227,72 @@ def test_value_outside_its_band_is_marked_without_colour_alone(
 
     rows = page.get_by_role("region", name="Signals").locator("tbody tr")
     expect(rows.nth(0).locator(".outside")).to_have_count(1)
-    expect(rows.nth(0)).to_contain_text("shift")
+    expect(rows.nth(0)).to_contain_text("level shifted")
     expect(rows.nth(2).locator(".outside")).to_have_count(0)
+
+
+def test_score_beyond_its_limit_is_not_called_usual(
+    page: Page, console: Console, plant: Plant
+) -> None:
+    plant.score = 3.1
+
+    show(page, console, PUMP)
+
+    expect(page.locator(".heading .sentence")).to_have_text(
+        "Beyond its limit; if it stays there, an alarm follows."
+    )
+
+
+@pytest.mark.parametrize("learning", [frozenset(), frozenset({"pump-2"})])
+def test_machine_that_cannot_be_read_says_so_even_while_it_learns(
+    page: Page, console: Console, plant: Plant, learning: frozenset[str]
+) -> None:
+    plant.unread, plant.learning = True, learning
+
+    show(page, console, PUMP)
+
+    expect(page.locator(".heading .sentence")).to_have_text(
+        "Not judged: its signals cannot be read."
+    )
+    expect(page.locator(".heading .state")).to_have_text("CHECK FUNCTION")
+
+
+def test_alarm_of_a_machine_that_cannot_be_read_any_more_says_so(
+    page: Page, console: Console, plant: Plant
+) -> None:
+    plant.alarmed()
+    plant.unread = True
+
+    show(page, console, PUMP)
+
+    expect(page.locator(".heading")).to_contain_text("ALARM, not acknowledged")
+    expect(page.locator(".heading .facts")).to_contain_text("✕ cannot be read now")
+
+
+def test_closed_alarms_stand_newest_first(
+    page: Page, console: Console, plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = plant.alarms()[0]
+    new: AlarmRow = {**old, "id": 8, "priority": 4, "raised": old["raised"] + 1, "note": "newer"}
+    monkeypatch.setattr(plant, "alarms", lambda: [old, new])
+
+    show(page, console, "/alarms")
+
+    expect(page.locator("tbody tr").first).to_contain_text("newer")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(-0.01, "-0.01"), (0.43701, "0.437"), (2.5, "2.500"), (1234.56, "1235"), (2e-7, "2.000e-7")],
+)
+def test_numbers_have_no_digits_that_nobody_measured(
+    page: Page, console: Console, value: float, told: str
+) -> None:
+    page.goto(console.url)
+
+    found = page.evaluate("value => import('/static/words.js').then((w) => w.number(value))", value)
+
+    assert found == told
 
 
 def test_unknown_asset_says_so(page: Page, console: Console) -> None:
@@ -267,7 +332,10 @@ def test_acknowledging_needs_no_mouse(
 
     expect(dialog).to_have_count(0)
     expect(page.locator("tbody tr").first).to_contain_text("ALARM, acknowledged")
-    expect(page.locator("tbody tr").first).to_contain_text("Ana: greasing the bearing at 14:30")
+    expect(page.locator("tbody tr").first).to_contain_text(
+        re.compile(r"\d\d:\d\d:\d\d Ana: greasing the bearing at 14:30")
+    )
+    expect(page.get_by_role("link", name="pump-2")).to_be_focused()
     assert (plant.actor, plant.note) == ("Ana", "greasing the bearing at 14:30")
 
 
