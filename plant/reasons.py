@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from plant.units import written
+
 RATIO_HIGH = 1.5
 RATIO_LOW = 1 / RATIO_HIGH
 TOLD = 2
@@ -68,8 +70,10 @@ def _phrase(part: Contribution) -> str:
             return f"{name} {ratio:.2g}× its normal"
     if part.trend is not Trend.STEADY:
         return f"{name} {part.trend}"
-    unit = f" {part.unit}" if part.unit else ""
-    return f"{name} {part.actual:.4g}{unit}, expected {part.expected:.4g}{unit}"
+    actual, expected = (
+        f"{value:.4g} {written(part.unit)}".rstrip() for value in (part.actual, part.expected)
+    )
+    return f"{name} {actual}, expected {expected}"
 
 
 def sentence(asset: str, reason: Reason) -> str:

@@ -101,6 +101,7 @@ def part(**changes: object) -> Contribution:
         (part(actual=1.0), "seal pressure 0.25× its normal"),
         (part(trend=Trend.FALLING), "seal pressure falling"),
         (part(), "seal pressure 3 bar, expected 4 bar"),
+        (part(unit="Cel"), "seal pressure 3 °C, expected 4 °C"),
         (part(actual=-5.0), "seal pressure -5 bar, expected 4 bar"),
         (part(expected=0.0, low=-0.1, high=0.1, unit=""), "seal pressure 3, expected 0"),
     ],
