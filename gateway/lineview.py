@@ -180,6 +180,7 @@ class LineView:
             "name": state.asset.name,
             "health": int(health),
             "health_name": health.name,
+            "unread": self._unread(state),
             "phase": state.watch.phase,
             "progress": float(state.watch.progress),
             "mode": mode_shown(state),
@@ -193,10 +194,7 @@ class LineView:
 
     def _health_of(self, state: WatchedAsset) -> Health:
         """NE 107: what cannot be judged is never shown as normal."""
-        sources = {self._by_name[name].tag.source for name in asset_tags(state.asset)}
-        links = [self._supervisor.links.get(source) for source in sources]
-        unread = not all(link is not None and link.state is LinkState.UP for link in links)
-        if unread or state.asset.path in self._supervisor.benched:
+        if self._unread(state) or state.asset.path in self._supervisor.benched:
             return Health.CHECK_FUNCTION
         if state.watch.phase == "alarmed":
             return Health.OFF_SPEC
@@ -206,6 +204,11 @@ class LineView:
         if state.watch.phase == "learning" or unjudged or missing.mean() > 0.5:
             return Health.CHECK_FUNCTION
         return Health.NORMAL
+
+    def _unread(self, state: WatchedAsset) -> bool:
+        sources = {self._by_name[name].tag.source for name in asset_tags(state.asset)}
+        links = [self._supervisor.links.get(source) for source in sources]
+        return not all(link is not None and link.state is LinkState.UP for link in links)
 
     def asset(self, path: str) -> AssetRow:
         """Give one asset by its path; `KeyError` when there is none."""

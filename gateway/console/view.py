@@ -24,14 +24,16 @@ class GatewayRow(TypedDict):
 class AssetState(TypedDict):
     """What every row about a machine tells.
 
-    `health` is a `plant.assets.Health` number, `progress` of learning runs from 0 to 1,
-    `alarm_state` is a `plant.alarms.AlarmState` value.
+    `health` is a `plant.assets.Health` number, `unread` tells that a source of its tags does not
+    deliver, `progress` of learning runs from 0 to 1, `alarm_state` is a
+    `plant.alarms.AlarmState` value.
     """
 
     path: str
     name: str
     health: int
     health_name: str
+    unread: bool
     phase: Phase
     progress: float
     mode: int | None

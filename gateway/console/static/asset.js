@@ -6,8 +6,8 @@ import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {badge, every, gauge, position, problem} from "./parts.js";
 import {
-  acknowledgedBy, age, blinking, findingWords, measured, moment, percent, quality, quantity,
-  readable, since, span, stateOf, trendWord, unbroken, unit, unjudged,
+  acknowledgedBy, age, blinking, factsOf, findingWords, measured, moment, percent, quality,
+  quantity, readable, since, span, stateOf, trendWord, unbroken, unit, unjudged,
 } from "./words.js";
 
 const SPANS = [["15 min", 900], ["1 h", 3600], ["8 h", 28800], ["24 h", 86400]];
@@ -48,12 +48,8 @@ function heading(path, acknowledged) {
     mark(node, "data-priority", alarm && alarm.priority);
     toggle(node, "unjudged", unjudged(asset));
     tell(name, asset.name);
-    tell(state, stateOf({...asset, alarm: alarm && alarm.id, unread: unread(asset)}));
-    tell(facts, [
-      asset.mode === null ? "" : `mode ${asset.mode}`,
-      asset.part === null ? "" : `part ${asset.part}`,
-      alarm && unread(asset) ? "✕ cannot be read now" : "",
-    ].filter(Boolean).join(" · "));
+    tell(state, stateOf({...asset, alarm: alarm && alarm.id}));
+    tell(facts, factsOf(asset));
     tell(sentence, alarm ? unbroken(alarm.sentence) : quiet(asset));
     tell(when, alarm ? told(alarm, now) : "");
     when.hidden = !alarm;
@@ -66,10 +62,8 @@ function heading(path, acknowledged) {
   return {node, update};
 }
 
-const unread = (asset) => asset.signals.every((part) => part.quality !== "Good");
-
 function quiet(asset) {
-  if (unread(asset)) return "Not judged: its signals cannot be read.";
+  if (asset.unread) return "Not judged: its signals cannot be read.";
   if (asset.phase === "learning") {
     return `Learning what is normal here (${percent(asset.progress)}); nothing is judged yet.`;
   }

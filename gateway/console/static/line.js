@@ -4,17 +4,11 @@ import {sparkline} from "./charts.js";
 import {Keyed, make, mark, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {assetLink, badge, gauge} from "./parts.js";
-import {NE107, age, letterTitle, percent, stateOf, unbroken, unjudged} from "./words.js";
+import {NE107, age, factsOf, letterTitle, percent, stateOf, unbroken, unjudged} from "./words.js";
 
 const SPARK_MS = 900000;
 const SPARK_AGAIN_MS = 30000;
 const SPARK_POINTS = 150;
-
-function facts(asset) {
-  const mode = asset.mode === null ? [] : [`mode ${asset.mode}`];
-  const part = asset.part === null ? [] : [`part ${asset.part}`];
-  return mode.concat(part).join(" · ");
-}
 
 function tile(first) {
   const sign = badge();
@@ -48,7 +42,7 @@ function tile(first) {
     mark(letter, "title", letterTitle(asset.health));
     letter.hidden = !NE107[asset.health];
     tell(state, stateOf(asset));
-    tell(more, facts(asset));
+    tell(more, factsOf(asset));
     bar.update(asset);
     tell(sentence, unbroken(asset.sentence || ""));
     if (performance.now() - read > SPARK_AGAIN_MS) {

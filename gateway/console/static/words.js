@@ -89,9 +89,18 @@ export const since = (ms, now) =>
 
 export function stateOf(asset) {
   if (asset.alarm !== null) return alarmWord(asset.alarm_state);
-  if (asset.unread) return HEALTH[2];
+  if (asset.unread) return "NOT READ";
   if (asset.phase === "learning") return `LEARNING ${percent(asset.progress)}`;
   return HEALTH[asset.health] || asset.health_name;
+}
+
+// What stands beside the state; an alarm says for itself when it cannot be followed any more.
+export function factsOf(asset) {
+  return [
+    asset.mode === null ? "" : `mode ${asset.mode}`,
+    asset.part === null ? "" : `part ${asset.part}`,
+    asset.unread && asset.alarm !== null ? "✕ not read" : "",
+  ].filter(Boolean).join(" · ");
 }
 
 // When somebody took note; once the alarm has moved on, only who and why are known.

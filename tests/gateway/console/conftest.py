@@ -118,6 +118,7 @@ class Plant:
             "name": self.prefix + name,
             "health": 3 if ill else 2 if unread else 0,
             "health_name": "OFF_SPEC" if ill else "CHECK_FUNCTION" if unread else "NORMAL",
+            "unread": self.unread or (self.cut and press),
             "phase": "learning" if learning else "alarmed" if ill else "watching",
             "progress": 0.45 if learning else 1.0,
             "mode": 1 if press else 2,

@@ -111,7 +111,7 @@ def test_learning_and_lost_machines_are_hatched_and_say_so(
     show(page, console, "/")
 
     expect(tile(page, "pump-1")).to_contain_text("LEARNING 45 %")
-    expect(tile(page, "press-1")).to_contain_text("CHECK FUNCTION")
+    expect(tile(page, "press-1")).to_contain_text("NOT READ")
     expect(tile(page, "press-1")).to_contain_text("not judged")
     for name in ("pump-1", "press-1"):
         expect(tile(page, name)).to_have_css("background-image", re.compile("repeating"))
@@ -254,7 +254,7 @@ def test_machine_that_cannot_be_read_says_so_even_while_it_learns(
     expect(page.locator(".heading .sentence")).to_have_text(
         "Not judged: its signals cannot be read."
     )
-    expect(page.locator(".heading .state")).to_have_text("CHECK FUNCTION")
+    expect(page.locator(".heading .state")).to_have_text("NOT READ")
 
 
 def test_alarm_of_a_machine_that_cannot_be_read_any_more_says_so(
@@ -266,7 +266,7 @@ def test_alarm_of_a_machine_that_cannot_be_read_any_more_says_so(
     show(page, console, PUMP)
 
     expect(page.locator(".heading")).to_contain_text("ALARM, not acknowledged")
-    expect(page.locator(".heading .facts")).to_contain_text("✕ cannot be read now")
+    expect(page.locator(".heading .facts")).to_contain_text("✕ not read")
 
 
 def test_closed_alarms_stand_newest_first(
