@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from analytics.findings import Finding
 from connectors.modbus.config import ModbusConfig
+from connectors.opcua.config import OpcUaConfig
 from connectors.simulated.line import SimulatedLine
 from connectors.simulated.source import SimulatedSource
 from gateway.config.plan import DetectionPlan, Plan
@@ -227,6 +228,14 @@ def test_a_slow_scan_is_not_taken_for_silence(scan_ms: int, silence_s: float) ->
     source = ModbusConfig(name="meter", host="127.0.0.1", scan_ms=scan_ms)
     plan = Plan(name="t", data=Path(), sources=(source,))
     assert longest_silence(plan, "meter") == silence_s * 1e9
+
+
+@pytest.mark.parametrize(("publishing_ms", "silence_s"), [(200, 5.0), (10_000, 30.0)])
+def test_slow_publishing_is_not_taken_for_silence(publishing_ms: int, silence_s: float) -> None:
+    url = "opc.tcp://127.0.0.1:4840"
+    source = OpcUaConfig(name="plc", url=url, security="none", publishing_ms=publishing_ms)
+    plan = Plan(name="t", data=Path(), sources=(source,))
+    assert longest_silence(plan, "plc") == silence_s * 1e9
 
 
 def test_assets_that_began_together_do_not_finish_learning_in_the_same_second(
