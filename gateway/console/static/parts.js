@@ -83,18 +83,21 @@ export function problem(page) {
 export function every(ms, task, fail) {
   let due = 0;
   let busy = false;
+  let wanted = false;
   return async (now) => {
-    const at = performance.now();
-    if (busy || (!now && at < due)) return;
+    wanted = wanted || (now && busy);
+    if (busy || (!now && performance.now() < due)) return;
     busy = true;
-    due = at + ms();
-    try {
-      await task();
-      fail("");
-    } catch (error) {
-      fail(error.message);
-    } finally {
-      busy = false;
-    }
+    do {
+      wanted = false;
+      due = performance.now() + ms();
+      try {
+        await task();
+        fail("");
+      } catch (error) {
+        fail(error.message);
+      }
+    } while (wanted);
+    busy = false;
   };
 }
