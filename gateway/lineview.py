@@ -171,7 +171,9 @@ class LineView:
 
     def _state(self, state: WatchedAsset, alarm: Alarm | None) -> AssetState:
         health = self._health_of(state)
-        score, threshold = last_score(state)
+        unread = self._unread(state)
+        # What was read last is not shown as the present.
+        score, threshold = (None, None) if unread else last_score(state)
         part = None
         if state.part is not None:
             part = number(self._pipeline.latest.value[state.part])
@@ -180,10 +182,10 @@ class LineView:
             "name": state.asset.name,
             "health": int(health),
             "health_name": health.name,
-            "unread": self._unread(state),
+            "unread": unread,
             "phase": state.watch.phase,
             "progress": float(state.watch.progress),
-            "mode": mode_shown(state),
+            "mode": None if unread else mode_shown(state),
             "part": None if part is None else round(part),
             "score": score,
             "threshold": threshold,
