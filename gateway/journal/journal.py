@@ -16,7 +16,7 @@ from gateway.journal import bodies, file, tagtable, trends
 from gateway.journal.bodies import KINDS, Row
 from gateway.journal.records import DamagedRecord, Entry, Record, SampleRecord
 from gateway.journal.snapshots import pack_arrays, unpack_arrays
-from plant.errors import Rejected
+from plant.errors import Rejected, Unreachable
 from plant.tags import Tag, TagHandle
 
 SNAPSHOTS_KEPT = 2
@@ -337,12 +337,23 @@ class Journal:
             return trends.score_trend(connection, asset, start, stop, points)
 
     def close(self) -> None:
-        """Commit what is left and let go of the file; a second call does nothing."""
+        """Commit what is left and let go of the file; a second call does nothing.
+
+        Raises
+        ------
+        Unreachable
+            That was not possible; the message counts what is lost.
+        """
         if self._closed:
             return
         self._closed = True
         try:
             self._thread.submit(self._flush).result()
+        except Unreachable as error:
+            raise Unreachable(
+                f"journal {self.path}: ended with {self._pending} samples that are not on disk: "
+                f"{error.__cause__}"
+            ) from error
         finally:
             self._thread.shutdown()
             self._writer.close()

@@ -265,3 +265,18 @@ def test_snapshots_do_not_pile_up_while_the_disk_is_full(
     found = journal.load_snapshot("watch")
     assert found is not None
     assert int(found[1]["n"]) == 49
+
+
+def test_a_disk_that_stays_full_to_the_end_says_what_is_lost(path: Path, samples: Samples) -> None:
+    journal = Journal.open(path)
+    journal.append(samples(1))
+    journal.commit_now()
+    (pages,) = journal._writer.execute("PRAGMA page_count").fetchone()
+    journal._writer.execute(f"PRAGMA max_page_count = {pages}")
+    for number in range(100):
+        journal.append(samples(number, n=50))
+    with pytest.raises(Unreachable, match=r"ended with 5000 samples that are not on disk: .*full"):
+        journal.close()
+    again = Journal.open(path)
+    assert (again.committed, again.samples) == (1, 5)
+    again.close()
