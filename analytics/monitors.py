@@ -179,7 +179,8 @@ class _Passing:
             self.count, self.level, self.spread, self.step, self.changes, self.every, self.last,
             self.up, self.down, self.crest, self.same, self.hold, self.change,
         ) = memory  # fmt: skip
-        self.x, self.gap = x, gap
+        # a clock that was set back tells nothing about the tag's pace
+        self.x, self.gap = x, np.maximum(gap, 0)
         self.first = self.count == 0
         np.copyto(self.level, x, where=self.first)
         np.copyto(self.last, x, where=self.first)

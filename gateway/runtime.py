@@ -20,7 +20,7 @@ from gateway.journal import Journal
 from gateway.lineview import LineView, alarm_row, link_words
 from gateway.metrics import Metrics
 from gateway.pipeline import Outcome, Pipeline
-from gateway.supervisor import Link, Supervisor
+from gateway.supervisor import Link, LinkState, Supervisor
 from plant.alarms import Alarm, AlarmState
 from plant.errors import Rejected, Unreachable
 from plant.quality import Quality, quality
@@ -81,6 +81,7 @@ class Gateway:
         self._committed = asyncio.Event()
         self._stopping = False
         self._seen: set[str] = set()
+        self._initial: set[str] = set()
         self._standing: dict[int, tuple[AlarmState, int]] = {}
         self._position = 0
         self._snapshot_at = 0.0
@@ -93,8 +94,7 @@ class Gateway:
         self._journal = Journal.open(self._plan.data / "journal.db")
         try:
             handles = self._journal.register(self._plan.tags, time.time_ns())
-            self._pipeline = Pipeline(self._plan, handles, self._supervisor.contain)
-            await asyncio.to_thread(self._recover)
+            await asyncio.to_thread(self._recover, handles)
             async with AsyncExitStack() as stack:
                 await self._serve(stack)
                 committing = asyncio.create_task(self._commit_until_stopped())
@@ -107,19 +107,23 @@ class Gateway:
         finally:
             self._journal.close()
 
-    def _recover(self) -> None:
+    def _recover(self, handles: Sequence[TagHandle]) -> None:
         """Come back to the state after the last committed record."""
         self._position = self._journal.committed
-        position, snapshot = 0, None
+        position = 0
+        self._pipeline = Pipeline(self._plan, handles, self._supervisor.contain)
         try:
             snapshot = self._journal.load_snapshot(SNAPSHOT)
-        except Rejected as error:
-            # It only saves time: the whole journal gives the same state.
-            self._tell("damaged", {"position": position, "why": str(error)})
-        if snapshot is not None:
-            position, arrays = snapshot
-            for path in self._pipeline.restore(arrays):
-                self._tell("relearn", {"asset": path})
+            if snapshot is not None:
+                anew = self._pipeline.restore(snapshot[1])
+                position = snapshot[0]
+                for path in anew:
+                    self._tell("relearn", {"asset": path})
+        except (Rejected, LookupError, TypeError, ValueError) as error:
+            # Damaged, or of another version's shape. It only saves time: the journal folded from
+            # its start gives the same state.
+            self._pipeline = Pipeline(self._plan, handles, self._supervisor.contain)
+            self._tell("damaged", {"position": 0, "why": f"snapshot not used: {error!r}"})
         for damage in self._pipeline.replay(self._journal.read(after=position)):
             self._tell("damaged", {"position": damage.position, "why": damage.reason})
         for alarm in self._pipeline.book.alarms():
@@ -202,7 +206,10 @@ class Gateway:
         figures = self._metrics.figures
         figures.read(batch.source, len(batch), seconds)
         figures.unscored += int(np.count_nonzero(outcome.verdict & np.uint8(Finding.UNSCORED)))
-        if len(batch) and not batch.replayed:
+        # What a source sends on connecting is as old as its last change, and no measure of delay.
+        initial = batch.source in self._initial
+        self._initial.discard(batch.source)
+        if len(batch) and not batch.replayed and not initial:
             figures.verdict.observe((time.time_ns() - batch.at) / 1e9)
         if batch.replayed:
             self._tell("prelude", {"source": batch.source, "samples": len(batch)})
@@ -231,6 +238,8 @@ class Gateway:
         record = self._pipeline.link(link.name, str(link.state), link.why, link.now())
         self._position = self._journal.append(record)
         self._metrics.figures.losses[link.name] = link.losses
+        if link.state is LinkState.UP:
+            self._initial.add(link.name)
         self._tell("source", {"name": link.name, "state": str(link.state), "why": link_words(link)})
 
     def shares(self, source: str) -> bool:

@@ -203,3 +203,16 @@ def test_no_tags_and_no_samples_are_fine() -> None:
         empty.astype(np.int32), empty.astype(np.int64), empty, empty.astype(np.uint32)
     )
     assert len(verdict) == 0
+
+
+def test_a_clock_that_was_set_back_does_not_blind_the_rate() -> None:
+    handle = TagHandle(0, Tag(name="a/b/x", source="plc", address=""))
+    bank = MonitorBank([handle])
+    noise = np.random.default_rng(3).normal(0.0, 0.1, 2000)
+    at = np.arange(2000, dtype=np.int64) * 10**9
+    at[1000:] -= 3600 * 10**9
+    value = 50.0 + noise
+    value[1990] = 90.0
+    tag, status = np.zeros(2000, np.int32), np.zeros(2000, np.uint32)
+    verdict = bank.judge(tag, at, value, status)
+    assert verdict[1990] & Finding.RATE

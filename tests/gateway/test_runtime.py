@@ -221,3 +221,31 @@ def test_what_follows_from_a_batch_is_committed_with_it(
     journal.close()
     texts = [e for e in entries if isinstance(e, EventRecord) and e.kind == "context"]
     assert len(texts) == sum(isinstance(entry, SampleRecord) for entry in entries)
+
+
+def test_a_snapshot_of_another_shape_is_told_and_the_journal_is_folded_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(Played(tmp_path, monkeypatch).play())
+    journal = Journal.open(tmp_path / "journal.db")
+    for _ in range(2):
+        journal.save_snapshot(SNAPSHOT, journal.committed, {"monitors/strange": np.zeros(3)})
+    journal.commit_now()
+    journal.close()
+    before = on_disk(tmp_path)
+    again = Played(tmp_path, monkeypatch)
+    asyncio.run(again.play())
+    damages = [row["why"] for kind, row in again.heard if kind == "damaged"]
+    assert len(damages) == 1
+    assert "snapshot not used" in damages[0]
+    assert on_disk(tmp_path)[: len(before)] == before
+
+
+def test_values_sent_on_connecting_are_no_measure_of_delay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = Metrics().figures
+    monkeypatch.setattr(runtime, "Metrics", lambda: SimpleNamespace(figures=figures))
+    asyncio.run(Played(tmp_path, monkeypatch).play(5))
+    counted = figures.verdict.buckets()[-1][1]
+    assert counted == figures.samples["plc"] - 2
