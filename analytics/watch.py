@@ -153,6 +153,11 @@ class Watch:
         return "learning" if self.progress < 1 else "watching"
 
     @property
+    def settling(self) -> bool:
+        """Whether the mode changed so lately that the present is not judged."""
+        return self._last - self._entered < self._settle
+
+    @property
     def progress(self) -> float:
         """How much of the learning is done, 0 to 1; of the present mode once the rest is."""
         if not self._learnt:

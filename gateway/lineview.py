@@ -186,6 +186,7 @@ class LineView:
             "phase": state.watch.phase,
             "progress": float(state.watch.progress),
             "mode": None if unread else mode_shown(state),
+            "settling": state.watch.settling,
             "part": None if part is None else round(part),
             "score": score,
             "threshold": threshold,
@@ -383,11 +384,11 @@ class LineView:
         return self._metrics.text()
 
 
-def mode_shown(state: WatchedAsset) -> int | None:
-    """Give the operating mode; None where the asset has none or its tag is not Good."""
+def mode_shown(state: WatchedAsset) -> str | None:
+    """Name the operating mode; None where the asset has none or its tag is not Good."""
     if state.mode is None or state.mode_now == UNKNOWN_MODE:
         return None
-    return state.mode_now
+    return state.asset.mode_name(state.mode_now)
 
 
 def link_words(link: Link | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -93,6 +93,7 @@ class Metrics:
         self.figures = Figures()
         self._registry = CollectorRegistry()
         self._registry.register(self.figures)
+        ProcessCollector(namespace="wheeltapper", registry=self._registry)
         self.good_ratio = self._gauge("good_ratio", "Share of tags whose value is Good", "source")
         self.sample_age = self._gauge(
             "last_sample_age_seconds", "Since the source was last heard", "source"

@@ -195,6 +195,7 @@ class Supervisor:
     async def _lost(self, link: Link, state: LinkState, why: str) -> None:
         """Say Bad of every tag of a lost source, once a loss, on the source's own clock."""
         was_up = link.state is LinkState.UP
+        why = why.removeprefix(f"{link.name}: ")
         changed = (link.state, link.why) != (state, why)
         link.state, link.why = state, why
         link.losses += was_up and state is not LinkState.ENDED

@@ -20,21 +20,29 @@ class Health(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One machine: its path and the names of the tags that describe it."""
+    """One machine: its path, the names of the tags that describe it, and what its modes are called.
+
+    `modes` pairs numbers of the mode tag with words for people.
+    """
 
     path: str
     signals: tuple[str, ...]
     mode: str | None = None
     trigger: str | None = None
     part: str | None = None
+    modes: tuple[tuple[int, str], ...] = ()
 
     @property
     def name(self) -> str:
         """Last part of the path."""
         return self.path.rpartition("/")[2]
 
+    def mode_name(self, mode: int) -> str:
+        """Name an operating mode: the plant's word for it, or its number."""
+        return dict(self.modes).get(mode, f"mode {mode}")
 
-def asset_of(path: str, tags: Iterable[Tag]) -> Asset:
+
+def asset_of(path: str, tags: Iterable[Tag], modes: Iterable[tuple[int, str]] = ()) -> Asset:
     """Gather the tags directly below `path` into an `Asset`, in the order given."""
     own = [tag for tag in tags if tag.asset == path]
 
@@ -47,4 +55,5 @@ def asset_of(path: str, tags: Iterable[Tag]) -> Asset:
         mode=first(Role.MODE),
         trigger=first(Role.TRIGGER),
         part=first(Role.PART),
+        modes=tuple(modes),
     )

@@ -9,6 +9,8 @@ RATIO_HIGH = 1.5
 RATIO_LOW = 1 / RATIO_HIGH
 TOLD = 2
 """Contributors named in the sentence; the rest stand in the data."""
+SMALL = 0.1
+"""A smaller share is told only of a signal that has left its band or moves."""
 
 
 class Trend(StrEnum):
@@ -76,6 +78,11 @@ def _phrase(part: Contribution) -> str:
     return f"{name} {actual}, expected {expected}"
 
 
+def _worth_telling(part: Contribution) -> bool:
+    within = part.low <= part.actual <= part.high
+    return part.share >= SMALL or not within or part.trend is not Trend.STEADY
+
+
 def sentence(asset: str, reason: Reason) -> str:
     """Render the reason for a technician.
 
@@ -88,7 +95,8 @@ def sentence(asset: str, reason: Reason) -> str:
     >>> sentence("s/a/l/pump-2", Reason(9.0, 3.0, (vibration, bearing)))
     'pump-2: vibration 3.1× its normal, bearing temperature rising; 71 % / 18 %'
     """
-    told = reason.contributions[:TOLD]
+    first, rest = reason.contributions[:1], reason.contributions[1:TOLD]
+    told = first + tuple(part for part in rest if _worth_telling(part))
     phrases = ", ".join(_phrase(part) for part in told)
     shares = " / ".join(f"{part.share:.0%}".replace("%", " %") for part in told)
     return f"{asset.rpartition('/')[2]}: {phrases}; {shares}"

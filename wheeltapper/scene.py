@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from connectors.contract import Source
 from connectors.replay.recording import read_recording
 from connectors.simulated.feed import Feed
+from connectors.simulated.signals import MODES
 from gateway.config.plan import ConsolePlan, DetectionPlan, LabelSpan, Plan
 from gateway.config.problems import nearest
 from plant.assets import asset_of
@@ -36,7 +37,7 @@ class Scene(Protocol):
     ----------
     feed
         What the gateway's process may know of it: never the fault.
-    title, notice, labels
+    title, notice, labels, modes
         For people.
     learn_s
         Time to learn from, s.
@@ -48,6 +49,7 @@ class Scene(Protocol):
     title: str
     notice: str
     labels: tuple[LabelSpan, ...]
+    modes: tuple[tuple[int, str], ...]
     learn_s: float
     past_s: float
 
@@ -98,6 +100,7 @@ class SimulatedScene:
     title = "simulated line"
     notice = "The line is made up by this program; no machine stands behind it."
     labels: tuple[LabelSpan, ...] = ()
+    modes: tuple[tuple[int, str], ...] = MODES
 
     def __init__(self, seed: int, fault: str, hours: float) -> None:
         self._seed, self._fault = seed, fault
@@ -158,6 +161,7 @@ class RecordedScene:
 
     notice = "The values come from a recording; no machine stands behind them."
     past_s = 0.0
+    modes: tuple[tuple[int, str], ...] = ()
 
     def __init__(self, file: Path, labels: tuple[str, ...]) -> None:
         self._file, self._labels = file, labels
@@ -219,7 +223,7 @@ def plan_of(scene: Scene, ports: dict[str, int | None], *, data: Path, port: int
         console=ConsolePlan(port=port),
         sources=live_sources(ports),
         tags=tags,
-        assets=tuple(asset_of(path, tags) for path in paths),
+        assets=tuple(asset_of(path, tags, scene.modes) for path in paths),
         detection=DetectionPlan(learn_s=scene.learn_s),
         simulated=True,
         notice=scene.notice,

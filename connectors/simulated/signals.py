@@ -75,8 +75,13 @@ class Channel:
         )
 
 
+MODES = ((0, "idle"), (1, "run"), (2, "changeover"))
+"""What the modes of every machine are called."""
+
+
 def _mode(register: str = "") -> Channel:
-    text = "Operating mode: 0 idle, 1 run (reported once at speed), 2 changeover"
+    words = ", ".join(f"{number} {name}" for number, name in MODES)
+    text = f"Operating mode: {words}; run is reported once at speed"
     return Channel("mode", _UINT16, "", 1, 0, 2, text, register=register, role=Role.MODE)
 
 

@@ -134,6 +134,9 @@ class AssetEntry(_Section):
     """One machine to judge: an ``[[asset]]`` table."""
 
     path: Annotated[str, Field(description="site/area/line/asset; its tags start with it")]
+    modes: Annotated[
+        dict[int, str], Field(description='What its modes are called: { 0 = "idle", 1 = "run" }')
+    ] = {}
 
 
 _STRINGS = {"type": "array", "items": {"type": "string"}}

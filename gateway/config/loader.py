@@ -241,7 +241,8 @@ class _Reading:
                 self.wrong(key, f'"{path}" is already an asset in line {line}')
             if self.sheets_whole and not asset_of(path, own).signals:
                 self.wrong(key, f'no tag with role signal below "{path}"{nearest(path, parents)}')
-        built = (asset_of(path, own) for path in named or parents)
+        modes = {entry.path: entry.modes.items() for entry in document.asset}
+        built = (asset_of(path, own, modes.get(path, ())) for path in named or parents)
         return tuple(asset for asset in built if asset.signals)
 
 

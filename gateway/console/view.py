@@ -25,8 +25,8 @@ class AssetState(TypedDict):
     """What every row about a machine tells.
 
     `health` is a `plant.assets.Health` number, `unread` tells that a source of its tags does not
-    deliver, `progress` of learning runs from 0 to 1, `alarm_state` is a
-    `plant.alarms.AlarmState` value.
+    deliver, `progress` of learning runs from 0 to 1, `settling` tells that its mode has just
+    changed, `alarm_state` is a `plant.alarms.AlarmState` value.
     """
 
     path: str
@@ -36,7 +36,8 @@ class AssetState(TypedDict):
     unread: bool
     phase: Phase
     progress: float
-    mode: int | None
+    mode: str | None
+    settling: bool
     part: int | None
     score: float | None
     threshold: float | None

@@ -69,6 +69,21 @@ def test_an_asset_gathers_its_tags_by_their_roles_and_nobody_elses() -> None:
     assert asset.name == "m"
 
 
+def test_a_mode_goes_by_the_plants_word_or_by_its_number() -> None:
+    asset = asset_of("s/a/l/m", [], ((0, "idle"), (1, "run")))
+    assert [asset.mode_name(mode) for mode in (1, 7)] == ["run", "mode 7"]
+
+
+def test_a_small_share_of_a_signal_in_its_band_is_not_told() -> None:
+    first, other = (
+        part(actual=12.4, share=0.93),
+        part(signal="s/a/l/p/flow", share=0.04, actual=3.9),
+    )
+    assert sentence("s/a/l/p", Reason(5.0, 3.0, (first, other))).endswith("normal; 93 %")
+    moving = replace(other, trend=Trend.RISING)
+    assert "flow rising" in sentence("s/a/l/p", Reason(5.0, 3.0, (first, moving)))
+
+
 @pytest.mark.parametrize("name", ["", "a b", "a/ü", "x" * 129, "a\nb", 'a"b'])
 def test_names_that_a_store_could_misread_are_no_tag_names(name: str) -> None:
     assert TAG_NAME.match(name) is None

@@ -39,9 +39,14 @@ export function gauge() {
     const known = score !== null && threshold !== null && threshold > 0;
     fill.style.width = known ? `${Math.min(100, (score / threshold) * LIMIT_AT)}%` : "0";
     limit.hidden = !known;
-    tell(text, known ? `score ${number(score)}, limit ${number(threshold)}` : unjudged(asset) ? "not judged" : "no score at this moment");
+    tell(text, known ? `score ${number(score)}, limit ${number(threshold)}` : silence(asset));
   };
   return {node, update};
+}
+
+function silence(asset) {
+  if (unjudged(asset)) return "not judged";
+  return asset.settling ? "settling after a change of mode" : "no score at this moment";
 }
 
 // Where a value stands to its normal band; the band is the middle half of the bar.

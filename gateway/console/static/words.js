@@ -97,7 +97,7 @@ export function stateOf(asset) {
 // What stands beside the state; an alarm says for itself when it cannot be followed any more.
 export function factsOf(asset) {
   return [
-    asset.mode === null ? "" : `mode ${asset.mode}`,
+    asset.mode || "",
     asset.part === null ? "" : `part ${asset.part}`,
     asset.unread && asset.alarm !== null ? "✕ not read" : "",
   ].filter(Boolean).join(" · ");

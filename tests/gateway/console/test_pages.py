@@ -96,7 +96,7 @@ def test_overview_tells_state_mode_part_and_score(page: Page, console: Console) 
 
     expect(page.locator(".tile")).to_have_count(3)
     expect(tile(page, "press-1")).to_contain_text("Normal")
-    expect(tile(page, "press-1")).to_contain_text("mode 1 · part 1187")
+    expect(tile(page, "press-1")).to_contain_text("run · part 1187")
     expect(tile(page, "press-1")).to_contain_text("score 1.207, limit 3.050")
     expect(page.locator("#simulated")).to_have_text(
         "SIMULATED learnt from 4 simulated hours at full speed; live since 14:02"
