@@ -10,6 +10,7 @@ import typer
 from pydantic import TypeAdapter
 
 from connectors.catalogue import SourceConfig
+from gateway.config.loader import load
 from wheeltapper.app import app
 
 ROOT = Path(__file__).parents[2]
@@ -100,3 +101,16 @@ def test_sample_is_a_valid_source(path: Path) -> None:
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.parent.name)
 def test_readme_of_a_connector_holds_its_sample(path: Path) -> None:
     assert path.read_text().strip() in (path.parent / "README.md").read_text()
+
+
+def test_the_configuration_of_the_readme_is_one_that_runs(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in ("plant.toml", "tags.csv"):
+        block = re.search(rf"<!-- {name} -->\n```\w+\n(.*?)```", text, re.DOTALL)
+        assert block
+        (tmp_path / name).write_text(block.group(1), encoding="utf-8")
+    (tmp_path / "trust").mkdir()
+    plan = load(tmp_path / "plant.toml")
+    (asset,) = plan.assets
+    assert asset.signals == tuple(f"{asset.path}/{name}" for name in ("vibration", "current"))
+    assert asset.mode_name(1) == "run"
