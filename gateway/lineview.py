@@ -9,14 +9,12 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.findings import Finding
 from gateway.config.plan import Plan
 from gateway.console.view import (
     AlarmRow,
     AssetRow,
     AssetState,
     AssetSummary,
-    ContributorRow,
     GatewayRow,
     LineRow,
     QualityWord,
@@ -29,61 +27,24 @@ from gateway.console.view import (
 from gateway.journal import Journal, Trend
 from gateway.metrics import Metrics
 from gateway.pipeline import UNKNOWN_MODE, Pipeline, WatchedAsset, asset_tags
-from gateway.supervisor import Link, LinkState, Supervisor
+from gateway.rows import (
+    MS,
+    alarm_row,
+    contributor_row,
+    finding_words,
+    last_score,
+    link_words,
+    mode_shown,
+    number,
+)
+from gateway.supervisor import LinkState, Supervisor
 from plant.alarms import Alarm, AlarmState
 from plant.assets import Health
 from plant.quality import Quality, Status, is_good, status_name
-from plant.reasons import Contribution, Reason, sentence
+from plant.reasons import Reason, sentence
 from plant.tags import TagHandle
 
-MS = 1_000_000
 WORDS: dict[int, QualityWord] = {0: "Good", 1: "Uncertain", 2: "Bad"}
-TOLD = (Finding.RANGE, Finding.RATE, Finding.FLATLINE, Finding.SHIFT)
-
-
-def contributor_row(part: Contribution) -> ContributorRow:
-    """Write one contribution for the page."""
-    return {
-        "tag": part.signal,
-        "signal": part.signal.rpartition("/")[2],
-        "unit": part.unit,
-        "share": part.share,
-        "actual": part.actual,
-        "expected": part.expected,
-        "low": part.low,
-        "high": part.high,
-        "since": part.since / MS,
-        "trend": str(part.trend),
-    }
-
-
-def alarm_row(alarm: Alarm) -> AlarmRow:
-    """Write an alarm for the page, with its sentence."""
-    return {
-        "id": alarm.id,
-        "asset": alarm.asset,
-        "name": alarm.asset.rpartition("/")[2],
-        "priority": alarm.priority,
-        "state": str(alarm.state),
-        "onset": alarm.onset / MS,
-        "raised": alarm.raised / MS,
-        "changed": alarm.changed / MS,
-        "occurrences": alarm.occurrences,
-        "sentence": sentence(alarm.asset, alarm.reason),
-        "contributions": [contributor_row(part) for part in alarm.reason.contributions],
-        "actor": alarm.actor,
-        "note": alarm.note,
-    }
-
-
-def finding_words(verdict: int) -> str:
-    """Name what a monitor found, in words; empty when nothing."""
-    return ", ".join(f.name.lower() for f in TOLD if verdict & f and f.name)
-
-
-def number(value: float) -> float | None:
-    """Give a finite float, or None for the page."""
-    return float(value) if np.isfinite(value) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,25 +343,3 @@ class LineView:
         self._metrics.journal_bytes.set(self._journal.size_bytes)
         self._metrics.journal_pending.set(self._journal.pending)
         return self._metrics.text()
-
-
-def mode_shown(state: WatchedAsset) -> str | None:
-    """Name the operating mode; None where the asset has none or its tag is not Good."""
-    if state.mode is None or state.mode_now == UNKNOWN_MODE:
-        return None
-    return state.asset.mode_name(state.mode_now)
-
-
-def link_words(link: Link | None) -> str:
-    """Say in words where a connection stands."""
-    if link is None:
-        return "waiting"
-    return f"{link.state}: {link.why}" if link.why else str(link.state)
-
-
-def last_score(state: WatchedAsset) -> tuple[float | None, float | None]:
-    """Give the last score and its limit; None where the last row was not judged."""
-    last = state.last
-    if last is None or not len(last.at) or not last.judged[-1]:
-        return None, None
-    return number(last.score[-1]), number(last.threshold[-1])

@@ -17,9 +17,10 @@ from connectors.contract import Acknowledging, Source
 from gateway.config.plan import Plan
 from gateway.console.server import ConsoleServer
 from gateway.journal import Journal
-from gateway.lineview import LineView, alarm_row, link_words
+from gateway.lineview import LineView
 from gateway.metrics import Metrics
 from gateway.pipeline import Outcome, Pipeline
+from gateway.rows import alarm_row, link_words
 from gateway.supervisor import Link, LinkState, Supervisor
 from plant.alarms import Alarm, AlarmState
 from plant.errors import Rejected, Unreachable

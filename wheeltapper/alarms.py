@@ -104,7 +104,7 @@ def _from_data(data: Path) -> list[Any]:
 def _from_journal(data: Path) -> list[Any]:
     from gateway.alarms import alarm_from
     from gateway.journal import DamagedRecord, EventRecord, Journal
-    from gateway.lineview import alarm_row
+    from gateway.rows import alarm_row
     from plant.errors import Misconfigured
 
     path = data / "journal.db"

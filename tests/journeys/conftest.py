@@ -5,7 +5,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,14 +59,15 @@ class Plant:
         return config
 
 
-@pytest.fixture(scope="module")
-def plant() -> Iterator[Plant]:
-    """Serve a healthy line for the tests of a module."""
-    start = (time.time_ns() // 10**9 - 3600) * 10**9
-    arguments = ["--seed", str(SEED), "--fault", "none", "--start", str(start)]
-    ports = ["--opcua-port", "0", "--modbus-port", "0"]
+Serve = Callable[..., AbstractContextManager[dict[str, int]]]
+
+
+@contextmanager
+def served(*story: str, opcua: int = 0, modbus: int = 0) -> Iterator[dict[str, int]]:
+    """Serve a simulated line in a process of its own; give the ports. It is killed at the end."""
+    where = ["--opcua-port", str(opcua), "--modbus-port", str(modbus)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "connectors.simulated", *arguments, *ports],
+        [sys.executable, "-m", "connectors.simulated", *story, *where],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -73,9 +75,24 @@ def plant() -> Iterator[Plant]:
     assert process.stdin
     assert process.stdout
     try:
-        opened = json.loads(process.stdout.readline())
-        yield Plant(SimulatedLine(SEED, fault="none", start=start), opened)
+        yield json.loads(process.stdout.readline())
     finally:
+        process.kill()
+        process.wait(timeout=10)
         process.stdin.close()
         process.stdout.close()
-        process.wait(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def serve() -> Serve:
+    """The simulated line, as a story to be served."""
+    return served
+
+
+@pytest.fixture(scope="module")
+def plant() -> Iterator[Plant]:
+    """Serve a healthy line for the tests of a module."""
+    start = (time.time_ns() // 10**9 - 3600) * 10**9
+    story = ("--seed", str(SEED), "--fault", "none", "--start", str(start))
+    with served(*story) as ports:
+        yield Plant(SimulatedLine(SEED, fault="none", start=start), ports)

@@ -3,11 +3,7 @@
 import asyncio
 import json
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,30 +17,6 @@ from gateway.runtime import Gateway
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
 BOUND_S = 5.0
 """First good value after the source returned."""
-
-
-@contextmanager
-def served(ports: dict[str, int]) -> Iterator[None]:
-    """Serve a healthy line at fixed ports."""
-    start = (time.time_ns() // 10**9 - 60) * 10**9
-    arguments = ["--seed", "11", "--fault", "none", "--start", str(start)]
-    wanted = ["--opcua-port", str(ports["opcua"]), "--modbus-port", str(ports["modbus"])]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "connectors.simulated", *arguments, *wanted],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin
-    assert process.stdout
-    try:
-        assert json.loads(process.stdout.readline()) == ports
-        yield
-    finally:
-        process.kill()
-        process.wait(timeout=10)
-        process.stdin.close()
-        process.stdout.close()
 
 
 def unused_ports() -> dict[str, int]:
@@ -77,7 +49,9 @@ class Watched:
             await asyncio.sleep(0.05)
 
 
-def test_off_at_start_lost_and_back_without_a_restart(plant: Any, tmp_path: Path) -> None:
+def test_off_at_start_lost_and_back_without_a_restart(
+    plant: Any, serve: Any, tmp_path: Path
+) -> None:
     ports = unused_ports()
     config = plant.__class__(plant.line, ports).configure(tmp_path)
     events: list[tuple[str, str, str]] = []
@@ -94,7 +68,8 @@ def test_off_at_start_lost_and_back_without_a_restart(plant: Any, tmp_path: Path
             await asyncio.sleep(0.01)
         await asyncio.wait_for(watched.until(connected=False, good=0.0), 20)
         for _ in range(2):
-            with served(ports):
+            start = str((time.time_ns() // 10**9 - 60) * 10**9)
+            with serve("--seed", "11", "--fault", "none", "--start", start, **ports):
                 back = time.monotonic()
                 await asyncio.wait_for(watched.until(connected=True, good=1.0), 20)
                 assert time.monotonic() - back <= BOUND_S

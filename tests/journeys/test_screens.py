@@ -4,10 +4,7 @@ The pictures stay where `WHEELTAPPER_SCREENS` says, if it says so; README's is o
 """
 
 import asyncio
-import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -35,32 +32,12 @@ SINCE_S = 105
 
 
 @contextmanager
-def served(fault: str, start: int) -> Iterator[dict[str, int]]:
-    """Serve the line in a process of its own."""
-    story = ["--seed", str(SEED), "--fault", fault, "--live-from", str(PAST_S)]
-    where = ["--start", str(start), "--opcua-port", "0", "--modbus-port", "0"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "connectors.simulated", *story, *where],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin
-    assert process.stdout
-    try:
-        yield json.loads(process.stdout.readline())
-    finally:
-        process.stdin.close()
-        process.stdout.close()
-        process.wait(timeout=10)
-
-
-@contextmanager
-def gateway(fault: str, data: Path) -> Iterator[str]:
+def gateway(serve: Any, fault: str, data: Path) -> Iterator[str]:
     """Run a gateway on the line in a thread of its own; give the address of its page."""
     start = (time.time_ns() // 10**9 - PAST_S - SINCE_S) * 10**9
     line = SimulatedLine(SEED, fault=fault, start=start, live_from=PAST_S)
-    with served(fault, start) as ports:
+    story = ("--seed", str(SEED), "--fault", fault, "--live-from", str(PAST_S))
+    with serve(*story, "--start", str(start)) as ports:
         url = f"opc.tcp://127.0.0.1:{ports['opcua']}"
         plan = Plan(
             name="line-1",
@@ -133,8 +110,10 @@ def shot(page: Page, folder: Path, name: str) -> None:
     assert len(picture) > 10_000
 
 
-def test_a_healthy_line_is_grey_and_says_so(page: Page, screens: Path, tmp_path: Path) -> None:
-    with gateway("none", tmp_path / "data") as url:
+def test_a_healthy_line_is_grey_and_says_so(
+    page: Page, serve: Any, screens: Path, tmp_path: Path
+) -> None:
+    with gateway(serve, "none", tmp_path / "data") as url:
         page.goto(url)
         expect(page.get_by_text("Normal", exact=True)).to_have_count(3, timeout=30_000)
         expect(page.locator("[data-priority]")).to_have_count(0)
@@ -146,8 +125,10 @@ def test_a_healthy_line_is_grey_and_says_so(page: Page, screens: Path, tmp_path:
         shot(page, screens, "alarms")
 
 
-def test_a_fault_is_explained_on_every_page(page: Page, screens: Path, tmp_path: Path) -> None:
-    with gateway("bearing_wear", tmp_path / "data") as url:
+def test_a_fault_is_explained_on_every_page(
+    page: Page, serve: Any, screens: Path, tmp_path: Path
+) -> None:
+    with gateway(serve, "bearing_wear", tmp_path / "data") as url:
         page.goto(url)
         sentence = page.locator(".tile[data-priority='2']").filter(has_text="vibration")
         expect(sentence).to_have_count(1, timeout=30_000)
