@@ -251,6 +251,35 @@ def test_alarm_outlives_a_mode_that_hides_the_fault() -> None:
     assert watch.phase == "alarmed"
 
 
+def test_nothing_is_learnt_in_any_mode_while_the_alarm_stands() -> None:
+    other = 2
+    mode = stretches((RUN, 800), (IDLE, 600), (RUN, 400), (IDLE, 300), (other, 400))
+    rows = pump(2500)
+    rows[FAULT:1800, 3] *= 2.0
+    watch = Watch(SIGNALS, UNITS, WatchSettings(learn_rows=1400, mode_rows=200))
+    watch.judge(seconds(1800), rows[:1800], mode[:1800])
+    assert watch.phase == "alarmed"
+    before = watch.state()
+    judgement = watch.judge(seconds(700, 1800), rows[1800:], mode[1800:])
+    assert (judgement.judged & ~judgement.anomalous)[:300].sum() > 200
+    assert (watch.phase, watch.progress) == ("alarmed", 0.0)
+    after = watch.state()
+    learnt = [name for name in before if name.startswith("modes.")]
+    assert [name for name in learnt if not np.array_equal(before[name], after[name])] == []
+
+
+def test_rows_above_the_limit_are_not_learnt_before_the_alarm_either() -> None:
+    rows = worn()
+    watch = Watch(SIGNALS, UNITS, WatchSettings(learn_rows=1000, mode_rows=200, on_delay_s=5000))
+    watch.judge(seconds(FAULT + 60), rows[: FAULT + 60], np.zeros(FAULT + 60, np.int64))
+    before = watch.band(0)
+    rest = rows[FAULT + 60 :]
+    judgement = watch.judge(seconds(len(rest), FAULT + 60), rest, np.zeros(len(rest), np.int64))
+    assert judgement.anomalous.all()
+    assert watch.phase == "watching"
+    np.testing.assert_array_equal(watch.band(0), before)
+
+
 def test_signal_that_stands_still_in_idle_does_not_make_noise_strange() -> None:
     mode = stretches((RUN, 800), (IDLE, 500), (RUN, 300), (IDLE, 400))
     rows = pump(2000)

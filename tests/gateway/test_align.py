@@ -86,6 +86,15 @@ def test_a_silence_longer_than_the_limit_is_not_held() -> None:
     assert len(rows.at) < 10_000, "a long silence makes no rows"
 
 
+def test_a_recorded_sample_that_comes_late_does_not_undo_a_newer_one() -> None:
+    line = alignment()
+    line.add(batch([0, 1, 2], [1, 1, 1], [1, 2, 3], upto_s=1, replayed=True))
+    line.add(batch([0], [3], [7], upto_s=3, replayed=True))
+    rows = line.add(batch([0, 1], [2.5, 2.5], [6, 8], upto_s=4, replayed=True))
+    assert rows is not None
+    np.testing.assert_array_equal(rows.value, [[7, 8, 3]])
+
+
 def test_two_sources_wait_for_each_other() -> None:
     tags = [*TAGS[:2], TagHandle(9, Tag(name="a/b/9", source="other", address=""))]
     line = Alignment(tags, {"plc": 5 * SECOND, "other": 5 * SECOND}, SECOND)

@@ -260,6 +260,36 @@ def test_a_text_is_known_again_after_a_restart(
     same(again.state(), pipeline.state())
 
 
+def test_the_last_samples_are_known_again_from_the_snapshot_alone(
+    plan: Plan, handles: list[TagHandle], batches: list[Batch]
+) -> None:
+    pipeline = Pipeline(plan, handles, plain)
+    pipeline.take(batches[0])
+    again = Pipeline(plan, handles, plain)
+    again.restore(pipeline.state())
+    same(again.latest.state(), pipeline.latest.state())
+    assert np.isfinite(again.latest.value[batches[0].tag]).all()
+
+
+def test_a_link_that_is_up_again_is_a_new_connection_for_the_grid(
+    plan: Plan, handles: list[TagHandle], batches: list[Batch], tmp_path: Path
+) -> None:
+    journal = Journal.open(tmp_path / "journal.db")
+    journal.register(plan.tags, 0)
+    pipeline = Pipeline(plan, handles, plain)
+    live = replace(batches[0], replayed=False)
+    journalled(pipeline, journal, live)
+    (clock,) = pipeline._fed[live.source][0].alignment._clocks.values()
+    assert not clock.fresh
+    journal.append(pipeline.link(live.source, "up", "", live.upto))
+    journal.commit_now()
+    assert clock.fresh
+    again = Pipeline(plan, handles, plain)
+    again.replay(journal.read())
+    journal.close()
+    same(again.state(), pipeline.state())
+
+
 def test_an_acknowledgement_of_an_alarm_that_was_lost_is_told_as_damage(
     plan: Plan, handles: list[TagHandle]
 ) -> None:

@@ -33,6 +33,7 @@ class Plc:
 
     def __init__(self, handles: list[int], *, hangs: bool = False) -> None:
         self.acknowledged: list[int] = []
+        self.delivered: list[int] = []
         self._handles = np.array(handles, np.int32)
         self._released = asyncio.Event()
         if not hangs:
@@ -52,6 +53,7 @@ class Plc:
     async def read(self) -> Batch:
         await asyncio.sleep(0.005)
         now = time.time_ns()
+        self.delivered.append(now)
         return Batch(
             source=self.name,
             tag=self._handles,
@@ -150,6 +152,38 @@ def test_nothing_is_acknowledged_before_it_is_on_disk(
 
     monkeypatch.setattr(Journal, "commit", failing)
     asyncio.run(story())
+
+
+def test_reading_waits_while_the_journal_is_behind_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = Journal.commit
+    full = True
+
+    async def failing(journal: Journal) -> int:
+        if full:
+            raise Unreachable("the disk is full")
+        return await commit(journal)
+
+    async def story() -> Plc:
+        nonlocal full
+        played = Played(tmp_path, monkeypatch)
+        running = played.start()
+        await played.first.wait()
+        await asyncio.sleep(4 * runtime.COMMIT_S)
+        assert len(played.plc.delivered) == 6, "two samples each, the sixth is beyond the bound"
+        full = False
+        await asyncio.sleep(2 * runtime.COMMIT_S)
+        played.stop.set()
+        await running
+        return played.plc
+
+    monkeypatch.setattr(Journal, "commit", failing)
+    monkeypatch.setattr(runtime, "BEHIND", 10)
+    plc = asyncio.run(story())
+    stored = on_disk(tmp_path)
+    assert len(stored) > 6
+    assert stored == plc.delivered[: len(stored)]
 
 
 def test_a_disk_that_is_full_at_the_end_is_told(

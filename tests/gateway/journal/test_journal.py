@@ -151,6 +151,22 @@ def test_a_full_disk_loses_nothing(journal: Journal, samples: Samples) -> None:
     assert len(journal.trend(1999, 0, 10_000, 10).at) == 1
 
 
+def test_what_a_commit_could_not_keep_stays_before_what_came_meanwhile(
+    journal: Journal, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_records: object) -> None:
+        journal.append(samples(2))
+        raise Unreachable("the disk does not answer")
+
+    journal.append(samples(1))
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(journal, "_insert", failing)
+        with pytest.raises(Unreachable):
+            journal.commit_now()
+    assert journal.commit_now() == 2
+    assert [record.batch.received for _, record in journal.read()] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("record", "message"),
     [
