@@ -246,6 +246,34 @@ def test_damaged_snapshots_cost_time_and_nothing_else(
     assert on_disk(tmp_path)[: len(before)] == before
 
 
+def folded(plan: Plan, journal: Journal, upto: int) -> dict[str, Any]:
+    """Give the state after the record at `upto`, from the journal's records alone."""
+    pipeline = Pipeline(plan, journal.register(plan.tags, 0), lambda _name, call: call())
+    assert pipeline.replay(journal.read(upto=upto)) == []
+    return pipeline.state()
+
+
+def test_a_snapshot_is_the_state_at_its_position_also_after_a_restart_from_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = Played(tmp_path, monkeypatch)
+    asyncio.run(played.play())
+    journal = Journal.open(tmp_path / "journal.db")
+    samples = [at for at, entry in journal.read() if isinstance(entry, SampleRecord)]
+    cut = samples[len(samples) // 2] - 1
+    journal.save_snapshot(SNAPSHOT, cut, folded(played.plan, journal, cut))
+    journal.commit_now()
+    journal.close()
+    asyncio.run(Played(tmp_path, monkeypatch).play())
+    journal = Journal.open(tmp_path / "journal.db")
+    position, state = journal.load_snapshot(SNAPSHOT) or (0, {})
+    assert position == journal.committed > samples[-1]
+    expected = folded(played.plan, journal, position)
+    journal.close()
+    assert state.keys() == expected.keys()
+    assert [n for n, array in expected.items() if array.tobytes() != state[n].tobytes()] == []
+
+
 def test_what_follows_from_a_batch_is_committed_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
