@@ -22,7 +22,7 @@ class Finding(IntFlag):
     NOT_GOOD = 64
     """Not judged and not learnt: the status is not Good or there is no number."""
     UNSCORED = 128
-    """Not judged: no monitor knows the tag, or monitoring was set aside."""
+    """Not judged: no monitor knows the tag, monitoring was set aside, or it came to fill a gap."""
 
 
 ABNORMAL = Finding.RANGE | Finding.RATE | Finding.FLATLINE | Finding.SHIFT

@@ -5,6 +5,8 @@ A door is an async context manager. Entering connects once and raises `Unreachab
 the gateway's supervisor, never in a connector.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
@@ -51,4 +53,105 @@ class Acknowledging(Protocol):
 
     async def acknowledge(self, batch: Batch) -> None:
         """Take note that `batch`, as returned by `read`, is on disk. Must not wait for the net."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a person wants to know about a connection.
+
+    Parameters
+    ----------
+    endpoint
+        Where it leads, in the protocol's own words.
+    security
+        What protects it, as in ``Basic256Sha256, SignAndEncrypt`` or ``TLS 1.3``; ``none`` if
+        nothing does.
+    secured
+        Whether nobody on the way can read or change what passes. A serial line counts as secured:
+        nobody is on the way.
+    user
+        Who we are to the other side; empty where the protocol knows no users.
+    certificate_days
+        Days until the first of the certificates in use (ours, the peer's) is out of date; negative
+        after that, None without certificates.
+    round_trip_ms
+        Latest time from a request to its answer, ms; None before the first.
+    clock_offset_s
+        The source's clock minus this machine's, s; None where the source has no clock.
+    notes
+        Shortfalls in plain words: refused tags, items polled for want of monitored items, holes.
+    """
+
+    endpoint: str
+    security: str = "none"
+    secured: bool = False
+    user: str = ""
+    certificate_days: float | None = None
+    round_trip_ms: float | None = None
+    clock_offset_s: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A source that can say how it is connected."""
+
+    def facts(self) -> Facts:
+        """Tell from memory, at any moment between entering and leaving; never waits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What the next connection needs to go on where this one was cut.
+
+    Parameters
+    ----------
+    kept
+        JSON that survives the process in the journal; holds no secret.
+    held
+        What must not be written down (a session's token) and ends with the process.
+    """
+
+    kept: Mapping[str, int | float | str | None]
+    held: object = field(default=None, repr=False)
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A source whose server keeps for a while what it could not deliver."""
+
+    def ticket(self) -> Ticket | None:
+        """Give what takes up this connection again; None where there is nothing to take up."""
+        ...
+
+    def resume(self, ticket: Ticket) -> None:
+        """Take up another source's connection when entering; a stale ticket does no harm."""
+        ...
+
+
+@runtime_checkable
+class Recovering(Protocol):
+    """A source that can fetch what was missed."""
+
+    async def recover(
+        self, start: int, stop: int, deliver: Callable[[Batch], Awaitable[None]], /
+    ) -> bool:
+        """Deliver what the server kept of ``start < at <= stop``, ns on the source's clock.
+
+        Called once after entering, beside `read`, which goes on. Batches have `Batch.recovered`
+        set; those of one tag come in time order. What was delivered before may come again; the
+        caller sorts it out. Bounded in memory, and never in the way of live values.
+
+        Returns
+        -------
+        bool
+            Whether nothing of the interval is missing now, so far as the server can tell.
+
+        Raises
+        ------
+        Unreachable
+            The link was lost meanwhile; asked again after the next entering.
+        """
         ...

@@ -138,7 +138,12 @@ class Pipeline:
         return self.fold(self._scaling.apply(raw))
 
     def fold(self, batch: Batch) -> Outcome:
-        """Judge one batch in engineering units, as it stands in the journal."""
+        """Judge one batch in engineering units, as it stands in the journal.
+
+        What fills a gap is kept only: the present has been judged without it.
+        """
+        if batch.recovered:
+            return Outcome(batch, np.full(len(batch), Finding.UNSCORED, np.uint8))
         verdict = self._contain(
             "monitors",
             lambda: self.monitors.judge(batch.tag, batch.at, batch.value, batch.status),

@@ -2,11 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plant.errors import Rejected
+
+
+class Recovery(IntEnum):
+    """How samples came that fill a gap; stored, so never renumbered."""
+
+    NONE = 0
+    """They came in their turn."""
+    REPUBLISH = 1
+    """The server had kept the message (OPC 10000-4 §5.14.6)."""
+    HISTORY = 2
+    """Read from the server's history (OPC 10000-4 §5.11.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,9 @@ class Batch:
         The source has no clock; `at` is the gateway's.
     replayed
         Not live: history, a recording or a back-fill.
+    recovered
+        Fills a gap after newer samples may have been delivered: kept, and never judged or learnt
+        from. Such a batch is `replayed` too, and its `upto` says nothing of the present.
     context
         Text values that came along.
     """
@@ -60,6 +75,7 @@ class Batch:
     heard: int
     stamped: bool = False
     replayed: bool = False
+    recovered: Recovery = Recovery.NONE
     context: tuple[ContextEvent, ...] = field(default=())
 
     def __post_init__(self) -> None:

@@ -16,13 +16,15 @@ import numpy as np
 from gateway.journal import codec
 from gateway.journal.records import EventRecord, Record, SampleRecord, ScoreRecord
 from plant.errors import Rejected
-from plant.samples import Batch, ContextEvent
+from plant.samples import Batch, ContextEvent, Recovery
 
 MAX_TEXT = 1 << 20
 """Most bytes of JSON in one record."""
 
 _SAMPLES = struct.Struct("<qqqBI")
 _STAMPED, _REPLAYED = 1, 2
+_RECOVERED = 4
+"""`Recovery` stands in the two bits from here on."""
 _CRC = struct.Struct("<I")
 _ROW = struct.Struct("<qqqqqq")
 _SAMPLE_COLUMNS = [np.dtype(name) for name in ("<i4", "<i8", "<u4", "u1", "<f8")]
@@ -131,7 +133,9 @@ def _context(batch: Batch) -> bytes:
 
 def _encode_samples(record: SampleRecord) -> bytes:
     batch = record.batch
-    flags = batch.stamped * _STAMPED | batch.replayed * _REPLAYED
+    flags = (
+        batch.stamped * _STAMPED | batch.replayed * _REPLAYED | int(batch.recovered) * _RECOVERED
+    )
     context = _context(batch)
     head = _SAMPLES.pack(batch.upto, batch.received, batch.heard, flags, len(context))
     columns = (batch.tag, batch.at, batch.status, record.verdict, batch.value)
@@ -168,6 +172,7 @@ def _decode_samples(body: bytes, source: str) -> SampleRecord:
         heard=heard,
         stamped=bool(flags & _STAMPED),
         replayed=bool(flags & _REPLAYED),
+        recovered=Recovery(flags // _RECOVERED),
         context=tuple(ContextEvent(*fields) for fields in context),
     )
     return SampleRecord(batch, verdict)
