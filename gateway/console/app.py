@@ -14,7 +14,7 @@ from gateway.console.gate import Gate
 from gateway.console.stream import Stream
 from gateway.console.view import View
 
-PAGES = ("/", "/asset", "/alarms", "/tags")
+PAGES = ("/", "/asset", "/alarms", "/tags", "/sources")
 
 
 def create_app(view: View, *, stream: Stream | None = None) -> Starlette:

@@ -6,10 +6,14 @@ import {make, tell, toggle} from "./dom.js";
 import {linePage} from "./line.js";
 import {Live} from "./live.js";
 import {badge} from "./parts.js";
+import {sourcesPage} from "./sources.js";
 import {tagsPage} from "./tags.js";
 import {age, blinking, second, zoned} from "./words.js";
 
-const PAGES = {"/": linePage, "/asset": assetPage, "/alarms": alarmsPage, "/tags": tagsPage};
+const PAGES = {
+  "/": linePage, "/asset": assetPage, "/alarms": alarmsPage, "/tags": tagsPage,
+  "/sources": sourcesPage,
+};
 const at = (id) => document.getElementById(id);
 
 const main = at("main");
@@ -50,6 +54,9 @@ function frame(line) {
   tell(at("about"), `Wheeltapper ${gateway.version} · gateway ${gateway.name} (${gateway.id})`);
   at("simulated").hidden = !gateway.simulated;
   tell(at("simulated").querySelector("span"), gateway.notice);
+  const unsecured = gateway.unsecured || [];
+  at("unsecured").hidden = !unsecured.length;
+  tell(at("unsecured").querySelector("span"), unsecured.join(", "));
   tell(at("clock"), zoned(line.now));
   const first = urgent(line.assets);
   sign.update(first && first.priority, first && first.alarm_state);

@@ -13,6 +13,11 @@ const FINDING = {
 };
 const TREND = {rising: "↗ rising", falling: "↘ falling", steady: "→ steady"};
 
+export const CAUSE = {
+  link: "link lost", misconfigured: "needs a person", messages: "messages missing",
+  overload: "overload", stopped: "gateway not running",
+};
+
 export const NE107 = ["", "F", "C", "S", "M"];
 export const blinking = (state) => state === "UNACK" || state === "RTNUN";
 export const alarmWord = (state) => ALARM[state] || state;
@@ -112,3 +117,26 @@ export function acknowledgedBy(alarm, now) {
 
 // Not judged is never shown as normal.
 export const unjudged = (asset) => asset.health === 2 || asset.phase === "learning";
+
+export const decimal = (value) => (value < 10 ? value.toFixed(1) : String(Math.round(value)));
+
+// How far a source's clock stands from this machine's; below a quarter of a second is equal.
+export function offset(seconds) {
+  if (seconds === null || seconds === undefined) return "no clock of its own";
+  if (Math.abs(seconds) < 0.25) return "as this machine's";
+  return `${age(Math.abs(seconds))} ${seconds < 0 ? "behind" : "ahead"}`;
+}
+
+export function recoveredWords(gap) {
+  const parts = [
+    gap.republished ? `${gap.republished} republished` : "",
+    gap.history ? `${gap.history} from history` : "",
+  ].filter(Boolean);
+  return parts.join(", ") || "–";
+}
+
+export function lostWords(gap) {
+  if (gap.lost === null) return gap.stop === null ? "–" : "recovering …";
+  if (gap.lost === 0) return "none lost";
+  return `${gap.estimated ? "≈ " : ""}${gap.lost} lost`;
+}
