@@ -308,8 +308,8 @@ def test_acknowledging_needs_no_mouse(
     show(page, console, "/alarms")
     button = page.get_by_role("button", name="Acknowledge …")
     expect(button).to_be_visible()
-    # The way there: skip link, three pages, the table's box, the asset, the button.
-    for _ in range(7):
+    # The way there: skip link, four pages, the table's box, the asset, the button.
+    for _ in range(8):
         page.keyboard.press("Tab")
     expect(button).to_be_focused()
     expect(button).to_have_css("outline-style", "solid")
