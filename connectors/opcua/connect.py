@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from connectors.opcua.certificates import read_trust_list
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.identity import Identity, own_identity
+from connectors.opcua.session import KeptSession, open_session
 from connectors.opcua.transport import BoundedUaClient, abort
 from connectors.opcua.trust import Expected, check_server
 from plant.errors import Misconfigured, PlantError, Unreachable
@@ -55,8 +56,14 @@ _CERTIFICATE = {
 }
 
 
-async def connect_secure(config: OpcUaConfig) -> Client:
+async def connect_secure(config: OpcUaConfig, kept: KeptSession | None = None) -> Client:
     """Connect, open a session and sign in.
+
+    Parameters
+    ----------
+    kept
+        The session of an earlier connection, taken up again where the server still has it; says
+        afterwards which session there is, also when connecting failed.
 
     Returns
     -------
@@ -76,7 +83,7 @@ async def connect_secure(config: OpcUaConfig) -> Client:
     try:
         if config.security != "none":
             identity = await _secure(client, config)
-        await _open(client, config)
+        await _open(client, config, KeptSession() if kept is None else kept)
     except BaseException as error:
         abort(client.uaclient)
         if isinstance(error, TimeoutError | OSError | UaError | AssertionError | AttributeError):
@@ -178,25 +185,11 @@ def _content(path: Path) -> uacrypto.CertProperties:
     return uacrypto.CertProperties(content, "pem" if content.lstrip()[:5] == b"-----" else "der")
 
 
-def _password(config: OpcUaConfig) -> str | None:
-    if config.password_file is None:
-        return None
-    try:
-        text = config.password_file.read_text("utf-8")
-    except (OSError, ValueError) as error:
-        raise Misconfigured(
-            f"{config.name}: password_file {config.password_file} cannot be read: {error}"
-        ) from error
-    return text.partition("\n")[0].rstrip("\r")
-
-
-async def _open(client: Client, config: OpcUaConfig) -> None:
-    password = await asyncio.to_thread(_password, config)
+async def _open(client: Client, config: OpcUaConfig, kept: KeptSession) -> None:
     await client.connect_socket()
     await client.send_hello()
     await client.open_secure_channel()
-    await client.create_session()
-    await client.activate_session(username=config.user, password=password)
+    await open_session(client, config, kept)
 
 
 def _translated(error: BaseException, config: OpcUaConfig, identity: Identity | None) -> PlantError:
@@ -211,6 +204,11 @@ def _translated(error: BaseException, config: OpcUaConfig, identity: Identity | 
         return Misconfigured(
             f"{config.name}: the server refuses {ours} ({_words(error)}); trust it at the server, "
             "where it usually lies in a folder or list named rejected"
+        )
+    if code == StatusCodes.BadTooManySessions:
+        return Unreachable(
+            f"{config.name}: the server has no session left for us (BadTooManySessions); close "
+            "other clients, allow more sessions at the server, or wait until old ones run out"
         )
     if isinstance(error, ConnectionRefusedError):
         return Unreachable(

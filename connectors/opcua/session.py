@@ -1,0 +1,125 @@
+"""Sessions: created, activated, and taken up again on another connection (OPC 10000-4 §5.7, §6.7).
+
+A lost connection does not end its session. `KeptSession` holds what a new connection needs to
+activate the same session again, so that a link that comes and goes leaves no sessions behind.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from asyncua import ua
+from asyncua.client.client import Client
+from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+
+from connectors.opcua.config import OpcUaConfig
+from plant.errors import Misconfigured
+
+CLOSING_S = 1.0
+
+
+@dataclass(slots=True)
+class KeptSession:
+    """The one session of a source at its server, over any number of connections.
+
+    Parameters
+    ----------
+    token
+        Authentication token; None while there is no session. A secret: never written down.
+    nonce
+        What the next activation has to sign.
+    policies
+        User identity tokens that the endpoint takes.
+    """
+
+    token: ua.NodeId | None = field(default=None, repr=False)
+    nonce: bytes | None = field(default=None, repr=False)
+    policies: list[ua.UserTokenPolicy] = field(default_factory=list, repr=False)
+
+    def forget(self) -> None:
+        """Take note that there is no session any more."""
+        self.token = self.nonce = None
+
+
+async def open_session(client: Client, config: OpcUaConfig, kept: KeptSession) -> bool:
+    """Activate the kept session on this connection; create one where there is none.
+
+    Parameters
+    ----------
+    client
+        Connected, with an open secure channel.
+    kept
+        Brought up to date at each step, so that whatever fails here leaves no session unknown.
+
+    Returns
+    -------
+    bool
+        Whether the kept session goes on; its subscriptions do so too.
+
+    Raises
+    ------
+    Misconfigured
+        The password cannot be read.
+    UaError, OSError, TimeoutError
+        The server refuses, or the link is lost.
+    """
+    password = await asyncio.to_thread(_password, config)
+    if await _activated_again(client, config, password, kept):
+        return True
+    kept.forget()
+    created = await client.create_session()
+    kept.token, kept.nonce = created.AuthenticationToken, client._server_nonce
+    kept.policies = list(client._policy_ids)
+    try:
+        await _activate(client, config, password)
+    except (OSError, TimeoutError):
+        raise
+    except BaseException:
+        await close_session(client, kept)
+        raise
+    kept.nonce = client._server_nonce
+    return False
+
+
+async def close_session(client: Client, kept: KeptSession) -> None:
+    """End the session and its subscriptions, politely for a moment; never raise."""
+    kept.forget()
+    try:
+        async with asyncio.timeout(CLOSING_S):
+            await client.close_session()
+    except (TimeoutError, OSError, UaError, AssertionError, AttributeError) as error:
+        client.uaclient.logger.info("session not closed in order: %r", error)
+
+
+async def _activated_again(
+    client: Client, config: OpcUaConfig, password: str | None, kept: KeptSession
+) -> bool:
+    if kept.token is None:
+        return False
+    session = client.uaclient.session
+    session.restore_authentication_token(kept.token)
+    client._server_nonce = kept.nonce  # type: ignore[assignment]  # None is inferred
+    client._policy_ids = kept.policies
+    try:
+        await _activate(client, config, password)
+    except UaStatusCodeError as error:
+        client.uaclient.logger.info("the kept session cannot be activated again: %r", error)
+        session.reset_authentication_token()
+        return False
+    kept.nonce = client._server_nonce
+    return True
+
+
+async def _activate(client: Client, config: OpcUaConfig, password: str | None) -> None:
+    await client.activate_session(username=config.user, password=password)
+
+
+def _password(config: OpcUaConfig) -> str | None:
+    if config.password_file is None:
+        return None
+    try:
+        text = config.password_file.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise Misconfigured(
+            f"{config.name}: password_file {config.password_file} cannot be read: {error}"
+        ) from error
+    return text.partition("\n")[0].rstrip("\r")
