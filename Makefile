@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/installed
 ARGS      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fix bench clean
+.PHONY: help demo test check lint fix bench faults clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,6 +31,9 @@ fix: $(INSTALLED) ## mend what ruff can mend
 
 bench: $(INSTALLED) ## measure the whole gateway under load and print JSON (about 5 minutes)
 	@$(BIN)/python -m bench.run $(ARGS)
+
+faults: $(INSTALLED) ## do to the gateway what plants do to it, and print the figures (25 minutes)
+	$(BIN)/pytest -m faults tests/faults $(ARGS)
 
 clean: ## forget the installed environment
 	rm -rf $(VENV)
