@@ -12,7 +12,7 @@ from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from connectors.opcua.config import OpcUaConfig
-from plant.errors import Misconfigured
+from connectors.opcua.users import Credentials, read_credentials, sign_in
 
 CLOSING_S = 1.0
 
@@ -58,19 +58,19 @@ async def open_session(client: Client, config: OpcUaConfig, kept: KeptSession) -
     Raises
     ------
     Misconfigured
-        The password cannot be read.
+        The user's password, certificate or key cannot be read, or the server takes no such user.
     UaError, OSError, TimeoutError
         The server refuses, or the link is lost.
     """
-    password = await asyncio.to_thread(_password, config)
-    if await _activated_again(client, config, password, kept):
+    credentials = await asyncio.to_thread(read_credentials, config)
+    if await _activated_again(client, config, credentials, kept):
         return True
     kept.forget()
     created = await client.create_session()
     kept.token, kept.nonce = created.AuthenticationToken, client._server_nonce
-    kept.policies = list(client._policy_ids)
+    kept.policies = list(client._policy_ids or ())
     try:
-        await _activate(client, config, password)
+        await sign_in(client, config, credentials)
     except (OSError, TimeoutError):
         raise
     except BaseException:
@@ -91,7 +91,7 @@ async def close_session(client: Client, kept: KeptSession) -> None:
 
 
 async def _activated_again(
-    client: Client, config: OpcUaConfig, password: str | None, kept: KeptSession
+    client: Client, config: OpcUaConfig, credentials: Credentials, kept: KeptSession
 ) -> bool:
     if kept.token is None:
         return False
@@ -100,26 +100,10 @@ async def _activated_again(
     client._server_nonce = kept.nonce  # type: ignore[assignment]  # None is inferred
     client._policy_ids = kept.policies
     try:
-        await _activate(client, config, password)
+        await sign_in(client, config, credentials)
     except UaStatusCodeError as error:
         client.uaclient.logger.info("the kept session cannot be activated again: %r", error)
         session.reset_authentication_token()
         return False
     kept.nonce = client._server_nonce
     return True
-
-
-async def _activate(client: Client, config: OpcUaConfig, password: str | None) -> None:
-    await client.activate_session(username=config.user, password=password)
-
-
-def _password(config: OpcUaConfig) -> str | None:
-    if config.password_file is None:
-        return None
-    try:
-        text = config.password_file.read_text("utf-8")
-    except (OSError, ValueError) as error:
-        raise Misconfigured(
-            f"{config.name}: password_file {config.password_file} cannot be read: {error}"
-        ) from error
-    return text.partition("\n")[0].rstrip("\r")
