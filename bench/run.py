@@ -10,8 +10,6 @@ for the share of a core that the gateway takes when there is little to do.
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import signal
 import subprocess
@@ -29,6 +27,7 @@ from numpy.typing import NDArray
 
 from bench import meter, proof
 from bench.loads.formula import MODBUS_REGISTERS, MODBUS_UNITS
+from bench.machine import machine
 from bench.scenario import Scenario
 from gateway.config.loader import load
 from gateway.journal import Journal
@@ -235,14 +234,8 @@ def main() -> None:
             print(f"{scenario.name} …", file=sys.stderr, flush=True)
             with tempfile.TemporaryDirectory(prefix="wheeltapper-bench-") as folder:
                 runs[scenario.name] = measure(scenario, Path(folder))
-    machine = {
-        "cpus": os.cpu_count(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "load_average": round(os.getloadavg()[0], 2),
-    }
     held = verdicts(runs)
-    print(json.dumps({"machine": machine, **runs, "bars": held}, indent=2))
+    print(json.dumps({"machine": machine(), **runs, "bars": held}, indent=2))
     sys.exit(0 if all(held.values()) else 1)
 
 

@@ -38,10 +38,13 @@ class OpcUaSignals:
         Number of tags, T00000 onwards.
     period_ns
         Time between two samples of a tag; source times are whole multiples of it.
+    mixed
+        Four data types rather than Double alone.
     """
 
     tags: int
     period_ns: int
+    mixed: bool = True
 
     @cached_property
     def _shape(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -60,7 +63,7 @@ class OpcUaSignals:
         The types stand side by side: a load that had to change the row width every few rows would
         be busier than what it loads.
         """
-        return np.maximum(10 * tag // self.tags - 6, 0)
+        return np.maximum(10 * tag // self.tags - 6, 0) * self.mixed
 
     def faulty(self, tag: NDArray[np.int64], tick: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell which samples (n,) carry an injected fault."""

@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,15 +114,23 @@ class Session(Wire):
             method(self, asked, answer)
         self.answer(request, struct_to_binary(answer))
 
+    def endpoint(self, url: str) -> ua.EndpointDescription:
+        """Describe the only endpoint."""
+        return endpoint(url)
+
+    def prove(self, asked: Any, given: Any) -> None:
+        """Prove who we are; without security there is nothing to prove."""
+
     def get_endpoints(self, asked: Any, answer: Any) -> None:
-        answer.Endpoints = [endpoint(asked.Parameters.EndpointUrl)]
+        answer.Endpoints = [self.endpoint(asked.Parameters.EndpointUrl)]
 
     def create_session(self, asked: Any, answer: Any) -> None:
         given = answer.Parameters
         given.SessionId = given.AuthenticationToken = node_id(1, 1)
         given.RevisedSessionTimeout = float(LIFETIME_MS)
         given.ServerNonce = os.urandom(32)
-        given.ServerEndpoints = [endpoint(asked.Parameters.EndpointUrl)]
+        given.ServerEndpoints = [self.endpoint(asked.Parameters.EndpointUrl)]
+        self.prove(asked.Parameters, given)
 
     def activate_session(self, asked: Any, answer: Any) -> None:  # noqa: ARG002
         answer.Parameters.ServerNonce = os.urandom(32)
@@ -211,7 +220,7 @@ class Session(Wire):
         subscription.items[self._items] = (item.RequestedParameters.ClientHandle, tag)
         result.MonitoredItemId = self._items
         result.RevisedSamplingInterval = self._signals.period_ns / 1e6
-        result.RevisedQueueSize = item.RequestedParameters.QueueSize
+        subscription.depth = result.RevisedQueueSize = max(1, item.RequestedParameters.QueueSize)
         return result
 
     def delete_subscriptions(self, asked: Any, answer: Any) -> None:
@@ -305,12 +314,12 @@ SERVICES: dict[int, Service] = {
 }
 
 
-async def serve(port: int, signals: OpcUaSignals) -> None:
+async def serve(port: int, sent: Sent, session: Callable[[], Session]) -> None:
     """Serve on loopback until SIGTERM, then say what was sent."""
-    sent, loop, stop = Sent(), asyncio.get_running_loop(), asyncio.Event()
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = await loop.create_server(lambda: Session(signals, sent), "127.0.0.1", port)
+    server = await loop.create_server(session, "127.0.0.1", port)
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     await stop.wait()
     server.close()
@@ -323,8 +332,18 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--tags", type=int, default=5000)
     parser.add_argument("--period-ms", type=int, default=100)
+    parser.add_argument("--doubles", action="store_true", help="one data type only")
+    parser.add_argument("--certificate", help="speak Basic256Sha256 and write the certificate here")
     given = parser.parse_args()
-    asyncio.run(serve(given.port, OpcUaSignals(given.tags, given.period_ms * 1_000_000)))
+    signals = OpcUaSignals(given.tags, given.period_ms * 1_000_000, not given.doubles)
+    sent = Sent()
+    if given.certificate is None:
+        asyncio.run(serve(given.port, sent, lambda: Session(signals, sent)))
+        return
+    from bench.loads.opcua_secured import SecuredSession, make_credentials
+
+    credentials = make_credentials(Path(given.certificate))
+    asyncio.run(serve(given.port, sent, lambda: SecuredSession(signals, sent, credentials)))
 
 
 if __name__ == "__main__":

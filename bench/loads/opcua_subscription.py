@@ -13,18 +13,22 @@ from bench.loads.formula import ENCODINGS, OpcUaSignals
 from bench.loads.opcua_wire import stamp
 
 VALUE_AND_TIMES = 0x0D
+VALUE_STATUS_AND_TIMES = 0x0F
 STATUS_AND_TIMES = 0x0E
 BAD_SENSOR_FAILURE = 0x808C0000
 DATA_CHANGE = 811
-QUEUED = 1_000
-"""Messages that wait for a PublishRequest before the oldest is dropped, and counted."""
+OVERFLOW = 0x480
+"""Info bits of a Good value before which others were dropped (OPC 10000-4 §7.39.1)."""
 RETAINED = 1_000
 """Sent messages kept for Republish until they are acknowledged."""
 
 
 @dataclass
 class Sent:
-    """What left this process, for the bench to compare with what arrived."""
+    """What left this process, for the bench to compare with what arrived.
+
+    `dropped` never left: its items' queues were full, and the next value of each says Overflow.
+    """
 
     samples: int = 0
     dropped: int = 0
@@ -40,6 +44,7 @@ class Run:
 
     tag: NDArray[np.int64]
     rows: NDArray[np.void]
+    overflowing: NDArray[np.void]
 
 
 def _row(dtype: str) -> np.dtype[np.void]:
@@ -52,11 +57,19 @@ BAD_ROW = np.dtype(
 )
 
 
+def _overflowing(dtype: str) -> np.dtype[np.void]:
+    fields = [("handle", "<u4"), ("mask", "u1"), ("type", "u1"), ("value", dtype)]
+    return np.dtype([*fields, ("status", "<u4"), ("source", "<i8"), ("server", "<i8")])
+
+
 def _run(encoding: int, tag: NDArray[np.int64], handle: NDArray[np.uint32]) -> Run:
     kind = ENCODINGS[encoding]
     rows = np.zeros(len(tag), _row(kind.dtype))
     rows["handle"], rows["mask"], rows["type"] = handle, VALUE_AND_TIMES, kind.builtin
-    return Run(tag, rows)
+    told = np.zeros(len(tag), _overflowing(kind.dtype))
+    told["handle"], told["mask"], told["type"] = handle, VALUE_STATUS_AND_TIMES, kind.builtin
+    told["status"] = OVERFLOW
+    return Run(tag, rows, told)
 
 
 def _bad_row(handle: int, source: int) -> bytes:
@@ -64,9 +77,21 @@ def _bad_row(handle: int, source: int) -> bytes:
     return row.tobytes()
 
 
+@dataclass(slots=True)
+class Waiting:
+    """A message that no PublishRequest has come for yet: page, tick, and whether some were lost."""
+
+    page: int
+    tick: int
+    overflow: bool = False
+
+
 @dataclass
 class Subscription:
-    """Monitored items of one client, in the order in which it asked for them."""
+    """Monitored items of one client, in the order in which it asked for them.
+
+    Each item keeps `depth` values while no PublishRequest waits; then the oldest goes.
+    """
 
     id: int
     interval_ms: float
@@ -75,9 +100,10 @@ class Subscription:
     signals: OpcUaSignals
     sent: Sent
     items: dict[int, tuple[int, int]] = field(default_factory=dict)
+    depth: int = 1
     sequence: int = 1
     silent: int = 0
-    queue: deque[tuple[int, bytes]] = field(default_factory=deque)
+    queue: deque[Waiting] = field(default_factory=deque)
     retained: OrderedDict[int, bytes] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
@@ -101,24 +127,33 @@ class Subscription:
         """Queue the messages of every tick that has come since the last call."""
         now = time.time_ns() // self.signals.period_ns
         for tick in range(self._tick + 1, now + 1):
-            for page in self._pages:
-                self.queue.append((sum(len(run.tag) for run in page), self._message(page, tick)))
+            self.queue += [Waiting(page, tick) for page in range(len(self._pages))]
+            self._drop()
             self.sent.first_tick = self.sent.first_tick or tick
             self.sent.last_tick = tick
         self._tick = max(self._tick, now)
-        while len(self.queue) > QUEUED:
-            self.sent.dropped += self.queue.popleft()[0]
 
-    def _message(self, page: list[Run], tick: int) -> bytes:
-        source = stamp(tick * self.signals.period_ns)
-        rows = b"".join(part for run in page for part in self._rows(run, tick, source))
+    def _drop(self) -> None:
+        pages = len(self._pages)
+        while len(self.queue) > self.depth * pages:
+            self.sent.dropped += self._count(self.queue.popleft().page)
+            # Every page waits once a tick, so the same items' next values stand a round later.
+            self.queue[pages - 1].overflow = True
+
+    def _count(self, page: int) -> int:
+        return sum(len(run.tag) for run in self._pages[page])
+
+    def _message(self, waiting: Waiting) -> bytes:
+        page = self._pages[waiting.page]
+        source = stamp(waiting.tick * self.signals.period_ns)
+        rows = b"".join(part for run in page for part in self._rows(run, waiting, source))
         count = sum(len(run.tag) for run in page)
         body = struct.pack("<i", count) + rows + struct.pack("<i", -1)
         return struct.pack("<iBBHBi", 1, 1, 0, DATA_CHANGE, 1, len(body)) + body
 
-    def _rows(self, run: Run, tick: int, source: int) -> Iterator[bytes]:
-        ticks = np.full(len(run.tag), tick)
-        rows = run.rows
+    def _rows(self, run: Run, waiting: Waiting, source: int) -> Iterator[bytes]:
+        ticks = np.full(len(run.tag), waiting.tick)
+        rows = run.overflowing if waiting.overflow else run.rows
         rows["value"] = self.signals.values(run.tag, ticks)
         rows["source"] = rows["server"] = source
         start = 0
@@ -131,9 +166,10 @@ class Subscription:
     def next_notification(self) -> bytes | None:
         """Give the body of the next answer from the subscription id on, or ``None`` for silence."""
         if self.queue:
-            count, data = self.queue.popleft()
+            waiting = self.queue.popleft()
+            data = self._message(waiting)
             sequence, self.sequence = self.sequence, self.sequence + 1
-            self.sent.samples += count
+            self.sent.samples += self._count(waiting.page)
             self.sent.messages += 1
             self.retained[sequence] = data
             if len(self.retained) > RETAINED:
