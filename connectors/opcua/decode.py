@@ -11,10 +11,11 @@ from connectors.opcua.rows import Rows, TextRow, read_rows
 from plant.errors import Rejected
 from plant.quality import Status
 
-PUBLISH_RESPONSE, SERVICE_FAULT = 829, 397
+PUBLISH_RESPONSE, REPUBLISH_RESPONSE = 829, 835
 DATA_CHANGE, STATUS_CHANGE = 811, 820
 _HEADER = struct.Struct("<qII")
 _MESSAGE = struct.Struct("<BIq")
+_REPUBLISHED = struct.Struct("<Iq")
 _NODE_ID_NUMBERS = {0: struct.Struct("<xB"), 1: struct.Struct("<xBH"), 2: struct.Struct("<xHI")}
 
 EPOCH = 116_444_736_000_000_000
@@ -103,25 +104,21 @@ def decode_publish(data: bytes, now: int, texts_from: int = NO_TEXTS) -> Publish
     Rejected
         The bytes are no PublishResponse.
     """
-    kind, at = _type_number(data, 0)
-    service, at = _response_header(data, at)
-    if kind == SERVICE_FAULT or service >= Status.BAD:
-        return _published(service, Rows(0), (), 0)
-    if kind != PUBLISH_RESPONSE:
-        raise Rejected(f"OPC UA answer to Publish is of type {kind}, not a PublishResponse")
+    service, _, at = begin_answer(data, PUBLISH_RESPONSE)
+    if service >= Status.BAD:
+        return columns(service, Rows(0), 0)
     behind = wire.need(data, at, 4)
     subscription = int.from_bytes(data[at:behind], "little")
     available, at = wire.count(data, behind, 4)
     at += 4 * available
     behind = wire.need(data, at, _MESSAGE.size)
     more, sequence, ticks = _MESSAGE.unpack_from(data, at)
-    published = _nanoseconds(ticks, 0, 0, now)
+    published = nanoseconds(ticks, 0, 0, now)
     rows, ended, at, parts = _notifications(data, behind, texts_from)
     refused, _ = _refused(data, at)
-    return _published(
+    return columns(
         service,
         rows,
-        tuple(_text(row, published) for row in rows.texts),
         published,
         subscription=subscription,
         sequence=sequence,
@@ -132,10 +129,21 @@ def decode_publish(data: bytes, now: int, texts_from: int = NO_TEXTS) -> Publish
     )
 
 
-def _published(
+def decode_republish(data: bytes, now: int, texts_from: int = NO_TEXTS) -> Published:
+    """Read a RepublishResponse, as `decode_publish` does."""
+    service, _, at = begin_answer(data, REPUBLISH_RESPONSE)
+    if service >= Status.BAD:
+        return columns(service, Rows(0), 0)
+    behind = wire.need(data, at, _REPUBLISHED.size)
+    sequence, ticks = _REPUBLISHED.unpack_from(data, at)
+    published = nanoseconds(ticks, 0, 0, now)
+    rows, ended, _, parts = _notifications(data, behind, texts_from)
+    return columns(service, rows, published, sequence=sequence, keep_alive=parts == 0, ended=ended)
+
+
+def columns(
     service: int,
     rows: Rows,
-    texts: tuple[Text, ...],
     published: int,
     *,
     subscription: int = 0,
@@ -145,6 +153,7 @@ def _published(
     ended: int | None = None,
     refused: int = 0,
 ) -> Published:
+    """Turn rows as they stand on the wire into columns."""
     here = slice(rows.filled)
     value, status = _usable(rows.value[here], rows.status[here], rows.instead[here])
     return Published(
@@ -158,13 +167,39 @@ def _published(
         at=_times(rows, published),
         value=value,
         status=status,
-        texts=texts,
+        texts=tuple(_text(row, published) for row in rows.texts),
         ended=ended,
         refused=refused,
     )
 
 
-def _type_number(data: bytes, at: int) -> tuple[int, int]:
+def begin_answer(data: bytes, expected: int) -> tuple[int, int, int]:
+    """Read the head of an answer.
+
+    Returns
+    -------
+    tuple[int, int, int]
+        Result of the service call, the server's clock in ticks, and the position behind the head.
+
+    Raises
+    ------
+    Rejected
+        The bytes are neither an answer of the expected type nor a fault.
+    """
+    kind, at = type_number(data, 0)
+    behind = wire.need(data, at, _HEADER.size)
+    ticks, _, service = _HEADER.unpack_from(data, at)
+    at = wire.skip_diagnostic_info(data, behind)
+    strings, at = wire.count(data, at, 4)
+    for _ in range(strings):
+        at = wire.skip_bytes(data, at)
+    at = wire.skip_extension_object(data, at)
+    if service < Status.BAD and kind != expected:
+        raise Rejected(f"OPC UA answer is of type {kind}, {expected} was expected")
+    return service, ticks, at
+
+
+def type_number(data: bytes, at: int) -> tuple[int, int]:
     """Read a numeric NodeId of namespace 0; any other gives -1."""
     behind = wire.skip_node_id(data, at)
     form = _NODE_ID_NUMBERS.get(data[at])
@@ -174,23 +209,13 @@ def _type_number(data: bytes, at: int) -> tuple[int, int]:
     return (-1 if any(namespace) else number), behind
 
 
-def _response_header(data: bytes, at: int) -> tuple[int, int]:
-    behind = wire.need(data, at, _HEADER.size)
-    service: int = _HEADER.unpack_from(data, at)[2]
-    at = wire.skip_diagnostic_info(data, behind)
-    strings, at = wire.count(data, at, 4)
-    for _ in range(strings):
-        at = wire.skip_bytes(data, at)
-    return service, wire.skip_extension_object(data, at)
-
-
 def _notifications(data: bytes, at: int, texts_from: int) -> tuple[Rows, int | None, int, int]:
     """Read the parts of a notification message; events were not asked for and are skipped."""
     parts, at = wire.count(data, at, 3)
     gathered: list[Rows] = []
     ended = None
     for _ in range(parts):
-        kind, body = _type_number(data, at)
+        kind, body = type_number(data, at)
         at = wire.skip_extension_object(data, at)
         if kind == DATA_CHANGE:
             rows, behind = read_rows(data, wire.need(data, body, 5), texts_from)
@@ -251,12 +276,13 @@ def _times(rows: Rows, published: int) -> NDArray[np.int64]:
     return chosen
 
 
-def _nanoseconds(source: int, pico: int, server: int, otherwise: int) -> int:
+def nanoseconds(source: int, pico: int, server: int, otherwise: int) -> int:
+    """Give ns since 1970 UTC of the first of two ticks that is a time, else `otherwise`."""
     if abs(source - EPOCH) < _FAR:
         return (source - EPOCH) * 100 + min(pico, _MAX_PICO) // 100
     return (server - EPOCH) * 100 if abs(server - EPOCH) < _FAR else otherwise
 
 
 def _text(row: TextRow, published: int) -> Text:
-    at = _nanoseconds(row.source, row.pico, row.server, published)
+    at = nanoseconds(row.source, row.pico, row.server, published)
     return Text(row.handle, at, row.text, row.status)
