@@ -1,4 +1,8 @@
-"""From published columns under client handles to a batch under tag handles."""
+"""From published columns under client handles to a batch under tag handles.
+
+The client handle of an item is the handle of its tag, with `TEXT` set where the tag is wanted as
+text: it stays the same over every retry, subscription and restart.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,15 +12,16 @@ from numpy.typing import NDArray
 
 from connectors.opcua.decode import Published, Text
 from connectors.opcua.nodes import Refused
-from connectors.opcua.subscription import Subscription
+from connectors.opcua.subscription import TEXT
 from plant.errors import Rejected
 from plant.quality import Status
 from plant.samples import Batch, ContextEvent
-from plant.tags import ValueType
+from plant.tags import TagHandle, ValueType
 
 MAX_ROWS = 1_000_000
 AHEAD_NS = 2_000_000_000
 """A sample may be so much newer than the message that brings it: clocks differ a little."""
+_TAG = np.uint32(TEXT - 1)
 
 
 @dataclass(slots=True)
@@ -28,19 +33,26 @@ class Batcher:
     source
         Name of the source.
     tags
-        Tag handle of each client handle, int32 (m,).
+        Handles of the tags in the order in which the server lists them, int32 (m,).
     numeric
-        Client handles whose tags were declared as numbers.
+        Handles of the tags that were declared as numbers.
     refused
-        Tags that the server does not deliver; the first batch says so.
+        Tags that the server does not deliver; the next batch says so.
     """
 
     source: str
     tags: NDArray[np.int32]
     numeric: frozenset[int]
-    refused: Sequence[Refused]
+    refused: tuple[Refused, ...] = ()
+    _place: NDArray[np.int64] = field(init=False)
+    """Place of each handle in `tags`, -1 for handles that stand for no tag."""
     _upto: int = field(default=0, init=False)
     _heard: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        """Lay out the places."""
+        self._place = np.full(int(self.tags.max(initial=-1)) + 2, -1, np.int64)
+        self._place[self.tags] = np.arange(len(self.tags))
 
     def batch(self, messages: Sequence[Published], received: int, heard: int) -> Batch:
         """Join messages that belong together.
@@ -65,11 +77,11 @@ class Batcher:
         parts = [(one.handle, one.at, one.value, one.status) for one in messages]
         parts.append(self._mismatched([text for text in texts if text.handle in self.numeric]))
         handle, at, value, status = (np.concatenate(column) for column in zip(*parts, strict=True))
-        tag = self._known(handle)
+        tag, place = self._known(handle)
         if self.refused:
             tag, at, value, status = self._with_refused(tag, at, value, status, last.published)
         context = self._context([text for text in texts if text.handle not in self.numeric])
-        if not np.all(np.diff(handle.astype(np.int64)) > 0):
+        if not np.all(place[1:] > place[:-1]):
             # A tag may be there several times, and a server's queue need not be in time order.
             order = np.argsort(at, kind="stable")
             tag, at, value, status = tag[order], at[order], value[order], status[order]
@@ -98,13 +110,16 @@ class Batcher:
         set_back = published < self._upto - 2 * AHEAD_NS
         self._upto = newest if set_back else max(self._upto, newest)
 
-    def _known(self, handle: NDArray[np.uint32]) -> NDArray[np.int32]:
-        if len(handle) and int(handle.max()) >= len(self.tags):
+    def _known(self, handle: NDArray[np.uint32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Give tag handles and their places in the server's order."""
+        tag = (handle & _TAG).astype(np.int32)
+        place: NDArray[np.int64] = self._place.take(tag, mode="clip")
+        if len(place) and int(place.min()) < 0:
+            stray = int(handle[int(np.argmin(place))])
             raise Rejected(
-                f"{self.source}: the server sends client handle {int(handle.max())}, "
-                f"only {len(self.tags)} were given out"
+                f"{self.source}: the server sends client handle {stray}, which was never given out"
             )
-        return self.tags[handle]
+        return tag, place
 
     def _mismatched(
         self, texts: Sequence[Text]
@@ -137,21 +152,20 @@ class Batcher:
         )
 
     def _context(self, texts: Sequence[Text]) -> tuple[ContextEvent, ...]:
-        handles = self._known(np.fromiter((one.handle for one in texts), np.uint32, len(texts)))
+        handles, _ = self._known(np.fromiter((one.handle for one in texts), np.uint32, len(texts)))
         return tuple(
             ContextEvent(tag, one.at, one.text, one.status)
             for tag, one in zip(handles.tolist(), texts, strict=True)
         )
 
 
-def batcher_of(source: str, subscription: Subscription) -> Batcher:
-    """Make the batcher that fits a subscription."""
-    items = subscription.items
+def batcher_of(source: str, items: Sequence[TagHandle], refused: Sequence[Refused]) -> Batcher:
+    """Make the batcher for tags in the order of their items."""
     return Batcher(
         source=source,
-        tags=np.fromiter((item.tag.handle for item in items), np.int32, len(items)),
+        tags=np.fromiter((item.handle for item in items), np.int32, len(items)),
         numeric=frozenset(
-            i for i, item in enumerate(items) if item.tag.tag.type not in (None, ValueType.TEXT)
+            item.handle for item in items if item.tag.type not in (None, ValueType.TEXT)
         ),
-        refused=subscription.refused,
+        refused=tuple(refused),
     )

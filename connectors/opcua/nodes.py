@@ -1,16 +1,15 @@
 """From the addresses of tags to the nodes of this session, and what the nodes hold."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar, cast
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import cast
 
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
-from asyncua.ua.status_codes import StatusCodes
-from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from connectors.opcua.address import Address, NodeAddress, PathAddress, parse_address
+from connectors.opcua.limits import Limits, in_calls
 from plant.quality import Status
 from plant.tags import TagHandle
 
@@ -18,23 +17,16 @@ _HIERARCHICAL = ua.NodeId(ua.Int32(33), ua.Int16(0))
 _OBJECTS = ua.NodeId(ua.Int32(85), ua.Int16(0))
 _WHOLE = 0xFFFF_FFFF
 _FORWARD = cast("ua.Boolean", False)
-_TOO_MANY = {
-    StatusCodes.BadTooManyOperations,
-    StatusCodes.BadRequestTooLarge,
-    StatusCodes.BadResponseTooLarge,
-    StatusCodes.BadEncodingLimitsExceeded,
-}
-Asked = TypeVar("Asked")
-Answered = TypeVar("Answered")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A tag's node and its DataType, as sortable text."""
+    """A tag's node, its DataType as sortable text, and the element where the node is an array."""
 
     tag: TagHandle
     node: ua.NodeId
     data_type: str
+    element: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +37,8 @@ class Refused:
     status: int
 
 
-async def in_calls(
-    call: Callable[[list[Asked]], Awaitable[Sequence[Answered]]], items: Sequence[Asked], size: int
-) -> list[Answered]:
-    """Send `items` in calls of at most `size`; halve when the server finds that too many."""
-    answers: list[Answered] = []
-    while len(answers) < len(items):
-        part = list(items[len(answers) : len(answers) + size])
-        try:
-            answered = await call(part)
-        except UaStatusCodeError as error:
-            if error.code not in _TOO_MANY or len(part) == 1:
-                raise
-            size = len(part) // 2
-            continue
-        if len(answered) != len(part):
-            raise UaError(f"{len(answered)} answers to {len(part)} questions")
-        answers += answered
-    return answers
-
-
 async def find_nodes(
-    client: Client, tags: Sequence[TagHandle], size: int
+    client: Client, tags: Sequence[TagHandle], limits: Limits
 ) -> tuple[list[Found], list[Refused]]:
     """Resolve every tag's address, subtypes of hierarchical references included, and its DataType.
 
@@ -84,11 +56,22 @@ async def find_nodes(
         if isinstance(address, PathAddress) and address.uri in namespaces
     ]
     results = await in_calls(
-        client.uaclient.translate_browsepaths_to_nodeids, [path for _, path in paths], size
+        client.uaclient.translate_browsepaths_to_nodeids,
+        [path for _, path in paths],
+        limits.translate,
     )
     for (i, _), result in zip(paths, results, strict=True):
         nodes[i] = _target(result)
-    return await _described(client, tags, nodes, size)
+    elements = [address.element for address in addresses]
+    there = [
+        Found(tag, node, "", element)
+        for tag, node, element in zip(tags, nodes, elements, strict=True)
+        if not isinstance(node, int)
+    ]
+    refused = [
+        Refused(tag, node) for tag, node in zip(tags, nodes, strict=True) if isinstance(node, int)
+    ]
+    return await _described(client, there, limits), refused
 
 
 def _direct(address: Address, namespaces: list[str]) -> ua.NodeId | int:
@@ -123,24 +106,14 @@ def _target(result: ua.BrowsePathResult) -> ua.NodeId | int:
     return ua.NodeId(found.Identifier, found.NamespaceIndex, found.NodeIdType)
 
 
-async def _described(
-    client: Client, tags: Sequence[TagHandle], nodes: Sequence[ua.NodeId | int], size: int
-) -> tuple[list[Found], list[Refused]]:
-    refused = [
-        Refused(tag, node) for tag, node in zip(tags, nodes, strict=True) if isinstance(node, int)
-    ]
-    there = [
-        (tag, node) for tag, node in zip(tags, nodes, strict=True) if not isinstance(node, int)
-    ]
-
+async def _described(client: Client, found: Sequence[Found], limits: Limits) -> list[Found]:
     async def read(part: list[ua.NodeId]) -> Sequence[ua.DataValue]:
         return await client.uaclient.read_attributes(part, AttributeIds.DataType)
 
-    types = await in_calls(read, [node for _, node in there], size)
-    found = [
-        Found(tag, node, _type_name(kind)) for (tag, node), kind in zip(there, types, strict=True)
+    types = await in_calls(read, [one.node for one in found], limits.read)
+    return [
+        replace(one, data_type=_type_name(kind)) for one, kind in zip(found, types, strict=True)
     ]
-    return found, refused
 
 
 def _type_name(value: ua.DataValue) -> str:

@@ -18,7 +18,7 @@ from asyncua.ua.uaerrors import UaError
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.decode import Published, Text
 from connectors.opcua.nodes import Found, Refused
-from connectors.opcua.subscription import Subscription
+from connectors.opcua.subscription import Subscription, sampling_ms
 from plant.errors import Unreachable
 from plant.quality import Status
 from plant.tags import ValueType
@@ -66,27 +66,28 @@ class PerValue:
         """Subscribe through asyncua."""
         items = tuple(sorted(found, key=lambda item: item.tag.tag.type is ValueType.TEXT))
         subscription = await self._client.create_subscription(config.publishing_ms, self)
-        sampling = config.publishing_ms if config.sampling_ms is None else config.sampling_ms
+        granted = Subscription(
+            id=int(subscription.subscription_id or 0),
+            publishing_ms=config.publishing_ms,
+            keep_alive_s=self._quiet_s,
+            tags=(*(item.tag for item in items), *(one.tag for one in refused)),
+        )
         late: list[Refused] = []
         for first in range(0, len(items), config.items_per_call):
             part = items[first : first + config.items_per_call]
             results = await subscription.subscribe_data_change(
                 [self._client.get_node(item.node) for item in part],
                 queuesize=config.queue,
-                sampling_interval=ua.Duration(sampling),
+                sampling_interval=ua.Duration(sampling_ms(config)),
             )
             for i, result in enumerate(results):
                 if isinstance(result, int):
-                    self._handles[result] = first + i
+                    self._handles[result] = part[i].tag.handle
+                    granted.items[part[i].tag.handle] = result
                 else:
                     late.append(Refused(part[i].tag, int(result.value)))
-        return Subscription(
-            id=int(subscription.subscription_id or 0),
-            keep_alive_s=self._quiet_s,
-            items=items,
-            texts_from=sum(item.tag.tag.type is not ValueType.TEXT for item in items),
-            refused=(*refused, *late),
-        )
+        granted.refuse((*refused, *late))
+        return granted
 
     async def next(self) -> Published:
         """Wait for values, or find out after a silence that the server is alive."""

@@ -1,7 +1,9 @@
 """Rows of a DataChangeNotification, read in runs of one layout (OPC 10000-6 §5.2.2.17).
 
-A row is a client handle and a DataValue. Where encoding mask and Variant type repeat, rows have one
-width and are mapped as a structured array; what does not repeat goes row by row.
+A row is a client handle and a DataValue; the answer to a Read is DataValues alone, whose places
+stand for handles. Where encoding mask and Variant type repeat, rows have one width and are mapped
+as a structured array; what does not repeat goes row by row. An array of one element, which is what
+an index range gives, counts as that element.
 """
 
 import struct
@@ -31,30 +33,48 @@ EXACT = 2**53
 SHORTEST_RUN = 16
 FIRST_WINDOW = 64
 SMALLEST_ROW = 5
+_HANDLE = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Rows of one encoding mask and one Variant type: their dtype, and the same as a struct."""
+    """Rows of one encoding mask and one Variant type: their dtype, and the same as a struct.
+
+    `kind` is the type of the value; `single` says that it travels as an array of one element.
+    """
 
     dtype: np.dtype[np.void]
     struct: struct.Struct
     names: tuple[str, ...]
     kind: int
+    single: bool
 
 
-def layout_of(mask: int, kind: int) -> Layout | None:
-    """Give the layout of rows of this mask and Variant type, or ``None`` if they vary in width."""
-    if mask & VALUE and kind and kind not in _NUMBERS:
+def layout_of(mask: int, form: int, lead: int = _HANDLE) -> Layout | None:
+    """Give the layout of rows of this mask and Variant, or ``None`` if they vary in width.
+
+    Parameters
+    ----------
+    mask
+        Encoding mask of the DataValue.
+    form
+        Encoding byte of the Variant.
+    lead
+        Bytes of the client handle before each DataValue; 0 where there is none.
+    """
+    if mask & VALUE and form and form & ~wire.ARRAY not in _NUMBERS:
         return None
-    return _fixed(mask, kind)
+    return _fixed(mask, form, lead)
 
 
 @cache
-def _fixed(mask: int, kind: int) -> Layout:
-    fields = [("handle", "I"), ("mask", "B")]
+def _fixed(mask: int, form: int, lead: int) -> Layout:
+    fields = [("handle", "I"), ("mask", "B")] if lead else [("mask", "B")]
+    kind = form & ~wire.ARRAY
     if mask & VALUE:
         fields.append(("kind", "B"))
+        if form & wire.ARRAY:
+            fields.append(("length", "i"))
         if kind:
             fields.append(("value", _NUMBERS[kind]))
     for bit, name, code in (
@@ -68,7 +88,8 @@ def _fixed(mask: int, kind: int) -> Layout:
             fields.append((name, code))
     dtype = np.dtype([(name, _WIDTHS[code]) for name, code in fields])
     packed = struct.Struct("<" + "".join(code for _, code in fields))
-    return Layout(dtype, packed, tuple(name for name, _ in fields), kind)
+    names = tuple(name for name, _ in fields)
+    return Layout(dtype, packed, names, kind, "length" in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +136,18 @@ class Rows:
         self.pico = np.zeros(self.room, np.uint16)
         self.server = np.zeros(self.room, np.int64)
 
+    @property
+    def read(self) -> int:
+        """Count the rows read, with and without text."""
+        return self.filled + len(self.texts)
+
     def take_run(self, rows: NDArray[np.void], layout: Layout) -> None:
         """Append rows of one layout."""
         here = slice(self.filled, self.filled + len(rows))
-        self.handle[here] = rows["handle"]
+        if "handle" in layout.names:
+            self.handle[here] = rows["handle"]
+        else:
+            self.handle[here] = np.arange(self.read, self.read + len(rows))
         for name in ("status", "source", "pico", "server"):
             if name in layout.names:
                 getattr(self, name)[here] = rows[name]
@@ -163,7 +192,7 @@ def _numbers(value: NDArray[Any], kind: int) -> NDArray[np.float64]:
     return number
 
 
-def read_rows(data: bytes, at: int, texts_from: int) -> tuple[Rows, int]:
+def read_rows(data: bytes, at: int, texts_from: int, lead: int = _HANDLE) -> tuple[Rows, int]:
     """Read the array of rows at `at`.
 
     Parameters
@@ -174,6 +203,8 @@ def read_rows(data: bytes, at: int, texts_from: int) -> tuple[Rows, int]:
         Position of the array's length.
     texts_from
         Client handles from here on are wanted as text, whatever their type.
+    lead
+        4; or 0 where rows are DataValues without client handles: each one's place is its handle.
 
     Returns
     -------
@@ -185,54 +216,62 @@ def read_rows(data: bytes, at: int, texts_from: int) -> tuple[Rows, int]:
     Rejected
         The bytes are no array of rows.
     """
-    left, at = wire.count(data, at, SMALLEST_ROW)
+    left, at = wire.count(data, at, lead + 1)
     rows = Rows(left)
     window = FIRST_WINDOW
     while left:
-        taken, at = _read_run(data, at, min(left, window), texts_from, rows)
+        taken, at = _read_run(data, at, min(left, window), texts_from, rows, lead)
         window *= 8
         if not taken:
             window = FIRST_WINDOW
             taken = min(left, SHORTEST_RUN)
             for _ in range(taken):
-                at = _read_row(data, at, texts_from, rows)
+                at = _read_row(data, at, texts_from, rows, lead)
         left -= taken
     return rows, at
 
 
-def _read_run(data: bytes, at: int, most: int, texts_from: int, rows: Rows) -> tuple[int, int]:
+def _read_run(
+    data: bytes, at: int, most: int, texts_from: int, rows: Rows, lead: int
+) -> tuple[int, int]:
     """Take the rows that look like the first one; none if they are too few to pay."""
-    head = data[at : at + 6]
-    if len(head) < 6:
+    head = data[at + lead : at + lead + 2]
+    if len(head) < 2:
         return 0, at
-    layout = layout_of(head[4], head[5] if head[4] & VALUE else 0)
+    layout = layout_of(head[0], head[1] if head[0] & VALUE else 0, lead)
     if layout is None:
         return 0, at
     width = layout.dtype.itemsize
     mapped = np.frombuffer(data, layout.dtype, min(most, (len(data) - at) // width), at)
-    same = mapped["mask"] == head[4]
-    if head[4] & VALUE:
-        same &= mapped["kind"] == head[5]
+    same = mapped["mask"] == head[0]
+    if head[0] & VALUE:
+        same &= mapped["kind"] == head[1]
+    if layout.single:
+        same &= mapped["length"] == 1
     length = len(same) if same.all() else int(np.argmin(same))
-    if length < SHORTEST_RUN or int(mapped["handle"][:length].max()) >= texts_from:
+    if length < SHORTEST_RUN or _highest(mapped, length, rows, lead) >= texts_from:
         return 0, at
     rows.take_run(mapped[:length], layout)
     return length, at + length * width
 
 
-def _read_row(data: bytes, at: int, texts_from: int, rows: Rows) -> int:
-    behind = wire.need(data, at, SMALLEST_ROW)
-    mask = data[at + 4]
-    kind = 0
+def _highest(mapped: NDArray[np.void], length: int, rows: Rows, lead: int) -> int:
+    return int(mapped["handle"][:length].max()) if lead else rows.read + length - 1
+
+
+def _read_row(data: bytes, at: int, texts_from: int, rows: Rows, lead: int) -> int:
+    start = at + lead
+    behind = wire.need(data, start, 1)
+    mask, form = data[start], 0
     if mask & VALUE:
         behind = wire.need(data, behind, 1)
-        kind = data[at + 5]
-    layout = layout_of(mask, kind)
-    if layout is None:
-        return _read_unusual(data, at, rows)
+        form = data[start + 1]
+    layout = layout_of(mask, form, lead)
+    if layout is None or (layout.single and wire.count(data, behind, 1)[0] != 1):
+        return _read_unusual(data, at, texts_from, rows, lead)
     behind = wire.need(data, at, layout.struct.size)
     row = dict(zip(layout.names, layout.struct.unpack_from(data, at), strict=True))
-    if row["handle"] >= texts_from:
+    if row.setdefault("handle", rows.read) >= texts_from:
         value = row.get("value")
         rows.take_text(row, "" if value is None else str(value))
     else:
@@ -240,24 +279,40 @@ def _read_row(data: bytes, at: int, texts_from: int, rows: Rows) -> int:
     return behind
 
 
-def _read_unusual(data: bytes, at: int, rows: Rows) -> int:
+def _read_unusual(data: bytes, at: int, texts_from: int, rows: Rows, lead: int) -> int:
     """Read a row whose value has no fixed width: text, an array, a structure."""
-    mask, kind = data[at + 4], data[at + 5]
-    text: str | None = None
-    if kind == wire.STRING:
-        text, behind = wire.string(data, at + 6)
-    elif kind == wire.LOCALIZED_TEXT:
-        text, behind = wire.localized_text(data, at + 6)
-    else:
-        behind = wire.skip_variant(data, at + 5)
-    rest = _fixed(mask & ~VALUE, 0)
+    start = at + lead
+    mask = data[start]
+    value, behind = _read_value(data, start + 1)
+    rest = _fixed(mask & ~VALUE, 0, lead)
     # The stamps behind the value are read as a row of their own, under this row's handle and mask.
     stamps = behind
-    behind = wire.need(data, stamps, rest.struct.size - SMALLEST_ROW)
-    head = data[at : at + SMALLEST_ROW]
+    behind = wire.need(data, stamps, rest.struct.size - lead - 1)
+    head = data[at : start + 1]
     row = dict(zip(rest.names, rest.struct.unpack(head + data[stamps:behind]), strict=True))
-    if text is None:
+    handle = row.setdefault("handle", rows.read)
+    if isinstance(value, str) or (value is not None and handle >= texts_from):
+        rows.take_text(row, str(value))
+    elif value is None:
         rows.take({**row, "instead": Status.BAD_TYPE_MISMATCH})
     else:
-        rows.take_text(row, text)
+        rows.take({**row, "value": value})
     return behind
+
+
+def _read_value(data: bytes, at: int) -> tuple[str | float | None, int]:
+    """Read a Variant's text or number, or that of its only element; anything else gives None."""
+    behind = wire.skip_variant(data, at)
+    form = data[at]
+    number, first = wire.count(data, at + 1, 1) if form & wire.ARRAY else (1, at + 1)
+    kind = form & wire.TYPE
+    if number != 1:
+        return None, behind
+    if kind == wire.STRING:
+        return wire.string(data, first)[0], behind
+    if kind == wire.LOCALIZED_TEXT:
+        return wire.localized_text(data, first)[0], behind
+    if kind not in _NUMBERS:
+        return None, behind
+    value: float = struct.unpack_from("<" + _NUMBERS[kind], data, first)[0]
+    return value, behind

@@ -15,10 +15,11 @@ from connectors.opcua.batches import Batcher, batcher_of
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.connect import connect_secure, leave, renew_channel
 from connectors.opcua.decode import Published
+from connectors.opcua.limits import Limits, read_limits
 from connectors.opcua.nodes import Found, Refused, find_nodes
 from connectors.opcua.per_value import PerValue
 from connectors.opcua.publish import Publisher
-from connectors.opcua.subscription import Subscription, subscribe
+from connectors.opcua.subscription import TEXT, Subscription, subscribe
 from plant.errors import Unreachable
 from plant.samples import Batch
 from plant.tags import TagHandle
@@ -83,16 +84,17 @@ class OpcUaSource:
             self._renewing = asyncio.create_task(
                 renew_channel(client), name=f"{self.name}: channel renewal"
             )
-            found, refused = await find_nodes(client, self._tags, self._config.items_per_call)
-            subscription = await self._subscribe(client, found, refused)
+            limits = await read_limits(client, self._config.items_per_call)
+            found, refused = await find_nodes(client, self._tags, limits)
+            subscription = await self._subscribe(client, limits, found, refused)
         except _FAILURES as error:
             await self.__aexit__(None, None, None)
             raise Unreachable(f"{self.name}: subscribing failed: {error!r}") from error
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
-        self.refused = subscription.refused
-        self._batcher = batcher_of(self.name, subscription)
+        self.refused = tuple(subscription.refused.values())
+        self._batcher = batcher_of(self.name, subscription.tags, self.refused)
         return self
 
     async def __aexit__(
@@ -149,19 +151,19 @@ class OpcUaSource:
                 self._reader.acknowledge(sequence)
 
     async def _subscribe(
-        self, client: Client, found: Sequence[Found], refused: Sequence[Refused]
+        self, client: Client, limits: Limits, found: Sequence[Found], refused: Sequence[Refused]
     ) -> Subscription:
         if self._config.decode == "handler":
             comparison = PerValue(self.name, client, QUIET_S)
             self._reader = comparison
             return await comparison.subscribe(self._config, found, refused)
-        subscription = await subscribe(client, self._config, found, refused)
+        subscription = await subscribe(client, self._config, limits, found, refused)
         self._reader = Publisher(
             self.name,
             client.uaclient,
             subscription.id,
             requests=self._config.publish_requests,
             quiet_s=max(QUIET_S, QUIET_KEEP_ALIVES * subscription.keep_alive_s),
-            texts_from=subscription.texts_from,
+            texts_from=TEXT,
         )
         return subscription

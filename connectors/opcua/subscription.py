@@ -1,25 +1,40 @@
 """One subscription with one monitored item a tag (OPC 10000-4 §5.13, §5.14)."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import struct_from_binary
+from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from connectors.opcua.config import OpcUaConfig
-from connectors.opcua.nodes import Found, Refused, in_calls
-from plant.tags import ValueType
+from connectors.opcua.limits import Limits, in_calls
+from connectors.opcua.nodes import Found, Refused
+from plant.tags import TagHandle, ValueType
 
 KEEP_ALIVE_MS = 2_000.0
 LIFETIME_MS = 60_000.0
 MAX_ROWS = 10_000
 """Rows that one message may hold; more come in further messages."""
+TEXT = 2**31
+"""Client handles from here on are wanted as text."""
+NO_ROOM = frozenset(
+    {
+        StatusCodes.BadTooManyMonitoredItems,
+        StatusCodes.BadOutOfMemory,
+        StatusCodes.BadResourceUnavailable,
+    }
+)
+"""The server can monitor no more; it may still be asked for the value."""
+_MUCH = 1.5
+"""Revised by this factor or more is worth a word."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Subscription:
     """What the server granted.
 
@@ -27,56 +42,156 @@ class Subscription:
     ----------
     id
         Number of the subscription.
+    publishing_ms
+        Period in which the server sends, ms.
     keep_alive_s
         Longest silence of a healthy server, s.
+    tags
+        All tags, in the order in which the server was asked for them.
     items
-        Tags by client handle: first those wanted as numbers, in DataType order, then the texts.
-    texts_from
-        First client handle that is wanted as text.
+        Number of each monitored item, by tag handle.
+    unmonitored
+        Nodes for which the server had no monitored item left, by tag handle.
     refused
-        Tags that the server does not deliver.
+        Tags that the server does not deliver, by tag handle.
+    slower, shorter
+        Items whose sampling interval is much longer, or whose queue is shorter, than asked.
     """
 
     id: int
+    publishing_ms: float
     keep_alive_s: float
-    items: tuple[Found, ...]
-    texts_from: int
-    refused: tuple[Refused, ...]
+    tags: tuple[TagHandle, ...] = ()
+    items: dict[int, int] = field(default_factory=dict)
+    unmonitored: dict[int, Found] = field(default_factory=dict)
+    refused: dict[int, Refused] = field(default_factory=dict)
+    slower: int = 0
+    shorter: int = 0
+
+    def refuse(self, refused: Iterable[Refused]) -> None:
+        """Take note of tags that the server does not deliver."""
+        self.refused |= {one.tag.handle: one for one in refused}
+
+
+def client_handle(tag: TagHandle) -> int:
+    """Give the client handle of a tag's item: the same over every retry and restart."""
+    return tag.handle + TEXT if tag.tag.type is ValueType.TEXT else tag.handle
 
 
 async def subscribe(
-    client: Client, config: OpcUaConfig, found: Sequence[Found], refused: Sequence[Refused]
+    client: Client,
+    config: OpcUaConfig,
+    limits: Limits,
+    found: Sequence[Found],
+    refused: Sequence[Refused],
 ) -> Subscription:
     """Create the subscription and its items; initial values come through it."""
-    items = tuple(sorted(found, key=_order))
     granted = await _create(client, config)
-    sampling = config.publishing_ms if config.sampling_ms is None else config.sampling_ms
-    requests = [_request(i, item, sampling, config.queue) for i, item in enumerate(items)]
+    subscription = Subscription(
+        id=int(granted.SubscriptionId),
+        publishing_ms=granted.RevisedPublishingInterval,
+        keep_alive_s=granted.RevisedMaxKeepAliveCount * granted.RevisedPublishingInterval / 1000,
+    )
+    # Items of one DataType are published side by side, which is read in one step.
+    ordered = sorted(found, key=_order)
+    subscription.tags = (*(one.tag for one in ordered), *(one.tag for one in refused))
+    subscription.refuse(refused)
+    await create_items(client, config, limits, subscription, ordered)
+    return subscription
+
+
+async def create_items(
+    client: Client,
+    config: OpcUaConfig,
+    limits: Limits,
+    subscription: Subscription,
+    found: Sequence[Found],
+) -> None:
+    """Create monitored items, and take note in `subscription` of what became of each tag."""
+    sampling = sampling_ms(config)
+    requests = [_request(item, sampling, config.queue) for item in found]
 
     async def create(
         part: list[ua.MonitoredItemCreateRequest],
     ) -> Sequence[ua.MonitoredItemCreateResult]:
-        return await client.uaclient.create_monitored_items(
-            ua.CreateMonitoredItemsParameters(
-                SubscriptionId=granted.SubscriptionId,
-                TimestampsToReturn=ua.TimestampsToReturn.Both,
-                ItemsToCreate=part,
+        return await _with_room(client, subscription.id, part)
+
+    results = await in_calls(create, requests, limits.items)
+    for item, result in zip(found, results, strict=True):
+        _file(subscription, item, result)
+        subscription.slower += result.RevisedSamplingInterval > max(sampling, 1.0) * _MUCH
+        subscription.shorter += 0 < result.RevisedQueueSize < config.queue
+
+
+def value_of(item: Found) -> ua.ReadValueId:
+    """Name the value of a tag's node, or the one element of it that the tag is about."""
+    what = ua.ReadValueId(NodeId=item.node, AttributeId=AttributeIds.Value)
+    if item.element is not None:
+        what.IndexRange = ua.String(item.element)
+    return what
+
+
+def sampling_ms(config: OpcUaConfig) -> float:
+    """Give the sampling interval to ask for, ms; 0 asks for the fastest."""
+    return config.publishing_ms if config.sampling_ms is None else config.sampling_ms
+
+
+async def delete_items(
+    client: Client, limits: Limits, subscription: Subscription, handles: Iterable[int]
+) -> None:
+    """Delete the monitored items of these tags; those that are gone already do no harm."""
+    items = [subscription.items.pop(one) for one in handles if one in subscription.items]
+
+    async def delete(part: list[int]) -> Sequence[ua.StatusCode]:
+        return await client.uaclient.delete_monitored_items(
+            ua.DeleteMonitoredItemsParameters(
+                SubscriptionId=ua.IntegerId(subscription.id),
+                MonitoredItemIds=[ua.IntegerId(item) for item in part],
             )
         )
 
-    results = await in_calls(create, requests, config.items_per_call)
-    late = [
-        Refused(item.tag, int(result.StatusCode.value))
-        for item, result in zip(items, results, strict=True)
-        if not result.StatusCode.is_good()
-    ]
-    return Subscription(
-        id=int(granted.SubscriptionId),
-        keep_alive_s=granted.RevisedMaxKeepAliveCount * granted.RevisedPublishingInterval / 1000,
-        items=items,
-        texts_from=sum(item.tag.tag.type is not ValueType.TEXT for item in items),
-        refused=(*refused, *late),
-    )
+    await in_calls(delete, items, limits.items)
+
+
+def _file(subscription: Subscription, item: Found, result: ua.MonitoredItemCreateResult) -> None:
+    handle = item.tag.handle
+    for kept in (subscription.items, subscription.unmonitored, subscription.refused):
+        kept.pop(handle, None)
+    if result.StatusCode.is_good():
+        subscription.items[handle] = int(result.MonitoredItemId)
+    elif result.StatusCode.value in NO_ROOM:
+        subscription.unmonitored[handle] = item
+    else:
+        subscription.refused[handle] = Refused(item.tag, int(result.StatusCode.value))
+
+
+async def _with_room(
+    client: Client, subscription: int, requests: list[ua.MonitoredItemCreateRequest]
+) -> list[ua.MonitoredItemCreateResult]:
+    """Create as many of the items as the server has room for, also where it fails whole calls."""
+    try:
+        return list(
+            await client.uaclient.create_monitored_items(
+                ua.CreateMonitoredItemsParameters(
+                    SubscriptionId=ua.IntegerId(subscription),
+                    TimestampsToReturn=ua.TimestampsToReturn.Both,
+                    ItemsToCreate=requests,
+                )
+            )
+        )
+    except UaStatusCodeError as error:
+        if error.code not in NO_ROOM:
+            raise
+        full = ua.MonitoredItemCreateResult(StatusCode=ua.StatusCode(ua.UInt32(error.code)))
+    if len(requests) == 1:
+        return [full]
+    half = len(requests) // 2
+    first = await _with_room(client, subscription, requests[:half])
+    if len(first) != half:
+        raise UaError(f"{len(first)} answers to {half} questions")
+    if first[-1].StatusCode.value in NO_ROOM:
+        return first + [full] * (len(requests) - half)
+    return first + await _with_room(client, subscription, requests[half:])
 
 
 def _order(item: Found) -> tuple[bool, str]:
@@ -103,14 +218,12 @@ async def _create(client: Client, config: OpcUaConfig) -> ua.CreateSubscriptionR
     return result
 
 
-def _request(
-    handle: int, item: Found, sampling: float, queue: int
-) -> ua.MonitoredItemCreateRequest:
+def _request(item: Found, sampling: float, queue: int) -> ua.MonitoredItemCreateRequest:
     return ua.MonitoredItemCreateRequest(
-        ItemToMonitor=ua.ReadValueId(NodeId=item.node, AttributeId=AttributeIds.Value),
+        ItemToMonitor=value_of(item),
         MonitoringMode=ua.MonitoringMode.Reporting,
         RequestedParameters=ua.MonitoringParameters(
-            ClientHandle=ua.IntegerId(handle),
+            ClientHandle=ua.IntegerId(client_handle(item.tag)),
             SamplingInterval=ua.Duration(sampling),
             QueueSize=ua.Counter(queue),
             DiscardOldest=True,

@@ -129,7 +129,9 @@ UNUSABLE = {
     "infinity": (b"\x0b" + struct.pack("<d", math.inf), OUT),
     "null": (b"\x00", NULL),
     "time": (b"\x0d" + struct.pack("<q", EPOCH), OTHER),
-    "array": (b"\x8b" + struct.pack("<id", 1, 2.0), OTHER),
+    "array": (b"\x8b" + struct.pack("<idd", 2, 2.0, 3.0), OTHER),
+    "empty array": (b"\x8b" + struct.pack("<i", 0), OTHER),
+    "array of no type": (b"\x80" + struct.pack("<i", 0), OTHER),
     "bytes": (b"\x0f" + struct.pack("<i", 1) + b"x", OTHER),
 }
 
@@ -146,6 +148,41 @@ def test_what_is_no_number_is_bad(name: str, own: int, kept: bool, rows: int) ->
     assert np.isnan(said.value).all()
     assert said.status.tolist() == [own if kept else ours] * rows
     assert said.at.tolist() == [100] * rows
+
+
+@pytest.mark.parametrize("rows", [1, 40])
+@pytest.mark.parametrize("dimensions", [b"", struct.pack("<iii", 2, 1, 1)], ids=["1-d", "2-d"])
+@pytest.mark.parametrize(
+    ("kind", "code", "raw", "value"),
+    [(1, "B", 255, 1.0), (8, "q", 2**53, 2.0**53), (11, "d", -2.5, -2.5)],
+)
+def test_an_array_of_one_element_is_its_element(
+    kind: int, code: str, raw: float, value: float, dimensions: bytes, rows: int
+) -> None:
+    form = kind | 0x80 | 0x40 * bool(dimensions)
+    row = struct.pack(f"<IBBi{code}", 4, 0b111, form, 1, raw) + dimensions
+    data = message(data_change(*[row + struct.pack("<Iq", 0x40900000, EPOCH + 1)] * rows))
+    said = decode_publish(data, NOW)
+    assert said.value.tolist() == [value] * rows
+    assert said.status.tolist() == [0x40900000] * rows
+    assert said.at.tolist() == [100] * rows
+    texts = decode_publish(data, NOW, texts_from=4).texts
+    assert [one.at for one in texts] == [100] * rows
+
+
+@pytest.mark.parametrize("at", [0, 20, 39])
+def test_an_array_of_another_length_among_single_ones_is_bad(at: int) -> None:
+    rows = [struct.pack("<IBBid", i, 1, 0x8B, 1, float(i)) for i in range(40)]
+    rows[at] = struct.pack("<IBBidd", at, 1, 0x8B, 2, 1.0, 2.0)
+    said = decode_publish(message(data_change(*rows)), NOW)
+    assert said.status[at] == OTHER
+    assert np.flatnonzero(np.isnan(said.value)).tolist() == [at]
+    assert np.nansum(said.value) == sum(range(40)) - at
+
+
+def test_an_array_of_one_text_is_that_text() -> None:
+    row = struct.pack("<IBBii", 1, 1, 0x8C, 1, 2) + b"ja"
+    assert [one.text for one in one_row(row).texts] == ["ja"]
 
 
 def test_a_row_without_value_has_its_status() -> None:
@@ -303,6 +340,8 @@ def plain(variant: ua.Variant | None, status: int) -> tuple[int, object]:
     """Status and value as the product words them, told from asyncua's Python objects."""
     kind = variant.VariantType if variant else T.Null
     value = variant.Value if variant else None
+    if isinstance(value, list) and len(value) == 1:
+        (value,) = value
     if kind in {T.String, T.LocalizedText} and not isinstance(value, list):
         return status, str(value if kind is T.String else value.Text)
     numeric = kind in NUMBERS and not isinstance(value, list)
