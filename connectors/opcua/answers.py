@@ -1,12 +1,14 @@
 """What the answers to Read and HistoryRead say, in columns (OPC 10000-4 §5.11, OPC 10000-6 §5.2).
 
-DataValues stand there without handles; they are given some and read as rows of a notification.
+DataValues stand there without handles and are read as rows whose places are known.
 """
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import repeat
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from connectors.opcua import wire
 from connectors.opcua.decode import (
@@ -48,6 +50,8 @@ class History:
 def decode_read(data: bytes, handles: Iterable[int], texts_from: int = NO_TEXTS) -> Published:
     """Read a ReadResponse; its values come under `handles`, in the order of the request.
 
+    Nodes that are wanted as text, by their handles from `texts_from` on, come last.
+
     Times are taken as in a notification; the server's clock stands for the publish time. The
     columns count as a keep-alive, for no message number belongs to them.
 
@@ -56,13 +60,13 @@ def decode_read(data: bytes, handles: Iterable[int], texts_from: int = NO_TEXTS)
     Rejected
         The bytes are no ReadResponse, or there are more or fewer values than handles.
     """
-    handles = tuple(handles)
+    asked = np.fromiter(handles, np.uint32)
     service, ticks, at = begin_answer(data, READ_RESPONSE)
     if service >= Status.BAD:
         return columns(service, Rows(0), 0)
-    rows, _ = _rows(data, at, handles, texts_from)
-    if rows.filled + len(rows.texts) != len(handles):
-        raise Rejected(f"OPC UA answer has {rows.filled} values, {len(handles)} were asked for")
+    rows, _ = _rows(data, at, asked, texts_from)
+    if rows.read != len(asked):
+        raise Rejected(f"OPC UA answer has {rows.read} values, {len(asked)} were asked for")
     return columns(service, rows, _clock(ticks), keep_alive=True)
 
 
@@ -104,24 +108,23 @@ def _history(data: bytes, at: int, handle: int, clock: int, texts_from: int) -> 
     behind = wire.skip_extension_object(data, body)
     rows = Rows(0)
     if kind == HISTORY_DATA:
-        rows, stop = _rows(data, wire.need(data, inside, 5), repeat(handle), texts_from)
+        start = wire.need(data, inside, 5)
+        number, _ = wire.count(data, start, 1)
+        rows, stop = _rows(data, start, np.full(number, handle, np.uint32), texts_from)
         if stop > behind:
             raise Rejected(f"OPC UA history runs over its length, to byte {stop}")
     return History(status, point, columns(0, rows, clock)), behind
 
 
-def _rows(data: bytes, at: int, handles: Iterable[int], texts_from: int) -> tuple[Rows, int]:
-    """Read an array of DataValues under handles."""
-    number, at = wire.count(data, at, 1)
-    parts = [number.to_bytes(4, "little")]
-    for _, handle in zip(range(number), handles, strict=False):
-        behind = wire.skip_data_value(data, at)
-        parts += [handle.to_bytes(4, "little"), data[at:behind]]
-        at = behind
-    if len(parts) != 2 * number + 1:
-        raise Rejected(f"OPC UA answer has {number} values, more than were asked for")
-    rows, _ = read_rows(b"".join(parts), 0, texts_from)
-    return rows, at
+def _rows(data: bytes, at: int, handles: NDArray[np.uint32], texts_from: int) -> tuple[Rows, int]:
+    """Read an array of DataValues; each one's place gives it its handle."""
+    rows, behind = read_rows(data, at, int(np.count_nonzero(handles < texts_from)), lead=0)
+    if rows.read > len(handles):
+        raise Rejected(f"OPC UA answer has {rows.read} values, more than were asked for")
+    here = slice(rows.filled)
+    rows.handle[here] = handles[rows.handle[here]]
+    rows.texts = [replace(text, handle=int(handles[text.handle])) for text in rows.texts]
+    return rows, behind
 
 
 def _clock(ticks: int) -> int:
