@@ -1,6 +1,7 @@
 """Reading certificates and revocation lists from the folders of OPC 10000-12 §7.8."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,14 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from connectors.opcua.plain import plain
 from plant.errors import Misconfigured
 
+MAX_CERTIFICATE = 65_536
+"""Bytes; a certificate with an RSA key of 4096 bits has 2,000."""
+MAX_REVOCATIONS = 8 * 1024 * 1024
+MAX_REJECTED = 100
+"""Certificates of strangers that are kept; anybody on the network can send new ones."""
 _SUFFIXES = {".der", ".crt", ".cer", ".pem"}
 _LIST_SUFFIXES = {".crl", ".der", ".pem"}
 FOLDERS = ("trusted/certs", "trusted/crl", "issuers/certs", "issuers/crl", "rejected")
@@ -36,11 +43,20 @@ class TrustList:
     issuers: tuple[x509.Certificate, ...]
     revocations: tuple[x509.CertificateRevocationList, ...]
 
-    def reject(self, certificate: x509.Certificate) -> Path:
-        """Store a certificate nobody trusts yet, and say where."""
-        path = self.folder / "rejected" / f"{thumbprint(certificate)[:40]}.der"
-        path.write_bytes(certificate.public_bytes(Encoding.DER))
-        return path
+    def reject(self, certificate: x509.Certificate) -> None:
+        """Store a certificate that is not believed, for a person to look at; the oldest go.
+
+        Raises
+        ------
+        OSError
+            It cannot be stored.
+        """
+        folder = self.folder / "rejected"
+        path = folder / file_name(certificate)
+        # Told again at every try to connect: written once, so that no flash wears out.
+        if not path.exists():
+            put(path, certificate.public_bytes(Encoding.DER))
+            _forget_oldest(folder)
 
 
 def read_trust_list(folder: Path) -> TrustList:
@@ -58,8 +74,8 @@ def read_trust_list(folder: Path) -> TrustList:
         raise Misconfigured(f"trust folder {folder} cannot be used: {error}") from error
     return TrustList(
         folder=folder,
-        trusted=tuple(map(read_certificate, _files(folder / "trusted/certs", _SUFFIXES))),
-        issuers=tuple(map(read_certificate, _files(folder / "issuers/certs", _SUFFIXES))),
+        trusted=tuple(map(read_certificate, certificate_files(folder / "trusted/certs"))),
+        issuers=tuple(map(read_certificate, certificate_files(folder / "issuers/certs"))),
         revocations=tuple(
             _read_revocations(path)
             for name in ("trusted/crl", "issuers/crl")
@@ -77,32 +93,76 @@ def read_certificate(path: Path) -> x509.Certificate:
         The file cannot be read or holds no certificate.
     """
     try:
-        content = path.read_bytes()
+        content = _content(path, MAX_CERTIFICATE)
         if content.lstrip().startswith(b"-----"):
             return x509.load_pem_x509_certificate(content)
         return x509.load_der_x509_certificate(content)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, x509.InvalidVersion) as error:
         raise Misconfigured(
-            f"{path} cannot be read as a certificate (DER or PEM): {error}"
+            f"{plain(str(path))} cannot be read as a certificate (DER or PEM): {error}"
         ) from error
+
+
+def certificate_files(folder: Path) -> Iterator[Path]:
+    """Give what the file names in a folder say are certificates, in the order of the names."""
+    return _files(folder, _SUFFIXES)
+
+
+def file_name(certificate: x509.Certificate) -> str:
+    """Name the file of a certificate; nothing of a stranger's choice is in it."""
+    return f"{thumbprint(certificate)[:40]}.der"
+
+
+def thumbprint(certificate: x509.Certificate) -> str:
+    """Give the SHA-256 thumbprint in hexadecimal digits."""
+    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+
+
+def put(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a file as a whole or not at all; a link that stands in its place is not followed."""
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    half.unlink(missing_ok=True)
+    # Opened with its final rights, so that nobody reads it in between.
+    handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+        half.replace(path)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise
 
 
 def _read_revocations(path: Path) -> x509.CertificateRevocationList:
     try:
-        content = path.read_bytes()
+        content = _content(path, MAX_REVOCATIONS)
         if content.lstrip().startswith(b"-----"):
             return x509.load_pem_x509_crl(content)
         return x509.load_der_x509_crl(content)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, x509.InvalidVersion) as error:
         raise Misconfigured(
-            f"{path} cannot be read as a revocation list (DER or PEM): {error}"
+            f"{plain(str(path))} cannot be read as a revocation list (DER or PEM): {error}"
         ) from error
+
+
+def _content(path: Path, most: int) -> bytes:
+    # A pipe or a device would be waited for.
+    if not path.is_file():
+        raise ValueError("no file, or a link that leads to none")
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"more than {most} bytes")
+    return content
 
 
 def _files(folder: Path, suffixes: set[str]) -> Iterator[Path]:
     return (path for path in sorted(folder.iterdir()) if path.suffix.lower() in suffixes)
 
 
-def thumbprint(certificate: x509.Certificate) -> str:
-    """Give the SHA-256 thumbprint in hexadecimal digits."""
-    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+def _forget_oldest(folder: Path) -> None:
+    stored = [(path.lstat().st_mtime_ns, path) for path in certificate_files(folder)]
+    for _, path in sorted(stored)[:-MAX_REJECTED]:
+        path.unlink(missing_ok=True)

@@ -1,7 +1,11 @@
 """Our own application certificate (OPC 10000-6 §6.2.2): read, or made once and kept."""
 
+import fcntl
 import os
+import shlex
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,15 +16,12 @@ from asyncua.crypto.cert_gen import (
     generate_self_signed_app_certificate,
 )
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    load_der_private_key,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from connectors.opcua.certificates import read_certificate
+from connectors.opcua.certificates import put, read_certificate, thumbprint
 from connectors.opcua.config import OpcUaConfig
+from connectors.opcua.keys import read_key
 from plant.errors import Misconfigured
 
 _YEARS = 10
@@ -45,39 +46,96 @@ def own_identity(config: OpcUaConfig, trust: Path) -> Identity:
     """
     if config.certificate is not None and config.key is not None:
         certificate, key = config.certificate, config.key
+        mend = "give it and its key in certificate and key anew"
     else:
-        certificate = trust / "own/certs/wheeltapper.der"
-        key = trust / "own/private/wheeltapper.pem"
-        if not certificate.exists() and not key.exists():
-            _make(certificate, key)
+        certificate, key = _own_files(trust)
+        mend = f"make a new one: wheeltapper trust renew --folder {shlex.quote(str(trust))}"
+        _make_once(certificate, key, trust)
     ours = read_certificate(certificate)
-    _check_pair(config, ours, certificate, key)
+    if read_key(key, config.name).public_key() != ours.public_key():
+        raise Misconfigured(f"{config.name}: the key {key} does not belong to {certificate}")
+    _check_dates(config, ours, certificate, mend)
     return Identity(certificate, key, _application_uri(config, ours, certificate))
 
 
-def _check_pair(config: OpcUaConfig, ours: x509.Certificate, certificate: Path, key: Path) -> None:
+def renew_identity(trust: Path) -> Path:
+    """Make a new certificate and key below `trust`, for the same application URI.
+
+    The old ones stay beside them, with the first digits of the thumbprint in their names.
+
+    Raises
+    ------
+    Misconfigured
+        The old certificate cannot be read.
+    OSError
+        The folder cannot be written.
+    """
+    certificate, key = _own_files(trust)
+    with _alone(trust):
+        if certificate.exists():
+            old = thumbprint(read_certificate(certificate))[:16]
+            # The key last: a certificate without its key is the state that nothing mends by itself.
+            certificate.rename(certificate.with_stem(f"{certificate.stem}-{old}"))
+            if key.exists():
+                key.rename(key.with_stem(f"{key.stem}-{old}"))
+        _make(certificate, key)
+    return certificate
+
+
+def application_uri() -> str:
+    """Give the application URI of this machine's gateway."""
+    return f"urn:{socket.gethostname()}:wheeltapper"
+
+
+def _own_files(trust: Path) -> tuple[Path, Path]:
+    return trust / "own/certs/wheeltapper.der", trust / "own/private/wheeltapper.pem"
+
+
+def _make_once(certificate: Path, key: Path, trust: Path) -> None:
     try:
-        content = key.read_bytes()
-        load = load_pem_private_key if content.lstrip()[:5] == b"-----" else load_der_private_key
-        public = load(content, None).public_key()
-    except (OSError, ValueError, TypeError) as error:
+        with _alone(trust):
+            if not certificate.exists():
+                _make(certificate, key)
+    except OSError as error:
         raise Misconfigured(
-            f"{config.name}: {key} cannot be read as an unencrypted private key: {error}"
+            f"our certificate cannot be made in {trust / 'own'}: {error.strerror}; let the gateway "
+            "write there, or give it certificate and key"
         ) from error
-    if public != ours.public_key():
-        raise Misconfigured(f"{config.name}: the key {key} does not belong to {certificate}")
+
+
+@contextmanager
+def _alone(trust: Path) -> Iterator[None]:
+    """Keep other sources and other commands out while our certificate is looked for or made."""
+    folder = trust / "own"
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _check_dates(config: OpcUaConfig, ours: x509.Certificate, path: Path, mend: str) -> None:
+    now = datetime.now(UTC)
+    if ours.not_valid_after_utc < now:
+        raise Misconfigured(
+            f"{config.name}: our certificate {path} ran out on "
+            f"{ours.not_valid_after_utc:%Y-%m-%d}; {mend}, then trust it at the server"
+        )
+    if now < ours.not_valid_before_utc:
+        raise Misconfigured(
+            f"{config.name}: our certificate {path} is valid from "
+            f"{ours.not_valid_before_utc:%Y-%m-%d}, and today is {now:%Y-%m-%d}; set the clock of "
+            "this machine"
+        )
 
 
 def _application_uri(config: OpcUaConfig, certificate: x509.Certificate, path: Path) -> str:
-    if certificate.not_valid_after_utc < datetime.now(UTC):
-        raise Misconfigured(
-            f"{config.name}: our certificate {path} ran out on "
-            f"{certificate.not_valid_after_utc:%Y-%m-%d}; move it and its key away to have new ones"
-        )
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         return names.get_values_for_type(x509.UniformResourceIdentifier)[0]
-    except (x509.ExtensionNotFound, IndexError) as error:
+    except (x509.ExtensionNotFound, IndexError, ValueError) as error:
         raise Misconfigured(
             f"{config.name}: our certificate {path} names no application URI in its "
             "SubjectAlternativeName; servers refuse it, make one that does"
@@ -86,18 +144,17 @@ def _application_uri(config: OpcUaConfig, certificate: x509.Certificate, path: P
 
 def _make(certificate: Path, key: Path) -> None:
     host = socket.gethostname()
-    secret = generate_private_key()
+    for folder in (certificate.parent, key.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    # A key without a certificate is left by a stop in between; it is as good as a new one.
+    secret = read_key(key, host) if key.exists() else generate_private_key()
     made = generate_self_signed_app_certificate(
         secret,
         f"Wheeltapper on {host}"[:64],
         {"organizationName": "Wheeltapper"},
-        [x509.UniformResourceIdentifier(f"urn:{host}:wheeltapper"), x509.DNSName(host)],
+        [x509.UniformResourceIdentifier(application_uri()), x509.DNSName(host)],
         [ExtendedKeyUsageOID.CLIENT_AUTH],
         days=_YEARS * 365,
     )
-    for folder in (certificate.parent, key.parent):
-        folder.mkdir(parents=True, exist_ok=True)
-    # Opened with its final rights, so that nobody reads it in between.
-    with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(dump_private_key_as_pem(secret))
-    certificate.write_bytes(made.public_bytes(Encoding.DER))
+    put(key, dump_private_key_as_pem(secret), 0o600)
+    put(certificate, made.public_bytes(Encoding.DER))

@@ -1,33 +1,17 @@
 import asyncio
-import re
 from pathlib import Path
 
 import pytest
 from asyncua import ua
-from asyncua.ua.uaerrors import UaStatusCodeError
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-import connectors
 from connectors.opcua import connect
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.identity import own_identity
-from plant.errors import Misconfigured, PlantError, Unreachable
+from plant.errors import Misconfigured
 
-ROOT = Path(connectors.__file__).parents[1]
-ROOMS = ("plant", "connectors", "analytics", "gateway", "wheeltapper")
 URL = "opc.tcp://127.0.0.1:4840"
-
-
-def test_one_place_builds_clients() -> None:
-    built = re.compile(r"(?<![\w])(?:asyncua\.|client\.|sync\.)?Client\(")
-    places = [
-        path.relative_to(ROOT).as_posix()
-        for room in ROOMS
-        for path in sorted((ROOT / room).rglob("*.py"))
-        if built.search(path.read_text())
-    ]
-    assert places == ["connectors/opcua/connect.py"]
 
 
 def test_reconnecting_is_left_to_the_supervisor() -> None:
@@ -43,47 +27,54 @@ def test_the_client_is_bounded() -> None:
     asyncio.run(story())
 
 
-IDENTITY = connect.Identity(Path("own.der"), Path("own.pem"), "urn:x")
 NAMED = OpcUaConfig(name="plc", url=URL, trust=Path("pki"), user="jo", password_file=Path("p"))
-
-
-@pytest.mark.parametrize(
-    ("error", "identity", "kind", "sentence"),
-    [
-        (UaStatusCodeError(0x801F0000), IDENTITY, Misconfigured, "refuses user 'jo'"),
-        (UaStatusCodeError(0x80210000), IDENTITY, Misconfigured, "refuses user 'jo'"),
-        (UaStatusCodeError(0x80130000), IDENTITY, Misconfigured, "our certificate own.der"),
-        (UaStatusCodeError(0x801A0000), IDENTITY, Misconfigured, "BadCertificateUntrusted"),
-        (AssertionError(), IDENTITY, Misconfigured, "trust it at the server"),
-        (AttributeError("public_key"), IDENTITY, Misconfigured, "trust it at the server"),
-        (AssertionError(), None, Unreachable, "does not let us in"),
-        (UaStatusCodeError(0x80560000), None, Unreachable, "BadTooManySessions"),
-        (TimeoutError(), None, Unreachable, "no answer in time"),
-        (ConnectionRefusedError(111, "refused"), None, Unreachable, "refused"),
-    ],
-)
-def test_errors_become_sentences(
-    error: Exception,
-    identity: connect.Identity | None,
-    kind: type[PlantError],
-    sentence: str,
-) -> None:
-    told = connect._translated(error, NAMED, identity)
-    assert type(told) is kind
-    assert sentence in str(told)
-    assert str(told).startswith("plc: ")
 
 
 def test_an_unreadable_server_certificate_is_told() -> None:
     endpoint = ua.EndpointDescription(ServerCertificate=b"nothing")
     with pytest.raises(Misconfigured, match="no readable certificate"):
-        connect._certificate(endpoint, NAMED)
+        connect._certificates(endpoint, NAMED)
 
 
-def test_of_a_chain_the_first_certificate_counts(tmp_path: Path) -> None:
-    ours = own_identity(NAMED, tmp_path).certificate.read_bytes()
-    endpoint = ua.EndpointDescription(ServerCertificate=ours + b"0\x03\x02\x01\x01")
-    assert connect._certificate(endpoint, NAMED).public_bytes(Encoding.DER) == ours
+def test_of_a_chain_the_first_certificate_is_the_servers(tmp_path: Path) -> None:
+    own, issuer = (
+        own_identity(NAMED, tmp_path / name).certificate.read_bytes() for name in ("a", "b")
+    )
+    shown = connect._certificates(
+        ua.EndpointDescription(ServerCertificate=own + issuer + b"junk"), NAMED
+    )
+    assert [each.public_bytes(Encoding.DER) for each in shown] == [own, issuer]
+
+
+def test_of_a_long_chain_a_few_certificates_are_read(tmp_path: Path) -> None:
+    own = own_identity(NAMED, tmp_path).certificate.read_bytes()
+    endpoint = ua.EndpointDescription(ServerCertificate=own * 100)
+    assert len(connect._certificates(endpoint, NAMED)) == 8
+
+
+def offer(policy: str, mode: str, url: str = URL) -> ua.EndpointDescription:
+    return ua.EndpointDescription(
+        EndpointUrl=url,
+        SecurityPolicyUri=f"http://opcfoundation.org/UA/SecurityPolicy#{policy}",
+        SecurityMode=ua.MessageSecurityMode[mode],
+    )
+
+
+@pytest.mark.parametrize(
+    ("offered", "named"),
+    [
+        ([offer("None", "None_")], "only None/None_"),
+        ([offer("Basic256Sha256", "Sign")], "only Basic256Sha256/Sign"),
+        ([offer("Basic256Sha256", "SignAndEncrypt", "https://plc")], "only nothing"),
+        ([offer("\x1b[2J", "Sign")], r"only \\x1b\[2J/Sign"),
+        ([], "only nothing"),
+    ],
+)
+def test_what_is_not_offered_is_told_and_nothing_weaker_is_taken(
+    offered: list[ua.EndpointDescription], named: str
+) -> None:
+    with pytest.raises(Misconfigured, match=named):
+        connect._endpoint(offered, NAMED)
 
 
 def test_an_own_certificate_without_key_is_told(tmp_path: Path) -> None:

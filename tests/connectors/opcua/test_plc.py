@@ -152,12 +152,6 @@ def test_the_host_name_must_stand_in_the_certificate(plc: Any, pki: Path) -> Non
         asyncio.run(batches(config, [], 1))
 
 
-def test_a_policy_that_is_not_offered_is_told(plc: Any, pki: Path) -> None:
-    config = secured(plc, pki, security="Aes256_Sha256_RsaPss")
-    with pytest.raises(Misconfigured, match="only Aes128_Sha256_RsaOaep/SignAndEncrypt"):
-        asyncio.run(batches(config, [], 1))
-
-
 def test_a_server_that_refuses_our_certificate_says_where_it_lies(
     start_plc: Any, tmp_path: Path
 ) -> None:

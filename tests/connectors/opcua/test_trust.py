@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from connectors.opcua.certificates import read_certificate, read_trust_list
+from connectors.opcua.certificates import read_certificate, read_trust_list, thumbprint
 from connectors.opcua.trust import Expected, check_server
 from plant.errors import Misconfigured
 
@@ -115,7 +115,8 @@ def test_a_stranger_is_stored_and_the_message_says_how_to_trust(tmp_path: Path) 
         check(stranger, tmp_path)
     (stored,) = (tmp_path / "rejected").iterdir()
     assert read_certificate(stored) == stranger
-    assert f"mv {stored} {tmp_path}/trusted/certs/" in str(refusal.value)
+    command = f"wheeltapper trust accept {thumbprint(stranger)[:16]} --folder {tmp_path}"
+    assert str(refusal.value).endswith(command)
     stored.rename(tmp_path / "trusted/certs" / stored.name)
     check(stranger, tmp_path)
 

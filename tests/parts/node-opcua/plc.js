@@ -1,4 +1,5 @@
-// A PLC: node plc.js PORT PKI_DIR [strict]. Says UP and its address once it listens.
+// A PLC: node plc.js PORT PKI_DIR [strict] [skew=SECONDS]. Says UP and its address once it listens.
+// strict: it refuses certificates that it does not know. skew: its clock is wrong by so much.
 const { OPCUAServer } = require("node-opcua-server");
 const { OPCUACertificateManager } = require("node-opcua-certificate-manager");
 const { nodesets } = require("node-opcua-nodesets");
@@ -6,7 +7,21 @@ const { DataType, VariantArrayType } = require("node-opcua-variant");
 const { StatusCodes } = require("node-opcua-status-code");
 const { MessageSecurityMode, SecurityPolicy } = require("node-opcua-secure-channel");
 
-const [port, pki, trust] = process.argv.slice(2);
+const [port, pki, ...words] = process.argv.slice(2);
+const strict = words.includes("strict");
+
+const skew = Number(words.find((word) => word.startsWith("skew="))?.slice(5) ?? 0) * 1000;
+if (skew) {
+  const Right = Date;
+  globalThis.Date = class extends Right {
+    constructor(...given) {
+      super(...(given.length ? given : [Right.now() + skew]));
+    }
+    static now() {
+      return Right.now() + skew;
+    }
+  };
+}
 
 // Name, type, value of tick n. Level is Uncertain on every tenth tick and Bad on every fifteenth.
 const SIGNALS = [
@@ -28,9 +43,14 @@ function level(n) {
 async function main() {
   const serverCertificateManager = new OPCUACertificateManager({
     rootFolder: pki,
-    automaticallyAcceptUnknownCertificate: trust !== "strict",
+    automaticallyAcceptUnknownCertificate: !strict,
   });
   await serverCertificateManager.initialize();
+  const userCertificateManager = new OPCUACertificateManager({
+    rootFolder: `${pki}/users`,
+    automaticallyAcceptUnknownCertificate: false,
+  });
+  await userCertificateManager.initialize();
   const server = new OPCUAServer({
     port: Number(port),
     host: "127.0.0.1",
@@ -38,14 +58,20 @@ async function main() {
     resourcePath: "/UA/plc",
     nodeset_filename: [nodesets.standard],
     serverCertificateManager,
+    userCertificateManager,
     userManager: { isValidUser: (user, password) => user === "operator" && password === "s3cret" },
     allowAnonymous: true,
     securityPolicies: [
       SecurityPolicy.None,
       SecurityPolicy.Basic256Sha256,
       SecurityPolicy.Aes128_Sha256_RsaOaep,
+      SecurityPolicy.Aes256_Sha256_RsaPss,
     ],
-    securityModes: [MessageSecurityMode.None, MessageSecurityMode.SignAndEncrypt],
+    securityModes: [
+      MessageSecurityMode.None,
+      MessageSecurityMode.Sign,
+      MessageSecurityMode.SignAndEncrypt,
+    ],
     serverInfo: { applicationUri: "urn:plant:plc" },
     serverCapabilities: { maxSessions: 2 },
   });
