@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gateway.config.plan import Plan
+from gateway.connections import Connections
 from gateway.console.view import (
     AlarmRow,
     AssetRow,
     AssetState,
     AssetSummary,
+    GapRow,
     GatewayRow,
     LineRow,
     QualityWord,
@@ -26,12 +27,14 @@ from gateway.console.view import (
 )
 from gateway.journal import Journal, Trend
 from gateway.metrics import Metrics
+from gateway.notices import Notices
 from gateway.pipeline import UNKNOWN_MODE, Pipeline, WatchedAsset, asset_tags
 from gateway.rows import (
     MS,
     alarm_row,
     contributor_row,
     finding_words,
+    gap_row,
     last_score,
     link_words,
     mode_shown,
@@ -73,6 +76,7 @@ class LineView:
         supervisor: Supervisor,
         journal: Journal,
         metrics: Metrics,
+        notices: Notices,
         acknowledge: Callable[[int, str, str], Awaitable[Alarm]],
     ) -> None:
         self._plan = plan
@@ -80,14 +84,10 @@ class LineView:
         self._supervisor = supervisor
         self._journal = journal
         self._metrics = metrics
+        self._notices = notices
         self._acknowledge = acknowledge
         self._by_name = {handle.tag.name: handle for handle in pipeline.handles}
-        self._of_source: dict[str, NDArray[np.intp]] = {
-            source.name: np.array(
-                [h.handle for h in pipeline.handles if h.tag.source == source.name], np.intp
-            )
-            for source in plan.sources
-        }
+        self._connections = Connections(plan, pipeline, supervisor)
         self._states = {state.asset.path: state for state in pipeline.assets}
         self.notice = plan.notice
         self.trouble = ""
@@ -100,7 +100,7 @@ class LineView:
             "gateway": self._gateway(),
             "now": time.time() * 1000,
             "assets": [self._summary(state) for state in self._pipeline.assets],
-            "sources": [self._source(source.name) for source in self._plan.sources],
+            "sources": self._connections.rows(),
             "alarms_open": len(open_alarms),
             "unacknowledged": sum(a.state in waiting for a in open_alarms),
         }
@@ -112,19 +112,16 @@ class LineView:
             "version": version("wheeltapper"),
             "simulated": self._plan.simulated,
             "notice": self.notice,
+            "unsecured": self._connections.unsecured(),
         }
 
-    def _source(self, name: str) -> SourceRow:
-        link = self._supervisor.links.get(name)
-        up = link is not None and link.state is LinkState.UP
-        good = is_good(self._pipeline.latest.status[self._of_source[name]])
-        return {
-            "name": name,
-            "connected": up,
-            "state": link_words(link),
-            "age_s": link.age_s() if link else None,
-            "good_ratio": float(good.mean()) if up and len(good) else 0.0,
-        }
+    def sources(self) -> list[SourceRow]:
+        """List every connection."""
+        return self._connections.rows()
+
+    def gaps(self) -> list[GapRow]:
+        """List the gaps kept, newest first."""
+        return [gap_row(gap) for gap in reversed(self._pipeline.gaps.gaps())]
 
     def _summary(self, state: WatchedAsset) -> AssetSummary:
         alarm = self._pipeline.book.open(state.asset.path)
@@ -319,10 +316,13 @@ class LineView:
             if link.state not in (LinkState.UP, LinkState.ENDED)
         }
         benched = dict(self._supervisor.benched)
+        overdue = dict(self._notices.overdue)
         return {
-            "status": "degraded" if lost or benched or self.trouble else "ok",
+            "status": "degraded" if lost or benched or overdue or self.trouble else "ok",
             "journal": self.trouble,
             "sources": lost,
+            "overdue": overdue,
+            "certificates": dict(self._notices.expiring),
             "benched": benched,
             "journal_bytes": self._journal.size_bytes,
             "journal_pending_samples": self._journal.pending,
@@ -330,10 +330,9 @@ class LineView:
 
     def metrics(self) -> bytes:
         """Give the figures in the Prometheus text format."""
-        for row in self.line()["sources"]:
-            self._metrics.good_ratio.labels(row["name"]).set(row["good_ratio"])
-            age = row["age_s"]
-            self._metrics.sample_age.labels(row["name"]).set(float("nan") if age is None else age)
+        for row in self._connections.rows():
+            link = self._supervisor.links.get(row["name"])
+            self._metrics.show(row, link.overdue_s() if link and row["connected"] else 0.0)
         for priority in (1, 2, 3, 4):
             count = sum(
                 a.priority == priority and a.state is not AlarmState.NORMAL

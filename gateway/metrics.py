@@ -11,9 +11,16 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, genera
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gateway.console.view import SourceRow
+from plant.gaps import Gap
+from plant.samples import Batch
+
 LATENCY_S = np.array(
     [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0]
 )
+
+GAPS_KNOWN = 1000
+"""Gaps whose cost is remembered, so that it is counted once."""
 
 
 class Latency:
@@ -48,12 +55,30 @@ class Figures(Collector):
         self.reads: dict[str, Latency] = {}
         self.samples: dict[str, int] = {}
         self.unscored = 0
-        self.losses: dict[str, int] = {}
+        self.gaps: dict[str, int] = {}
+        self.lost: dict[str, int] = {}
+        self.recovered: dict[str, int] = {}
+        self._known: dict[int, int | None] = {}
 
     def read(self, source: str, samples: int, seconds: float) -> None:
         """Count one batch of a source and how long it was in work here."""
         self.samples[source] = self.samples.get(source, 0) + samples
         self.reads.setdefault(source, Latency()).observe(np.array([seconds]))
+
+    def recover(self, batch: Batch) -> None:
+        """Count samples that filled a gap."""
+        name = batch.source
+        self.recovered[name] = self.recovered.get(name, 0) + len(batch) + len(batch.context)
+
+    def gap(self, gap: Gap) -> None:
+        """Count a gap, and what it has cost since it was last told."""
+        if gap.id not in self._known:
+            self.gaps[gap.source] = self.gaps.get(gap.source, 0) + 1
+        before = self._known.get(gap.id) or 0
+        self._known[gap.id] = gap.lost
+        self.lost[gap.source] = self.lost.get(gap.source, 0) + max(0, (gap.lost or 0) - before)
+        while len(self._known) > GAPS_KNOWN:
+            del self._known[next(iter(self._known))]
 
     def collect(self) -> Iterator[Metric]:
         """Give every figure, as prometheus_client asks for them."""
@@ -72,7 +97,9 @@ class Figures(Collector):
             reads.add_metric([source], latency.buckets(), latency.total())
         yield reads
         yield counted("wheeltapper_samples", "Samples taken in", self.samples)
-        yield counted("wheeltapper_gaps", "Times the link of a source was lost", self.losses)
+        yield counted("wheeltapper_gaps", "Gaps entered in the ledger", self.gaps)
+        yield counted("wheeltapper_lost_samples", "Samples missing for good", self.lost)
+        yield counted("wheeltapper_recovered_samples", "Samples that filled a gap", self.recovered)
         yield CounterMetricFamily(
             "wheeltapper_unscored_samples", "Samples journalled unscored", value=self.unscored
         )
@@ -96,7 +123,13 @@ class Metrics:
         ProcessCollector(namespace="wheeltapper", registry=self._registry)
         self.good_ratio = self._gauge("good_ratio", "Share of tags whose value is Good", "source")
         self.sample_age = self._gauge(
-            "last_sample_age_seconds", "Since the source was last heard", "source"
+            "last_sample_age_seconds", "How old the newest value of a source is", "source"
+        )
+        self.overdue = self._gauge(
+            "overdue_seconds", "How late values of a source come that are there", "source"
+        )
+        self.certificate_expiry = self._gauge(
+            "certificate_expiry_seconds", "Until a certificate of a source is out of date", "source"
         )
         self.alarms_open = self._gauge("alarms_open", "Alarms not yet closed", "priority")
         self.journal_bytes = self._gauge("journal_bytes", "Size of the journal on disk")
@@ -104,6 +137,15 @@ class Metrics:
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"wheeltapper_{name}", text, labels, registry=self._registry)
+
+    def show(self, row: SourceRow, overdue_s: float) -> None:
+        """Take over the present figures of a source."""
+        name, age, days = row["name"], row["age_s"], row["certificate_days"]
+        self.good_ratio.labels(name).set(row["good_ratio"])
+        self.sample_age.labels(name).set(float("nan") if age is None else age)
+        self.overdue.labels(name).set(overdue_s)
+        if days is not None:
+            self.certificate_expiry.labels(name).set(days * 86_400)
 
     def text(self) -> bytes:
         """Write all figures down."""

@@ -18,7 +18,9 @@ from analytics.monitors import MonitorBank
 from analytics.watch import Judgement, Watch
 from gateway.alarms import AlarmBook, alarm_body
 from gateway.config.plan import Plan
+from gateway.gaps import GapLedger, gap_body, gap_from
 from gateway.journal import (
+    JSON,
     DamagedRecord,
     Entry,
     EventRecord,
@@ -33,7 +35,8 @@ from gateway.stages.watches import build_watch
 from plant.alarms import Alarm
 from plant.assets import Asset
 from plant.errors import Rejected
-from plant.samples import Batch, ContextEvent
+from plant.gaps import Gap
+from plant.samples import Batch, ContextEvent, Recovery
 from plant.tags import Tag, TagHandle
 
 JUDGED = 1
@@ -58,19 +61,30 @@ class Outcome:
     verdict: NDArray[np.uint8]
     scores: list[ScoreRecord] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
 
     def records(self) -> Iterable[Record]:
-        """Give the journal's records, what came in first."""
+        """Give the journal's records: what came in first, but gaps as they were before it."""
+        yield from map(gap_event, self.gaps)
         yield SampleRecord(replace(self.batch, context=()), self.verdict)
         for event in self.batch.context:
-            yield EventRecord(
-                "context",
-                event.at,
-                {"tag": event.tag, "text": event.text, "status": event.status},
-            )
+            yield context_event(self.batch, event)
         yield from self.scores
         for alarm in self.alarms:
             yield EventRecord("alarm", alarm.changed, alarm_body(alarm))
+
+
+def gap_event(gap: Gap) -> EventRecord:
+    """Write a gap as it now is."""
+    return EventRecord("gap", gap.start if gap.stop is None else gap.stop, gap_body(gap))
+
+
+def context_event(batch: Batch, event: ContextEvent) -> EventRecord:
+    """Write a text of a batch; one that fills a gap says so, and which."""
+    body: dict[str, JSON] = {"tag": event.tag, "text": event.text, "status": event.status}
+    if batch.recovered:
+        body |= {"recovered": int(batch.recovered), "stop": batch.upto}
+    return EventRecord("context", event.at, body)
 
 
 @dataclass(slots=True)
@@ -118,6 +132,7 @@ class Pipeline:
         self.monitors = MonitorBank(handles)
         self.latest = Latest(max((h.handle for h in handles), default=-1) + 1)
         self.book = AlarmBook()
+        self.gaps = GapLedger(handles, watched_sources(plan))
         self.groups = build_groups(plan, handles)
         self._fed: dict[str, list[Group]] = {}
         for group in self.groups:
@@ -135,13 +150,31 @@ class Pipeline:
 
     def take(self, raw: Batch) -> Outcome:
         """Judge one raw batch."""
-        return self.fold(self._scaling.apply(raw))
+        batch = self._scaling.apply(raw)
+        gaps = self.gaps.resume(batch)
+        outcome = self.fold(batch)
+        outcome.gaps = gaps
+        return outcome
+
+    def fill(self, gap: int, raw: Batch) -> Outcome | None:
+        """Keep what is new of a raw batch that fills the gap of that number; None if nothing is."""
+        new = self.gaps.sieve(gap, raw)
+        if new is None:
+            return None
+        batch = self._scaling.apply(new)
+        counted = self.gaps.count(gap, batch)
+        outcome = self.fold(batch)
+        outcome.gaps = [counted]
+        return outcome
 
     def fold(self, batch: Batch) -> Outcome:
         """Judge one batch in engineering units, as it stands in the journal.
 
         What fills a gap is kept only: the present has been judged without it.
         """
+        self.gaps.observe(batch)
+        for event in batch.context:
+            self.gaps.say(event, batch.recovered, batch.upto)
         if batch.recovered:
             return Outcome(batch, np.full(len(batch), Finding.UNSCORED, np.uint8))
         verdict = self._contain(
@@ -192,6 +225,10 @@ class Pipeline:
         self._fold_event(event)
         return event
 
+    def note(self, event: EventRecord) -> None:
+        """Fold an event that came in."""
+        self._fold_event(event)
+
     def acknowledge(self, number: int, at: int, actor: str, note: str) -> list[EventRecord]:
         """Acknowledge an alarm; raises as `AlarmBook.acknowledge` does."""
         event = EventRecord("acknowledge", at, {"id": number, "actor": actor, "note": note})
@@ -199,17 +236,33 @@ class Pipeline:
         return [event, EventRecord("alarm", at, alarm_body(alarm))]
 
     def _fold_event(self, event: EventRecord) -> None:
-        body = event.body
-        if event.kind == "context":
-            said = str(body["text"]), int(str(body["status"]))
-            self.latest.say(ContextEvent(int(str(body["tag"])), event.at, *said))
-        elif event.kind == "acknowledge":
-            self.book.acknowledge(
-                int(str(body["id"])), event.at, str(body["actor"]), str(body["note"])
-            )
-        elif event.kind == "link" and body["state"] == "up" and not body["why"]:
-            for group in self._fed.get(str(body["source"]), ()):
-                group.alignment.reconnected(str(body["source"]))
+        body: Mapping[str, Any] = event.body
+        match event.kind:
+            case "context":
+                self._say(event.at, body)
+            case "acknowledge":
+                self.book.acknowledge(body["id"], event.at, body["actor"], body["note"])
+            case "link":
+                self._link(body["source"], body["state"], body["why"])
+            case "gap":
+                self.gaps.put(gap_from(body))
+            case "ticket":
+                self.gaps.tickets[body["source"]] = body["kept"]
+            case "run":
+                self.gaps.end()
+
+    def _say(self, at: int, body: Mapping[str, Any]) -> None:
+        said = ContextEvent(body["tag"], at, body["text"], body["status"])
+        kind = Recovery(body.get("recovered", 0))
+        self.gaps.say(said, kind, body.get("stop", 0))
+        if not kind:
+            self.latest.say(said)
+
+    def _link(self, source: str, state: str, why: str) -> None:
+        self.gaps.linked(source, up=state == "up")
+        if state == "up" and not why:
+            for group in self._fed.get(source, ()):
+                group.alignment.reconnected(source)
 
     def replay(self, entries: Iterable[tuple[int, Entry]]) -> list[DamagedRecord]:
         """Fold what stands in the journal again, without writing; give what cannot be used."""
@@ -234,6 +287,7 @@ class Pipeline:
             "monitors": self.monitors.state(),
             "latest": self.latest.state(),
             "alarms": self.book.state(),
+            "gaps": self.gaps.state(),
         }
         for group in self.groups:
             parts[f"align-{group_key(group)}"] = group.alignment.state()
@@ -252,6 +306,7 @@ class Pipeline:
         self.monitors.restore(parts["monitors"])
         self.latest.restore(parts["latest"])
         self.book.restore(parts["alarms"])
+        self.gaps.restore(parts["gaps"])
         anew: list[str] = []
         for group in self.groups:
             held = parts.get(f"align-{group_key(group)}")
@@ -312,6 +367,18 @@ def build_group(
         for asset in assets
     ]
     return Group(alignment, states)
+
+
+def watched_sources(plan: Plan) -> dict[str, int]:
+    """Give the sources that can have gaps, with the period of their scans, ns; 0 if not polled.
+
+    A recording is read from its beginning at each start: nothing of it is missed.
+    """
+    return {
+        source.name: round(getattr(source, "scan_ms", 0.0) * 1e6)
+        for source in plan.sources
+        if getattr(source, "type", "") != "replay"
+    }
 
 
 def longest_silence(plan: Plan, source: str) -> int:

@@ -3,10 +3,11 @@
 import numpy as np
 
 from analytics.findings import ABNORMAL, finding_names
-from gateway.console.view import AlarmRow, ContributorRow
+from gateway.console.view import AlarmRow, ContributorRow, GapRow
 from gateway.pipeline import UNKNOWN_MODE, WatchedAsset
 from gateway.supervisor import Link
 from plant.alarms import Alarm
+from plant.gaps import Gap
 from plant.reasons import Contribution, sentence
 
 MS = 1_000_000
@@ -45,6 +46,22 @@ def alarm_row(alarm: Alarm) -> AlarmRow:
         "contributions": [contributor_row(part) for part in alarm.reason.contributions],
         "actor": alarm.actor,
         "note": alarm.note,
+    }
+
+
+def gap_row(gap: Gap) -> GapRow:
+    """Write a gap for the page."""
+    return {
+        "id": gap.id,
+        "source": gap.source,
+        "start": gap.start / MS,
+        "stop": None if gap.stop is None else gap.stop / MS,
+        "cause": gap.cause,
+        "why": gap.why,
+        "republished": gap.republished,
+        "history": gap.history,
+        "lost": gap.lost,
+        "estimated": gap.estimated,
     }
 
 

@@ -13,17 +13,19 @@ import numpy as np
 
 from analytics.findings import Finding
 from connectors.catalogue import build
-from connectors.contract import Acknowledging, Source
+from connectors.contract import Acknowledging, Source, Ticket
 from gateway.config.plan import Plan
 from gateway.console.server import ConsoleServer
-from gateway.journal import Journal
+from gateway.journal import EventRecord, Journal, Record
 from gateway.lineview import LineView
 from gateway.metrics import Metrics
-from gateway.pipeline import Outcome, Pipeline
-from gateway.rows import alarm_row, link_words
+from gateway.notices import Notices
+from gateway.pipeline import Outcome, Pipeline, gap_event
+from gateway.rows import alarm_row, gap_row, link_words
 from gateway.supervisor import Link, LinkState, Supervisor
 from plant.alarms import Alarm, AlarmState
 from plant.errors import Rejected, Unreachable
+from plant.gaps import Gap
 from plant.quality import Quality, quality
 from plant.samples import Batch
 from plant.tags import TagHandle
@@ -41,7 +43,11 @@ BEHIND = 400_000
 """Samples not yet on disk at which reading waits for the journal (about 10 MB)."""
 RECORDS_BEHIND = 50_000
 """Records not yet on disk at which it waits as well: small ones weigh more than their samples."""
-SNAPSHOT = "pipeline-2"
+LIVE_SHARE = 4
+"""Recovery waits at this part of both: what comes live has the rest for itself."""
+LOOK_S = 1.0
+TICKET_BYTES = 10_000
+SNAPSHOT = "pipeline-3"
 """Named by the format of the state: after a change of format the journal is folded anew."""
 
 Event = Callable[[str, dict[str, Any]], None]
@@ -58,8 +64,9 @@ class Gateway:
         Finite sources, named like the live ones, that are read to their end at full speed before
         these start; each is built from its tag handles.
     on_event
-        Told "console", "prelude", "live", "first_value", "source", "relearn", "damaged", "alarm"
-        (its state changed) and "worse" (its reason did), each with a row.
+        Told "console", "prelude", "live", "first_value", "source", "gap" (opened, closed, settled),
+        "overload", "certificate", "relearn", "damaged", "alarm" (its state changed) and "worse"
+        (its reason did), each with a row.
     listen
         Serve the console.
     """
@@ -78,6 +85,9 @@ class Gateway:
         self._tell: Event = on_event or (lambda _kind, _row: None)
         self._metrics = Metrics()
         self._supervisor = Supervisor(self)
+        self._notices = Notices(self._supervisor)
+        self._looked = 0.0
+        self._begun = time.time_ns()
         self._due: list[tuple[int, Acknowledging, Batch]] = []
         self._committed = asyncio.Event()
         self._stopping = False
@@ -96,11 +106,14 @@ class Gateway:
         try:
             handles = self._journal.register(self._plan.tags, time.time_ns())
             await asyncio.to_thread(self._recover, handles)
+            fresh = not self._position
+            self._enter(self._pipeline.gaps.begin(self._begun))
             async with AsyncExitStack() as stack:
                 await self._serve(stack)
                 committing = asyncio.create_task(self._commit_until_stopped())
                 try:
-                    await self._read(handles, stop, committing)
+                    await self._read(handles, stop, committing, fresh=fresh)
+                    self._note_event(EventRecord("run", time.time_ns(), {"state": "ended"}))
                 finally:
                     self._stopping = True
                     self._committed.set()
@@ -137,6 +150,7 @@ class Gateway:
             self._supervisor,
             self._journal,
             self._metrics,
+            self._notices,
             self._acknowledge,
         )
         self._view = view
@@ -151,11 +165,16 @@ class Gateway:
         self._tell("console", {"url": self.url})
 
     async def _read(
-        self, handles: Sequence[TagHandle], stop: asyncio.Event, committing: asyncio.Task[None]
+        self,
+        handles: Sequence[TagHandle],
+        stop: asyncio.Event,
+        committing: asyncio.Task[None],
+        *,
+        fresh: bool,
     ) -> None:
         """Read the prelude, then every source, until told to stop or the journal fails."""
         stopped = asyncio.create_task(stop.wait())
-        reading = asyncio.create_task(self._read_all(handles))
+        reading = asyncio.create_task(self._read_all(handles, fresh=fresh))
         try:
             await asyncio.wait({stopped, reading, committing}, return_when=asyncio.FIRST_COMPLETED)
             if reading.done():
@@ -168,12 +187,12 @@ class Gateway:
             await asyncio.wait({ending}, timeout=LEAVING_S)
             ending.cancel()  # one that does not let go must not keep the rest from the disk
 
-    async def _read_all(self, handles: Sequence[TagHandle]) -> None:
+    async def _read_all(self, handles: Sequence[TagHandle], *, fresh: bool) -> None:
         fed = {
             source.name: [handle for handle in handles if handle.tag.source == source.name]
             for source in self._plan.sources
         }
-        for make in self._prelude if not self._position else ():
+        for make in self._prelude if fresh else ():
             source = make(handles)
             link = Link(source.name, tuple(h.handle for h in fed.get(source.name, ())))
             await self._supervisor.drain(link, source)
@@ -181,22 +200,50 @@ class Gateway:
         async with asyncio.TaskGroup() as group:
             for config in self._plan.sources:
                 own = fed[config.name]
-                link = Link(config.name, tuple(handle.handle for handle in own))
+                kept = self._pipeline.gaps.tickets.get(config.name)
+                link = Link(
+                    config.name,
+                    tuple(handle.handle for handle in own),
+                    ticket=Ticket(kept) if kept else None,
+                )
                 group.create_task(self._supervisor.keep(link, partial(build, config, own)))
 
     async def take(self, batch: Batch, source: Source | None) -> None:
         """Judge and journal a batch; waits while the journal is behind."""
         begun = time.perf_counter()
         outcome = self._pipeline.take(batch)
-        self._position = self._journal.append(*outcome.records())
-        if isinstance(source, Acknowledging):
-            self._due.append((self._position, source, batch))
+        self._append(*outcome.records())
+        self._acknowledge_later(batch, source)
         self._note(outcome, time.perf_counter() - begun)
-        while self._journal.pending > BEHIND or self._waiting > RECORDS_BEHIND:
-            self._committed.clear()
-            await self._committed.wait()
+        await self._until_journal_follows(1)
         if batch.replayed:
             await asyncio.sleep(0)
+
+    async def fill(self, gap: int, batch: Batch, source: Source) -> None:
+        """Journal what fills the gap of that number; waits while live batches need the room."""
+        outcome = self._pipeline.fill(gap, batch)
+        if outcome is not None:
+            self._append(*outcome.records())
+            self._metrics.figures.recover(outcome.batch)
+        self._acknowledge_later(batch, source)
+        await self._until_journal_follows(LIVE_SHARE)
+        await asyncio.sleep(0)
+
+    def _append(self, *records: Record) -> None:
+        self._position = self._journal.append(*records)
+
+    def _note_event(self, event: EventRecord) -> None:
+        self._append(event)  # what cannot be journalled is refused here, and not folded
+        self._pipeline.note(event)
+
+    def _acknowledge_later(self, batch: Batch, source: Source | None) -> None:
+        if isinstance(source, Acknowledging):
+            self._due.append((self._position, source, batch))
+
+    async def _until_journal_follows(self, part: int) -> None:
+        while self._journal.pending > BEHIND // part or self._waiting > RECORDS_BEHIND // part:
+            self._committed.clear()
+            await self._committed.wait()
 
     @property
     def _waiting(self) -> int:
@@ -216,6 +263,7 @@ class Gateway:
             self._tell("prelude", {"source": batch.source, "samples": len(batch)})
         elif batch.source not in self._seen:
             self._tell_first_value(batch)
+        self._tell_gaps(outcome.gaps)
         for alarm in outcome.alarms:
             standing = (alarm.state, alarm.occurrences)
             kind = "worse" if self._standing.get(alarm.id) == standing else "alarm"
@@ -236,20 +284,51 @@ class Gateway:
 
     def link_changed(self, link: Link) -> None:
         """Journal and show that a link came up or was lost."""
-        record = self._pipeline.link(link.name, str(link.state), link.why, link.now())
-        self._position = self._journal.append(record)
-        self._metrics.figures.losses[link.name] = link.losses
+        self._append(self._pipeline.link(link.name, str(link.state), link.why, link.now()))
         if link.state is LinkState.UP:
             self._initial.add(link.name)
+        elif link.state is not LinkState.ENDED:
+            self._enter(self._pipeline.gaps.lose(link.name, link.cause, link.why, self._begun))
         self._tell("source", {"name": link.name, "state": str(link.state), "why": link_words(link)})
+
+    def ticket_changed(self, link: Link) -> None:
+        """Journal what the next connection of a source needs, if it is new."""
+        kept: dict[str, Any] = dict(link.ticket.kept) if link.ticket else {}
+        if kept == self._pipeline.gaps.tickets.get(link.name, {}):
+            return
+        if len(json.dumps(kept)) > TICKET_BYTES:
+            raise Rejected(f"{link.name}: its ticket is longer than {TICKET_BYTES} bytes")
+        self._note_event(EventRecord("ticket", time.time_ns(), {"source": link.name, "kept": kept}))
+
+    def missed(self, batch: Batch, why: str) -> None:
+        """Enter in the ledger that messages before `batch` are missing."""
+        self._enter(self._pipeline.gaps.miss(batch, why))
+
+    def unsettled(self, source: str) -> Sequence[Gap]:
+        """Give the gaps of a source whose recovery is to be asked for, oldest first."""
+        return self._pipeline.gaps.unsettled(source)
+
+    def settle(self, gap: int, *, complete: bool, why: str) -> None:
+        """Enter in the ledger how the recovery of a gap ended."""
+        self._enter(self._pipeline.gaps.settle(gap, complete=complete, why=why))
+
+    def _enter(self, gaps: Sequence[Gap]) -> None:
+        """Journal gaps as they now are."""
+        if gaps:
+            self._append(*map(gap_event, gaps))
+            self._tell_gaps(gaps)
+
+    def _tell_gaps(self, gaps: Sequence[Gap]) -> None:
+        for gap in gaps:
+            self._metrics.figures.gap(gap)
+            self._tell("gap", {**gap_row(gap)})
 
     def shares(self, source: str) -> bool:
         """Tell whether an asset waits for this source and another one."""
         return self._pipeline.shares(source)
 
     async def _acknowledge(self, number: int, actor: str, note: str) -> Alarm:
-        records = self._pipeline.acknowledge(number, time.time_ns(), actor, note)
-        self._position = self._journal.append(*records)
+        self._append(*self._pipeline.acknowledge(number, time.time_ns(), actor, note))
         await self._commit()
         return self._pipeline.book.get(number)
 
@@ -257,6 +336,7 @@ class Gateway:
         self._snapshot()  # a second crash shall not replay what the first one did
         while not self._stopping:
             await asyncio.sleep(COMMIT_S)
+            self._look()
             if self._snapshot_due():
                 self._snapshot()
             try:
@@ -268,6 +348,14 @@ class Gateway:
                 self._view.trouble = ""
         self._snapshot()
         await self._commit()
+
+    def _look(self) -> None:
+        if time.monotonic() - self._looked < LOOK_S:
+            return
+        self._looked = time.monotonic()
+        for kind, body in self._notices.look():
+            self._append(EventRecord(kind, time.time_ns(), body))
+            self._tell(kind, body)
 
     def _snapshot_due(self) -> bool:
         age = time.monotonic() - self._snapshot_at

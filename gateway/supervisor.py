@@ -8,24 +8,34 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
-from connectors.contract import Source
+from connectors.contract import Described, Facts, Recovering, Resumable, Source, Ticket
 from plant.errors import Exhausted, Misconfigured, Rejected, Unreachable
+from plant.gaps import Gap, GapCause
 from plant.quality import Status
 from plant.samples import Batch, empty_columns, uniform_batch
 
-BACKOFF_S = (0.5, 1.0, 2.0, 3.0)
-"""Waits between attempts; never longer than the last, or recovery outlasts the fault."""
+BACKOFF_S = (0.5, 1.0, 2.0)
+"""Waits between attempts; never longer than the last, or recovery outlasts the fault: with a time
+limit of 4 s on connecting, a good value comes within 5 s of the source's return."""
 JITTER = 0.2
+STEADY_S = 5.0
+"""A link that stood for less has only seemed to be up: the waits before it grow on."""
 MISCONFIGURED_S = 30.0
 """A person has to mend it; look again this often, so that no restart is needed afterwards."""
 HEARTBEAT_S = 1.0
 UNUSABLE = 5
 """Answers one after the other that cannot be used: such a link only seems to be up."""
+QUEUED_S = 10.0
+"""Longest wait for what a server had queued in a gap, before its losses are reckoned, s."""
+LET_GO_S = 1.0
+DRIFT = 1e-4
+"""Two clocks drift apart by less than this share of the time."""
 
 
 class LinkState(StrEnum):
@@ -50,36 +60,104 @@ class Link:
         Tag handles that it feeds.
     state, why
         Present state, and the reason when it is not up.
+    cause
+        What the ledger calls that reason.
     upto
         Watermark last delivered, on the source's clock, ns; 0 before the first batch.
     heard
         Monotonic time of that delivery, ns.
+    since, stood
+        Since when it is up, ns since 1970 UTC and monotonic s; 0 while it is not.
+    taking
+        Monotonic time since which its last batch is in work, ns; 0 when it is done with.
+    lag, least
+        Distance of the gateway's clock from the watermark at the last delivery, and the least of
+        this connection, ns.
     rejected, unusable
         Batches set aside, in all and since the last one that was not.
     losses
         How often the link was lost.
+    faults
+        Failures of the source in what is not reading: recovery, its ticket, its facts.
+    ticket
+        What the next connection needs to go on where this one was cut.
+    facts
+        What the source last said of its connection.
+    delivered
+        Set at each delivery.
     """
 
     name: str
     handles: tuple[int, ...]
     state: LinkState = LinkState.CONNECTING
     why: str = ""
+    cause: GapCause = GapCause.LINK
     upto: int = 0
     heard: int = 0
+    since: int = 0
+    stood: float = 0.0
+    taking: int = 0
+    lag: int = 0
+    least: int = 0
     rejected: int = 0
     unusable: int = 0
     losses: int = 0
+    faults: int = 0
+    ticket: Ticket | None = field(default=None, repr=False)
+    facts: Facts | None = None
     told: bool = field(default=False, repr=False)
+    delivered: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     def age_s(self) -> float | None:
-        """Seconds since the source was last heard; None if never."""
-        return (time.monotonic_ns() - self.heard) / 1e9 if self.heard else None
+        """Seconds that the newest value is old; None if there is none."""
+        return (time.monotonic_ns() - self.heard) / 1e9 + self.delay_s() if self.heard else None
+
+    def delay_s(self) -> float:
+        """Seconds from the source's clock to ours that the last batch took, its skew left out."""
+        offset = self.facts.clock_offset_s if self.facts else None
+        if offset is not None:
+            return max(0.0, self.lag / 1e9 + offset)
+        return max(0.0, (self.lag - self.least) / 1e9)
+
+    def overdue_s(self) -> float:
+        """Seconds by which values come late that are there: on their way, or in work here."""
+        working = (time.monotonic_ns() - self.taking) / 1e9 if self.taking else 0.0
+        return self.delay_s() + working
 
     def now(self) -> int:
         """Give the present on the source's clock, ns, so far as it can be known."""
         if not self.upto:
             return time.time_ns()
         return self.upto + time.monotonic_ns() - self.heard
+
+    def hear(self, batch: Batch) -> None:
+        """Take note of a delivery."""
+        lag = batch.received - batch.upto
+        drifted = self.least + round((batch.heard - self.heard) * DRIFT)
+        self.least = min(lag, drifted) if self.stood else lag
+        self.upto, self.heard, self.lag = batch.upto, batch.heard, lag
+        self.delivered.set()
+
+    def come_up(self) -> None:
+        """Take note that it delivers."""
+        self.state, self.why = LinkState.UP, ""
+        self.since, self.stood = time.time_ns(), time.monotonic()
+
+    def go_down(self) -> bool:
+        """Take note that it does not any more; tell whether it had stood for a while."""
+        steady = bool(self.stood) and time.monotonic() - self.stood >= STEADY_S
+        self.since, self.stood, self.taking = 0, 0.0, 0
+        return steady
+
+
+@runtime_checkable
+class Numbered(Protocol):
+    """A source whose messages bear numbers, so that it knows when some are missing."""
+
+    @property
+    def gaps(self) -> int:
+        """Messages that were lost on this connection."""
+        ...
 
 
 class Intake(Protocol):
@@ -89,8 +167,28 @@ class Intake(Protocol):
         """Judge and journal a batch; waits while the journal is behind."""
         ...
 
+    async def fill(self, gap: int, batch: Batch, source: Source) -> None:
+        """Journal what fills the gap of that number; waits while live batches need the room."""
+        ...
+
     def link_changed(self, link: Link) -> None:
         """Journal and show that a link came up or was lost."""
+        ...
+
+    def ticket_changed(self, link: Link) -> None:
+        """Journal what the next connection needs, if it is new."""
+        ...
+
+    def missed(self, batch: Batch, why: str) -> None:
+        """Enter in the ledger that messages before `batch` are missing."""
+        ...
+
+    def unsettled(self, source: str) -> Sequence[Gap]:
+        """Give the gaps of a source whose recovery is to be asked for, oldest first."""
+        ...
+
+    def settle(self, gap: int, *, complete: bool, why: str) -> None:
+        """Enter in the ledger how the recovery of a gap ended."""
         ...
 
     def shares(self, source: str) -> bool:
@@ -111,6 +209,7 @@ class Supervisor:
         self._intake = intake
         self.links: dict[str, Link] = {}
         self.benched: dict[str, str] = {}
+        self._entered: dict[str, Source] = {}
 
     def contain(self, name: str, call: Callable[[], Any]) -> Any:
         """Run a detector; one that fails is benched with its reason and gives None from then on."""
@@ -126,12 +225,12 @@ class Supervisor:
     async def keep(self, link: Link, build: Callable[[], Source]) -> None:
         """Enter a source and read it for ever; re-enter after every loss, until it is exhausted."""
         self.links[link.name] = link
-        attempt = 0
+        attempt = -1
         while link.state is not LinkState.ENDED:
-            before = link.heard
             why, state = await self._read_until_lost(link, build)
-            attempt = 0 if link.heard != before else attempt + 1
-            await self._lost(link, state, why)
+            was_up = bool(link.stood)
+            attempt = 0 if link.go_down() else attempt + 1
+            await self._lost(link, state, why, was_up=was_up)
             if state is LinkState.ENDED:
                 return
             wait = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
@@ -150,36 +249,121 @@ class Supervisor:
                     return
                 await self._intake.take(batch, source)
 
+    def facts(self, name: str) -> Facts | None:
+        """Give what a source says of its connection, or last said; None before its first word."""
+        link, source = self.links.get(name), self._entered.get(name)
+        if link is None:
+            return None
+        if isinstance(source, Described):
+            try:
+                link.facts = source.facts()
+            except Exception:  # noqa: BLE001 - what a source says of itself stops nothing
+                link.faults += 1
+        return link.facts
+
     async def _read_until_lost(
         self, link: Link, build: Callable[[], Source]
     ) -> tuple[str, LinkState]:
+        link.cause = GapCause.LINK
         try:
-            async with build() as source:
-                while True:
-                    await self._read(link, source)
+            source = build()
+            if isinstance(source, Resumable) and link.ticket is not None:
+                source.resume(link.ticket)
+            async with source:
+                await self._read_while_entered(link, source)
         except Unreachable as error:
             return str(error), LinkState.DOWN
         except Misconfigured as error:
+            link.cause = GapCause.MISCONFIGURED
             return str(error), LinkState.MISCONFIGURED
         except Exhausted:
             return "the recording has ended", LinkState.ENDED
         except Exception as error:  # noqa: BLE001 - an unforeseen failure of one source stops no other
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            why = f"unforeseen {error!r} at {place.filename}:{place.lineno}"
-            return why, LinkState.DOWN
+            return _unforeseen(error), LinkState.DOWN
 
-    async def _read(self, link: Link, source: Source) -> None:
+    async def _read_while_entered(self, link: Link, source: Source) -> NoReturn:
+        self._entered[link.name] = source
+        self._keep_ticket(link, source)
+        numbers = source if isinstance(source, Numbered) else None
+        missed = 0
+        recovery: asyncio.Task[bool] | None = None
+        try:
+            while True:
+                await self._read(link, source, missed, numbers)
+                missed = numbers.gaps if numbers else 0
+                over = recovery is None or (recovery.done() and recovery.result())
+                if over and link.stood and self._intake.unsettled(link.name):
+                    recovery = asyncio.create_task(self._recover(link, source))
+        finally:
+            # Shown before the source has let go; what it brought last is no longer the present.
+            link.state = LinkState.DOWN
+            if numbers and numbers.gaps > missed:
+                link.cause = GapCause.MESSAGES
+            await _ended(recovery)
+            self._keep_ticket(link, source)
+            self.facts(link.name)
+            del self._entered[link.name]
+
+    async def _read(
+        self, link: Link, source: Source, missed: int, numbers: Numbered | None
+    ) -> None:
         try:
             batch = await source.read()
         except Rejected as error:
             self._set_aside(link, error)
             return
         link.unusable = 0
-        link.upto, link.heard = batch.upto, batch.heard
+        link.hear(batch)
         if link.state is not LinkState.UP:
-            link.state, link.why = LinkState.UP, ""
+            link.come_up()
             self._intake.link_changed(link)
+        if numbers and numbers.gaps > missed:
+            self._intake.missed(batch, f"{numbers.gaps - missed} messages are missing")
+        link.taking = batch.heard
         await self._intake.take(batch, source)
+        link.taking = 0
+
+    def _keep_ticket(self, link: Link, source: Source) -> None:
+        if isinstance(source, Resumable):
+            try:
+                link.ticket = source.ticket()
+                self._intake.ticket_changed(link)
+            except Exception:  # noqa: BLE001 - without a ticket the next connection begins anew
+                link.ticket = None
+                link.faults += 1
+
+    async def _recover(self, link: Link, source: Source) -> bool:
+        """Fetch what was missed, gap by gap; tell whether the link stood throughout."""
+        for gap in self._intake.unsettled(link.name):
+            try:
+                complete, why = await self._fetch(gap, source), ""
+            except Unreachable as error:
+                link.faults += 1
+                link.why = f"recovery: {error}"
+                return False
+            except Exception as error:  # noqa: BLE001 - recovery never stops reading
+                link.faults += 1
+                complete, why = False, f"recovery failed: {_unforeseen(error)}"
+            await self._drained(link, gap)
+            self._intake.settle(gap.id, complete=complete, why=why)
+        return True
+
+    async def _fetch(self, gap: Gap, source: Source) -> bool:
+        if not isinstance(source, Recovering) or gap.stop is None:
+            return False
+
+        async def deliver(batch: Batch) -> None:
+            await self._intake.fill(gap.id, batch, source)
+
+        return await source.recover(gap.start, gap.stop, deliver)
+
+    async def _drained(self, link: Link, gap: Gap) -> None:
+        """Wait until the link has brought what its server had queued in the gap."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(QUEUED_S):
+                while link.upto < (gap.stop or 0):
+                    link.delivered.clear()
+                    await link.delivered.wait()
 
     def _set_aside(self, link: Link, error: Rejected) -> None:
         link.rejected += 1
@@ -192,11 +376,10 @@ class Supervisor:
             link.why = why
             self._intake.link_changed(link)
 
-    async def _lost(self, link: Link, state: LinkState, why: str) -> None:
+    async def _lost(self, link: Link, state: LinkState, why: str, *, was_up: bool) -> None:
         """Say Bad of every tag of a lost source, once a loss, on the source's own clock."""
-        was_up = link.state is LinkState.UP
         why = why.removeprefix(f"{link.name}: ")
-        changed = (link.state, link.why) != (state, why)
+        changed = was_up or (link.state, link.why) != (state, why)
         link.state, link.why = state, why
         link.losses += was_up and state is not LinkState.ENDED
         if changed:
@@ -221,6 +404,22 @@ class Supervisor:
             await asyncio.sleep(min(left, HEARTBEAT_S))
             if self._intake.shares(link.name):
                 await self._intake.take(heartbeat(link), None)
+
+
+async def _ended(recovery: asyncio.Task[bool] | None) -> None:
+    """Stop a recovery; one that does not let go must not keep the link from coming back."""
+    if recovery is None:
+        return
+    recovery.cancel()
+    done, _ = await asyncio.wait({recovery}, timeout=LET_GO_S)
+    for task in done:
+        if not task.cancelled():
+            task.exception()  # what went wrong is in the ledger, or went with the link
+
+
+def _unforeseen(error: Exception) -> str:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"unforeseen {error!r} at {place.filename}:{place.lineno}"
 
 
 def heartbeat(link: Link) -> Batch:

@@ -54,6 +54,14 @@ class Api:
         """Answer the alarm list."""
         return answer({"alarms": self._view.alarms()})
 
+    async def sources(self, _request: Request) -> Response:
+        """Answer the connections."""
+        return answer({"sources": self._view.sources()})
+
+    async def gaps(self, _request: Request) -> Response:
+        """Answer the gap ledger."""
+        return answer({"gaps": self._view.gaps()})
+
     async def acknowledge(self, request: Request) -> Response:
         """Acknowledge one alarm and answer its new row."""
         alarm = request.path_params["alarm"]

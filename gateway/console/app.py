@@ -38,6 +38,8 @@ def create_app(view: View, *, stream: Stream | None = None) -> Starlette:
         Route("/api/alarms", api.alarms),
         Route("/api/alarms/{alarm:int}/acknowledge", api.acknowledge, methods=["POST"]),
         Route("/api/tags", api.tags),
+        Route("/api/sources", api.sources),
+        Route("/api/gaps", api.gaps),
         Route("/events", stream or Stream(view)),
         Route("/health", api.health),
         Route("/metrics", api.metrics),

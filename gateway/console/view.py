@@ -12,13 +12,18 @@ QualityWord = Literal["Good", "Uncertain", "Bad"]
 
 
 class GatewayRow(TypedDict):
-    """The gateway itself; `notice` is told beside SIMULATED."""
+    """The gateway itself.
+
+    `notice` is told beside SIMULATED; `unsecured` names the sources whose connection anybody on
+    the way can read and change.
+    """
 
     name: str
     id: str
     version: str
     simulated: bool
     notice: str
+    unsecured: list[str]
 
 
 class AssetState(TypedDict):
@@ -52,14 +57,46 @@ class AssetSummary(AssetState):
     alarm: int | None
 
 
+class GapRow(TypedDict):
+    """One interval for which a source could not be read, as `plant.gaps.Gap` with times in ms."""
+
+    id: int
+    source: str
+    start: float
+    stop: float | None
+    cause: str
+    why: str
+    republished: int
+    history: int
+    lost: int | None
+    estimated: bool
+
+
 class SourceRow(TypedDict):
-    """One connection to the plant; `state` is told in words, `good_ratio` runs from 0 to 1."""
+    """One connection to the plant, with what it says of itself (`connectors.contract.Facts`).
+
+    `state` is told in words, `since` is the time from which on it is up, `good_ratio` runs from 0
+    to 1, `gap` is its last one.
+    """
 
     name: str
+    type: str
     connected: bool
     state: str
+    since: float | None
+    endpoint: str
+    security: str
+    secured: bool
+    user: str
+    certificate_days: float | None
+    round_trip_ms: float | None
+    clock_offset_s: float | None
+    notes: list[str]
     age_s: float | None
     good_ratio: float
+    samples_per_s: float
+    losses: int
+    gap: GapRow | None
 
 
 class LineRow(TypedDict):
@@ -203,6 +240,14 @@ class View(Protocol):
 
     async def trend(self, tag: str, start_ms: float, stop_ms: float, points: int, /) -> TrendSeries:
         """Read a tag's values in at most `points` buckets; `KeyError` for an unknown tag."""
+        ...
+
+    def sources(self) -> list[SourceRow]:
+        """List every connection."""
+        ...
+
+    def gaps(self) -> list[GapRow]:
+        """List the gaps that last, and those lately over, newest first."""
         ...
 
     def alarms(self) -> list[AlarmRow]:

@@ -12,6 +12,7 @@ from gateway.config.plan import DetectionPlan, Plan
 from gateway.journal import Journal
 from gateway.lineview import LineView
 from gateway.metrics import Metrics
+from gateway.notices import Notices
 from gateway.pipeline import Pipeline
 from gateway.supervisor import Link, LinkState, Supervisor
 from plant.assets import asset_of
@@ -70,7 +71,9 @@ def test_a_machine_whose_mode_is_unknown_is_not_normal(
     supervisor.links["plc"] = Link("plc", (0, 1), LinkState.UP)
     journal = Journal.open(tmp_path / "journal.db")
     acknowledge: Any = None
-    view = LineView(plan, pipeline, supervisor, journal, Metrics(), acknowledge)
+    view = LineView(
+        plan, pipeline, supervisor, journal, Metrics(), Notices(supervisor), acknowledge
+    )
     shown = view.line()["assets"][0]["health_name"]
     journal.close()
     assert shown == health

@@ -2,17 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 import pytest
 
-from connectors.contract import Source
+from connectors.contract import Facts, Source, Ticket
 from gateway import supervisor as rules
 from gateway.supervisor import Link, Supervisor
 from plant.errors import Exhausted, Misconfigured, Rejected, Unreachable
+from plant.gaps import Gap, GapCause
 from plant.quality import Status, is_good
 from plant.samples import Batch
 
@@ -67,6 +68,11 @@ class Recorder:
     def __init__(self, *, shared: bool = False) -> None:
         self.batches: list[Batch] = []
         self.states: list[str] = []
+        self.filled: list[tuple[int, Batch]] = []
+        self.tickets: list[Ticket | None] = []
+        self.missing: list[str] = []
+        self.waiting: dict[int, Gap] = {}
+        self.settled: list[tuple[int, bool, str]] = []
         self._shared = shared
 
     async def take(self, batch: Batch, source: Source | None) -> None:
@@ -77,6 +83,22 @@ class Recorder:
 
     def shares(self, source: str) -> bool:
         return self._shared
+
+    async def fill(self, gap: int, batch: Batch, source: Source) -> None:
+        self.filled.append((gap, batch))
+
+    def ticket_changed(self, link: Link) -> None:
+        self.tickets.append(link.ticket)
+
+    def missed(self, batch: Batch, why: str) -> None:
+        self.missing.append(why)
+
+    def unsettled(self, source: str) -> Sequence[Gap]:
+        return list(self.waiting.values())
+
+    def settle(self, gap: int, *, complete: bool, why: str) -> None:
+        del self.waiting[gap]
+        self.settled.append((gap, complete, why))
 
 
 @pytest.fixture(autouse=True)
