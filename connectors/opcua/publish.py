@@ -2,11 +2,17 @@
 
 asyncua's own loop keeps one request in flight and acknowledges a message before anybody has stored
 it. This one rests on a private method, ``protocol._send_request``; a test fails when it changes.
+
+A message that is missing while the link stands is asked for again and delivered in its place; when
+the server does not have it any more, it is counted and the rest goes on.
+`Progress` outlives the connection: the next one goes on with it.
 """
 
 import asyncio
 import time
 from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from asyncua import ua
@@ -15,14 +21,49 @@ from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaError
 
 from connectors.opcua.decode import Published, decode_publish
+from connectors.opcua.republish import republish
 from plant.errors import Unreachable
 from plant.quality import Status, status_name
 
 LAST_SEQUENCE = 0xFFFF_FFFF
+_ENDING = {StatusCodes.BadNoSubscription, StatusCodes.BadSubscriptionIdInvalid}
 _GLANCE_S = 0.5
 """Time for what has already arrived, when the gateway itself was late, s."""
 _UNACKNOWLEDGED = 1_000
 """Acknowledgements that wait for a request; a server keeps far fewer messages."""
+MOST_MISSED = 200
+"""Messages that are asked for again; servers keep about a hundred."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a subscription has been heard, over any number of connections.
+
+    Parameters
+    ----------
+    expected
+        Number of the next message; None before the first one of a subscription taken over.
+    acknowledgements
+        Messages that the server may forget, and does not know yet.
+    missed
+        Messages that were not heard when the link was lost; the server may still have them.
+    waiting
+        Heard, not delivered yet.
+    hole
+        Something is missing for good; whoever has taken note of it takes it back.
+    """
+
+    expected: int | None = 1
+    acknowledgements: deque[int] = field(default_factory=lambda: deque(maxlen=_UNACKNOWLEDGED))
+    missed: deque[int] = field(default_factory=lambda: deque(maxlen=MOST_MISSED))
+    waiting: deque[Published] = field(default_factory=deque)
+    hole: bool = False
+
+    def miss(self, sequences: Iterable[int]) -> None:
+        """Take note of messages that are to be asked for again, the newest ones at least."""
+        for sequence in sequences:
+            self.hole |= len(self.missed) == MOST_MISSED
+            self.missed.append(sequence)
 
 
 class Publisher:
@@ -42,13 +83,19 @@ class Publisher:
         Silence after which the link counts as lost, s.
     texts_from
         First client handle that is wanted as text.
+    progress
+        How far an earlier connection has heard the subscription.
 
     Attributes
     ----------
     gaps : int
         Notification messages that were lost, as their numbers tell.
+    republished : int
+        Missing messages that the server had kept.
     refused : int
         Acknowledgements that the server did not take.
+    ended : bool
+        The server has no such subscription any more.
     """
 
     def __init__(
@@ -60,9 +107,13 @@ class Publisher:
         requests: int,
         quiet_s: float,
         texts_from: int,
+        progress: Progress | None = None,
     ) -> None:
         self.gaps = 0
+        self.republished = 0
         self.refused = 0
+        self.ended = False
+        self.progress = progress or Progress()
         self._source = source
         self._uaclient = uaclient
         self._subscription = subscription
@@ -70,8 +121,8 @@ class Publisher:
         self._quiet_s = quiet_s
         self._texts_from = texts_from
         self._waiting: deque[asyncio.Future[Any]] = deque()
-        self._acknowledgements: deque[int] = deque(maxlen=_UNACKNOWLEDGED)
-        self._expected = 1
+        self._taken_up = progress is not None
+        """What is missing at the first message was missed while the link was lost."""
         self._lost: str | None = None
         self._heard = time.monotonic()
 
@@ -81,21 +132,27 @@ class Publisher:
         Raises
         ------
         Unreachable
-            The link is lost, the server has forgotten the subscription, or messages are missing.
+            The link is lost, or the server has forgotten the subscription.
         Rejected
             One answer cannot be read; the next may be.
         """
+        progress = self.progress
         while True:
             if self._lost is not None:
                 raise Unreachable(self._lost)
+            if progress.waiting and self._in_turn(progress.waiting[0]):
+                return progress.waiting.popleft()
+            if progress.waiting:
+                await self._fill()
+                continue
             self._ask()
             said = decode_publish(await self._answer(), time.time_ns(), self._texts_from)
-            if self._check(said):
-                return said
+            if self._belongs(said):
+                progress.waiting.append(said)
 
     def acknowledge(self, sequence: int) -> None:
         """Let the server forget message `sequence` with the next request."""
-        self._acknowledgements.append(sequence)
+        self.progress.acknowledgements.append(sequence)
 
     def close(self) -> None:
         """Forget the requests under way."""
@@ -111,7 +168,7 @@ class Publisher:
                     SubscriptionId=ua.IntegerId(self._subscription),
                     SequenceNumber=ua.Counter(sequence),
                 )
-                for sequence in self._acknowledgements
+                for sequence in self.progress.acknowledgements
             ]
             protocol = self._uaclient.protocol
             if protocol is None:
@@ -121,7 +178,7 @@ class Publisher:
                 self._waiting.append(protocol._send_request(request, 0))
             except (ConnectionError, UaError) as error:
                 raise Unreachable(f"{self._source}: {error}") from error
-            self._acknowledgements.clear()
+            self.progress.acknowledgements.clear()
 
     async def _answer(self) -> bytes:
         patience = self._quiet_s + self._heard - time.monotonic()
@@ -139,40 +196,76 @@ class Publisher:
         except (ConnectionError, UaError, asyncio.CancelledError) as error:
             raise Unreachable(f"{self._source}: the connection was lost: {error}") from error
 
-    def _check(self, said: Published) -> bool:
-        """Tell whether the answer has something for us; raise or note what ends the loop."""
+    def _belongs(self, said: Published) -> bool:
+        """Tell whether the answer has something for us; note what ends the loop."""
         if said.service >= Status.BAD:
             self._fault(said.service)
             return False
         self.refused += said.refused
         if said.subscription != self._subscription:
+            self.ended = True
             self._lost = f"{self._source}: the server no longer knows our subscription"
             return False
-        self._count(said)
-        if said.ended is not None:
-            self._lost = (
-                f"{self._source}: the server ended the subscription: {status_name(said.ended)}"
-            )
         return True
 
     def _fault(self, service: int) -> None:
         if service == StatusCodes.BadTooManyPublishRequests and self._requests > 1:
             self._requests -= 1
         elif service != StatusCodes.BadTimeout:
+            self.ended = service in _ENDING
             self._lost = f"{self._source}: the server refuses to publish: {_fault_name(service)}"
 
-    def _count(self, said: Published) -> None:
-        missing = (said.sequence - self._expected) % LAST_SEQUENCE
+    def _in_turn(self, said: Published) -> bool:
+        """Tell whether nothing is missing before `said`, and count it as heard then."""
+        progress = self.progress
+        missing = self._missing(said)
+        if missing and not self._taken_up:
+            return False
         if missing:
-            # A number from the past is a fault of the server's, not four billion lost messages.
-            self.gaps += missing if missing < LAST_SEQUENCE // 2 else 1
+            progress.hole |= missing > MOST_MISSED
+            progress.miss(_from(progress.expected or 1, 0, missing))
+        self._taken_up = False
+        progress.expected = said.sequence if said.keep_alive else said.sequence % LAST_SEQUENCE + 1
+        if said.ended is not None:
+            self.ended = True
             self._lost = (
-                f"{self._source}: message {self._expected} was expected and {said.sequence} came; "
-                "what lies between is lost, subscribing anew"
+                f"{self._source}: the server ended the subscription: {status_name(said.ended)}"
             )
-        if not said.keep_alive:
-            # Numbers run from 1 to 2^32 - 1 and begin again at 1.
-            self._expected = said.sequence % LAST_SEQUENCE + 1
+        return True
+
+    def _missing(self, said: Published) -> int:
+        """Count the messages before `said` that have not come."""
+        if self.progress.expected is None:
+            return 0
+        missing = (said.sequence - self.progress.expected) % LAST_SEQUENCE
+        # A number from the past is a fault of the server's, not four billion lost messages.
+        return missing if missing < LAST_SEQUENCE // 2 else 1
+
+    async def _fill(self) -> None:
+        """Get one message that is missing before what waits, or go on without."""
+        progress = self.progress
+        said = progress.waiting[0]
+        expected, missing = progress.expected or 1, self._missing(said)
+        try:
+            one = await republish(self._uaclient, self._subscription, expected, self._texts_from)
+        except (OSError, TimeoutError, UaError) as error:
+            raise Unreachable(f"{self._source}: the connection was lost: {error!r}") from error
+        if one is not None:
+            self.republished += 1
+            progress.waiting.appendleft(one)
+            return
+        self.gaps += missing
+        progress.hole = True
+        progress.miss(_from(expected, 1, missing))
+        progress.expected = said.sequence
+
+
+def _from(first: int, start: int, stop: int) -> Iterable[int]:
+    """Give the numbers of the messages `start` to `stop` behind `first`, the last ones of them."""
+    # Numbers run from 1 to 2^32 - 1 and begin again at 1.
+    return (
+        (first + i - 1) % LAST_SEQUENCE + 1 for i in range(max(start, stop - MOST_MISSED), stop)
+    )
 
 
 def _fault_name(service: int) -> str:

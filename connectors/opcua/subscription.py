@@ -93,7 +93,7 @@ async def subscribe(
         keep_alive_s=granted.RevisedMaxKeepAliveCount * granted.RevisedPublishingInterval / 1000,
     )
     # Items of one DataType are published side by side, which is read in one step.
-    ordered = sorted(found, key=_order)
+    ordered = in_order(found)
     subscription.tags = (*(one.tag for one in ordered), *(one.tag for one in refused))
     subscription.refuse(refused)
     await create_items(client, config, limits, subscription, ordered)
@@ -192,6 +192,11 @@ async def _with_room(
     if first[-1].StatusCode.value in NO_ROOM:
         return first + [full] * (len(requests) - half)
     return first + await _with_room(client, subscription, requests[half:])
+
+
+def in_order(found: Sequence[Found]) -> list[Found]:
+    """Put tags in the order in which the server is asked for them."""
+    return sorted(found, key=_order)
 
 
 def _order(item: Found) -> tuple[bool, str]:
