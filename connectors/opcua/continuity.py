@@ -41,8 +41,6 @@ class Running:
         What the server granted.
     started
         When its server was started; after another start there is no such subscription.
-    found
-        Nodes of the tags, by tag handle.
     progress
         How far it has been heard.
     whole_from
@@ -54,7 +52,6 @@ class Running:
 
     subscription: Subscription
     started: int
-    found: dict[int, Found]
     progress: Progress = field(default_factory=Progress)
     whole_from: int | None = None
     without: set[int] = field(default_factory=set)
@@ -136,6 +133,7 @@ async def take_over(
         keep_alive_s=number(kept, "keep_alive_s"),
         tags=(*(one.tag for one in ordered), *(one.tag for one in refused)),
         items={handle & (TEXT - 1): item for handle, item in items.items()},
+        nodes={one.tag.handle: one for one in ordered},
     )
     subscription.refuse(refused)
     new = [one for one in ordered if one.tag.handle not in subscription.items]
@@ -146,7 +144,6 @@ async def take_over(
     return Running(
         subscription,
         int(number(kept, "started")),
-        {one.tag.handle: one for one in found},
         progress,
         whole_from=0,
     )

@@ -50,6 +50,8 @@ class Subscription:
         All tags, in the order in which the server was asked for them.
     items
         Number of each monitored item, by tag handle.
+    nodes
+        What each tag was found to be, by tag handle.
     unmonitored
         Nodes for which the server had no monitored item left, by tag handle.
     refused
@@ -63,6 +65,7 @@ class Subscription:
     keep_alive_s: float
     tags: tuple[TagHandle, ...] = ()
     items: dict[int, int] = field(default_factory=dict)
+    nodes: dict[int, Found] = field(default_factory=dict)
     unmonitored: dict[int, Found] = field(default_factory=dict)
     refused: dict[int, Refused] = field(default_factory=dict)
     slower: int = 0
@@ -155,6 +158,7 @@ async def delete_items(
 
 def _file(subscription: Subscription, item: Found, result: ua.MonitoredItemCreateResult) -> None:
     handle = item.tag.handle
+    subscription.nodes[handle] = item
     for kept in (subscription.items, subscription.unmonitored, subscription.refused):
         kept.pop(handle, None)
     if result.StatusCode.is_good():
