@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from wheeltapper import alarms, check, config, demo, replay, run, simulate
+from wheeltapper import alarms, check, config, demo, gaps, replay, run, simulate
 
 app = typer.Typer(
     name="wheeltapper",
@@ -39,5 +39,6 @@ app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("replay")(replay.replay)
 app.add_typer(alarms.app, name="alarms")
+app.command("gaps")(gaps.gaps)
 app.add_typer(config.app, name="config")
 app.command("simulate", hidden=True)(simulate.simulate)
