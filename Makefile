@@ -33,7 +33,7 @@ bench: $(INSTALLED) ## measure the whole gateway under load and print JSON (abou
 	@$(BIN)/python -m bench.run $(ARGS)
 
 faults: $(INSTALLED) ## do to the gateway what plants do to it, and print the figures (25 minutes)
-	$(BIN)/pytest -m faults tests/faults $(ARGS)
+	$(BIN)/pytest -q -m faults --tb=line --show-capture=no tests/faults $(ARGS)
 
 clean: ## forget the installed environment
 	rm -rf $(VENV)
