@@ -4,7 +4,20 @@ from typing import Annotated
 
 import typer
 
-from wheeltapper import alarms, check, config, demo, gaps, replay, run, simulate
+from wheeltapper import (
+    alarms,
+    browse,
+    check,
+    config,
+    demo,
+    discover,
+    gaps,
+    init,
+    replay,
+    run,
+    simulate,
+    trust,
+)
 
 app = typer.Typer(
     name="wheeltapper",
@@ -35,10 +48,14 @@ def options(
 
 
 app.command("demo")(demo.demo)
-app.command("run")(run.run)
+app.command("discover")(discover.discover)
+app.command("init")(init.init)
+app.command("browse")(browse.browse)
 app.command("check")(check.check)
+app.command("run")(run.run)
 app.command("replay")(replay.replay)
 app.add_typer(alarms.app, name="alarms")
 app.command("gaps")(gaps.gaps)
 app.add_typer(config.app, name="config")
+app.add_typer(trust.app, name="trust")
 app.command("simulate", hidden=True)(simulate.simulate)

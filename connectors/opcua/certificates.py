@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from connectors.opcua.plain import plain
@@ -17,6 +18,15 @@ MAX_CERTIFICATE = 65_536
 MAX_REVOCATIONS = 8 * 1024 * 1024
 MAX_REJECTED = 100
 """Certificates of strangers that are kept; anybody on the network can send new ones."""
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What reading the inside of a stranger's certificate raises."""
 _SUFFIXES = {".der", ".crt", ".cer", ".pem"}
 _LIST_SUFFIXES = {".crl", ".der", ".pem"}
 FOLDERS = ("trusted/certs", "trusted/crl", "issuers/certs", "issuers/crl", "rejected")
@@ -116,6 +126,17 @@ def file_name(certificate: x509.Certificate) -> str:
 def thumbprint(certificate: x509.Certificate) -> str:
     """Give the SHA-256 thumbprint in hexadecimal digits."""
     return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+
+
+def names_of(certificate: x509.Certificate) -> tuple[list[str], list[str]]:
+    """Give the hosts, in small letters, and the application URIs that a certificate is made for."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return [], []
+    hosts = [name.lower() for name in names.get_values_for_type(x509.DNSName)]
+    hosts += [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+    return hosts, names.get_values_for_type(x509.UniformResourceIdentifier)
 
 
 def put(path: Path, content: bytes, mode: int = 0o644) -> None:

@@ -61,7 +61,7 @@ def own_identity(config: OpcUaConfig, trust: Path) -> Identity:
 def renew_identity(trust: Path) -> Path:
     """Make a new certificate and key below `trust`, for the same application URI.
 
-    The old ones stay beside them, with the first digits of the thumbprint in their names.
+    The old ones are kept in ``own/old``, named by the first digits of the thumbprint.
 
     Raises
     ------
@@ -73,11 +73,12 @@ def renew_identity(trust: Path) -> Path:
     certificate, key = _own_files(trust)
     with _alone(trust):
         if certificate.exists():
-            old = thumbprint(read_certificate(certificate))[:16]
-            # The key last: a certificate without its key is the state that nothing mends by itself.
-            certificate.rename(certificate.with_stem(f"{certificate.stem}-{old}"))
+            old = trust / "own/old" / thumbprint(read_certificate(certificate))[:16]
+            old.parent.mkdir(exist_ok=True)
+            # The key last: a certificate without its key is what nothing mends by itself.
+            certificate.rename(old.with_suffix(".der"))
             if key.exists():
-                key.rename(key.with_stem(f"{key.stem}-{old}"))
+                key.rename(old.with_suffix(".pem"))
         _make(certificate, key)
     return certificate
 

@@ -13,27 +13,18 @@ from ipaddress import ip_address
 from itertools import pairwise
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from connectors.opcua.certificates import TrustList, thumbprint
+from connectors.opcua.certificates import UNREADABLE, TrustList, names_of, thumbprint
 from connectors.opcua.plain import plain
 from plant.errors import Misconfigured
 
 LONGEST_CHAIN = 8
 _MIN_KEY = 2048
 _HASHES = {"sha256", "sha384", "sha512"}
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    LookupError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
-"""What reading the inside of a stranger's certificate raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +74,7 @@ def check_server(
     except Misconfigured as error:
         stored = _store(certificate, trust)
         raise Misconfigured(f"{expected.source}: {error}{stored}") from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         stored = _store(certificate, trust)
         raise Misconfigured(
             f"{expected.source}: the server's certificate cannot be read in full "
@@ -166,7 +157,7 @@ def _issued(chain: Sequence[x509.Certificate], issuer: x509.Certificate) -> bool
         # Self-signed application certificates carry ca and key_cert_sign too; one trusted server
         # must not be able to vouch for another, so an authority has to sign revocations as well.
         return authority and usage.key_cert_sign and usage.crl_sign
-    except (*_UNREADABLE, InvalidSignature, x509.ExtensionNotFound):
+    except (*UNREADABLE, InvalidSignature, x509.ExtensionNotFound):
         return False
 
 
@@ -202,19 +193,13 @@ def _check_validity(certificate: x509.Certificate, now: datetime) -> None:
 
 
 def _check_names(certificate: x509.Certificate, expected: Expected) -> None:
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        names = x509.SubjectAlternativeName([])
-    hosts = [name.lower() for name in names.get_values_for_type(x509.DNSName)]
-    hosts += [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+    hosts, uris = names_of(certificate)
     if _canonical(expected.host) not in hosts:
         raise Misconfigured(
             f"the server's certificate is for {_listing(hosts) or 'no host'}, "
             f"not for {expected.host}; write that name into url, or, if you know why they differ, "
             "as certificate_host"
         )
-    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
     if expected.uri not in uris:
         raise Misconfigured(
             f"the server calls itself {plain(expected.uri)!r}, its certificate says "
@@ -285,7 +270,7 @@ def _check_revocation(
 def _signed(found: x509.CertificateRevocationList, key: RSAPublicKey) -> bool:
     try:
         return found.is_signature_valid(key)
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
 
 

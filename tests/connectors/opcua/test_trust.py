@@ -1,84 +1,41 @@
 """Certificates made for the occasion, each wrong in one way."""
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
-from connectors.opcua.certificates import read_certificate, read_trust_list, thumbprint
+from connectors.opcua.certificates import (
+    MAX_REJECTED,
+    read_certificate,
+    read_trust_list,
+    thumbprint,
+)
 from connectors.opcua.trust import Expected, check_server
 from plant.errors import Misconfigured
+from tests.connectors.opcua.recipes import (
+    AUTHORITY,
+    CURVE_KEY,
+    ISSUED,
+    KEY,
+    NOW,
+    OTHER_KEY,
+    SERVER,
+    WEAK_KEY,
+    Recipe,
+    read_back,
+    revocations,
+)
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
 EXPECTED = Expected("plc", "127.0.0.1", "urn:plant:plc")
-KEY = rsa.generate_private_key(65537, 2048)
-OTHER_KEY = rsa.generate_private_key(65537, 2048)
-WEAK_KEY = rsa.generate_private_key(65537, 1024)
-CURVE_KEY = ec.generate_private_key(ec.SECP256R1())
-SERVER = [x509.UniformResourceIdentifier("urn:plant:plc"), x509.IPAddress(ip_address("127.0.0.1"))]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A certificate; the defaults make a server's own that nobody can object to."""
-
-    subject: str = "plc"
-    issuer: str = "plc"
-    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = KEY
-    signer: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = KEY
-    names: tuple[x509.GeneralName, ...] = tuple(SERVER)
-    start: datetime = NOW - timedelta(days=10)
-    days: float = 365
-    authority: bool = False
-    revokes: bool = True
-    usage: bool = True
-    purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH
-    serial: int = 77
-
-    def bake(self) -> x509.Certificate:
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(_name(self.subject))
-            .issuer_name(_name(self.issuer))
-            .public_key(self.key.public_key())
-            .serial_number(self.serial)
-            .not_valid_before(self.start)
-            .not_valid_after(self.start + timedelta(days=self.days))
-            .add_extension(x509.SubjectAlternativeName(self.names), critical=False)
-            .add_extension(x509.BasicConstraints(self.authority, None), critical=True)
-            .add_extension(self._usage(), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([self.purpose]), critical=False)
-        )
-        return builder.sign(self.signer, hashes.SHA256())
-
-    def _usage(self) -> x509.KeyUsage:
-        return x509.KeyUsage(
-            digital_signature=True,
-            content_commitment=True,
-            key_encipherment=self.usage,
-            data_encipherment=True,
-            key_agreement=False,
-            key_cert_sign=self.authority,
-            crl_sign=self.authority and self.revokes,
-            encipher_only=False,
-            decipher_only=False,
-        )
-
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-AUTHORITY = Recipe(subject="ca", issuer="ca", key=OTHER_KEY, signer=OTHER_KEY, authority=True)
-ISSUED = Recipe(issuer="ca", signer=OTHER_KEY)
 
 Put = Callable[[str, x509.Certificate | x509.CertificateRevocationList], Path]
 
@@ -94,8 +51,13 @@ def put(tmp_path: Path) -> Put:
     return put_down
 
 
-def check(certificate: x509.Certificate, folder: Path, expected: Expected = EXPECTED) -> None:
-    check_server(certificate, expected, read_trust_list(folder), NOW)
+def check(
+    certificate: x509.Certificate,
+    folder: Path,
+    expected: Expected = EXPECTED,
+    presented: tuple[x509.Certificate, ...] = (),
+) -> None:
+    check_server(certificate, expected, read_trust_list(folder), NOW, presented)
 
 
 def test_a_trusted_certificate_is_believed(tmp_path: Path, put: Put) -> None:
@@ -201,21 +163,6 @@ def test_an_expired_authority_vouches_for_nobody(tmp_path: Path, put: Put) -> No
         check(ISSUED.bake(), tmp_path)
 
 
-def revocations(
-    signer: rsa.RSAPrivateKey = OTHER_KEY, serial: int = 77, days: float = 30, issuer: str = "ca"
-) -> x509.CertificateRevocationList:
-    start = NOW - timedelta(days=20)
-    gone = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(start).build()
-    return (
-        x509.CertificateRevocationListBuilder()
-        .issuer_name(_name(issuer))
-        .last_update(start)
-        .next_update(start + timedelta(days=days))
-        .add_revoked_certificate(gone)
-        .sign(signer, hashes.SHA256())
-    )
-
-
 @pytest.mark.parametrize("folder", ["trusted/crl", "issuers/crl"])
 @pytest.mark.parametrize("days", [30, 10])
 def test_a_revoked_certificate_is_refused(
@@ -254,6 +201,148 @@ def test_a_broken_file_is_named(where: str, tmp_path: Path) -> None:
     read_trust_list(tmp_path)
     (tmp_path / where).write_bytes(b"-----BEGIN nothing")
     with pytest.raises(Misconfigured, match=r"x\.(der|pem|crl) cannot be read"):
+        read_trust_list(tmp_path)
+
+
+def test_issuers_that_the_server_shows_complete_the_chain(tmp_path: Path, put: Put) -> None:
+    middle = Recipe(subject="middle", issuer="ca", signer=OTHER_KEY, authority=True).bake()
+    leaf = Recipe(issuer="middle", signer=KEY, key=OTHER_KEY).bake()
+    put("trusted/certs/ca.der", AUTHORITY.bake())
+    check(leaf, tmp_path, presented=(middle,))
+
+
+def test_issuers_that_the_server_shows_give_no_trust(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="not trusted"):
+        check(ISSUED.bake(), tmp_path, presented=(AUTHORITY.bake(),))
+
+
+@pytest.mark.parametrize(("below", "verdict"), [(0, "not trusted"), (1, "valid from")])
+def test_an_authority_has_no_more_below_it_than_it_may(
+    below: int, verdict: str, tmp_path: Path, put: Put
+) -> None:
+    put("trusted/certs/ca.der", replace(AUTHORITY, below=below).bake())
+    middle = Recipe(subject="middle", issuer="ca", signer=OTHER_KEY, authority=True)
+    put("issuers/certs/middle.der", middle.bake())
+    with pytest.raises(Misconfigured, match=verdict):
+        check(Recipe(issuer="middle", signer=KEY, key=OTHER_KEY, days=5).bake(), tmp_path)
+
+
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_of_an_authority_renewed_with_its_key_the_new_one_counts(
+    names: str, tmp_path: Path, put: Put
+) -> None:
+    put(f"trusted/certs/{names[0]}.der", replace(AUTHORITY, days=5).bake())
+    put(f"trusted/certs/{names[1]}.der", AUTHORITY.bake())
+    check(ISSUED.bake(), tmp_path)
+
+
+def test_only_the_certificate_with_the_thumbprint_will_do(tmp_path: Path, put: Put) -> None:
+    right, wrong = Recipe().bake(), Recipe(serial=78).bake()
+    put("trusted/certs/right.der", right)
+    put("trusted/certs/wrong.der", wrong)
+    expected = replace(EXPECTED, thumbprint=thumbprint(right))
+    check(right, tmp_path, expected)
+    with pytest.raises(Misconfigured, match="than server_thumbprint allows"):
+        check(wrong, tmp_path, expected)
+
+
+def test_a_right_thumbprint_gives_no_trust(tmp_path: Path) -> None:
+    stranger = Recipe().bake()
+    with pytest.raises(Misconfigured, match="not trusted"):
+        check(stranger, tmp_path, replace(EXPECTED, thumbprint=thumbprint(stranger)))
+
+
+def test_what_a_stranger_calls_itself_is_made_safe_to_print(tmp_path: Path) -> None:
+    hostile = Recipe(subject="plc\x1b[2J\n\u202eCN=good" + "x" * 20)
+    with pytest.raises(Misconfigured) as refusal:
+        check(hostile.bake(), tmp_path)
+    assert str(refusal.value).isprintable()
+    assert r"plc\x1b[2J\n\u202eCN=good" in str(refusal.value)
+
+
+def test_refused_certificates_are_stored_unless_a_person_has_placed_them(
+    tmp_path: Path, put: Put
+) -> None:
+    put("trusted/certs/ca.der", AUTHORITY.bake())
+    revoked, expired = ISSUED.bake(), replace(ISSUED, days=5, serial=5).bake()
+    put("trusted/crl/ca.crl", revocations())
+    put("trusted/certs/expired.der", expired)
+    for certificate in (revoked, expired, revoked):
+        with pytest.raises(Misconfigured):
+            check(certificate, tmp_path)
+    (stored,) = (tmp_path / "rejected").iterdir()
+    assert read_certificate(stored) == revoked
+
+
+def test_a_hostile_network_does_not_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.opcua.certificates.MAX_REJECTED", 3)
+    assert MAX_REJECTED == 100
+    strangers = [Recipe(serial=serial).bake() for serial in range(1, 6)]
+    for stranger in strangers:
+        with pytest.raises(Misconfigured, match="not trusted"):
+            check(stranger, tmp_path)
+    kept = {read_certificate(path).serial_number for path in (tmp_path / "rejected").iterdir()}
+    assert kept == {3, 4, 5}
+
+
+def test_a_full_disk_does_not_hide_why_a_server_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes, mode: int = 0) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("connectors.opcua.certificates.put", full)
+    with pytest.raises(Misconfigured, match=r"not trusted.*could not be stored.*No space left"):
+        check(Recipe().bake(), tmp_path)
+
+
+def test_a_link_in_the_rejected_folder_is_not_written_through(tmp_path: Path) -> None:
+    stranger = Recipe().bake()
+    read_trust_list(tmp_path)
+    victim = tmp_path / "victim"
+    link = tmp_path / "rejected" / f"{thumbprint(stranger)[:40]}.der"
+    link.symlink_to(victim)
+    with pytest.raises(Misconfigured, match="not trusted"):
+        check(stranger, tmp_path)
+    assert not victim.exists()
+    assert read_certificate(link) == stranger
+
+
+SOUND = Recipe().bake().public_bytes(Encoding.DER)
+
+
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+@given(st.lists(st.tuples(st.integers(0, len(SOUND) - 1), st.integers(0, 255)), max_size=4))
+@settings(max_examples=300, deadline=None)
+def test_damaged_certificates_are_refused_in_order(
+    tmp_path_factory: pytest.TempPathFactory, bytes_set: list[tuple[int, int]]
+) -> None:
+    damaged = bytearray(SOUND)
+    for place, value in bytes_set:
+        damaged[place] = value
+    folder = tmp_path_factory.getbasetemp() / "damaged"
+    trust = read_trust_list(folder)
+    certificate = read_back(bytes(damaged))
+    assume(certificate is not None)
+    assert certificate
+    with pytest.raises(Misconfigured, match=r"^plc: "):
+        check_server(certificate, EXPECTED, trust, NOW)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "dangling", "huge"])
+def test_what_is_no_certificate_file_is_named_and_not_waited_for(kind: str, tmp_path: Path) -> None:
+    read_trust_list(tmp_path)
+    path = tmp_path / "trusted/certs/x.der"
+    makers: dict[str, Callable[[], object]] = {
+        "pipe": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+        "dangling": lambda: path.symlink_to(tmp_path / "gone"),
+        "huge": lambda: path.write_bytes(b"0" * 70_000),
+    }
+    makers[kind]()
+    with pytest.raises(Misconfigured, match=r"x\.der cannot be read as a certificate"):
         read_trust_list(tmp_path)
 
 
