@@ -1,11 +1,16 @@
 """``wheeltapper check CONFIG``: is it right, and what would the gateway do."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheeltapper.options import AsJson, ConfigFile
 
 if TYPE_CHECKING:
     from gateway.config.plan import Plan
+
+FILLED_BY = (
+    "fill it by hand, or from an OPC UA server: wheeltapper browse {} --match '**' --write tags.csv"
+)
 
 
 def check(config: ConfigFile, as_json: AsJson = False) -> None:
@@ -28,10 +33,10 @@ def check(config: ConfigFile, as_json: AsJson = False) -> None:
 
         terminal.record({"ok": True, "plan": described(plan)})
     else:
-        _show(plan)
+        _show(plan, config)
 
 
-def _show(plan: "Plan") -> None:
+def _show(plan: "Plan", config: Path) -> None:
     from wheeltapper import terminal
     from wheeltapper.story import counted
 
@@ -46,6 +51,9 @@ def _show(plan: "Plan") -> None:
             for source, count in zip(plan.sources, counts, strict=True)
         ],
     )
+    if not plan.tags:
+        terminal.say(f"no tags yet; {FILLED_BY.format(config)}")
+        return
     terminal.table(
         counted(len(plan.tags), "tag"),
         ("tag", "source", "address", "type", "unit", "role"),

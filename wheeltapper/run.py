@@ -9,11 +9,15 @@ def run(config: ConfigFile, as_json: AsJson = False) -> None:
 
     from gateway.config.loader import load
     from gateway.runtime import Gateway
+    from plant.errors import Misconfigured
+    from wheeltapper.check import FILLED_BY
     from wheeltapper.folder import usable
     from wheeltapper.session import stopping_on_signals
     from wheeltapper.story import Recorded, Spoken, Teller
 
     plan = load(config)
+    if not plan.tags:
+        raise Misconfigured(f"{config}: the sheet of tags is empty; {FILLED_BY.format(config)}")
     usable(plan.data)
     teller: Teller = Recorded() if as_json else Spoken(plan.console.port)
 

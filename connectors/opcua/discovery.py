@@ -16,6 +16,7 @@ from asyncua.ua.uaerrors import UaError
 from cryptography import x509
 
 from connectors.opcua.plain import plain
+from connectors.opcua.refusals import FAILURES
 from connectors.opcua.transport import BoundedUaClient, abort
 from plant.errors import Misconfigured, Unreachable
 
@@ -181,7 +182,7 @@ async def greet(url: str, timeout_s: float = TIMEOUT_S) -> Greeting:
             await uaclient.send_hello(url)
             await uaclient.open_secure_channel(_open_channel())
             return await _endpoints(uaclient, url)
-    except (TimeoutError, OSError, UaError, AttributeError, AssertionError) as error:
+    except FAILURES as error:
         raise Unreachable(await _other_tongue(error, host, port, timeout_s)) from error
     finally:
         abort(uaclient)

@@ -33,6 +33,11 @@ class Pattern:
         self.text = text
         self._parts = [None if part == _ANY else re.compile(translate(part)) for part in parts]
 
+    @property
+    def everything(self) -> bool:
+        """Whether every path fits."""
+        return self._parts == [None]
+
     def matches(self, names: Sequence[str]) -> bool:
         """Tell whether a whole path fits."""
         return len(self._parts) in self._reached(names)

@@ -1,26 +1,31 @@
 """A survey of a server: which variables it has, and which of them look like process values."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
-from asyncua.ua.uaerrors import UaError
 
-from connectors.opcua.browse import PER_CALL, Name, Progress, walk
+from connectors.opcua.browse import PER_CALL, Name, Place, Progress, walk
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.connect import connect_secure, leave
 from connectors.opcua.limits import Allowance, read_limits
+from connectors.opcua.naming import path_text
 from connectors.opcua.pattern import Pattern
 from connectors.opcua.plain import plain
+from connectors.opcua.refusals import FAILURES
 from connectors.opcua.variables import Variable, describe, sampled
 from plant.errors import Unreachable
 from plant.quality import status_name
 
 _BUILD_INFO = ua.NodeId(ua.Int32(2260), ua.Int16(0))
+_RUN = re.compile(r"([0-9]{0,9})([^0-9]*)")
+_SORTED = 200
 _MOST_NOTES = 5
+_MOST_SEEN = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,8 @@ class Survey:
         Addresses of those that changed while they were watched.
     notes
         What could not be looked at, in plain words.
+    seen
+        Paths met on the way, fit for people, the first ones only.
     """
 
     namespaces: tuple[str, ...]
@@ -52,6 +59,7 @@ class Survey:
     variables: tuple[Variable, ...]
     moved: frozenset[str]
     notes: tuple[str, ...]
+    seen: tuple[str, ...]
 
     def likely(self) -> list[Variable]:
         """Give the variables that look like process values.
@@ -59,6 +67,11 @@ class Survey:
         Readable numbers with a unit or a range, or that changed while they were watched.
         """
         return [one for one in self.variables if self.looks_likely(one)]
+
+    @property
+    def likely_count(self) -> int:
+        """How many variables these are; the elements of an array are one."""
+        return len({one.place.path for one in self.likely()})
 
     def looks_likely(self, one: Variable) -> bool:
         """Tell whether a variable looks like a process value."""
@@ -92,7 +105,7 @@ async def survey(
     client = await connect_secure(config)
     try:
         return await _surveyed(client, config, pattern, watch_s, progress or _unheard)
-    except (UaError, OSError, TimeoutError, AttributeError, AssertionError) as error:
+    except FAILURES as error:
         reason = "no answer in time" if isinstance(error, TimeoutError) else plain(repr(error))
         raise Unreachable(
             f"{config.url}: browsing was cut off ({reason}); a slow server needs a larger "
@@ -112,14 +125,17 @@ async def _surveyed(
     namespaces = [str(uri) for uri in await client.get_namespace_array()]
 
     def enter(path: tuple[Name, ...]) -> bool:
-        return pattern.may_lead([name for _, name in path])
+        names = [name for _, name in path]
+        # What fits is looked into as well: its properties tell unit and range.
+        return pattern.may_lead(names) or pattern.matches(names)
 
     limits = await read_limits(client, config.items_per_call)
     per_browse = Allowance(min(limits.browse.size, PER_CALL))
     found = await walk(client, allowance=per_browse, enter=enter, progress=progress)
-    fitting = [
-        place for place in found.variables() if pattern.matches([name for _, name in place.path])
-    ]
+    fitting = sorted(
+        (one for one in found.variables() if pattern.matches([name for _, name in one.path])),
+        key=_by_folder,
+    )
     variables = await describe(client, fitting, namespaces, limits.read, progress)
     moved: frozenset[str] = frozenset()
     if watch_s:
@@ -145,7 +161,19 @@ async def _surveyed(
         variables=tuple(variables),
         moved=moved,
         notes=tuple(notes),
+        seen=tuple(
+            plain(path_text([name for _, name in place.path]))
+            for place in found.places[:_MOST_SEEN]
+        ),
     )
+
+
+def _by_folder(place: Place) -> list[list[tuple[int, str]]]:
+    """Order folders as people count; within a folder the server's order stays."""
+    return [
+        [(int(digits or 0), text) for digits, text in _RUN.findall(name[:_SORTED])]
+        for _, name in place.path[:-1]
+    ]
 
 
 async def _built(client: Client) -> str:

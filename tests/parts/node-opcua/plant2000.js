@@ -134,7 +134,18 @@ async function main() {
     automaticallyAcceptUnknownCertificate: !said("strict"),
   });
   await serverCertificateManager.initialize();
+  const certificateFile = `${pki}/own/certs/plant.pem`;
+  await serverCertificateManager.createSelfSignedCertificate({
+    applicationUri: "urn:plant:2000",
+    dns: ["localhost"],
+    ip: ["127.0.0.1"],
+    outputFile: certificateFile,
+    startDate: new Date(Date.now() - 86400e3),
+    subject: "/CN=Plant of two thousand",
+    validity: 365,
+  });
   const server = new OPCUAServer({
+    certificateFile,
     port: Number(port),
     host: "127.0.0.1",
     hostname: "127.0.0.1",
