@@ -12,6 +12,7 @@ from wheeltapper.server import SOURCE, Security
 SUFFIX = ".toml"
 SHEET = "tags.csv"
 PKI = "pki"
+DATA = "data"
 LAST_PORT = 65535
 _NAME = re.compile(r"[^A-Za-z0-9_-]+")
 _EXAMPLE = "opc.tcp://192.168.10.5:4840"
@@ -27,7 +28,7 @@ tags = "{sheet}"
 [gateway]
 name = "{name}"
 # Journal and alarms; below the folder of this file:
-data = "data"
+data = "{data}"
 
 # The page for people; on this machine only.
 [console]
@@ -95,8 +96,14 @@ def init(
     path = Path(name) if name.endswith(SUFFIX) else Path(f"{name}{SUFFIX}")
     if path.exists() and not force:
         raise Misconfigured(f"{path} is there already; --force writes over it")
-    tags = path.parent / SHEET
-    text = _content(path, opcua or [], modbus or [], security)
+    # Another line's sheet and data in the same folder are left to it.
+    alone = path.exists() or not (path.parent / SHEET).exists()
+    tags = path.parent / (SHEET if alone else f"{path.stem}-{SHEET}")
+    data = DATA if alone else f"{path.stem}-{DATA}"
+    sources = _sources(opcua or [], modbus or [], security)
+    text = _TEMPLATE.format(
+        file=path.name, name=_name(path), sheet=tags.name, data=data, sources=sources
+    )
     sheet_is_there = tags.exists()
     sheet.write(path, text.encode())
     if not sheet_is_there:
@@ -108,16 +115,23 @@ def init(
     terminal.say(f"wrote {path}\ntags  {tags}{kept}")
     terminal.say(f"next  wheeltapper doctor {path}")
     if opcua:
-        terminal.say(f"then  wheeltapper browse {path} --match '**' --write {tags}")
+        one = " --source plc-1" if len(opcua) + len(modbus or []) > 1 else ""
+        terminal.say(f"then  wheeltapper browse {path}{one} --match '**' --write {tags}")
 
 
-def _content(path: Path, opcua: list[str], modbus: list[str], security: str) -> str:
-    """Give the text of the file, tried before it is written."""
+def _name(path: Path) -> str:
     from plant.errors import Misconfigured
 
     stem = _NAME.sub("-", path.stem).strip("-")[:64]
-    if not stem:
-        raise Misconfigured(f'"{path.stem}" is no name for a gateway; use letters and digits')
+    if not stem or stem != path.stem:
+        raise Misconfigured(
+            f'"{path.stem}" is no name for a gateway; use letters, digits, - and _, no spaces'
+        )
+    return stem
+
+
+def _sources(opcua: list[str], modbus: list[str], security: str) -> str:
+    """Write the tables of the sources, each tried first."""
     urls = opcua or ([] if modbus else [_EXAMPLE])
     several = len(urls) + len(modbus) > 1
     blocks = [
@@ -128,7 +142,7 @@ def _content(path: Path, opcua: list[str], modbus: list[str], security: str) -> 
         _modbus(place, f"meter-{number}" if several else "meter")
         for number, place in enumerate(modbus, 1)
     ]
-    return _TEMPLATE.format(file=path.name, sheet=SHEET, name=stem, sources="".join(blocks))
+    return "".join(blocks)
 
 
 def _opcua(url: str, name: str, security: str) -> str:

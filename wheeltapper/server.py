@@ -61,6 +61,7 @@ class Access:
         from pydantic import ValidationError
 
         from connectors.opcua.config import OpcUaConfig
+        from gateway.config.wording import words
         from plant.errors import Misconfigured
 
         settings = {
@@ -74,8 +75,10 @@ class Access:
         try:
             return OpcUaConfig.model_validate(settings)
         except ValidationError as error:
-            words = [str(one["msg"]).removeprefix("Value error, ") for one in error.errors()]
-            raise Misconfigured("; ".join(words)) from error
+            found = [(one["loc"], words(one, [])) for one in error.errors(include_url=False)]
+            raise Misconfigured(
+                "; ".join(f"{place[0]}: {what}" if place else what for place, what in found)
+            ) from error
 
 
 def is_url(target: str) -> bool:

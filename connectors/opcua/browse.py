@@ -203,7 +203,7 @@ def _name(reference: ua.ReferenceDescription) -> Name:
 
 def _is_property(reference: ua.ReferenceDescription) -> bool:
     kind = reference.ReferenceTypeId
-    return kind.NamespaceIndex == 0 and kind.Identifier == _HAS_PROPERTY
+    return bool(kind.NamespaceIndex == 0 and kind.Identifier == _HAS_PROPERTY)
 
 
 def _belongs(reference: ua.ReferenceDescription) -> bool:
