@@ -1,1 +1,1 @@
-"""Modbus TCP: registers and bits, polled in blocks, every answer checked against its request."""
+"""Modbus over TCP, TLS and serial lines, polled in blocks, every answer checked."""

@@ -1,9 +1,10 @@
 """Which registers to ask together: few requests, each within the limits, no value split."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.modbus.address import Address, Table
+from connectors.modbus.lessons import Lesson
 from plant.errors import Misconfigured
 
 BITS_PER_REGISTER = 16
@@ -31,6 +32,10 @@ class Limits:
             return self.bits, self.gap * BITS_PER_REGISTER
         return self.registers, self.gap
 
+    def lessons(self) -> dict[Table, Lesson]:
+        """Give what is known of a unit that was never asked."""
+        return {table: Lesson(*self.of(table)) for table in Table}
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -42,16 +47,20 @@ class Block:
         Whom to ask for what.
     start, count
         First offset and number of registers or bits.
-    first, last
-        It covers the values ``addresses[first:last]`` of the sorted list.
+    columns
+        Indices of the values that it covers.
     """
 
     unit: int
     table: Table
     start: int
     count: int
-    first: int
-    last: int
+    columns: tuple[int, ...]
+
+    @property
+    def end(self) -> int:
+        """First offset behind it."""
+        return self.start + self.count
 
 
 def reading_order(addresses: Sequence[Address]) -> list[int]:
@@ -67,44 +76,48 @@ def reading_order(addresses: Sequence[Address]) -> list[int]:
     )
 
 
-def _block(addresses: Sequence[Address], first: int, last: int) -> Block:
-    start = addresses[first].offset
-    end = max(address.end for address in addresses[first:last])
-    return Block(addresses[first].unit, addresses[first].table, start, end - start, first, last)
+def block_of(addresses: Sequence[Address], columns: Sequence[int]) -> Block:
+    """Make the request that covers these values, which stand in one table of one unit."""
+    own = [addresses[column] for column in columns]
+    start = own[0].offset
+    end = max(address.end for address in own)
+    return Block(own[0].unit, own[0].table, start, end - start, tuple(columns))
 
 
-def coalesce(addresses: Sequence[Address], limits: Limits) -> list[Block]:
-    """Cover `addresses`, in `reading_order`, with blocks.
+def coalesce(
+    addresses: Sequence[Address], columns: Iterable[int], lessons: Mapping[Table, Lesson]
+) -> list[Block]:
+    """Cover the values at `columns`, in `reading_order`, with as few requests as the unit allows.
 
-    Raises
-    ------
-    Misconfigured
-        When one value alone is longer than a request may be.
+    Taking each block as far as it goes is the optimum, because whatever is allowed for a block is
+    allowed for each part of it.
     """
     blocks: list[Block] = []
-    first = end = 0
-    for i, address in enumerate(addresses):
-        longest, gap = limits.of(address.table)
+    taken: list[int] = []
+    start = end = 0
+    for column in columns:
+        address = addresses[column]
+        lesson = lessons[address.table]
+        if taken and not (
+            (address.unit, address.table) == (addresses[taken[0]].unit, addresses[taken[0]].table)
+            and address.offset - end <= lesson.gap
+            and lesson.allows(start, max(end, address.end))
+        ):
+            blocks.append(block_of(addresses, taken))
+            taken = []
+        if not taken:
+            start = end = address.offset
+        taken.append(column)
+        end = max(end, address.end)
+    return [*blocks, block_of(addresses, taken)] if taken else blocks
+
+
+def check_lengths(addresses: Iterable[Address], limits: Limits) -> None:
+    """Raise `Misconfigured` when one value alone is longer than a request may be."""
+    for address in addresses:
+        longest, _ = limits.of(address.table)
         if address.length > longest:
             raise Misconfigured(
                 f"{address.type} of {address.length} registers at unit {address.unit}, "
                 f"{address.table} {address.offset} needs max_registers of at least {address.length}"
             )
-        start = addresses[first]
-        same_table = (address.unit, address.table) == (start.unit, start.table)
-        near = address.offset - end <= gap and max(end, address.end) - start.offset <= longest
-        if i > first and not (same_table and near):
-            blocks.append(_block(addresses, first, i))
-            first, end = i, 0
-        end = max(end, address.end)
-    if addresses:
-        blocks.append(_block(addresses, first, len(addresses)))
-    return blocks
-
-
-def halves(block: Block, addresses: Sequence[Address]) -> list[Block]:
-    """Split a block in two between its values; a block of one value stays whole."""
-    if block.last - block.first < 2:
-        return [block]
-    middle = (block.first + block.last) // 2
-    return [_block(addresses, block.first, middle), _block(addresses, middle, block.last)]

@@ -31,7 +31,13 @@ class Grid:
         >>> grid.take(10.0), grid.take(10.2), grid.take(13.5), grid.take(13.6)
         (10.0, 11.0, 14.0, 15.0)
         """
-        due = math.ceil((now - self._start) / self._period - PUNCTUAL)
-        number = max(self._next, due)
+        number = self._number(now)
         self._next = number + 1
         return self._start + number * self._period
+
+    def left(self, now: float) -> float:
+        """Tell the time until the point that `take` would give, seconds."""
+        return self._start + self._number(now) * self._period - now
+
+    def _number(self, now: float) -> int:
+        return max(self._next, math.ceil((now - self._start) / self._period - PUNCTUAL))

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from connectors.modbus.address import Address
-from connectors.modbus.blocks import Block, halves
+from connectors.modbus.blocks import Block, block_of
 from connectors.modbus.registers import Decoder, text_at
 from connectors.modbus.wire import Answer
 from plant.quality import Status
@@ -25,44 +26,55 @@ class Piece:
 
     def __init__(self, block: Block, addresses: Sequence[Address]) -> None:
         self.block = block
+        self.columns = np.array(block.columns, np.intp)
         self._addresses = addresses
-        own = addresses[block.first : block.last]
+        own = [addresses[column] for column in block.columns]
         self._decoder = Decoder(own, block.start)
         self._texts = [
-            (block.first + i, address)
-            for i, address in enumerate(own)
+            (column, address)
+            for column, address in zip(block.columns, own, strict=True)
             if address.type is ValueType.TEXT
         ]
 
-    @property
-    def splittable(self) -> bool:
-        """Whether it covers more than one value."""
-        return self.block.last - self.block.first > 1
-
-    def halves(self) -> list["Piece"]:
-        """Give two pieces that cover the same values."""
-        return [Piece(half, self._addresses) for half in halves(self.block, self._addresses)]
+    def part(self, first: int, last: int) -> "Piece":
+        """Give the piece that covers the values ``first:last`` of this one."""
+        return Piece(block_of(self._addresses, self.block.columns[first:last]), self._addresses)
 
     def fill(self, scan: "Scan", answer: Answer, at: int) -> None:
         """Write an answer, or its failure, into the columns of a scan."""
-        own = slice(self.block.first, self.block.last)
-        scan.said[own] = True
-        scan.at[own] = at
         if answer.status is not Status.GOOD:
-            scan.status[own] = answer.status
-            scan.texts.update((column, ("", int(answer.status))) for column, _ in self._texts)
+            scan.fail(self.columns, answer.status, at)
             return
-        scan.value[own], scan.status[own] = self._decoder.decode(answer.payload)
+        scan.said[self.columns] = True
+        scan.at[self.columns] = at
+        scan.value[self.columns], scan.status[self.columns] = self._decoder.decode(answer.payload)
         for column, address in self._texts:
             scan.texts[column] = text_at(answer.payload, address, self.block.start)
 
 
 class Scan:
-    """Columns over all n values of a source, in reading order; `said` tells which were filled."""
+    """Columns over all n values of a source, in reading order; `said` tells which were filled.
 
-    def __init__(self, n: int) -> None:
+    Parameters
+    ----------
+    numeric
+        Which values are numbers and not texts (n,).
+    """
+
+    def __init__(self, numeric: NDArray[np.bool_]) -> None:
+        n = len(numeric)
+        self._numeric = numeric
         self.at = np.zeros(n, np.int64)
         self.value = np.full(n, np.nan)
         self.status = np.zeros(n, np.uint32)
         self.said = np.zeros(n, np.bool_)
         self.texts: dict[int, tuple[str, int]] = {}
+
+    def fail(self, columns: NDArray[np.intp], status: int, at: int) -> None:
+        """Say that these values could not be had, and why."""
+        self.said[columns] = True
+        self.at[columns] = at
+        self.value[columns] = np.nan
+        self.status[columns] = status
+        for column in columns[~self._numeric[columns]].tolist():
+            self.texts[column] = ("", int(status))

@@ -1,4 +1,4 @@
-"""Reads the tags of one Modbus TCP device or gateway, scan by scan."""
+"""Reads the tags of one Modbus line, scan by scan."""
 
 import asyncio
 import time
@@ -9,25 +9,31 @@ from typing import Self
 
 import numpy as np
 
-from connectors.modbus.address import address_of
-from connectors.modbus.blocks import Limits, coalesce, reading_order
+from connectors.contract import Facts, Ticket
+from connectors.modbus.address import Address, address_of
+from connectors.modbus.blocks import Limits, check_lengths, reading_order
 from connectors.modbus.config import ModbusConfig
+from connectors.modbus.connection import Connection
+from connectors.modbus.explorer import Learnt
 from connectors.modbus.grid import Grid
-from connectors.modbus.scan import Piece, Scan
+from connectors.modbus.lines import line_of
+from connectors.modbus.probing import Probing
+from connectors.modbus.report import facts_of
+from connectors.modbus.scan import Scan
 from connectors.modbus.stamps import Stamps
 from connectors.modbus.unit import Unit
-from connectors.modbus.wire import Connection
-from plant.errors import Unreachable
+from plant.errors import Misconfigured, Unreachable
 from plant.samples import Batch, ContextEvent
 from plant.tags import TagHandle, ValueType
+
+_Memory = tuple[Sequence[Address], dict[int, Learnt]]
 
 
 class ModbusSource:
     """Raw values of all tags, once a period, stamped by the gateway.
 
     One batch holds one scan of all units. A scan that takes longer than its period is delivered in
-    parts. A unit that does not answer is Bad; from then on at most one such unit is asked between
-    two scans, less and less often.
+    parts. A unit that does not answer is Bad; from then on it is only probed.
 
     Parameters
     ----------
@@ -44,9 +50,11 @@ class ModbusSource:
 
     def __init__(self, config: ModbusConfig, tags: Sequence[TagHandle]) -> None:
         self.name = config.name
+        self._config = config
         self._period = config.scan_ms / 1000
-        self._place = f"{config.host}:{config.port}"
-        self._connection = Connection(config.host, config.port, config.timeout_ms / 1000)
+        line = line_of(config)
+        self._connection = Connection(line)
+        self._probing = Probing(line.timeout + line.silence)
         self._lay_out(config, tags)
         self._stamps = Stamps()
         self._texts: dict[int, tuple[str, int]] = {}
@@ -57,18 +65,24 @@ class ModbusSource:
     def _lay_out(self, config: ModbusConfig, tags: Sequence[TagHandle]) -> None:
         found = [address_of(one.tag) for one in tags]
         order = reading_order(found)
-        addresses = [found[i] for i in order]
+        self._addresses = addresses = [found[i] for i in order]
         self._handles = np.array([tags[i].handle for i in order], np.int32)
         self._numeric = np.array([one.type is not ValueType.TEXT for one in addresses], np.bool_)
-        limits = Limits(config.max_registers, config.max_bits, config.max_gap)
-        blocks = coalesce(addresses, limits)
+        limits = Limits(config.max_registers, config.max_bits, config.gap)
+        check_lengths(addresses, limits)
+        if config.serial and addresses and addresses[0].unit == 0:
+            first = tags[order[0]].tag
+            raise Misconfigured(
+                f'tag {first.name}: address "{first.address}": on a serial line unit 0 means '
+                "everybody, and nobody answers; units are 1 to 247"
+            )
         self._units = [
-            Unit([Piece(block, addresses) for block in own], self._period)
-            for _, own in groupby(blocks, key=lambda block: block.unit)
+            Unit(addresses, list(own), limits, self._period)
+            for _, own in groupby(range(len(addresses)), key=lambda i: addresses[i].unit)
         ]
 
     async def __aenter__(self) -> Self:
-        """Connect, or raise `Unreachable`."""
+        """Connect, or raise `Unreachable` or `Misconfigured`."""
         await self._connection.open()
         self._grid = Grid(time.monotonic(), self._period)
         self._entered = True
@@ -97,25 +111,46 @@ class ModbusSource:
         """
         if not self._entered:
             raise Unreachable(f"source {self.name} is not open; enter it before reading")
-        scan = Scan(len(self._handles))
+        scan = Scan(self._numeric)
         left, self._left = self._left, []
         if not left:
             await self._probe()
             await asyncio.sleep(self._grid.take(time.monotonic()) - time.monotonic())
             left = self._round(scan)
         await self._ask(left, scan)
-        if self._units and all(unit.silent for unit in self._units):
-            raise Unreachable(
-                f"{self._place} accepts connections, but none of its {len(self._units)} units "
-                "answers; are the unit numbers right, and is the device running?"
-            )
+        if self._units and not any(unit.heard for unit in self._units):
+            raise self._hung(f"none of its {len(self._units)} units answers")
         return self._batch(scan)
 
+    def facts(self) -> Facts:
+        """Tell how this line is connected, and what its units do not give."""
+        return facts_of(self._config, self._connection, self._units, self._addresses)
+
+    def ticket(self) -> Ticket:
+        """Give what was learnt of the units' holes and limits."""
+        learnt = {unit.number: unit.learnt for unit in self._units}
+        return Ticket({}, held=(self._addresses, learnt))
+
+    def resume(self, ticket: Ticket) -> None:
+        """Ask as a former source of the same tags had learnt to ask."""
+        match ticket.held:
+            case (addresses, dict(learnt)) if addresses == self._addresses:
+                for unit in self._units:
+                    unit.recall(learnt[unit.number])
+
+    def _hung(self, what: str) -> Unreachable:
+        return Unreachable(
+            f"{self._config.place} is open, but {what}; "
+            "are the unit numbers right, and is the device running?"
+        )
+
     async def _probe(self) -> None:
-        now = time.monotonic()
-        due = [unit for unit in self._units if unit.dead and unit.retry_at <= now]
-        if due:
-            await min(due, key=lambda unit: unit.retry_at).probe(self._connection)
+        began = time.monotonic()
+        unit = self._probing.choose(self._units, began, self._grid.left(began))
+        if unit is not None:
+            await unit.probe(self._connection)
+            now = time.monotonic()
+            self._probing.spent(now, now - began)
 
     def _round(self, scan: Scan) -> list[Unit]:
         at = self._stamps.next()
@@ -131,6 +166,17 @@ class ModbusSource:
                 self._left = left[number:]
                 return
             await unit.read(self._connection, scan, self._stamps)
+            if unit.silent:
+                await self._see_who_lives()
+
+    async def _see_who_lives(self) -> None:
+        """Ask the unit that answered last: if it is silent too, it is the line and not a unit."""
+        alive = [unit for unit in self._units if unit.heard_at and not unit.dead]
+        if alive:
+            witness = max(alive, key=lambda unit: unit.heard_at)
+            await witness.probe(self._connection)
+            if witness.silent:
+                raise self._hung(f"unit {witness.number}, which answered before, is silent too")
 
     def _batch(self, scan: Scan) -> Batch:
         at = self._stamps.next()

@@ -1,18 +1,21 @@
-"""One unit behind a connection: its requests, its holes, its silence."""
+"""One unit on a line: its requests, what it refuses, its silence."""
 
 import time
-from collections import deque
 from collections.abc import Sequence
 
+import numpy as np
+
+from connectors.modbus.address import Address
+from connectors.modbus.blocks import Block, Limits, block_of, coalesce
+from connectors.modbus.connection import Connection
+from connectors.modbus.explorer import Explorer, Learnt
 from connectors.modbus.scan import Piece, Scan
 from connectors.modbus.stamps import Stamps
-from connectors.modbus.wire import Answer, Connection
+from connectors.modbus.wire import Answer
 from plant.quality import Status
 
-HOLES_FORGOTTEN_S = 60.0
-"""Known holes are asked again that often: a device that starts up may refuse every address."""
-LONGEST_WAIT_S = 30.0
-"""A dead unit is asked at least that often."""
+LONGEST_WAIT_S = 4.0
+"""A dead unit is probed at least that often, where the line has the time."""
 
 
 class Unit:
@@ -20,25 +23,40 @@ class Unit:
 
     Parameters
     ----------
-    pieces
-        The requests that cover its values, none of them empty.
+    addresses
+        All values of the source, in reading order.
+    columns
+        Indices of those that stand in this unit, not empty.
+    limits
+        How much one request may ask.
     scan_s
         Period of the scan, seconds.
     """
 
-    def __init__(self, pieces: Sequence[Piece], scan_s: float) -> None:
-        self._plan = list(pieces)
-        self._pieces = self._plan
-        self._holes: list[Piece] = []
-        self._forget_at = 0.0
+    def __init__(
+        self, addresses: Sequence[Address], columns: Sequence[int], limits: Limits, scan_s: float
+    ) -> None:
+        self.number = addresses[columns[0]].unit
+        self.learnt = Learnt(limits.lessons())
+        self.requests = 0
+        """Asked in the latest scan."""
+        self.heard_at = 0.0
+        self.silent_since: float | None = None
+        """Wall time, s, of the first of the failures in a row."""
+        self.retry_at = 0.0
+        self._addresses = addresses
+        self._limits = limits
         self._scan_s = scan_s
+        self._columns = np.array(columns, np.intp)
         self._failures = 0
         self._answer = Answer(Status.BAD_WAITING_FOR_INITIAL_DATA)
-        self.retry_at = 0.0
+        self._pieces: list[Piece] = []
+        self._pending: list[tuple[Piece, Answer]] = []
+        self._plan()
 
     @property
     def dead(self) -> bool:
-        """Whether it did not answer the last time; then it is asked less and less often."""
+        """Whether it did not answer the last time; then it is only probed."""
         return self._answer.dead
 
     @property
@@ -46,56 +64,93 @@ class Unit:
         """Whether nothing at all came back the last time."""
         return self._answer.silent
 
-    async def read(self, connection: Connection, scan: Scan, stamps: Stamps) -> None:
-        """Ask everything and fill the scan; a dead unit is asked once and not for each block.
+    @property
+    def heard(self) -> bool:
+        """Whether Modbus came back the last time."""
+        return self._answer.heard
 
-        A block that holds an illegal address is halved until the hole is found (at most
-        2·log2 n requests a hole, once), so that its other values stay readable.
-        """
-        pending = deque(self._requests())
-        readable: list[Piece] = []
-        holes = list(self._holes)
-        answer = Answer(Status.BAD_NODE_ID_UNKNOWN)
-        for hole in holes:
-            hole.fill(scan, answer, stamps.next())
-        while pending and not answer.dead:
-            piece = pending.popleft()
-            answer = await self._ask(connection, piece)
-            if answer.status is not Status.BAD_NODE_ID_UNKNOWN:
-                piece.fill(scan, answer, stamps.next())
-                readable.append(piece)
-            elif piece.splittable:
-                pending.extendleft(reversed(piece.halves()))
-            else:
-                piece.fill(scan, answer, stamps.next())
-                holes.append(piece)
-        for piece in pending:
-            piece.fill(scan, answer, stamps.next())
-        self._learn([*readable, *pending], holes)
+    def recall(self, learnt: Learnt) -> None:
+        """Take over what was known before the connection was lost."""
+        self.learnt = learnt
+        self._plan()
+
+    async def read(self, connection: Connection, scan: Scan, stamps: Stamps) -> None:
+        """Ask everything and fill the scan; once the unit is silent, nothing more is asked."""
+
+        async def ask(piece: Piece) -> Answer:
+            return self._answer if self.dead else await self._ask(connection, piece.block)
+
+        self.requests = 0
+        explorer = Explorer(
+            ask, lambda piece, answer: piece.fill(scan, answer, stamps.next()), self.learnt
+        )
+        await self._try_holes(connection)
+        for status, columns in self.learnt.holes.groups:
+            scan.fail(columns, status, stamps.next())
+        for piece in self._pieces:
+            await explorer.read(piece)
+        for piece, answer in self._pending:
+            await explorer.go_on(piece, answer)
+        self._pieces, self._pending = explorer.kept, explorer.pending
+        self._taught |= explorer.taught
+        if self._taught and not self._pending:
+            self._plan()
 
     async def probe(self, connection: Connection) -> None:
-        """Ask one block, only to hear whether the unit is back."""
-        await self._ask(connection, self._plan[0])
+        """Ask one block, only to hear whether the unit is there."""
+        known = [*self._pieces, *(piece for piece, _ in self._pending)]
+        await self._ask(connection, known[0].block if known else self._hole_blocks()[0])
 
     def excuse(self, scan: Scan, at: int) -> None:
         """Fill the scan with the reason for which the unit was not asked."""
-        for piece in self._plan:
-            piece.fill(scan, self._answer, at)
+        scan.fail(self._columns, self._answer.status, at)
 
-    async def _ask(self, connection: Connection, piece: Piece) -> Answer:
-        block = piece.block
+    async def _ask(self, connection: Connection, block: Block) -> Answer:
+        self.requests += 1
         self._answer = await connection.ask(block.unit, block.table, block.start, block.count)
-        self._failures = self._failures + 1 if self._answer.dead else 0
-        wait = min(LONGEST_WAIT_S, self._scan_s * 2.0 ** min(self._failures, 32))
-        self.retry_at = time.monotonic() + wait
+        now = time.monotonic()
+        if self._answer.dead:
+            self._failures += 1
+            self.silent_since = self.silent_since or time.time()
+        else:
+            self._failures, self.silent_since = 0, None
+        if self._answer.heard:
+            self.heard_at = now
+        self.retry_at = now + min(LONGEST_WAIT_S, self._scan_s * 2.0 ** min(self._failures, 32))
         return self._answer
 
-    def _requests(self) -> list[Piece]:
-        if self._holes and time.monotonic() >= self._forget_at:
-            self._pieces, self._holes = self._plan, []
-        return self._pieces
+    async def _try_holes(self, connection: Connection) -> None:
+        """Ask one block of refused values whole, then one of its values; go on while that helps.
 
-    def _learn(self, readable: list[Piece], holes: list[Piece]) -> None:
-        if len(holes) > len(self._holes):
-            self._forget_at = time.monotonic() + HOLES_FORGOTTEN_S
-        self._pieces, self._holes = readable, holes
+        A unit that refuses everything may be starting up: then there is a trial in every scan.
+        """
+        holes = self.learnt.holes
+        while holes.found and (holes.due or not self._asked):
+            blocks = self._hole_blocks()
+            turn = holes.turn(len(blocks))
+            block = blocks[turn % len(blocks)]
+            answer = await self._ask(connection, block)
+            if answer.refused and len(block.columns) > 1:
+                one = block.columns[turn // len(blocks) % len(block.columns)]
+                answer = await self._ask(connection, block_of(self._addresses, [one]))
+            if answer.status is not Status.GOOD:
+                return
+            for healed in [block] if self._asked else blocks:
+                holes.heal(healed.columns)
+                self.learnt.lessons[healed.table].forget(healed.start, healed.end)
+                self._pieces.append(Piece(healed, self._addresses))
+            self._taught = True
+
+    @property
+    def _asked(self) -> bool:
+        return bool(self._pieces or self._pending)
+
+    def _hole_blocks(self) -> list[Block]:
+        return coalesce(self._addresses, sorted(self.learnt.holes.found), self._limits.lessons())
+
+    def _plan(self) -> None:
+        self._pending, self._taught = [], False
+        holes = self.learnt.holes.found
+        readable = [column for column in self._columns.tolist() if column not in holes]
+        blocks = coalesce(self._addresses, readable, self.learnt.lessons)
+        self._pieces = [Piece(block, self._addresses) for block in blocks]

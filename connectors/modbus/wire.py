@@ -1,31 +1,38 @@
-"""The connection: the only module that knows pymodbus.
+"""Requests and answers as bytes: the only module that knows pymodbus.
 
-pymodbus does not compare an answer with its request, retries behind the caller's back and lets a
-late answer through when its transaction id is 0. Here: one attempt, every answer checked for
-transaction, unit, function and length, and the socket reset (RST) as soon as anything is in doubt,
-so that nothing old can arrive later.
+pymodbus builds what is sent. What comes back is read here instead, because pymodbus does not
+compare an answer with its request: it takes another function or length for a success, lets an
+answer with transaction 0 through, looks for an RTU frame at any place in garbage, and reads TLS
+records as if each were one answer.
 """
 
-import asyncio
-import logging
-import socket
 import struct
-import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from functools import cache
+from importlib.metadata import version
+from typing import Protocol
 
-from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.exceptions import ConnectionException, ModbusIOException
-from pymodbus.pdu import ExceptionResponse, ModbusPDU
+from pymodbus.exceptions import ModbusException
+from pymodbus.framer import FramerRTU, FramerSocket
+from pymodbus.pdu import DecodePDU, ModbusPDU
+from pymodbus.pdu.bit_message import (
+    ReadCoilsRequest,
+    ReadDiscreteInputsRequest,
+    WriteMultipleCoilsRequest,
+    WriteSingleCoilRequest,
+)
+from pymodbus.pdu.register_message import (
+    ReadHoldingRegistersRequest,
+    ReadInputRegistersRequest,
+    WriteMultipleRegistersRequest,
+    WriteSingleRegisterRequest,
+)
 
 from connectors.modbus.address import Table
-from plant.errors import Unreachable
+from plant.errors import Misconfigured
 from plant.quality import Status
 
-logging.getLogger("pymodbus").addHandler(logging.NullHandler())
-
-FUNCTIONS = {Table.COIL: 1, Table.DISCRETE: 2, Table.HOLDING: 3, Table.INPUT: 4}
-"""Function code that reads each table (Modbus Application Protocol V1.1b3 §6)."""
 EXCEPTIONS = {
     1: Status.BAD_CONFIGURATION_ERROR,
     2: Status.BAD_NODE_ID_UNKNOWN,
@@ -38,9 +45,29 @@ EXCEPTIONS = {
     11: Status.BAD_NO_COMMUNICATION,
 }
 """Nearest StatusCode of each exception code (Modbus Application Protocol V1.1b3 §7)."""
-_FUNCTION_CODES = 129
-_TRANSACTIONS = 65_000
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+TRANSACTIONS = 65_000
+"""Transaction numbers go round from 1 to here; 0 is never used."""
+STRANGERS = 16
+"""Most answers to others (older requests, other units) that one request looks past."""
+_READERS: dict[Table, type[ModbusPDU]] = {
+    Table.COIL: ReadCoilsRequest,
+    Table.DISCRETE: ReadDiscreteInputsRequest,
+    Table.HOLDING: ReadHoldingRegistersRequest,
+    Table.INPUT: ReadInputRegistersRequest,
+}
+_REFUSED = 0x80
+_LONGEST_ADU = 254
+"""Unit, function and data behind the length field of TCP (V1.1b3 §4.1: 253 bytes and the unit)."""
+_SOCKET = FramerSocket(DecodePDU(False))
+_RTU = FramerRTU(DecodePDU(False))
+
+
+class Doubtful(Exception):
+    """What came in cannot be an answer; `status` says why, and nothing after it can be trusted."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.name)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +76,11 @@ class Answer:
 
     status: Status
     payload: bytes = b""
+
+    @property
+    def heard(self) -> bool:
+        """Whether something came back that is Modbus."""
+        return not self.silent and self.status is not Status.BAD_DECODING_ERROR
 
     @property
     def silent(self) -> bool:
@@ -60,156 +92,174 @@ class Answer:
         """Whether the unit itself said nothing, though a gateway before it may have."""
         return self.silent or self.status is Status.BAD_NO_COMMUNICATION
 
-
-class _Request(ModbusPDU):
-    """Read `count` registers or bits from `address` on; any of functions 1 to 4."""
-
-    def __init__(self, function: int, unit: int, address: int, count: int) -> None:
-        super().__init__(dev_id=unit, address=address, count=count)
-        self.function_code = function
-
-    def encode(self) -> bytes:
-        return struct.pack(">HH", self.address, self.count)
+    @property
+    def refused(self) -> bool:
+        """Whether the unit will not have these addresses, or not so many of them."""
+        return self.status in (Status.BAD_NODE_ID_UNKNOWN, Status.BAD_OUT_OF_RANGE)
 
 
-class _RawAnswer(ModbusPDU):
-    """An answer left as bytes: numpy decodes it, and its length is checked by us."""
-
-    body = b""
-
-    def decode(self, data: bytes) -> None:
-        self.body = data
-
-
-# Every function code gets one, since pymodbus drops the connection over a code that it cannot
-# decode, and we want to name it.
-_RAW_ANSWERS = [
-    cast("type[ModbusPDU]", type(f"RawAnswer{code}", (_RawAnswer,), {"function_code": code}))
-    for code in range(_FUNCTION_CODES)
-]
-
-
-def check(answer: ModbusPDU, request: ModbusPDU, size: int) -> Answer:
-    """Compare an answer with its request, which wants `size` bytes of data."""
-    if (answer.transaction_id, answer.dev_id) != (request.transaction_id, request.dev_id):
-        return Answer(Status.BAD_UNKNOWN_RESPONSE)
-    if isinstance(answer, ExceptionResponse):
-        if answer.function_code != request.function_code | 0x80:
-            return Answer(Status.BAD_UNKNOWN_RESPONSE)
-        return Answer(EXCEPTIONS.get(answer.exception_code, Status.BAD_UNKNOWN_RESPONSE))
-    if not isinstance(answer, _RawAnswer) or answer.function_code != request.function_code:
-        return Answer(Status.BAD_UNKNOWN_RESPONSE)
-    if len(answer.body) != size + 1 or answer.body[0] != size:
-        return Answer(Status.BAD_UNKNOWN_RESPONSE)
-    return Answer(Status.GOOD, answer.body[1:])
-
-
-class Connection:
-    """One TCP connection, one request at a time.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, and what exactly its answer has to look like.
 
     Parameters
     ----------
-    host, port
-        Where the device listens.
-    timeout
-        Longest wait for the connection and for one answer, seconds.
+    message
+        pymodbus' request.
+    size
+        Bytes of data that a read wants; None for a write.
     """
 
-    def __init__(self, host: str, port: int, timeout: float) -> None:
-        self._place = f"{host}:{port}"
-        self._host, self._port, self._timeout = host, port, timeout
-        self._client: AsyncModbusTcpClient | None = None
-        self._asking = False
-        # Goes on over connections and processes: a gateway may send what it owes to an old
-        # connection into the new one, and that must not carry a number in use.
-        self._transaction = time.monotonic_ns() % _TRANSACTIONS
+    message: ModbusPDU
+    size: int | None
 
-    async def open(self) -> None:
-        """Connect once, or raise `Unreachable`."""
-        self.reset()
-        client = AsyncModbusTcpClient(
-            self._host,
-            port=self._port,
-            timeout=self._timeout,
-            retries=0,
-            reconnect_delay=0,
-            trace_connect=self._changed,
-        )
-        for raw_answer in _RAW_ANSWERS:
-            client.register(raw_answer)
-        self._client = client
-        connected = False
-        try:
-            connected = await client.connect()
-        finally:
-            if not connected:
-                self.reset()
-        if not connected:
-            raise Unreachable(
-                f"{self._place} does not accept a connection; "
-                "is the device on, and are host and port right?"
-            )
-        client.ctx.next_tid = self._transaction
-        self._socket_options(client)
+    @property
+    def length(self) -> int:
+        """Bytes of the answer behind its function code."""
+        return 4 if self.size is None else self.size + 1
 
-    def reset(self) -> None:
-        """Close at once with RST: what is still under way is neither sent nor received."""
-        client, self._client = self._client, None
-        if client is None:
-            return
-        self._transaction = client.ctx.next_tid or self._transaction
-        if client.ctx.transport:
-            link = client.ctx.transport.get_extra_info("socket")
-            link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            cast("asyncio.Transport", client.ctx.transport).abort()
-        client.close()
+    def check(self, function: int, body: bytes) -> Answer:
+        """Compare function code and body of an answer with this request."""
+        if function == self.message.function_code | _REFUSED and len(body) == 1:
+            return Answer(EXCEPTIONS.get(body[0], Status.BAD_UNKNOWN_RESPONSE))
+        if function != self.message.function_code or len(body) != self.length:
+            return Answer(Status.BAD_UNKNOWN_RESPONSE)
+        if self.size is None:
+            # V1.1b3 §6.5, §6.6, §6.11, §6.12: address and value, or quantity, come back.
+            echoed = body == self.message.encode()[:4]
+            return Answer(Status.GOOD if echoed else Status.BAD_UNKNOWN_RESPONSE)
+        if body[0] != self.size:
+            return Answer(Status.BAD_UNKNOWN_RESPONSE)
+        return Answer(Status.GOOD, body[1:])
 
-    async def ask(self, unit: int, table: Table, start: int, count: int) -> Answer:
-        """Send one request and wait for its answer.
 
-        A connection that the other side has closed is opened again once, and the request repeated
-        once. Raises `Unreachable` when it cannot be opened.
-        """
-        answer = await self._attempt(unit, table, start, count)
-        if answer.status is Status.BAD_COMMUNICATION_ERROR:
-            answer = await self._attempt(unit, table, start, count)
-        return answer
+def read(unit: int, table: Table, start: int, count: int) -> Request:
+    """Ask for `count` registers or bits from `start` on; functions 1 to 4."""
+    size = (count + 7) // 8 if table.of_bits else 2 * count
+    return Request(_READERS[table](dev_id=unit, address=start, count=count), size)
 
-    async def _attempt(self, unit: int, table: Table, start: int, count: int) -> Answer:
-        if self._client is None or not self._client.connected:
-            await self.open()
-        answer = Answer(Status.BAD_TIMEOUT)
-        try:
-            answer = await self._exchange(
-                _Request(FUNCTIONS[table], unit, start, count),
-                (count + 7) // 8 if table.of_bits else 2 * count,
-            )
-        finally:
-            if answer.silent or answer.status is Status.BAD_UNKNOWN_RESPONSE:
-                self.reset()
-        return answer
 
-    async def _exchange(self, request: _Request, size: int) -> Answer:
-        client = cast("AsyncModbusTcpClient", self._client)
-        self._asking = True
-        try:
-            return check(await client.execute(False, request), request, size)
-        except ModbusIOException:
-            return Answer(Status.BAD_TIMEOUT)
-        except ConnectionException:
-            return Answer(Status.BAD_COMMUNICATION_ERROR)
-        finally:
-            self._asking = False
+def write_registers(unit: int, start: int, registers: Sequence[int]) -> Request:
+    """Set holding registers from `start` on; function 6 for one, 16 for more."""
+    numbers = [int(register) for register in registers]
+    kind = WriteSingleRegisterRequest if len(numbers) == 1 else WriteMultipleRegistersRequest
+    return Request(kind(dev_id=unit, address=start, registers=numbers), None)
 
-    def _changed(self, connected: bool) -> None:
-        """Wake the request under way when the link is lost; pymodbus would wait for its timeout."""
-        if connected or not self._asking or self._client is None:
-            return
-        waiting: asyncio.Future[ModbusPDU] = self._client.ctx.response_future
-        if not waiting.done():
-            waiting.set_exception(ConnectionException("closed by the other side"))
 
-    def _socket_options(self, client: AsyncModbusTcpClient) -> None:
-        link = client.ctx.transport.get_extra_info("socket")
-        patience = int(2000 * self._timeout)
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
+def write_coils(unit: int, start: int, bits: Sequence[bool]) -> Request:
+    """Set coils from `start` on; function 5 for one, 15 for more."""
+    states = [bool(bit) for bit in bits]
+    kind = WriteSingleCoilRequest if len(states) == 1 else WriteMultipleCoilsRequest
+    return Request(kind(dev_id=unit, address=start, bits=states), None)
+
+
+Exactly = Callable[[int], Awaitable[bytes]]
+"""Waits for that many bytes and gives them."""
+
+
+class Framing(Protocol):
+    """How requests and answers lie in the stream."""
+
+    numbered: bool
+    """Whether answers carry the number of their request."""
+
+    def frame(self, request: Request, transaction: int) -> bytes:
+        """Give the bytes to send."""
+        ...
+
+    async def answer(self, exactly: Exactly, request: Request, transaction: int) -> Answer:
+        """Read the answer; raises `Doubtful` for what is none."""
+        ...
+
+
+class TcpFraming:
+    """Frames with a header (Modbus Messaging on TCP/IP V1.0b §3.1.3); also within TLS."""
+
+    numbered = True
+
+    def frame(self, request: Request, transaction: int) -> bytes:
+        """Give the bytes to send."""
+        request.message.transaction_id = transaction
+        return _SOCKET.buildFrame(request.message)
+
+    async def answer(self, exactly: Exactly, request: Request, transaction: int) -> Answer:
+        """Read up to the answer of this transaction, past late ones of older transactions."""
+        for _ in range(STRANGERS):
+            number, protocol, length, unit = struct.unpack(">HHHB", await exactly(7))
+            if protocol or not 2 < length <= _LONGEST_ADU:
+                raise Doubtful(Status.BAD_DECODING_ERROR)
+            function, *_ = body = await exactly(length - 1)
+            if not number:
+                raise Doubtful(Status.BAD_UNKNOWN_RESPONSE)
+            if (number, unit) == (transaction, request.message.dev_id):
+                return request.check(function, body[1:])
+        raise Doubtful(Status.BAD_UNKNOWN_RESPONSE)
+
+
+class RtuFraming:
+    """Frames with a checksum and no number (Modbus over Serial Line V1.02 §2.5.1)."""
+
+    numbered = False
+
+    def frame(self, request: Request, transaction: int) -> bytes:  # noqa: ARG002 -- has none
+        """Give the bytes to send."""
+        return _RTU.buildFrame(request.message)
+
+    async def answer(self, exactly: Exactly, request: Request, transaction: int) -> Answer:  # noqa: ARG002
+        """Read the one answer that may come; its length follows from the request."""
+        head = await exactly(3)
+        unit, function, first = head
+        if unit != request.message.dev_id:
+            raise Doubtful(Status.BAD_UNKNOWN_RESPONSE)
+        if function == request.message.function_code | _REFUSED:
+            frame = head + await exactly(2)
+        elif function != request.message.function_code or request.size not in (None, first):
+            raise Doubtful(Status.BAD_UNKNOWN_RESPONSE)
+        else:
+            frame = head + await exactly(request.length + 1)
+        if FramerRTU.compute_CRC(frame[:-2]) != int.from_bytes(frame[-2:], "big"):
+            raise Doubtful(Status.BAD_DECODING_ERROR)
+        return request.check(function, frame[2:-2])
+
+
+_GOLDEN: tuple[tuple[Callable[[], Request], str], ...] = (
+    (lambda: read(17, Table.COIL, 19, 37), "1101001300250e84"),
+    (lambda: read(17, Table.DISCRETE, 196, 22), "110200c40016baa9"),
+    (lambda: read(17, Table.HOLDING, 107, 3), "1103006b00037687"),
+    (lambda: read(17, Table.INPUT, 8, 1), "110400080001b298"),
+    (lambda: write_coils(17, 172, [True]), "110500acff004e8b"),
+    (lambda: write_registers(17, 1, [3]), "1106000100039a9b"),
+    (
+        lambda: write_coils(17, 19, [c == "1" for c in "1011001110"]),
+        "110f0013000a02cd01bf0b",
+    ),
+    (lambda: write_registers(17, 1, [10, 258]), "11100001000204000a0102c6f0"),
+)
+"""The examples of V1.1b3 §6, for unit 17, with their checksums."""
+
+
+@cache
+def prove() -> None:
+    """See that this pymodbus writes what the standard says, once a process.
+
+    Raises
+    ------
+    Misconfigured
+        When it does not: it is another version than this connector was made for.
+    """
+    try:
+        for make, known in _GOLDEN:
+            _compare(make(), bytes.fromhex(known))
+    except (ModbusException, TypeError, AttributeError, ValueError) as error:
+        raise Misconfigured(
+            f"pymodbus {version('pymodbus')} does not write Modbus as this connector needs it "
+            f"({error}); install the version that requirements.lock names"
+        ) from error
+
+
+def _compare(request: Request, rtu: bytes) -> None:
+    header = struct.pack(">HHHB", 258, 0, len(rtu) - 2, rtu[0])
+    for framing, known in ((RtuFraming(), rtu), (TcpFraming(), header + rtu[1:-2])):
+        made = framing.frame(request, 258)
+        if made != known:
+            raise ValueError(f"{made.hex(' ')} instead of {known.hex(' ')}")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pymodbus.client import ModbusTcpClient
 
-from connectors.modbus import unit
+from connectors.modbus import holes
 from connectors.modbus.address import Order
 from connectors.modbus.config import ModbusConfig
 from connectors.modbus.registers import encode
@@ -157,15 +157,15 @@ def requests_per_scan(start_plc: Any, tags: list[TagHandle], hole: int) -> list[
 
 def test_a_hole_is_found_once_and_remembered(start_plc: Any, tagged: Any) -> None:
     tags = tagged(*(f"unit 1, holding {offset}, uint16" for offset in range(64)))
-    assert requests_per_scan(start_plc, tags, 33) == [1 + 2 * 6, 6, 6]
+    assert requests_per_scan(start_plc, tags, 33) == [1 + 2 * 6, 2, 2]
 
 
 def test_a_hole_is_asked_again_in_time(
     start_plc: Any, tagged: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unit, "HOLES_FORGOTTEN_S", 0.0)
+    monkeypatch.setattr(holes, "FIRST_WAIT_S", 0.0)
     tags = tagged(*(f"unit 1, holding {offset}, uint16" for offset in range(64)))
-    assert requests_per_scan(start_plc, tags, 33) == [13, 13, 13]
+    assert requests_per_scan(start_plc, tags, 33) == [13, 3, 3]
 
 
 def test_a_refusing_unit_is_bad_and_the_others_good(start_device: Any, tagged: Any) -> None:

@@ -1,168 +1,167 @@
 import asyncio
 import struct
-import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymodbus.framer import FramerRTU
 
+from connectors.modbus import wire
 from connectors.modbus.address import Table
-from connectors.modbus.wire import Answer, Connection
-from plant.errors import Unreachable
+from connectors.modbus.wire import Answer, Doubtful, Framing, Request, RtuFraming, TcpFraming
+from plant.errors import Misconfigured
 from plant.quality import Status
 
-pytestmark = pytest.mark.journey
-
-TIMEOUT = 0.15
-
-
-def ask_once(start_plc: Any, reply: Any, table: Table = Table.HOLDING, count: int = 3) -> Answer:
-    async def run() -> Answer:
-        async with start_plc(reply) as port:
-            connection = Connection("127.0.0.1", port, TIMEOUT)
-            await connection.open()
-            answer = await connection.ask(7, table, 20, count)
-            connection.reset()
-            return answer
-
-    return asyncio.run(run())
+UNIT, TRANSACTION = 7, 258
+FRAMINGS = [TcpFraming(), RtuFraming()]
 
 
-def test_a_right_answer_is_good(start_plc: Any) -> None:
-    answer = ask_once(start_plc, lambda asked: asked.registers())
-    assert answer == Answer(Status.GOOD, struct.pack(">3H", 20, 21, 22))
+def crc(frame: bytes) -> bytes:
+    """Checksum of a frame, as V1.02 §6.2.2 reckons it, lower byte first."""
+    register = 0xFFFF
+    for byte in frame:
+        register ^= byte
+        for _ in range(8):
+            register = register >> 1 ^ 0xA001 * (register & 1)
+    return struct.pack("<H", register)
 
 
-def test_bits_come_in_whole_bytes(start_plc: Any) -> None:
-    answer = ask_once(start_plc, lambda asked: asked.answer(b"\x02\xff\x01"), Table.COIL, 9)
-    assert answer == Answer(Status.GOOD, b"\xff\x01")
+def rtu(body: bytes, unit: int = UNIT) -> bytes:
+    return bytes([unit]) + body + crc(bytes([unit]) + body)
+
+
+def tcp(body: bytes, unit: int = UNIT, transaction: int = TRANSACTION) -> bytes:
+    return struct.pack(">HHHB", transaction, 0, len(body) + 1, unit) + body
+
+
+WRAPPED = [(TcpFraming(), tcp), (RtuFraming(), rtu)]
+
+
+class Ended(Exception):
+    """The stream holds no more: a timeout, on a line."""
+
+
+def answer(framing: Framing, request: Request, stream: bytes) -> tuple[Answer, bytes]:
+    """Read one answer; give it with what is left of the stream."""
+    left = bytearray(stream)
+
+    async def exactly(count: int) -> bytes:
+        if len(left) < count:
+            raise Ended
+        taken = bytes(left[:count])
+        del left[:count]
+        return taken
+
+    return asyncio.run(framing.answer(exactly, request, TRANSACTION)), bytes(left)
+
+
+@pytest.mark.parametrize(("framing", "wrap"), WRAPPED)
+def test_a_right_answer_is_good(framing: Framing, wrap: Callable[[bytes], bytes]) -> None:
+    request = wire.read(UNIT, Table.HOLDING, 5, 2)
+    stream = wrap(b"\x03\x04\0\1\0\2") + b"next"
+    assert answer(framing, request, stream) == (Answer(Status.GOOD, b"\0\1\0\2"), b"next")
+
+
+@pytest.mark.parametrize(("framing", "wrap"), WRAPPED)
+def test_an_exception_has_its_status(framing: Framing, wrap: Callable[[bytes], bytes]) -> None:
+    request = wire.read(UNIT, Table.COIL, 5, 2)
+    found, _ = answer(framing, request, wrap(b"\x81\x02"))
+    assert found == Answer(Status.BAD_NODE_ID_UNKNOWN)
+
+
+def test_answers_to_older_requests_are_passed_over() -> None:
+    request = wire.read(UNIT, Table.HOLDING, 5, 1)
+    late = tcp(b"\x03\x02\0\1", transaction=TRANSACTION - 1)
+    found, _ = answer(TcpFraming(), request, late * 3 + tcp(b"\x03\x02\0\2"))
+    assert found == Answer(Status.GOOD, b"\0\2")
+
+
+def test_a_stream_of_old_answers_is_no_answer() -> None:
+    request = wire.read(UNIT, Table.HOLDING, 5, 1)
+    late = tcp(b"\x03\x02\0\1", transaction=TRANSACTION - 1)
+    with pytest.raises(Doubtful):
+        answer(TcpFraming(), request, late * 100)
 
 
 @pytest.mark.parametrize(
-    ("table", "function"),
-    [(Table.COIL, 1), (Table.DISCRETE, 2), (Table.HOLDING, 3), (Table.INPUT, 4)],
-)
-def test_each_table_has_its_function(start_plc: Any, table: Table, function: int) -> None:
-    seen = []
-    ask_once(start_plc, lambda asked: seen.append(asked), table)
-    assert {(one.function, one.unit, one.start, one.count) for one in seen} == {
-        (function, 7, 20, 3)
-    }
-
-
-@pytest.mark.parametrize(
-    ("story", "reply"),
+    ("story", "frame"),
     [
-        ("another function", lambda asked: asked.answer(b"\x06" + bytes(6), function=4)),
-        ("a write's echo", lambda asked: asked.answer(bytes(4), function=6)),
-        ("no function known", lambda asked: asked.answer(bytes(4), function=99)),
-        ("function 0", lambda asked: asked.answer(bytes(4), function=0)),
-        ("exception of another function", lambda asked: asked.answer(b"\x02", function=0x84)),
-        ("an unknown exception", lambda asked: asked.answer(b"\x63", function=0x83)),
-        ("fewer registers", lambda asked: asked.answer(b"\x04" + bytes(4))),
-        ("more registers", lambda asked: asked.answer(b"\x08" + bytes(8))),
-        ("no registers", lambda asked: asked.answer(b"\x00")),
-        ("count and length disagree", lambda asked: asked.answer(b"\x06" + bytes(4))),
-        ("an odd number of bytes", lambda asked: asked.answer(b"\x07" + bytes(7))),
-        ("transaction 0", lambda asked: asked.answer(b"\x06" + bytes(6), transaction=0)),
+        ("another unit", rtu(b"\x03\x02\0\1", unit=8)),
+        ("another function", rtu(b"\x04\x02\0\1")),
+        ("exception of another function", rtu(b"\x84\x02")),
+        ("more registers", rtu(b"\x03\x04\0\1\0\2")),
+        ("no registers", rtu(b"\x03\x00")),
+        ("garbage before it", b"\0" + rtu(b"\x03\x02\0\1")),
+        ("wrong checksum", rtu(b"\x03\x02\0\1")[:-1] + b"\0"),
+        ("a swapped checksum", rtu(b"\x03\x02\0\1")[:-2] + rtu(b"\x03\x02\0\1")[:-3:-1]),
     ],
 )
-def test_an_answer_that_does_not_fit_is_refused(start_plc: Any, story: str, reply: Any) -> None:
-    assert ask_once(start_plc, reply) == Answer(Status.BAD_UNKNOWN_RESPONSE), story
+def test_rtu_takes_nothing_that_does_not_fit(story: str, frame: bytes) -> None:
+    with pytest.raises(Doubtful):
+        answer(RtuFraming(), wire.read(UNIT, Table.HOLDING, 5, 1), frame)
+
+
+@given(st.binary(max_size=300), st.sampled_from([0, 1]))
+def test_noise_is_never_a_value(noise: bytes, which: int) -> None:
+    request = wire.read(UNIT, Table.HOLDING, 5, 60)
+    with pytest.raises((Doubtful, Ended)):
+        answer(FRAMINGS[which], request, noise)
+
+
+@given(st.binary(min_size=8, max_size=8), st.integers(0, 12), st.integers(1, 255))
+def test_one_damaged_byte_is_found_by_the_checksum(data: bytes, place: int, flip: int) -> None:
+    frame = bytearray(rtu(b"\x03\x08" + data))
+    frame[place] ^= flip
+    with pytest.raises((Doubtful, Ended)):
+        answer(RtuFraming(), wire.read(UNIT, Table.HOLDING, 5, 4), bytes(frame))
+
+
+@given(st.binary(max_size=260))
+def test_pymodbus_reckons_the_checksum_of_the_standard(frame: bytes) -> None:
+    assert FramerRTU.compute_CRC(frame).to_bytes(2, "big") == crc(frame)
+
+
+WRITES = [
+    (wire.write_coils(UNIT, 172, [True]), b"\x05\0\xac\xff\0"),
+    (wire.write_coils(UNIT, 19, [True, False, True]), b"\x0f\0\x13\0\3"),
+    (wire.write_registers(UNIT, 1, [3]), b"\x06\0\1\0\3"),
+    (wire.write_registers(UNIT, 1, [3, 4]), b"\x10\0\1\0\2"),
+]
+
+
+@pytest.mark.parametrize(("request_", "echo"), WRITES)
+def test_a_write_is_good_when_its_echo_is_exact(request_: Request, echo: bytes) -> None:
+    assert answer(RtuFraming(), request_, rtu(echo))[0] == Answer(Status.GOOD)
+    assert answer(TcpFraming(), request_, tcp(echo))[0] == Answer(Status.GOOD)
+
+
+@pytest.mark.parametrize(("request_", "echo"), WRITES)
+def test_a_write_with_another_echo_is_not_good(request_: Request, echo: bytes) -> None:
+    other = echo[:-1] + bytes([echo[-1] ^ 1])
+    unfit = Answer(Status.BAD_UNKNOWN_RESPONSE)
+    assert answer(RtuFraming(), request_, rtu(other))[0] == unfit
+    assert answer(TcpFraming(), request_, tcp(other))[0] == unfit
+
+
+def test_this_pymodbus_writes_the_examples_of_the_standard() -> None:
+    wire.prove.cache_clear()
+    wire.prove()
 
 
 @pytest.mark.parametrize(
-    ("story", "reply"),
+    ("story", "attribute", "other"),
     [
-        ("silence", lambda asked: b""),
-        ("another unit", lambda asked: asked.answer(b"\x06" + bytes(6), unit=8)),
-        ("another transaction", lambda asked: asked.answer(b"\x06" + bytes(6), transaction=999)),
-        ("half an answer", lambda asked: asked.registers()[:-2]),
-        ("a flood", lambda asked: bytes(100_000)),
-        ("no protocol of Modbus", lambda asked: b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+        ("bits in another order", "write_coils", lambda *_: wire.write_registers(17, 172, [255])),
+        ("an argument renamed", "read", lambda *_: wire.ReadCoilsRequest(device=1)),
+        ("another framer", "_RTU", wire._SOCKET),
     ],
 )
-def test_what_is_no_answer_is_a_timeout(start_plc: Any, story: str, reply: Any) -> None:
-    answer = ask_once(start_plc, reply)
-    assert answer == Answer(Status.BAD_TIMEOUT), story
-    assert answer.silent
-
-
-@pytest.mark.parametrize(
-    ("code", "status"),
-    [
-        (1, Status.BAD_CONFIGURATION_ERROR),
-        (2, Status.BAD_NODE_ID_UNKNOWN),
-        (3, Status.BAD_OUT_OF_RANGE),
-        (4, Status.BAD_DEVICE_FAILURE),
-        (6, Status.BAD_OUT_OF_SERVICE),
-        (11, Status.BAD_NO_COMMUNICATION),
-    ],
-)
-def test_an_exception_becomes_its_status(start_plc: Any, code: int, status: Status) -> None:
-    answer = ask_once(start_plc, lambda asked: asked.answer(bytes([code]), function=0x83))
-    assert answer == Answer(status)
-    assert not answer.silent
-
-
-def test_a_closed_connection_is_opened_again_once(start_plc: Any) -> None:
-    replies: list[Callable[[Any], bytes | None]] = [
-        lambda asked: None,
-        lambda asked: asked.registers(),
-    ]
-    assert ask_once(start_plc, lambda asked: replies.pop(0)(asked)).status is Status.GOOD
-
-
-def test_a_device_that_always_closes_is_not_asked_for_ever(start_plc: Any) -> None:
-    seen = []
-    started = time.monotonic()
-    answer = ask_once(start_plc, lambda asked: seen.append(asked))
-    assert answer == Answer(Status.BAD_COMMUNICATION_ERROR)
-    assert len(seen) == 2
-    assert time.monotonic() - started < TIMEOUT
-
-
-def test_a_late_answer_never_answers_the_next_request(start_plc: Any) -> None:
-    """The device is slower than the timeout: what it says belongs to the request before."""
-    late: list[bytes] = []
-
-    def reply(asked: Any) -> bytes:
-        answer = b"".join(late)
-        late[:] = [asked.registers()]
-        return answer
-
-    async def run() -> list[Answer]:
-        async with start_plc(reply) as port:
-            connection = Connection("127.0.0.1", port, TIMEOUT)
-            answers = [await connection.ask(1, Table.HOLDING, start, 1) for start in (5, 6, 7)]
-            connection.reset()
-            return answers
-
-    assert asyncio.run(run()) == [Answer(Status.BAD_TIMEOUT)] * 3
-
-
-def test_a_timeout_resets_the_connection(start_plc: Any) -> None:
-    """Nothing of a doubtful connection is used again, so nothing old can arrive on it."""
-    ended: list[BaseException | None] = []
-
-    async def run() -> None:
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            try:
-                await reader.readexactly(24)
-            except (ConnectionResetError, asyncio.IncompleteReadError) as error:
-                ended.append(error)
-            writer.close()
-
-        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            port = server.sockets[0].getsockname()[1]
-            connection = Connection("127.0.0.1", port, TIMEOUT)
-            await connection.ask(1, Table.HOLDING, 0, 1)
-            await asyncio.sleep(0.05)
-
-    asyncio.run(run())
-    assert [type(error) for error in ended] == [ConnectionResetError]
-
-
-def test_nobody_listens(unused_port: int) -> None:
-    with pytest.raises(Unreachable, match=f"127.0.0.1:{unused_port} does not accept"):
-        asyncio.run(Connection("127.0.0.1", unused_port, TIMEOUT).open())
+def test_another_pymodbus_is_refused_loudly(
+    monkeypatch: pytest.MonkeyPatch, story: str, attribute: str, other: object
+) -> None:
+    wire.prove.cache_clear()
+    monkeypatch.setattr(wire, attribute, other)
+    with pytest.raises(Misconfigured, match=r"pymodbus 3\..*requirements.lock"):
+        wire.prove()
+    wire.prove.cache_clear()

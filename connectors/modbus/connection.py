@@ -1,0 +1,181 @@
+"""The queue before a line: one request at a time, one attempt, and silence after a doubt."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from connectors.modbus.address import Table
+from connectors.modbus.link import Link, Lost, refused_by_tls
+from connectors.modbus.wire import TRANSACTIONS, Answer, Doubtful, Framing, Request, prove, read
+from plant.quality import Status
+
+_DAMAGED = (Status.BAD_COMMUNICATION_ERROR, Status.BAD_DECODING_ERROR)
+_BESIDES_DATA = 5
+"""Bytes of an RTU answer around its data: unit, function, length, checksum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A way to devices, and how to behave on it.
+
+    Parameters
+    ----------
+    place
+        Its name for people.
+    open
+        Connects once; raises `Unreachable` or `Misconfigured`.
+    framing
+        How requests and answers lie in the stream.
+    timeout
+        Longest wait for one answer, s.
+    pause
+        Silence that ends a frame (V1.02 §2.5.1.1), s.
+    silence
+        How long an answer may be late, after its timeout, without being taken for the next one, s;
+        for framings whose answers carry no number.
+    byte_s
+        Time that one byte takes on the line, s; the timeout comes on top.
+    kept
+        Whether it stays open after a doubt.
+    """
+
+    place: str
+    open: Callable[[], Awaitable[Link]]
+    framing: Framing
+    timeout: float
+    pause: float = 0.0
+    silence: float = 0.0
+    byte_s: float = 0.0
+    kept: bool = False
+
+
+class Connection:
+    """One line, opened when needed; requests from any number of tasks wait for one another.
+
+    Every answer is checked against its request. As soon as anything is in doubt, a connection is
+    reset (RST) and a serial line is listened to in silence, so that nothing old can become an
+    answer.
+    """
+
+    def __init__(self, line: Line) -> None:
+        prove()
+        self._line = line
+        self._link: Link | None = None
+        self._queue = asyncio.Lock()
+        self._quiet_until = 0.0
+        self._opened = False
+        self.round_trip_s: float | None = None
+        # Goes on over connections and processes: a gateway may send what it owes to an old
+        # connection into the new one, and that must not carry a number in use.
+        self._transaction = time.monotonic_ns() % TRANSACTIONS
+
+    @property
+    def link(self) -> Link | None:
+        """The open link, if there is one."""
+        return self._link
+
+    async def open(self) -> None:
+        """Connect once, or raise `Unreachable` or `Misconfigured`."""
+        self.reset()
+        self._link = await self._line.open()
+        if not self._opened:
+            # What an earlier process asked may still be answered.
+            self._doubt(time.monotonic())
+        self._opened = True
+
+    def reset(self) -> None:
+        """Close at once (RST): what is still under way is neither sent nor received."""
+        link, self._link = self._link, None
+        if link is not None:
+            link.cut()
+
+    async def ask(self, unit: int, table: Table, start: int, count: int) -> Answer:
+        """Read registers or bits.
+
+        A connection that the other side has closed is opened again once, and what was damaged on
+        its way is asked again once; a timeout is not.
+
+        Raises
+        ------
+        Unreachable, Misconfigured
+            When the line cannot be opened again.
+        """
+        request = read(unit, table, start, count)
+        async with self._queue:
+            answer = await self._attempt(request)
+            if answer.status in _DAMAGED:
+                answer = await self._attempt(request)
+            return answer
+
+    async def write(self, request: Request) -> Answer:
+        """Send a write once and compare its echo; never repeated, since nobody knows if it arrived.
+
+        Only Good says that the device took note; after anything else the value is unknown.
+        """
+        async with self._queue:
+            return await self._attempt(request)
+
+    async def _attempt(self, request: Request) -> Answer:
+        if self._link is None or self._link.lost:
+            await self.open()
+        answer = Answer(Status.BAD_TIMEOUT)
+        try:
+            answer = await self._exchange(request)
+        finally:
+            if not answer.heard or answer.status is Status.BAD_UNKNOWN_RESPONSE:
+                self._doubt(time.monotonic())
+                if not self._line.kept:
+                    self.reset()
+        return answer
+
+    async def _exchange(self, request: Request) -> Answer:
+        link, line = self._link, self._line
+        if link is None or not await self._settled(link):
+            return Answer(Status.BAD_DECODING_ERROR)
+        self._transaction = self._transaction % TRANSACTIONS + 1
+        frame = line.framing.frame(request, self._transaction)
+        sending_s = (len(frame) + request.length + _BESIDES_DATA) * line.byte_s
+        asked = time.monotonic()
+        try:
+            async with asyncio.timeout(line.timeout + sending_s):
+                link.send(frame)
+                answer = await line.framing.answer(link.exactly, request, self._transaction)
+        except TimeoutError:
+            return Answer(Status.BAD_TIMEOUT)
+        except Doubtful as doubt:
+            return Answer(doubt.status)
+        except (Lost, OSError) as error:
+            return self._lost(error)
+        self.round_trip_s = time.monotonic() - asked
+        if not line.framing.numbered:
+            await asyncio.sleep(line.pause)
+            if link.drain():
+                return Answer(Status.BAD_DECODING_ERROR)
+        return answer
+
+    def _lost(self, error: Exception) -> Answer:
+        self.reset()
+        if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
+            # TLS 1.3: a server refuses our certificate only after the handshake.
+            raise refused_by_tls(self._line.place, error) from None
+        return Answer(Status.BAD_COMMUNICATION_ERROR)
+
+    def _doubt(self, since: float) -> None:
+        self._quiet_until = max(self._quiet_until, since + self._line.silence)
+
+    async def _settled(self, link: Link) -> bool:
+        """Wait for the silence before a request; False on a line that does not fall silent."""
+        if self._line.framing.numbered:
+            return True
+        if link.drain():
+            self._doubt(link.heard)
+        patience = max(time.monotonic(), self._quiet_until) + self._line.timeout
+        while (now := time.monotonic()) < patience:
+            wait = max(self._quiet_until, link.heard + self._line.pause) - now
+            if wait <= 0:
+                return True
+            await asyncio.sleep(wait)
+            link.drain()
+        return False

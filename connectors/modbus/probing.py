@@ -1,0 +1,41 @@
+"""Which silent unit to ask again, and how much of the line's time that may cost."""
+
+from collections.abc import Iterable
+
+from connectors.modbus.unit import Unit
+
+SHARE = 0.03
+"""Most of the line's time that waiting for silent units may take from the others."""
+
+
+class Probing:
+    """Chooses at most one unit between two scans.
+
+    Parameters
+    ----------
+    cost_s
+        What asking in vain takes, s: the timeout, on RTU the silence after it.
+    """
+
+    def __init__(self, cost_s: float) -> None:
+        self._cost = cost_s
+        self._allowed = 0.0
+
+    def choose(self, units: Iterable[Unit], now: float, idle: float) -> Unit | None:
+        """Give the unit that has waited longest, if one is due.
+
+        Parameters
+        ----------
+        now
+            Monotonic clock, s.
+        idle
+            Time until the next scan begins, s: probing within it costs nobody anything.
+        """
+        if idle < self._cost and now < self._allowed:
+            return None
+        due = [unit for unit in units if unit.dead and unit.retry_at <= now]
+        return min(due, key=lambda unit: unit.retry_at, default=None)
+
+    def spent(self, now: float, seconds: float) -> None:
+        """Take note of what a probe took."""
+        self._allowed = now + seconds / SHARE
