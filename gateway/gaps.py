@@ -96,7 +96,7 @@ class GapLedger:
         """Open a gap for each source that delivered before the gateway started, at ns `at`."""
         why = ENDED if self._ended else KILLED
         opened = [
-            self._open(name, GapCause.STOPPED, why, at)
+            self.put(self._new(name, GapCause.STOPPED, why, at))
             for name, delivery in self._deliveries.items()
             if delivery.upto and self.open(name) is None
         ]
@@ -116,24 +116,18 @@ class GapLedger:
             return []
         gap = self.open(source)
         if gap is None:
-            return [*self._told(source), self._open(source, cause, why, at)]
+            return [*self._told(source), self.put(self._new(source, cause, why, at))]
         if cause is GapCause.MISCONFIGURED and gap.cause is GapCause.LINK:
             return [self.put(replace(gap, cause=cause, why=why[:WHY_LIMIT]))]
         if gap.cause is GapCause.STOPPED and gap.why in (ENDED, KILLED):
             return [self.put(replace(gap, why=_joined(gap.why, f"then {why}")))]
         return []
 
-    def _open(self, source: str, cause: GapCause, why: str, at: int) -> Gap:
-        start = max([self._deliveries[source].upto, *(g.stop or 0 for g in self.unsettled(source))])
-        return self.put(
-            Gap(
-                id=self._last + 1,
-                source=source,
-                start=start or at,
-                cause=cause,
-                why=why[:WHY_LIMIT],
-            )
-        )
+    def _new(self, source: str, cause: GapCause, why: str, at: int) -> Gap:
+        """Make a gap that begins where the source was last delivered, or else at ns `at`."""
+        ends = [gap.stop or 0 for gap in self.unsettled(source)]
+        start = max([self._deliveries[source].upto, *ends]) or at
+        return Gap(id=self._last + 1, source=source, start=start, cause=cause, why=why[:WHY_LIMIT])
 
     def resume(self, batch: Batch) -> list[Gap]:
         """Close what lasts as a live batch comes; decided before it is observed."""
@@ -160,8 +154,8 @@ class GapLedger:
         delivery = self._delivery(batch)
         if delivery is None or self.open(batch.source) is not None:
             return []
-        opened = self._open(batch.source, GapCause.MESSAGES, why, batch.upto)
-        closed = self.put(replace(opened, stop=max(opened.start, batch.upto)))
+        found = self._new(batch.source, GapCause.MESSAGES, why, batch.upto)
+        closed = self.put(replace(found, stop=max(found.start, batch.upto)))
         return [*self._given_up(batch.source), closed]
 
     def _given_up(self, source: str) -> list[Gap]:
@@ -246,7 +240,8 @@ class GapLedger:
             return 0
         span = gap.stop - gap.start
         if delivery.period:
-            expected = delivery.scans_between(span) * self._delivering(gap.source)
+            # The scan that ended it is among those that were brought.
+            expected = round(span / delivery.period) * self._delivering(gap.source)
         else:
             expected = round(delivery.rate * span / 1e9)
         sieve = self._sieves.get(gap.id)

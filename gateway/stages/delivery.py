@@ -84,7 +84,7 @@ class Delivery:
 
     def _skipped(self, step: int) -> int:
         late = self.period and step >= max(SKIPPED_PERIODS * self.period, SKIPPED_S * 1e9)
-        return self.scans_between(step) if late else 0
+        return round(step / self.period) - 1 if late else 0
 
     def _mark(self, samples: int, upto: int) -> None:
         if not samples:
@@ -93,10 +93,6 @@ class Delivery:
             self.missed_from = self.upto
         self.missed += samples
         self.missed_upto = upto
-
-    def scans_between(self, span: int) -> int:
-        """Count the scans that are missing between two that are `span` ns apart."""
-        return max(0, round(span / self.period) - 1)
 
     def noted(self) -> None:
         """Take note that the ledger holds what was missed."""
