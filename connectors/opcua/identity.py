@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from asyncua.crypto.cert_gen import (
@@ -16,6 +16,8 @@ from asyncua.crypto.cert_gen import (
     generate_self_signed_app_certificate,
 )
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -127,7 +129,7 @@ def _check_dates(config: OpcUaConfig, ours: x509.Certificate, path: Path, mend: 
     if now < ours.not_valid_before_utc:
         raise Misconfigured(
             f"{config.name}: our certificate {path} is valid from "
-            f"{ours.not_valid_before_utc:%Y-%m-%d}, and today is {now:%Y-%m-%d}; set the clock of "
+            f"{ours.not_valid_before_utc:%Y-%m-%d %H:%M} on, and it is {now:%Y-%m-%d %H:%M}; set the clock of "
             "this machine"
         )
 
@@ -158,4 +160,20 @@ def _make(certificate: Path, key: Path) -> None:
         days=_YEARS * 365,
     )
     put(key, dump_private_key_as_pem(secret), 0o600)
-    put(certificate, made.public_bytes(Encoding.DER))
+    put(certificate, _valid_since_yesterday(made, secret).public_bytes(Encoding.DER))
+
+
+def _valid_since_yesterday(made: x509.Certificate, secret: RSAPrivateKey) -> x509.Certificate:
+    """Date a certificate back: to a server whose clock is behind it would lie in the future."""
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(made.subject)
+        .issuer_name(made.issuer)
+        .public_key(made.public_key())
+        .serial_number(made.serial_number)
+        .not_valid_before(made.not_valid_before_utc - timedelta(days=1))
+        .not_valid_after(made.not_valid_after_utc)
+    )
+    for extension in made.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    return builder.sign(secret, hashes.SHA256())

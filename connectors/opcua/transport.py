@@ -6,6 +6,7 @@ header announces, and builds arrays of any announced size.
 
 import asyncio
 import struct
+from datetime import UTC, datetime
 from typing import Any
 
 from asyncua import ua
@@ -49,6 +50,21 @@ class BoundedLimits(TransportLimits):
             self.max_send_buffer = msg.ReceiveBufferSize
 
 
+class OwnClock(SecureConnection):
+    """A secure channel whose keys age by our clock.
+
+    As shipped the age of a key is the server's time of issue against our time: with a server whose
+    clock is an hour behind, every renewal of the keys would end the connection.
+    """
+
+    def set_channel(
+        self, params: Any, request_type: ua.SecurityTokenRequestType, client_nonce: bytes
+    ) -> None:
+        """Take over new keys, issued now."""
+        params.SecurityToken.CreatedAt = datetime.now(UTC)
+        super().set_channel(params, request_type, client_nonce)
+
+
 class BoundedProtocol(UASocketProtocol):
     """A connection that is cut as soon as a header announces too much."""
 
@@ -56,7 +72,7 @@ class BoundedProtocol(UASocketProtocol):
         """Put the bounds in force before the first byte arrives."""
         super().connection_made(transport)
         limits = BoundedLimits(MAX_CHUNK, MAX_CHUNK, MAX_CHUNKS, MAX_MESSAGE)
-        self._connection = SecureConnection(self._connection.security_policy, limits)
+        self._connection = OwnClock(self._connection.security_policy, limits)
 
     def data_received(self, data: bytes) -> None:
         """Decode what has arrived; what is left starts with a header."""

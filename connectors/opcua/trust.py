@@ -186,8 +186,8 @@ def _check_validity(certificate: x509.Certificate, now: datetime) -> None:
     first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if not first <= now <= last:
         raise Misconfigured(
-            f"certificate {_name(certificate)} is valid from {first:%Y-%m-%d} "
-            f"to {last:%Y-%m-%d}, and today is {now:%Y-%m-%d}: renew it at the server, or set the "
+            f"certificate {_name(certificate)} is valid from {first:%Y-%m-%d %H:%M} "
+            f"to {last:%Y-%m-%d %H:%M}, and it is {now:%Y-%m-%d %H:%M} UTC: renew it at the server, or set the "
             "clock of this machine"
         )
 

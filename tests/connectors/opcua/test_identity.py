@@ -30,6 +30,16 @@ def test_it_is_made_for_an_opc_ua_client(tmp_path: Path) -> None:
     assert usage.digital_signature
     assert usage.key_encipherment
     assert made.not_valid_after_utc - TODAY > timedelta(days=3649)
+    made.verify_directly_issued_by(made)
+
+
+def test_it_is_valid_to_a_server_whose_clock_is_hours_behind(tmp_path: Path) -> None:
+    made = read_certificate(own_identity(CONFIG, tmp_path).certificate)
+    assert TODAY - made.not_valid_before_utc > timedelta(hours=23)
+
+
+def test_its_key_is_for_our_eyes_only(tmp_path: Path) -> None:
+    identity = own_identity(CONFIG, tmp_path)
     assert stat.S_IMODE(identity.key.stat().st_mode) == 0o600
 
 

@@ -39,6 +39,7 @@ def test_asyncua_is_the_minor_that_was_read() -> None:
         (UaSession._send_request, ["self", "request", "timeout", "message_type"]),
         (TransportLimits.update_client_limits, ["self", "msg"]),
         (SecureConnection.__init__, ["self", "security_policy", "limits"]),
+        (SecureConnection.set_channel, ["self", "params", "request_type", "client_nonce"]),
         (ua_binary.variant_from_binary, ["data"]),
     ],
 )
