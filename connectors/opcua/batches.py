@@ -38,12 +38,15 @@ class Batcher:
         Handles of the tags that were declared as numbers.
     refused
         Tags that the server does not deliver; the next batch says so.
+    polled_upto
+        The watermark goes no further than this; None when every tag comes with the messages.
     """
 
     source: str
     tags: NDArray[np.int32]
     numeric: frozenset[int]
     refused: tuple[Refused, ...] = ()
+    polled_upto: int | None = None
     _place: NDArray[np.int64] = field(init=False)
     """Place of each handle in `tags`, -1 for handles that stand for no tag."""
     _upto: int = field(default=0, init=False)
@@ -106,6 +109,8 @@ class Batcher:
         times = np.append(at, [published, *(event.at for event in context)])
         # A device whose clock runs far ahead must not take the time of all the others with it.
         newest = int(times[times <= published + AHEAD_NS].max())
+        if self.polled_upto is not None:
+            newest = min(newest, self.polled_upto)
         # Only a clock that was set goes back by more.
         set_back = published < self._upto - 2 * AHEAD_NS
         self._upto = newest if set_back else max(self._upto, newest)
