@@ -50,7 +50,7 @@ class Story:
 
     @property
     def noticed(self) -> bool:
-        """Whether it has to be taken for a loss: a short silence in which nothing is lost is none."""
+        """Whether it has to be taken for a loss: a short silence that loses nothing is none."""
         return self.fault in {"kill", "refuse"} or self.outage_s > SILENCE_S
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from connectors.simulated.hostile.proxy import ChaosProxy
+from gateway.config.plan import DetectionPlan
 from plant.quality import Quality, quality
 from tests.faults.evidence import Samples, bad_after_s, missing, wrong
 from tests.faults.outages import Peer
@@ -71,6 +72,8 @@ def test_p10_a_wrong_clock(skew_s: int, policy: str, tmp_path: Path, row: Row) -
     assert abs(shown - skew_s) <= SHOWN_WITHIN_S
 
 
+JUDGED = DetectionPlan(learn_s=12.0, grid_s=0.1)
+"""Learnt within the first seconds of a row."""
 GOOD, UNCERTAIN, SENSOR = 0, 0x40900000, 0x808C0000
 
 
@@ -85,7 +88,8 @@ def test_p11_quality_and_time_to_the_bit(tmp_path: Path, row: Row) -> None:
 
     async def go() -> tuple[Witness, Stage]:
         async with Witness(tmp_path, {"tags": 3, "level": True}) as witness:
-            stage = Stage(tmp_path, [opcua("plc", witness.url)], tags_of("plc", 3))
+            source = opcua("plc", witness.url)
+            stage = Stage(tmp_path, [source], tags_of("plc", 3), detection=JUDGED)
             async with stage.running():
                 await stage.until("plc", "up", 30)
                 await asyncio.sleep(40)
@@ -146,7 +150,7 @@ def test_p11_link_down_is_bad(fault: str, bar_s: float, tmp_path: Path, row: Row
         settings = {"tags": 3, "still": ["T2"]}
         async with Witness(tmp_path, settings) as witness, ChaosProxy(witness.port) as proxy:
             url = f"{proxy.url}/UA/plc"
-            stage = Stage(tmp_path, [opcua("plc", url)], tags_of("plc", 3))
+            stage = Stage(tmp_path, [opcua("plc", url)], tags_of("plc", 3), detection=JUDGED)
             async with stage.running():
                 await stage.until("plc", "up", 30)
                 await asyncio.sleep(30)
@@ -167,5 +171,6 @@ def test_p11_link_down_is_bad(fault: str, bar_s: float, tmp_path: Path, row: Row
         rows_scored_without_values=evidence.scored(cut + 1_500_000_000, end),
     )
     assert row.figures["still tag bad before"] == "0"
+    assert int(row.figures["rows scored before"]) > 0, "nothing was scored at all"
     assert row.figures["rows scored without values"] == "0"
     assert max(waits) <= bar_s
