@@ -54,9 +54,8 @@ function frame(line) {
   tell(at("about"), `Wheeltapper ${gateway.version} · gateway ${gateway.name} (${gateway.id})`);
   at("simulated").hidden = !gateway.simulated;
   tell(at("simulated").querySelector("span"), gateway.notice);
-  const unsecured = gateway.unsecured || [];
-  at("unsecured").hidden = !unsecured.length;
-  tell(at("unsecured").querySelector("span"), unsecured.join(", "));
+  at("unsecured").hidden = !gateway.unsecured.length;
+  tell(at("unsecured").querySelector("span"), gateway.unsecured.join(", "));
   tell(at("clock"), zoned(line.now));
   const first = urgent(line.assets);
   sign.update(first && first.priority, first && first.alarm_state);

@@ -3,7 +3,7 @@
 import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {every, problem} from "./parts.js";
-import {age, decimal, lostWords, moment, number, offset, percent, recoveredWords, CAUSE} from "./words.js";
+import {age, decimal, lostWords, moment, offset, percent, recoveredWords, CAUSE} from "./words.js";
 
 const AGAIN_MS = 2000;
 const GAPS = [
@@ -11,6 +11,7 @@ const GAPS = [
   ["Cause", ""], ["What happened", "wide"], ["Recovered", ""], ["Lost", "number"],
 ];
 
+const PROTOCOL = {opcua: "OPC UA", modbus: "Modbus", replay: "recording", simulated: "simulated"};
 const EXPIRES_SOON_DAYS = 30;
 
 function certificate(days) {
@@ -35,7 +36,7 @@ const FACTS = [
   ["Clock", (source) => offset(source.clock_offset_s)],
   ["Last heard", (source) => (source.age_s === null ? "never" : `${age(source.age_s)} ago`)],
   ["Good values", (source) => percent(source.good_ratio)],
-  ["Samples", (source) => `${number(source.samples_per_s)} a second`],
+  ["Samples", (source) => `${decimal(source.samples_per_s)} a second`],
   ["Up", (source, now) => (source.since === null ? "–" : `since ${moment(source.since, now)}`)],
   ["Links lost", (source) => String(source.losses)],
   ["Last gap", (source, now) => lastGap(source.gap, now)],
@@ -56,7 +57,7 @@ function card() {
     toggle(node, "cut", !source.connected);
     mark(node, "data-secured", String(source.secured));
     tell(name, `${source.connected ? "" : "✕ "}${source.name}`);
-    tell(state, `${source.type} · ${source.state}`);
+    tell(state, `${PROTOCOL[source.type] || source.type} · ${source.state}`);
     FACTS.forEach(([, words], index) => tell(boxes[index][1], words(source, now)));
     notes.hidden = !source.notes.length;
     told.show(source.notes);

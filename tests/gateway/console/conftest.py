@@ -21,9 +21,11 @@ from gateway.console.view import (
     AssetState,
     AssetSummary,
     ContributorRow,
+    GapRow,
     LineRow,
     ScoreSeries,
     SignalRow,
+    SourceRow,
     TagRow,
     TrendSeries,
 )
@@ -88,6 +90,8 @@ class Plant:
         self.health_row: dict[str, object] = {"status": "ok"}
         self.actor = self.note = ""
         self.extra_tags = 0
+        self.secured = True
+        self.certificate_days: float | None = 412.0
         self.failure: Exception | None = None
 
     def alarmed(self, state: str = "UNACK", priority: int = 2) -> None:
@@ -145,28 +149,86 @@ class Plant:
                 "version": "0.1.0",
                 "simulated": True,
                 "notice": "learnt from 4 simulated hours at full speed; live since 14:02",
+                "unsecured": [] if self.secured else [f"{self.prefix}press-modbus"],
             },
             "now": self.now,
             "assets": [self._summary(name) for name in ("pump-1", "pump-2", "press-1")],
-            "sources": [
-                {
-                    "name": "plc",
-                    "connected": True,
-                    "state": "subscribed",
-                    "age_s": 0.21,
-                    "good_ratio": 1.0,
-                },
-                {
-                    "name": "press-modbus",
-                    "connected": not self.cut,
-                    "state": "no answer, next try in 8 s" if self.cut else "scanning",
-                    "age_s": 64.0 if self.cut else 0.6,
-                    "good_ratio": 0.0 if self.cut else 0.998,
-                },
-            ],
+            "sources": self.sources(),
             "alarms_open": int(raised),
             "unacknowledged": int(self.alarm_state in ("UNACK", "RTNUN")),
         }
+
+    def sources(self) -> list[SourceRow]:
+        return [
+            {
+                "name": "plc",
+                "type": "opcua",
+                "connected": True,
+                "state": "up",
+                "since": self.start - 7_200_000,
+                "endpoint": "opc.tcp://10.0.0.5:4840",
+                "security": "Basic256Sha256, SignAndEncrypt",
+                "secured": True,
+                "user": "operator",
+                "certificate_days": self.certificate_days,
+                "round_trip_ms": 2.31,
+                "clock_offset_s": -3600.0,
+                "notes": [f"{self.prefix}2 of 40 tags are refused: BadNodeIdUnknown"],
+                "age_s": 0.21,
+                "good_ratio": 1.0,
+                "samples_per_s": 28.4,
+                "losses": 1,
+                "gap": self.gaps()[-1],
+            },
+            {
+                "name": "press-modbus",
+                "type": "modbus",
+                "connected": not self.cut,
+                "state": "no answer, next try in 8 s" if self.cut else "scanning",
+                "since": None if self.cut else self.start - 7_200_000,
+                "endpoint": "modbus tcp 10.0.0.6:502",
+                "security": "none",
+                "secured": False,
+                "user": "",
+                "certificate_days": None,
+                "round_trip_ms": 11.2,
+                "clock_offset_s": None,
+                "notes": [],
+                "age_s": 64.0 if self.cut else 0.6,
+                "good_ratio": 0.0 if self.cut else 0.998,
+                "samples_per_s": 18.0,
+                "losses": 3,
+                "gap": self.gaps()[0] if self.cut else None,
+            },
+        ]
+
+    def gaps(self) -> list[GapRow]:
+        lasting: GapRow = {
+            "id": 5,
+            "source": "press-modbus",
+            "start": self.start - 64_000,
+            "stop": None,
+            "cause": "link",
+            "why": f"{self.prefix}10.0.0.6:502 does not accept a connection",
+            "republished": 0,
+            "history": 0,
+            "lost": None,
+            "estimated": False,
+        }
+        over: GapRow = {
+            **lasting,
+            "id": 4,
+            "source": "plc",
+            "start": self.start - 3_700_000,
+            "stop": self.start - 3_640_000,
+            "cause": "stopped",
+            "why": "the gateway did not run",
+            "republished": 120,
+            "history": 1_480,
+            "lost": 30,
+            "estimated": True,
+        }
+        return [lasting, over] if self.cut else [over]
 
     def _signal(self, path: str, row: tuple[str, str, float, float, float]) -> SignalRow:
         name, unit, value, low, high = row

@@ -22,8 +22,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.journey
 
 PUMP = "/asset?path=works/hall-2/line1/pump-2"
-PAGES = ("/", PUMP, "/alarms", "/tags")
-READY = {"/": ".tile .spark", PUMP: "figure canvas", "/alarms": "td", "/tags": "td"}
+PAGES = ("/", PUMP, "/alarms", "/tags", "/sources")
+READY = {
+    "/": ".tile .spark",
+    PUMP: "figure canvas",
+    "/alarms": "td",
+    "/tags": "td",
+    "/sources": "td",
+}
 
 # A screenshot is measured by the browser itself: pixels with HSV saturation above 0.25.
 SATURATED = """async (png) => {
@@ -504,3 +510,72 @@ def test_gateway_whose_clock_stands_is_not_shown_as_live(
     page.clock.fast_forward(5_000)
 
     expect(page.locator("#lost")).to_contain_text("CONNECTION LOST", timeout=10_000)
+
+
+def connection(page: Page, name: str) -> Locator:
+    return page.locator(".connection").filter(has=page.locator("h2", has_text=name))
+
+
+def fact(card: Locator, title: str) -> Locator:
+    return card.locator(f"dt:text-is('{title}') + dd")
+
+
+def test_sources_tell_how_each_one_is_read(page: Page, console: Console) -> None:
+    show(page, console, "/sources")
+
+    plc = connection(page, "plc")
+    expect(fact(plc, "Security")).to_have_text("Basic256Sha256, SignAndEncrypt")
+    expect(fact(plc, "User")).to_have_text("operator")
+    expect(fact(plc, "Certificates")).to_have_text("412 days left")
+    expect(fact(plc, "Clock")).to_have_text("60 min behind")
+    expect(fact(plc, "Round trip")).to_have_text("2.3 ms")
+    expect(fact(plc, "Last gap")).to_contain_text("60 s, ≈ 30 lost")
+    expect(plc.locator(".notes")).to_have_text("2 of 40 tags are refused: BadNodeIdUnknown")
+    expect(fact(connection(page, "press-modbus"), "Security")).to_have_text("✕ none")
+    expect(fact(connection(page, "press-modbus"), "Clock")).to_have_text("no clock of its own")
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(12.4, "✕ 12 days left: renew it"), (-2.5, "✕ out of date for 3 days"), (None, "none in use")],
+)
+def test_a_certificate_that_ends_is_told_in_time(
+    page: Page, console: Console, plant: Plant, days: float | None, words: str
+) -> None:
+    plant.certificate_days = days
+
+    show(page, console, "/sources")
+
+    expect(fact(connection(page, "plc"), "Certificates")).to_have_text(words)
+
+
+def test_gaps_stand_newest_first_with_what_became_of_them(
+    page: Page, console: Console, plant: Plant, tmp_path: Path
+) -> None:
+    plant.cut = True
+
+    show(page, console, "/sources")
+
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(0)).to_contain_text("link lost")
+    expect(rows.nth(0)).to_contain_text("lasts")
+    expect(rows.nth(1)).to_contain_text("gateway not running")
+    expect(rows.nth(1)).to_contain_text("120 republished, 1480 from history")
+    expect(rows.nth(1)).to_contain_text("≈ 30 lost")
+    expect(connection(page, "press-modbus").locator("h2")).to_have_text("✕ press-modbus")
+    page.screenshot(path=tmp_path / "sources.png", full_page=True)
+
+
+def test_what_is_unsecured_stands_on_every_page(page: Page, console: Console, plant: Plant) -> None:
+    plant.secured = False
+
+    for path in PAGES:
+        show(page, console, path)
+        expect(page.locator("#unsecured")).to_contain_text("UNSECURED press-modbus")
+
+
+def test_without_anything_unsecured_there_is_no_banner(page: Page, console: Console) -> None:
+    show(page, console, "/")
+
+    expect(page.locator("#unsecured")).to_be_hidden()
