@@ -11,6 +11,7 @@ from wheeltapper import (
     config,
     demo,
     discover,
+    doctor,
     gaps,
     init,
     replay,
@@ -51,6 +52,7 @@ app.command("demo")(demo.demo)
 app.command("discover")(discover.discover)
 app.command("init")(init.init)
 app.command("browse")(browse.browse)
+app.command("doctor")(doctor.doctor)
 app.command("check")(check.check)
 app.command("run")(run.run)
 app.command("replay")(replay.replay)

@@ -1,0 +1,297 @@
+"""What ``doctor`` examines: the gateway's own place, then each source from the wire to a value."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plant.errors import Misconfigured, PlantError, Unreachable
+from plant.findings import Finding, Verdict
+from plant.tags import Tag, TagHandle, ValueType
+from wheeltapper.listening import Heard, heard_from
+
+if TYPE_CHECKING:
+    from connectors.catalogue import SourceConfig
+    from connectors.modbus.config import ModbusConfig
+    from connectors.opcua.config import OpcUaConfig
+    from gateway.config.plan import Plan
+
+GATEWAY = "gateway"
+LITTLE_BYTES = 1_000_000_000
+"""Free space that a person should know about."""
+NONE_BYTES = 50_000_000
+"""Free space with which the journal cannot go on for long."""
+SHOWN = 5
+_SILENT = {0x800A0000, 0x80050000, 0x80310000, 0x808A0000}
+"""BadTimeout, BadCommunicationError, BadNoCommunication, BadNotConnected: nobody answered."""
+_HUGE, _TINY = 1e9, 1e-9
+_FLOATS = {ValueType.FLOAT32, ValueType.FLOAT64}
+
+
+async def examine(plan: "Plan") -> AsyncIterator[Finding]:
+    """Give one finding a check, in the order in which one thing rests on the other."""
+    from connectors.modbus.config import ModbusConfig
+    from connectors.opcua.config import OpcUaConfig
+
+    for finding in await asyncio.to_thread(_place, plan):
+        yield finding
+    for source in plan.sources:
+        tags = [tag for tag in plan.tags if tag.source == source.name]
+        match source:
+            case OpcUaConfig():
+                findings = _opcua(source, tags)
+            case ModbusConfig():
+                findings = _modbus(source, tags)
+            case _:
+                findings = _other(source, tags)
+        async for finding in findings:
+            yield finding
+
+
+def _place(plan: "Plan") -> list[Finding]:
+    """Look at the data folder, the disk, the journal and the console's port."""
+    running = _running(plan.data)
+    if running:
+        return [_of_gateway("running", Verdict.GOOD, f"on {plan.data}, its page is {running}")]
+    return [*_data(plan), _port(plan.console.host, plan.console.port)]
+
+
+def _running(data: Path) -> str:
+    from wheeltapper.running import ask, console_of
+
+    url = console_of(data)
+    try:
+        if url is not None:
+            ask(url, "/health")
+    except Unreachable as error:
+        # Degraded is running too; silence is what a killed gateway leaves behind.
+        return url or "" if "degraded" in str(error) else ""
+    return url or ""
+
+
+def _data(plan: "Plan") -> Iterator[Finding]:
+    import shutil
+
+    from gateway.journal import Journal
+    from wheeltapper.folder import usable
+
+    try:
+        usable(plan.data)
+    except Misconfigured as error:
+        yield _of_gateway("data folder", Verdict.WRONG, str(error))
+        return
+    free = shutil.disk_usage(plan.data).free
+    words = f"{plan.data} can be written, {free / 1e9:.1f} GB free"
+    if free < LITTLE_BYTES:
+        verdict = Verdict.WRONG if free < NONE_BYTES else Verdict.NOTE
+        yield _of_gateway("data folder", verdict, words, "make room on the disk")
+    else:
+        yield _of_gateway("data folder", Verdict.GOOD, words)
+    path = plan.data / "journal.db"
+    if not path.exists():
+        yield _of_gateway("journal", Verdict.GOOD, "none yet; the first run makes it")
+        return
+    try:
+        journal = Journal.open(path)
+    except Misconfigured as error:
+        yield _of_gateway("journal", Verdict.WRONG, str(error))
+        return
+    with_samples = f"{journal.samples:,} samples, {journal.size_bytes / 1e6:.1f} MB"
+    journal.close()
+    yield _of_gateway("journal", Verdict.GOOD, with_samples)
+
+
+def _port(host: str, port: int) -> Finding:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            words = f"port {port} is not for this user"
+            return _of_gateway("page", Verdict.WRONG, words, "choose one from 1024 on")
+        except OSError:
+            words = f"port {port} is in use; the next free one will be taken"
+            return _of_gateway("page", Verdict.NOTE, words)
+    return _of_gateway("page", Verdict.GOOD, f"port {port} is free")
+
+
+def _of_gateway(check: str, verdict: Verdict, result: str, mend: str = "") -> Finding:
+    return Finding(subject=GATEWAY, check=check, verdict=verdict, result=result, mend=mend)
+
+
+async def _opcua(config: "OpcUaConfig", tags: Sequence[Tag]) -> AsyncIterator[Finding]:
+    from connectors.opcua.diagnosis import examine
+
+    failed = False
+    async for finding in examine(
+        config, [TagHandle(number, tag) for number, tag in enumerate(tags)]
+    ):
+        # Tags that are not there need not keep the others from being listened to.
+        failed = failed or (finding.failed and finding.check not in {"addresses", "samples"})
+        yield finding
+    if failed:
+        yield _skipped(config.name)
+    elif tags:
+        _, findings = await heard_from(config, tags)
+        for finding in findings:
+            yield finding
+
+
+def _skipped(subject: str) -> Finding:
+    return Finding(
+        subject=subject,
+        check="the rest",
+        verdict=Verdict.SKIPPED,
+        result="was not looked at: mend the above first",
+    )
+
+
+async def _modbus(config: "ModbusConfig", tags: Sequence[Tag]) -> AsyncIterator[Finding]:
+    line = await _line(config)
+    for finding in line:
+        yield finding
+    if line[-1].failed:
+        yield _skipped(config.name)
+        return
+    if not tags:
+        yield Finding(
+            subject=config.name,
+            check="tags",
+            verdict=Verdict.NOTE,
+            result="none yet",
+            mend='write some into the sheet, with addresses like "unit 3, holding 100, float32"',
+        )
+        return
+    seconds = max(3.0, 2.5 * config.scan_ms / 1000)
+    heard, findings = await heard_from(config, tags, seconds)
+    for finding in (*_units(config, tags, heard), *findings, *_plausible(config, tags, heard)):
+        yield finding
+
+
+async def _line(config: "ModbusConfig") -> list[Finding]:
+    """Look at the way to the device: name and port, or the serial line."""
+    from connectors.modbus.config import PORTS
+    from connectors.opcua.discovery import knock, resolve
+
+    def good(check: str, result: str) -> Finding:
+        return Finding(subject=config.name, check=check, verdict=Verdict.GOOD, result=result)
+
+    if config.host is None:
+        return [_serial(config.name, Path(config.device or ""))]
+    port = config.port or PORTS[config.transport]
+    found: list[Finding] = []
+    check = "name"
+    try:
+        found.append(good(check, f"{config.host} is {await resolve(config.host, port)}"))
+        check = "port"
+        await knock(config.host, port, max(1.0, config.timeout_ms / 1000))
+        found.append(good(check, f"{port} is open"))
+    except PlantError as error:
+        result, _, mend = str(error).partition(": ")
+        found.append(
+            Finding(
+                subject=config.name,
+                check=check,
+                verdict=Verdict.UNREACHABLE,
+                result=result,
+                mend=mend,
+            )
+        )
+    return found
+
+
+def _serial(name: str, device: Path) -> Finding:
+    import os
+
+    check = "serial line"
+    if not device.exists():
+        return Finding(
+            subject=name,
+            check=check,
+            verdict=Verdict.UNREACHABLE,
+            result=f"{device} is not there",
+            mend="is the adapter plugged in, and is this its name? See: ls /dev/serial/by-id",
+        )
+    if not os.access(device, os.R_OK | os.W_OK):
+        return Finding(
+            subject=name,
+            check=check,
+            verdict=Verdict.WRONG,
+            result=f"this user may not use {device}",
+            mend="add the user to the group that owns it, often dialout",
+        )
+    return Finding(subject=name, check=check, verdict=Verdict.GOOD, result=f"{device} is there")
+
+
+def _units(config: "ModbusConfig", tags: Sequence[Tag], heard: Heard) -> Iterator[Finding]:
+    """Look whether each unit answers, and which of its addresses it refuses."""
+    from connectors.modbus.address import address_of
+
+    if heard.first_s is None:
+        return
+    units: dict[int, list[int]] = {}
+    for number, tag in enumerate(tags):
+        units.setdefault(address_of(tag).unit, []).append(number)
+    for unit in sorted(units):
+        own = units[unit]
+        statuses = [heard.status.get(number, 0x800A0000) for number in own]
+        yield _unit(config.name, unit, [tags[number] for number in own], statuses)
+
+
+def _unit(name: str, unit: int, tags: Sequence[Tag], statuses: Sequence[int]) -> Finding:
+    check = f"unit {unit}"
+    if all(status in _SILENT for status in statuses):
+        return Finding(
+            subject=name,
+            check=check,
+            verdict=Verdict.UNREACHABLE,
+            result="does not answer",
+            mend="is it on, is this its number, and on a serial line, are speed and parity right?",
+        )
+    refused = [
+        f"{tag.name} ({tag.address})"
+        for tag, status in zip(tags, statuses, strict=True)
+        if status >> 30 and status not in _SILENT
+    ]
+    if refused:
+        more = f" and {len(refused) - SHOWN:,} more" if len(refused) > SHOWN else ""
+        return Finding(
+            subject=name,
+            check=check,
+            verdict=Verdict.WRONG,
+            result=f"answers, and gives no value for {len(refused)} of {len(tags)} tags: "
+            f"{', '.join(refused[:SHOWN])}{more}",
+            mend="compare these addresses with the device's list; many lists count from 1",
+        )
+    return Finding(
+        subject=name, check=check, verdict=Verdict.GOOD, result=f"answers for all {len(tags)} tags"
+    )
+
+
+def _plausible(config: "ModbusConfig", tags: Sequence[Tag], heard: Heard) -> Iterator[Finding]:
+    """Look for numbers that no machine has: most often the words are in another order."""
+    from connectors.modbus.address import address_of
+
+    odd = []
+    floats = [n for n, tag in enumerate(tags) if address_of(tag).type in _FLOATS]
+    for number in floats:
+        value = heard.value.get(number, 0.0)
+        wild = abs(value) > _HUGE or 0 < abs(value) < _TINY
+        # NaN and infinities arrive as BadOutOfRange.
+        if wild or heard.status.get(number) == 0x803C0000:
+            odd.append(f"{tags[number].name} = {value:.3g}")
+    if odd:
+        yield Finding(
+            subject=config.name,
+            check="byte order",
+            verdict=Verdict.NOTE,
+            result=f"{len(odd)} of {len(floats)} decimals look wrong: {', '.join(odd[:SHOWN])}",
+            mend="try another order, as in float32 cdab",
+        )
+
+
+async def _other(config: "SourceConfig", tags: Sequence[Tag]) -> AsyncIterator[Finding]:
+    _, findings = await heard_from(config, tags, 1.0)
+    for finding in findings:
+        yield finding
