@@ -10,23 +10,28 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from asyncua.client.client import Client
 
 from connectors.opcua.config import OpcUaConfig
+from connectors.opcua.decode import Published
 from connectors.opcua.limits import Limits
-from connectors.opcua.nodes import Found, Refused
+from connectors.opcua.nodes import Found, Refused, find_nodes
 from connectors.opcua.publish import Progress
-from connectors.opcua.republish import monitored_items, transfer
-from connectors.opcua.session import KeptSession
+from connectors.opcua.republish import monitored_items, still_there, transfer
+from connectors.opcua.session import KeptSession, renew_session
 from connectors.opcua.subscription import (
     TEXT,
     Subscription,
     create_items,
     in_order,
+    subscribe,
 )
 from plant.samples import Batch, Recovery
 from plant.tags import TagHandle
 
+_OVERFLOW, _OVERFLOW_MASK = np.uint32(0x0480), np.uint32(0x0C80)
+"""A queue of the server's has dropped values before this one (OPC 10000-4 §7.39.1)."""
 UNACKNOWLEDGED = 1_000
 """Batches of which it is remembered which messages they came in."""
 
@@ -46,34 +51,41 @@ class Running:
     whole_from
         From here on nothing that it sent, or would have sent, is missing, ns on the server's
         clock; None before the first message.
-    without
-        Handles of tags of which the server keeps no history.
+    held
+        Messages that are not delivered yet, because more belongs to them.
     """
 
     subscription: Subscription
     started: int
     progress: Progress = field(default_factory=Progress)
     whole_from: int | None = None
-    without: set[int] = field(default_factory=set)
+    held: list[Published] = field(default_factory=list)
     _messages: OrderedDict[tuple[int, Recovery], list[int]] = field(default_factory=OrderedDict)
 
-    def delivered(self, batch: Batch, messages: Sequence[int]) -> None:
-        """Remember in which messages a batch came."""
-        self._messages[batch.heard, batch.recovered] = list(messages)
+    def delivered(self, batch: Batch, messages: Sequence[Published]) -> None:
+        """Remember in which messages a batch came, and note what shows a hole before it."""
+        numbers = [said.sequence for said in messages if not said.keep_alive]
+        self._messages[batch.heard, batch.recovered] = numbers
         while len(self._messages) > UNACKNOWLEDGED:
             self._messages.popitem(last=False)
+
+        overflowed = (batch.status & _OVERFLOW_MASK) == _OVERFLOW
+        if self.progress.hole or overflowed.any() or self.whole_from is None:
+            self.whole_from = max(batch.upto, self.whole_from or 0)
+        self.progress.hole = False
+
+    def crowded(self, batch: Batch, queue: int) -> None:
+        """Hold the first batch after an interruption against the queues: a full one is suspect.
+
+        Not every server says that a queue has overflowed, and of a queue of one none has to.
+        """
+        room = 1 if self.subscription.shorter else queue
+        if len(batch) and int(np.bincount(batch.tag).max()) >= room:
+            self.whole_from = max(batch.upto, self.whole_from or 0)
 
     def stored(self, batch: Batch) -> None:
         """Let the server forget the messages of a batch, with the next request."""
         self.progress.acknowledgements += self._messages.pop((batch.heard, batch.recovered), ())
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What a ticket holds in memory: the session, and the subscription where there is one."""
-
-    session: KeptSession
-    running: Running | None
 
 
 def fingerprint(config: OpcUaConfig, tags: Sequence[TagHandle]) -> str:
@@ -83,26 +95,103 @@ def fingerprint(config: OpcUaConfig, tags: Sequence[TagHandle]) -> str:
     return hashlib.sha256(json.dumps([settings, sorted(items)]).encode()).hexdigest()
 
 
-def kept_of(running: Running, mark: str) -> dict[str, int | float | str | None]:
-    """Give what may be written down of a subscription; `mark` is its fingerprint."""
-    subscription = running.subscription
-    return {
-        "subscription": subscription.id,
-        "publishing_ms": subscription.publishing_ms,
-        "keep_alive_s": subscription.keep_alive_s,
-        "expected": running.progress.expected,
-        "started": running.started,
-        "items": mark,
-    }
-
-
-def number(kept: Mapping[str, int | float | str | None], name: str) -> float:
+def _number(kept: Mapping[str, int | float | str | None], name: str) -> float:
     """Give a number of a ticket that was written down; 0 where there is none."""
     value = kept.get(name)
     return value if isinstance(value, int | float) else 0
 
 
-async def take_over(
+class Continuity:
+    """The session and the subscription of one source, handed on from connection to connection.
+
+    Parameters
+    ----------
+    config
+        The server.
+    tags
+        What to subscribe.
+
+    Attributes
+    ----------
+    mark : str
+        Fingerprint of what we would subscribe.
+    session : KeptSession
+        The session that the server has of us.
+    running : Running | None
+        The subscription that the server has of us.
+    kept : Mapping
+        What is left of a subscription of another process.
+    without : set[int]
+        Handles of tags of which the server keeps no history.
+    """
+
+    def __init__(self, config: OpcUaConfig, tags: Sequence[TagHandle]) -> None:
+        self.mark = fingerprint(config, tags)
+        self.session = KeptSession()
+        self.running: Running | None = None
+        self.kept: Mapping[str, int | float | str | None] = {}
+        self.without: set[int] = set()
+        self._config = config
+        self._tags = tuple(tags)
+
+    def written(self) -> dict[str, int | float | str | None]:
+        """Give what may be written down; no secrets."""
+        if self.running is None:
+            return {}
+        subscription = self.running.subscription
+        return {
+            "subscription": subscription.id,
+            "publishing_ms": subscription.publishing_ms,
+            "keep_alive_s": subscription.keep_alive_s,
+            "started": self.running.started,
+            "items": self.mark,
+        }
+
+    async def take_up(
+        self, client: Client, limits: Limits, started: int, *, same_session: bool
+    ) -> tuple[Running, bool]:
+        """Find the subscription again, or make one.
+
+        Parameters
+        ----------
+        started
+            When the server was started.
+        same_session
+            Whether the session of before goes on.
+
+        Returns
+        -------
+        tuple[Running, bool]
+            The subscription, and whether it is the one of before.
+
+        Raises
+        ------
+        UaError, OSError, TimeoutError
+            The server refuses, or the link is lost.
+        """
+        running = self.running
+        if running is not None and running.started == started:
+            id_ = running.subscription.id
+            if same_session and await still_there(client, id_):
+                return running, True
+            if not same_session and await transfer(client, id_) is not None:
+                return running, True
+        self.running = None
+        if same_session:
+            # Whatever it has left of half a subscription would take our publish requests.
+            await renew_session(client, self._config, self.session)
+        found, refused = await find_nodes(client, self._tags, limits)
+        if _number(self.kept, "started") == started and self.kept.get("items") == self.mark:
+            self.running = await _take_over(client, self._config, limits, self.kept, found, refused)
+        self.kept = {}
+        if self.running is not None:
+            return self.running, True
+        made = await subscribe(client, self._config, limits, found, refused)
+        self.running = Running(made, started)
+        return self.running, False
+
+
+async def _take_over(
     client: Client,
     config: OpcUaConfig,
     limits: Limits,
@@ -117,7 +206,7 @@ async def take_over(
     UaError, OSError, TimeoutError
         The link is lost.
     """
-    id_ = int(number(kept, "subscription"))
+    id_ = int(_number(kept, "subscription"))
     available = await transfer(client, id_)
     if available is None:
         return None
@@ -129,8 +218,8 @@ async def take_over(
     ordered = in_order(found)
     subscription = Subscription(
         id=id_,
-        publishing_ms=number(kept, "publishing_ms"),
-        keep_alive_s=number(kept, "keep_alive_s"),
+        publishing_ms=_number(kept, "publishing_ms"),
+        keep_alive_s=_number(kept, "keep_alive_s"),
         tags=(*(one.tag for one in ordered), *(one.tag for one in refused)),
         items={handle & (TEXT - 1): item for handle, item in items.items()},
         nodes={one.tag.handle: one for one in ordered},
@@ -143,7 +232,7 @@ async def take_over(
     # What had been stored before is acknowledged, everything else the server still has.
     return Running(
         subscription,
-        int(number(kept, "started")),
+        int(_number(kept, "started")),
         progress,
         whole_from=0,
     )

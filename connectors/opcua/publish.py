@@ -84,7 +84,9 @@ class Publisher:
     texts_from
         First client handle that is wanted as text.
     progress
-        How far an earlier connection has heard the subscription.
+        How far the subscription has been heard.
+    taken_up
+        It goes on after an interruption: what is missing at the first message was missed then.
 
     Attributes
     ----------
@@ -108,6 +110,7 @@ class Publisher:
         quiet_s: float,
         texts_from: int,
         progress: Progress | None = None,
+        taken_up: bool = False,
     ) -> None:
         self.gaps = 0
         self.republished = 0
@@ -121,8 +124,7 @@ class Publisher:
         self._quiet_s = quiet_s
         self._texts_from = texts_from
         self._waiting: deque[asyncio.Future[Any]] = deque()
-        self._taken_up = progress is not None
-        """What is missing at the first message was missed while the link was lost."""
+        self._taken_up = taken_up
         self._lost: str | None = None
         self._heard = time.monotonic()
 

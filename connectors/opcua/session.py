@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from asyncua import ua
 from asyncua.client.client import Client
-from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+from asyncua.ua.uaerrors import UaStatusCodeError
 
 from connectors.opcua.config import OpcUaConfig
+from connectors.opcua.refusals import FAILURES
 from connectors.opcua.users import Credentials, read_credentials, sign_in
 
 CLOSING_S = 1.0
@@ -80,14 +81,29 @@ async def open_session(client: Client, config: OpcUaConfig, kept: KeptSession) -
     return False
 
 
-async def close_session(client: Client, kept: KeptSession) -> None:
-    """End the session and its subscriptions, politely for a moment; never raise."""
+async def renew_session(client: Client, config: OpcUaConfig, kept: KeptSession) -> None:
+    """End the session with all its subscriptions, and open another one on the same connection.
+
+    Raises
+    ------
+    UaError, OSError, TimeoutError
+        The server refuses, or the link is lost.
+    """
+    await close_session(client, kept)
     kept.forget()
+    await open_session(client, config, kept)
+
+
+async def close_session(client: Client, kept: KeptSession) -> bool:
+    """End the session and its subscriptions, politely for a moment; tell whether it is gone."""
     try:
         async with asyncio.timeout(CLOSING_S):
             await client.close_session()
-    except (TimeoutError, OSError, UaError, AssertionError, AttributeError) as error:
+    except FAILURES as error:
         client.uaclient.logger.info("session not closed in order: %r", error)
+        return False
+    kept.forget()
+    return True
 
 
 async def _activated_again(

@@ -1,4 +1,5 @@
 import struct
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -43,7 +44,8 @@ def fault(status: int) -> bytes:
 
 def test_a_read_gives_values_under_handles() -> None:
     said = decode_read(
-        read_response(value(1.5), value("text"), value(7, 0x40900000), value([1.0, 2.0])), [3, 9, 4, 5]
+        read_response(value(1.5), value("text"), value(7, 0x40900000), value([1.0, 2.0])),
+        [3, 9, 4, 5],
     )
     assert said.keep_alive
     assert said.published == NS
@@ -126,7 +128,5 @@ def test_a_mutated_answer_is_read_or_rejected(choose: st.DataObject) -> None:
     at = choose.draw(st.integers(0, len(data) - 1))
     data[at] = choose.draw(st.integers(0, 255))
     stop = choose.draw(st.integers(0, len(data)))
-    try:
+    with suppress(Rejected):
         decode_history(bytes(data[:stop]), [1, 2])
-    except Rejected:
-        pass
