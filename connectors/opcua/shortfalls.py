@@ -26,9 +26,9 @@ def shortfalls(config: OpcUaConfig, limits: Limits, subscription: Subscription) 
             f"{config.publishing_ms:,.0f} ms were asked for"
         )
     if subscription.slower:
-        yield f"{subscription.slower:,} items are looked at more rarely than asked for"
+        yield f"{len(subscription.slower):,} items are looked at more rarely than asked for"
     if subscription.shorter:
-        yield f"{subscription.shorter:,} items keep fewer values than {config.queue:,}"
+        yield f"{len(subscription.shorter):,} items keep fewer values than {config.queue:,}"
 
 
 def _refusals(refused: list[Refused]) -> str:

@@ -57,7 +57,8 @@ class Subscription:
     refused
         Tags that the server does not deliver, by tag handle.
     slower, shorter
-        Items whose sampling interval is much longer, or whose queue is shorter, than asked.
+        Handles of tags whose items are looked at much more rarely, or keep fewer values, than
+        asked.
     """
 
     id: int
@@ -68,8 +69,8 @@ class Subscription:
     nodes: dict[int, Found] = field(default_factory=dict)
     unmonitored: dict[int, Found] = field(default_factory=dict)
     refused: dict[int, Refused] = field(default_factory=dict)
-    slower: int = 0
-    shorter: int = 0
+    slower: set[int] = field(default_factory=set)
+    shorter: set[int] = field(default_factory=set)
 
     def refuse(self, refused: Iterable[Refused]) -> None:
         """Take note of tags that the server does not deliver."""
@@ -122,8 +123,10 @@ async def create_items(
     results = await in_calls(create, requests, limits.items)
     for item, result in zip(found, results, strict=True):
         _file(subscription, item, result)
-        subscription.slower += result.RevisedSamplingInterval > max(sampling, 1.0) * _MUCH
-        subscription.shorter += 0 < result.RevisedQueueSize < config.queue
+        if result.RevisedSamplingInterval > _MUCH * (sampling or config.publishing_ms):
+            subscription.slower.add(item.tag.handle)
+        if 0 < result.RevisedQueueSize < config.queue:
+            subscription.shorter.add(item.tag.handle)
 
 
 def value_of(item: Found) -> ua.ReadValueId:
@@ -161,6 +164,8 @@ def _file(subscription: Subscription, item: Found, result: ua.MonitoredItemCreat
     subscription.nodes[handle] = item
     for kept in (subscription.items, subscription.unmonitored, subscription.refused):
         kept.pop(handle, None)
+    for noted in (subscription.slower, subscription.shorter):
+        noted.discard(handle)
     if result.StatusCode.is_good():
         subscription.items[handle] = int(result.MonitoredItemId)
     elif result.StatusCode.value in NO_ROOM:

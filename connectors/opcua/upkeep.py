@@ -198,11 +198,9 @@ class Upkeep:
         refused = self._subscription.refused
         delivered = self._subscription.items.keys() | self._subscription.unmonitored.keys()
         hoped = [one for one in refused if one in delivered]
-        back = ~_gone(batch.status) & np.isin(batch.tag, hoped)
+        back = (batch.status < np.uint32(Status.BAD)) & np.isin(batch.tag, hoped)
         handles = [handle for handle, _ in _last_of_each(batch, back)]
-        handles += [
-            e.tag for e in batch.context if e.tag in hoped and e.status & _CODE not in _GONE
-        ]
+        handles += [e.tag for e in batch.context if e.tag in hoped and e.status < Status.BAD]
         for handle in handles:
             refused.pop(handle, None)
             self._told.pop(handle, None)

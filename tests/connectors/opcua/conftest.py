@@ -42,12 +42,22 @@ class Plc:
         self.process = subprocess.Popen(
             ["node", "plc.js", str(self.port), str(self.pki), *self.words],
             cwd=PART,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
         assert self.process.stdout
         assert any(line.startswith("UP") for line in self.process.stdout)
+
+    def say(self, line: str) -> None:
+        """Tell it to change its nodes, and wait until it has."""
+        assert self.process
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+        assert any(answer.startswith("DONE") for answer in self.process.stdout)
 
     def freeze(self) -> None:
         """Stop it where it stands: its connections stay, nothing moves."""
@@ -62,9 +72,11 @@ class Plc:
     def stop(self) -> None:
         """Kill it: no goodbye to its clients."""
         assert self.process
+        assert self.process.stdin
         assert self.process.stdout
         self.process.kill()
         self.process.wait(timeout=10)
+        self.process.stdin.close()
         self.process.stdout.close()
 
 

@@ -6,6 +6,7 @@ const { nodesets } = require("node-opcua-nodesets");
 const { DataType, VariantArrayType } = require("node-opcua-variant");
 const { StatusCodes } = require("node-opcua-status-code");
 const { MessageSecurityMode, SecurityPolicy } = require("node-opcua-secure-channel");
+const { addNodes, capabilities } = require("./nodes");
 
 const [port, pki, ...words] = process.argv.slice(2);
 const strict = words.includes("strict");
@@ -73,7 +74,7 @@ async function main() {
       MessageSecurityMode.SignAndEncrypt,
     ],
     serverInfo: { applicationUri: "urn:plant:plc" },
-    serverCapabilities: { maxSessions: 2 },
+    serverCapabilities: { maxSessions: 2, ...capabilities(words) },
   });
   await server.initialize();
   const space = server.engine.addressSpace;
@@ -92,6 +93,7 @@ async function main() {
       minimumSamplingInterval: 0,
     }),
   );
+  addNodes(own, line, words);
   let n = 0;
   const tick = () => {
     n += 1;

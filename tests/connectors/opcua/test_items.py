@@ -1,0 +1,211 @@
+"""Tags that the server refuses, loses, limits or has in arrays: against node-opcua."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from connectors.opcua import retries
+from connectors.opcua.config import OpcUaConfig
+from connectors.opcua.source import OpcUaSource
+from plant.quality import Status
+from plant.samples import Batch
+
+pytestmark = pytest.mark.journey
+STAMP_NS = 1_767_323_045_678_000_000
+
+
+def plain(plc: Any, **more: Any) -> OpcUaConfig:
+    settings = {"name": "plc", "url": plc.url, "security": "none", "publishing_ms": 50.0}
+    return OpcUaConfig.model_validate({**settings, **more})
+
+
+async def until(
+    source: OpcUaSource, found: Callable[[Batch], object], read: list[Batch] | None = None
+) -> Batch:
+    """Read until a batch has what is looked for; keep all of them in `read`."""
+    async with asyncio.timeout(15):
+        while True:
+            batch = await source.read()
+            await source.acknowledge(batch)
+            if read is not None:
+                read.append(batch)
+            if found(batch):
+                return batch
+
+
+def status_of(tag: int, status: int) -> Callable[[Batch], bool]:
+    return lambda batch: bool(((batch.tag == tag) & (batch.status == status)).any())
+
+
+@pytest.fixture(scope="module")
+def plc(start_plc: Any) -> Any:
+    return start_plc("many=120", "limits=40", "items=100")
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "FIRST_S", 0.2)
+    monkeypatch.setattr(retries, "LONGEST_S", 0.4)
+
+
+@pytest.mark.parametrize("form", ["s=Line1.{}", "Line1/{}"], ids=["identifier", "path"])
+def test_a_node_deleted_and_put_back_heals_without_touching_the_others(
+    form: str, plc: Any, tags_of: Any
+) -> None:
+    tags = tags_of([form.format(name) for name in ("Loose", "Flow")])
+
+    async def story() -> None:
+        read: list[Batch] = []
+        async with OpcUaSource(plain(plc, sampling_ms=0), tags) as source:
+            await until(source, status_of(10, 0), read)
+            await asyncio.to_thread(plc.say, "delete Loose")
+            await until(source, lambda batch: (batch.status[batch.tag == 10] >= Status.BAD).any())
+            (refused,) = source.refused
+            assert refused.tag.handle == 10
+            assert "site/line/" in source.facts().notes[-1]
+            # Long enough that it has been tried in vain.
+            for _ in range(12):
+                await until(source, lambda batch: (batch.tag == 11).any(), read)
+            await asyncio.to_thread(plc.say, "add Loose")
+            back = await until(source, status_of(10, 0), read)
+            assert back.value[back.tag == 10].tolist() == [2.0]
+            assert source.refused == ()
+            assert source.facts().notes == ()
+            await asyncio.to_thread(plc.say, "delete Loose")
+            await until(source, lambda batch: (batch.status[batch.tag == 10] >= Status.BAD).any())
+            await asyncio.to_thread(plc.say, "add Loose")
+            await until(source, status_of(10, 0))
+
+    asyncio.run(story())
+
+
+def test_nothing_of_the_others_is_lost_meanwhile(plc: Any, tags_of: Any) -> None:
+    """Flow counts up by one every 50 ms; no step is missing while another node goes and comes."""
+    tags = tags_of(["s=Line1.Flow", "s=Line1.Loose", "s=Line1.Never"])
+
+    async def story() -> None:
+        read: list[Batch] = []
+        async with OpcUaSource(plain(plc, sampling_ms=0), tags) as source:
+            await until(source, status_of(11, 0), read)
+            await asyncio.to_thread(plc.say, "delete Loose")
+            await until(source, lambda b: (b.status[b.tag == 11] >= Status.BAD).any(), read)
+            await asyncio.to_thread(plc.say, "add Loose")
+            await until(source, status_of(11, 0), read)
+            assert {one.tag.handle for one in source.refused} == {12}
+        flow = np.concatenate([batch.value[batch.tag == 10] for batch in read])
+        assert len(flow) > 5
+        assert np.all(np.diff(flow) == 1)
+        told = [status for batch in read for status in batch.status[batch.tag == 12]]
+        assert told == [Status.BAD_NODE_ID_UNKNOWN]
+
+    asyncio.run(story())
+
+
+def test_what_exceeds_the_servers_monitored_items_is_polled(plc: Any, tags_of: Any) -> None:
+    """120 nodes that stand still and one that moves, 100 items, 40 nodes a call."""
+    tags = tags_of([*(f"s=Line1.T{i}" for i in range(120)), "s=Line1.Recipe", "s=Line1.Count"])
+
+    async def story() -> None:
+        read: list[Batch] = []
+        async with OpcUaSource(plain(plc), tags) as source:
+            seen: set[int] = set()
+
+            def complete(batch: Batch) -> bool:
+                seen.update(batch.tag.tolist(), (event.tag for event in batch.context))
+                return len(seen) == 122
+
+            await until(source, complete, read)
+            (note,) = source.facts().notes
+            assert note == (
+                "100 items monitored, 22 polled: the server allows no more "
+                "(it says 100 a subscription)"
+            )
+            first = {
+                int(tag): float(value)
+                for batch in read
+                for tag, value in zip(batch.tag, batch.value, strict=True)
+                if tag < 130
+            }
+            assert first == {10 + i: float(i) for i in range(120)}
+            later: list[Batch] = []
+            for _ in range(4):
+                await until(source, lambda batch: (batch.tag == 131).any(), later)
+            # What stands still is told once.
+            assert {tag for batch in later for tag in batch.tag.tolist()} == {131}
+            counts = np.concatenate([batch.value[batch.tag == 131] for batch in later])
+            assert np.all(np.diff(counts) > 0)
+            uptos = [batch.upto for batch in read + later]
+            assert uptos == sorted(uptos)
+            assert uptos[0] > 0
+
+    asyncio.run(story())
+
+
+ELEMENTS = {
+    "s=Line1.Temps;[1]": 11.5,
+    "Line1/Temps;[2]": 12.5,
+    "s=Line1.Flags;[1]": 1.0,
+    "s=Line1.Grid;[1,2]": 12.0,
+}
+
+
+def test_elements_of_arrays(plc: Any, tags_of: Any) -> None:
+    tags = tags_of([*ELEMENTS, "s=Line1.Temps", "s=Line1.Temps;[3]", "s=Line1.Names;[1]"])
+
+    async def story() -> None:
+        async with OpcUaSource(plain(plc), tags) as source:
+            batch = await until(source, lambda batch: len(batch))
+            values = dict(zip(batch.tag.tolist(), batch.value.tolist(), strict=True))
+            statuses = dict(zip(batch.tag.tolist(), batch.status.tolist(), strict=True))
+            assert [values[10 + i] for i in range(4)] == list(ELEMENTS.values())
+            assert [statuses[10 + i] for i in range(4)] == [0] * 4
+            assert statuses[14] == Status.BAD_TYPE_MISMATCH
+            assert statuses[15] == 0x80370000
+            assert [(event.tag, event.text) for event in batch.context] == [(16, "two")]
+
+    asyncio.run(story())
+
+
+# StatusCode with its info bits, and picoseconds, as nodes.js has them.
+STATUSES = {
+    "Good": (0, 1),
+    "Overflow": (0x0480, 2_000),
+    "High": (0x0600, 99_000),
+    "Interpolated": (0x0402, 0),
+    "LocalOverride": (0x00960000, 12300),
+    "Uncertain": (0x40000000, 4500),
+    "LastUsable": (0x40900500, 6700),
+    "SubNormal": (0x40950700, 0),
+    "Exceeded": (0x40940480, 100),
+    "Sensor": (0x808C0500, 200),
+    "Device": (0x808B0000, 300),
+}
+
+
+@pytest.mark.parametrize("polled", [False, True], ids=["monitored", "polled"])
+def test_statuses_and_times_are_those_of_the_server_bit_by_bit(
+    polled: bool, plc: Any, tags_of: Any
+) -> None:
+    others = [f"s=Line1.T{i}" for i in range(100 * polled)]
+    tags = tags_of([*(f"s=Line1.Status{name}" for name in STATUSES), *others])[:: 1 - 2 * polled]
+
+    async def story() -> None:
+        told: dict[int, tuple[int, int]] = {}
+
+        def complete(batch: Batch) -> bool:
+            rows = zip(batch.tag.tolist(), batch.status.tolist(), batch.at.tolist(), strict=True)
+            told.update({tag: (status, at) for tag, status, at in rows if tag < 21})
+            return len(told) == 11
+
+        async with OpcUaSource(plain(plc), tags) as source:
+            await until(source, complete)
+            assert bool(source.facts().notes) == polled
+        assert told == {
+            10 + i: (status, STAMP_NS + picoseconds // 1000)
+            for i, (status, picoseconds) in enumerate(STATUSES.values())
+        }
+
+    asyncio.run(story())
