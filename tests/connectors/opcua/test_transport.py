@@ -12,16 +12,25 @@ from itertools import repeat
 
 import pytest
 from asyncua import ua
+from asyncua.client import ua_client, ua_session
 from asyncua.client.ua_client import UaClient, UASocketProtocol
 from asyncua.client.ua_session import UaSession
 from asyncua.common.connection import SecureConnection, TransportLimits
 from asyncua.common.utils import Buffer
 from asyncua.ua import ua_binary
-from asyncua.ua.uaerrors import UaError
+from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.connect import connect_secure
-from connectors.opcua.transport import MAX_CHUNK, MAX_CHUNKS, MAX_MESSAGE, BoundedLimits
+from connectors.opcua.transport import (
+    MAX_CHUNK,
+    MAX_CHUNKS,
+    MAX_MESSAGE,
+    BoundedBuffer,
+    BoundedLimits,
+    BoundedProtocol,
+    read_answer,
+)
 from plant.errors import Unreachable
 
 
@@ -135,3 +144,157 @@ def test_a_flood_is_cut_off(flood: Callable[[], Iterator[bytes]]) -> None:
             return peak
 
     assert asyncio.run(story()) < 2.5 * MAX_MESSAGE
+
+
+class Wire(asyncio.Transport):
+    """A transport that notes what became of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    abort = close
+
+
+def heard(*pieces: bytes) -> bool:
+    """Whether the connection stands after these bytes."""
+
+    async def story() -> bool:
+        wire, protocol = Wire(), BoundedProtocol()
+        protocol.connection_made(wire)
+        for piece in pieces:
+            protocol.data_received(piece)
+        return not wire.closed
+
+    return asyncio.run(story())
+
+
+def error_frame(code: int, length: int, text: bytes = b"") -> bytes:
+    return struct.pack("<4sIIi", b"ERRF", 16 + len(text), code, length) + text
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "frame",
+    [
+        error_frame(0, -16),
+        error_frame(0, -2, b"ab"),
+        error_frame(0, 2**31 - 1),
+        error_frame(0, 1, b"ab"),
+        struct.pack("<4sI", b"MSGF", 0) + bytes(100),
+        struct.pack("<4sI", b"MSGF", 11) + bytes(100),
+        struct.pack("<4sI", b"OPNF", 31) + bytes(100),
+        struct.pack("<4sIIIIII", b"ACKF", 60, 0, 0, 0, 0, 0) + error_frame(0, -16) * 2,
+        struct.pack("<4sI", b"HELF", 64) + bytes(100),
+        struct.pack("<4sI", b"CLOF", 32) + bytes(100),
+        struct.pack("<4sI", b"\0\xff\n!", 32) + bytes(100),
+        struct.pack("<4sI", b"MSGF", 0xFFFF_FFF0),
+    ],
+)
+def test_a_message_of_a_wrong_size_ends_the_connection_and_nothing_else(frame: bytes) -> None:
+    assert not heard(frame)
+    assert not heard(frame[:9], frame[9:])
+
+
+def test_an_answer_that_nobody_waits_for_ends_the_connection() -> None:
+    assert not heard(struct.pack("<4sIIIII", b"MSGF", 28, 0, 0, 1, 77) + bytes(4))
+
+
+def test_a_connection_waits_for_the_rest_of_a_chunk() -> None:
+    assert heard(struct.pack("<4sI", b"MSGF", 28), bytes(19))
+
+
+RESULTS = ua_binary.struct_to_binary(ua.ReadResponse())[:-8]
+
+
+def variants(number: int, kind: int) -> bytes:
+    return struct.pack("<iBBi", 1, 1, kind | 0x80, number) + bytes(8 * number)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        struct.pack("<i", 2_000_000) + bytes(2_000_000),
+        variants(500_000, 12),
+        variants(500_000, 23),
+        variants(500_000, 24),
+        variants(500_000, 25),
+        struct.pack("<i", 0) + struct.pack("<i", 2_000_000) + bytes(2_000_000),
+    ],
+)
+def test_no_message_keeps_the_decoder_busy(body: bytes) -> None:
+    begun = time.thread_time()
+    with pytest.raises(UaError):
+        read_answer(ua.ReadResponse, BoundedBuffer(RESULTS + body))
+    assert time.thread_time() - begun < 0.5
+
+
+def test_a_message_that_is_too_much_work_may_be_asked_for_in_parts() -> None:
+    """Whoever asks in calls of many halves them at this code, as when the server says it."""
+    with pytest.raises(UaStatusCodeError) as caught:
+        read_answer(ua.ReadResponse, BoundedBuffer(RESULTS + variants(500_000, 12)))
+    assert caught.value.code == ua.StatusCodes.BadResponseTooLarge
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ua.BrowseResponse(
+            Results=[
+                ua.BrowseResult(
+                    References=[
+                        ua.ReferenceDescription(
+                            ReferenceTypeId=ua.NodeId(47),
+                            NodeId=ua.ExpandedNodeId("Line1.Flow", 2),
+                            BrowseName=ua.QualifiedName("Flow", 2),
+                            DisplayName=ua.LocalizedText("Flow", "en"),
+                            TypeDefinition=ua.ExpandedNodeId(63),
+                        )
+                    ]
+                    * 1_000
+                )
+            ]
+        ),
+        ua.CreateMonitoredItemsResponse(Results=[ua.MonitoredItemCreateResult()] * 1_000),
+        ua.ReadResponse(Results=[ua.DataValue(ua.Variant("text"))] * 2_000),
+    ],
+)
+def test_what_we_ask_for_fits(answer: object) -> None:
+    kind = type(answer)
+    assert read_answer(kind, BoundedBuffer(ua_binary.struct_to_binary(answer))) == answer
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [b"", b"\1\0", RESULTS + struct.pack("<iBB", 1, 1, 0x3E), RESULTS + b"\1\0\0\0\1\x18" * 500],
+)
+def test_what_cannot_be_read_is_one_kind_of_error(damaged: bytes) -> None:
+    with pytest.raises(UaError):
+        read_answer(ua.ReadResponse, BoundedBuffer(damaged))
+
+
+def test_our_reading_is_the_one_that_asyncua_calls() -> None:
+    assert ua_session.struct_from_binary is read_answer  # type: ignore[attr-defined]
+    assert ua_client.struct_from_binary is read_answer  # type: ignore[attr-defined]
+
+
+def test_a_message_of_the_channel_is_a_bounded_one() -> None:
+    async def story() -> object:
+        protocol = BoundedProtocol()
+        protocol.connection_made(Wire())
+        answer = protocol._send_request(ua.PublishRequest(), 0)
+        protocol.data_received(struct.pack("<4sIIIII", b"MSGF", 28, 0, 0, 1, 1) + b"body")
+        return await answer
+
+    body = asyncio.run(story())
+    assert isinstance(body, BoundedBuffer)
+    assert bytes(body) == b"body"
