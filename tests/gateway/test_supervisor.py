@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -197,3 +198,275 @@ def test_a_failing_detector_is_benched_with_its_reason() -> None:
     assert len(calls) == 1
     assert "no spread" in watched.benched["pump-2"]
     assert watched.contain("pump-1", lambda: 5) == 5
+
+
+def due(number: int, stop: int = 9) -> Gap:
+    return Gap(id=number, source="plc", start=1, stop=stop, cause=GapCause.LINK, why="cut")
+
+
+class Lasting(Scripted):
+    """A source with every ability, which the tests set; it reads until told otherwise."""
+
+    def __init__(self, steps: list[Step], *, held: bool = False, asked: bool = True) -> None:
+        super().__init__(steps)
+        self.resumed: list[Ticket] = []
+        self.asked: list[tuple[int, int]] = []
+        self.offered: Ticket | None = Ticket({"subscription": 7}, held="token")
+        self.gaps = 0
+        self.answer: bool | Exception = True
+        self.recovered: list[Batch] = []
+        self.cancelled = False
+        self._hold = asyncio.Event()
+        self._asked = asyncio.Event()
+        self._waits = held
+        if not asked:
+            self._asked.set()
+
+    async def read(self) -> Batch:
+        try:
+            batch = await super().read()
+        except (Unreachable, Exhausted):
+            await asyncio.wait_for(self._asked.wait(), 5)
+            raise
+        await asyncio.sleep(0)
+        return batch
+
+    def ticket(self) -> Ticket | None:
+        return self.offered
+
+    def resume(self, ticket: Ticket) -> None:
+        self.resumed.append(ticket)
+
+    def facts(self) -> Facts:
+        return Facts(endpoint="opc.tcp://plc", security="Basic256Sha256", secured=True)
+
+    async def recover(
+        self, start: int, stop: int, deliver: Callable[[Batch], Awaitable[None]], /
+    ) -> bool:
+        self.asked.append((start, stop))
+        self._asked.set()
+        try:
+            for batch in self.recovered:
+                await deliver(batch)
+            await asyncio.sleep(60 if self._waits else 0)
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def keep(*sources: Source, waiting: tuple[Gap, ...] = ()) -> tuple[Recorder, Link, Supervisor]:
+    recorder = Recorder()
+    recorder.waiting = {gap.id: gap for gap in waiting}
+    link, plays = Link("plc", (4,)), iter(sources)
+    watched = Supervisor(recorder)
+    asyncio.run(watched.keep(link, lambda: next(plays, Scripted([Exhausted()]))))
+    return recorder, link, watched
+
+
+def test_what_was_missed_is_fetched_beside_reading_gap_by_gap() -> None:
+    source = Lasting([good(n, 20 + n) for n in range(1, 400)] + [Exhausted()])
+    source.recovered = [good(9, 5)]
+    recorder, _, _ = keep(source, waiting=(due(1), due(2, stop=12)))
+    assert source.asked == [(1, 9), (1, 12)]
+    assert [gap for gap, _ in recorder.filled] == [1, 2]
+    assert recorder.settled == [(1, True, ""), (2, True, "")]
+    assert len(recorder.batches) == 399
+
+
+def test_recovery_goes_on_at_the_next_entering_after_a_loss() -> None:
+    first = Lasting([good(1, 20), Unreachable("cut")], held=True)
+    second = Lasting([*(good(2, 30) for _ in range(20)), Unreachable("cut")])
+    second.answer = Unreachable("cut again")
+    third = Lasting([good(3, 40), *(good(4, 41 + n) for n in range(99)), Unreachable("cut")])
+    last = Scripted([good(4, 200), Exhausted()])
+    recorder, link, _ = keep(first, second, third, last, waiting=(due(1),))
+    assert first.cancelled
+    assert (first.asked, second.asked, third.asked) == ([(1, 9)], [(1, 9)], [(1, 9)])
+    assert [(gap, why) for gap, _, why in recorder.settled] == [(1, "")]
+    assert link.faults == 1
+
+
+def test_a_failure_of_recovery_is_told_and_reading_goes_on() -> None:
+    source = Lasting([good(n, 20 + n) for n in range(400)] + [Exhausted()])
+    source.answer = ZeroDivisionError("history")
+    recorder, link, _ = keep(source, waiting=(due(1),))
+    ((gap, complete, why),) = recorder.settled
+    assert (gap, complete) == (1, False)
+    assert "ZeroDivisionError" in why
+    assert link.faults == 1
+    assert len(recorder.batches) == 400
+    assert link.losses == 0
+
+
+def test_a_source_that_cannot_recover_has_its_losses_reckoned_at_once() -> None:
+    async def story() -> Recorder:
+        recorder = Recorder()
+        recorder.waiting = {1: due(1)}
+        steps = [good(n, 20 + n) for n in range(3)]
+
+        class Slow(Scripted):
+            async def read(self) -> Batch:
+                await asyncio.sleep(0.005)
+                return await super().read()
+
+        await Supervisor(recorder).keep(Link("plc", (4,)), lambda: Slow([*steps, Exhausted()]))
+        return recorder
+
+    assert asyncio.run(story()).settled == [(1, False, "")]
+
+
+def test_losses_are_reckoned_when_the_queue_of_the_server_has_been_read() -> None:
+    source = Lasting([good(n, n) for n in range(1, 60)] + [Exhausted()])
+    recorder = Recorder()
+    recorder.waiting = {1: due(1, stop=40)}
+    link = Link("plc", (4,))
+    seen: list[int] = []
+    settle = recorder.settle
+
+    def note(gap: int, *, complete: bool, why: str) -> None:
+        seen.append(link.upto)
+        settle(gap, complete=complete, why=why)
+
+    recorder.settle = note  # type: ignore[method-assign]
+    asyncio.run(Supervisor(recorder).keep(link, lambda: source))
+    assert len(seen) == 1
+    assert 40 <= seen[0] < 59
+
+
+def test_the_ticket_of_a_lost_connection_is_handed_to_the_next() -> None:
+    first = Lasting([good(1, 20), Unreachable("cut")])
+    second = Lasting([good(2, 30), Exhausted()], asked=False)
+    recorder, link, _ = keep(first, second, waiting=(due(1),))
+    assert first.resumed == []
+    assert [(one.kept, one.held) for one in second.resumed] == [({"subscription": 7}, "token")]
+    assert len(recorder.tickets) == 4, "after each entering, and when each was lost"
+    assert link.ticket is second.offered
+
+
+def test_a_ticket_that_cannot_be_had_costs_no_values() -> None:
+    source = Lasting([good(1, 20), Exhausted()])
+    source.ticket = lambda: 1 / 0  # type: ignore[method-assign,assignment,return-value]
+    recorder, link, _ = keep(source, waiting=(due(1),))
+    assert len(recorder.batches) == 1
+    assert (link.ticket, link.faults) == (None, 2)
+
+
+def test_messages_that_are_missing_are_entered_before_the_batch_that_shows_it() -> None:
+    class Counting(Lasting):
+        async def read(self) -> Batch:
+            batch = await super().read()
+            self.gaps += int(batch.value[0]) * 3
+            return batch
+
+    recorder, link, _ = keep(Counting([good(0, 20), good(1, 21), Exhausted()]), waiting=(due(1),))
+    assert recorder.missing == ["3 messages are missing"]
+    assert link.cause is GapCause.LINK
+
+
+def test_a_link_lost_for_missing_messages_says_so() -> None:
+    class Counting(Lasting):
+        async def read(self) -> Batch:
+            try:
+                return await super().read()
+            except Unreachable:
+                self.gaps += 1
+                raise
+
+    causes: list[GapCause] = []
+    recorder = Recorder()
+    recorder.waiting = {1: due(1), 2: due(2)}
+    recorder.link_changed = lambda changed: causes.append(changed.cause)  # type: ignore[method-assign]
+    plays = iter([Counting([good(0, 20), Unreachable("9 expected")]), Scripted([Exhausted()])])
+    asyncio.run(Supervisor(recorder).keep(Link("plc", (4,)), lambda: next(plays)))
+    assert causes == [GapCause.LINK, GapCause.MESSAGES, GapCause.LINK]
+
+
+def test_what_a_source_says_of_itself_outlasts_its_link() -> None:
+    source = Lasting([good(1, 20), Exhausted()])
+    _, _, watched = keep(source, waiting=(due(1),))
+    facts = watched.facts("plc")
+    assert facts is not None
+    assert facts.endpoint == "opc.tcp://plc"
+    assert watched.facts("nobody") is None
+
+
+def test_a_source_that_fails_to_describe_itself_is_shown_as_it_was() -> None:
+    source = Lasting([good(1, 20), Exhausted()])
+    source.facts = lambda: 1 / 0  # type: ignore[method-assign,assignment,return-value]
+    _, link, watched = keep(source, waiting=(due(1),))
+    assert watched.facts("plc") is None
+    assert link.faults
+
+
+class Waits(Supervisor):
+    """Notes what it would have waited, and does not."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(recorder)
+        self.waits: list[float] = []
+
+    async def _wait(self, link: Link, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+def waits(entries: list[list[Step]], monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    monkeypatch.setattr(rules, "BACKOFF_S", (1.0, 2.0, 3.0))
+    monkeypatch.setattr(rules, "JITTER", 0.0)
+    supervisor = Waits(Recorder())
+    plays = iter(entries)
+    asyncio.run(supervisor.keep(Link("plc", (4,)), lambda: Scripted(next(plays))))
+    return supervisor.waits
+
+
+FLAP: list[Step] = [good(1, 5), Unreachable("cut")]
+
+
+def test_a_flapping_link_does_not_shorten_the_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert waits([FLAP, FLAP, FLAP, FLAP, [Exhausted()]], monkeypatch) == [1, 2, 3, 3]
+
+
+def test_a_link_that_stood_is_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "STEADY_S", 0.0)
+    assert waits([FLAP, FLAP, FLAP, [Exhausted()]], monkeypatch) == [1, 1, 1]
+
+
+def test_attempts_that_fail_wait_longer_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[Step] = [Unreachable("refused")]
+    assert waits([refused] * 5 + [[Exhausted()]], monkeypatch) == [1, 2, 3, 3, 3]
+
+
+def lagging(upto: int, lag_s: float, heard_s: float) -> Batch:
+    return replace(good(1, upto), received=upto + round(lag_s * 1e9), heard=round(heard_s * 1e9))
+
+
+def test_a_clock_that_is_wrong_makes_no_data_late_and_a_queue_does() -> None:
+    link = Link("plc", (4,))
+    link.hear(lagging(5, 3600.2, 1))
+    link.come_up()
+    link.hear(lagging(6, 3600.1, 2))
+    assert link.delay_s() == pytest.approx(0.0, abs=0.01)
+    link.hear(lagging(7, 3608.1, 3))
+    assert link.delay_s() == pytest.approx(8.0, abs=0.01)
+    link.facts = Facts(endpoint="", clock_offset_s=-3600.0)
+    assert link.delay_s() == pytest.approx(8.1, abs=0.01)
+
+
+def test_clocks_that_drift_apart_make_no_data_late() -> None:
+    link = Link("plc", (4,))
+    link.hear(lagging(5, 0.0, 1))
+    link.come_up()
+    for hour in range(1, 24 * 365):
+        link.hear(lagging(5, hour * 3600 * 5e-5, hour * 3600))
+    assert link.delay_s() < 1
+
+
+def test_a_batch_that_waits_here_is_late_as_well() -> None:
+    link = Link("plc", (4,))
+    link.hear(good(1, 5))
+    link.come_up()
+    assert link.overdue_s() < 1
+    link.taking = time.monotonic_ns() - 7 * 10**9
+    assert link.overdue_s() == pytest.approx(7, abs=0.5)
