@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from urllib.parse import urlparse
 
 from asyncua import ua
-from asyncua.ua.ua_binary import struct_from_binary
 from asyncua.ua.uaerrors import UaError
 from cryptography import x509
 
 from connectors.opcua.plain import plain
 from connectors.opcua.refusals import FAILURES
-from connectors.opcua.transport import BoundedUaClient, abort
+from connectors.opcua.transport import BoundedUaClient, abort, read_answer
 from plant.errors import Misconfigured, Unreachable
 
 PORT = 4840
@@ -206,7 +205,7 @@ async def _endpoints(uaclient: BoundedUaClient, url: str) -> Greeting:
     # asyncua's own call keeps the header, and with it the server's time, to itself.
     data = await uaclient._send_request(request)
     round_trip = loop.time() - asked
-    response = struct_from_binary(ua.GetEndpointsResponse, data)
+    response = read_answer(ua.GetEndpointsResponse, data)
     response.ResponseHeader.ServiceResult.check()
     told = response.ResponseHeader.Timestamp
     offset = None

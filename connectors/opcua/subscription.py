@@ -8,12 +8,12 @@ from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
-from asyncua.ua.ua_binary import struct_from_binary
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.limits import Limits, in_calls
 from connectors.opcua.nodes import Found, Refused
+from connectors.opcua.transport import read_answer
 from plant.tags import TagHandle, ValueType
 
 KEEP_ALIVE_MS = 2_000.0
@@ -226,7 +226,7 @@ async def _create(client: Client, config: OpcUaConfig) -> ua.CreateSubscriptionR
     )
     # asyncua's own call would start its publish loop, which acknowledges before anything is stored.
     data = await client.uaclient.session._send_request(request)
-    response = struct_from_binary(ua.CreateSubscriptionResponse, data)
+    response = read_answer(ua.CreateSubscriptionResponse, data)
     response.ResponseHeader.ServiceResult.check()
     result: ua.CreateSubscriptionResult = response.Parameters
     return result
