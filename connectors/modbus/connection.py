@@ -66,6 +66,7 @@ class Connection:
         self._queue = asyncio.Lock()
         self._quiet_until = 0.0
         self._opened = False
+        self._unheard = False
         self.round_trip_s: float | None = None
         # Goes on over connections and processes: a gateway may send what it owes to an old
         # connection into the new one, and that must not carry a number in use.
@@ -95,7 +96,9 @@ class Connection:
         """Read registers or bits.
 
         A connection that the other side has closed is opened again once, and what was damaged on
-        its way is asked again once; a timeout is not.
+        its way is asked again once. A timeout is not, but for the second in a row on RTU: to the
+        other units the first request still waits for its answer, and some take the next request
+        for that and ignore it.
 
         Raises
         ------
@@ -104,8 +107,9 @@ class Connection:
         """
         request = read(unit, table, start, count)
         async with self._queue:
+            unheard = self._unheard
             answer = await self._attempt(request)
-            if answer.status in _DAMAGED:
+            if answer.status in _DAMAGED or (unheard and self._unheard):
                 answer = await self._attempt(request)
             return answer
 
@@ -124,6 +128,8 @@ class Connection:
         try:
             answer = await self._exchange(request)
         finally:
+            timed_out = answer.status is Status.BAD_TIMEOUT
+            self._unheard = timed_out and not self._line.framing.numbered
             if not answer.heard or answer.status is Status.BAD_UNKNOWN_RESPONSE:
                 self._doubt(time.monotonic())
                 if not self._line.kept:

@@ -135,21 +135,56 @@ def encode(
     Raises
     ------
     Rejected
-        When a value does not fit the type.
+        When a value does not fit the type: out of its range, not whole, not finite.
 
     Examples
     --------
     >>> [hex(register) for register in encode([3.25], ValueType.FLOAT32, Order.CDAB)]
     ['0x0', '0x4050']
     """
-    given = np.asarray(values)
     dtype, length = _DTYPES[value_type], REGISTERS[value_type]
-    if dtype.kind != "f":
-        limits = np.iinfo(dtype)
-        if not all(
-            number == int(number) and limits.min <= number <= limits.max for number in values
-        ):
-            raise Rejected(f"{given.tolist()} does not fit {value_type}")
-    wire = np.empty((len(given), 2 * length), np.uint8)
-    wire[:, byte_places(length, order)] = given.astype(dtype).view(np.uint8).reshape(-1, 2 * length)
+    fitting = _floats if dtype.kind == "f" else _integers
+    exact = fitting(values, dtype)
+    if exact is None:
+        raise Rejected(f"{np.asarray(values).tolist()} does not fit {value_type}")
+    wire = np.empty((len(exact), 2 * length), np.uint8)
+    wire[:, byte_places(length, order)] = exact.view(np.uint8).reshape(-1, 2 * length)
     return wire.ravel().view(">u2").astype(np.uint16)
+
+
+def _floats(values: Sequence[float] | NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any] | None:
+    with np.errstate(over="ignore"):
+        floats = np.asarray(values, np.float64).astype(dtype)
+    return floats if np.isfinite(floats).all() else None
+
+
+def _integers(values: Sequence[float] | NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any] | None:
+    limits = np.iinfo(dtype)
+    # One by one and in Python's numbers: an array of both signs would pass through float64.
+    numbers = np.asarray(values).tolist() if isinstance(values, np.ndarray) else list(values)
+    if not all(limits.min <= one <= limits.max and one == int(one) for one in numbers):
+        return None
+    return np.array([int(one) for one in numbers], dtype)
+
+
+def encode_text(text: str, length: int, order: Order = Order.ABCD) -> NDArray[np.uint16]:
+    """Give the registers (length,) that hold an ASCII text, filled up with NULs.
+
+    Raises
+    ------
+    Rejected
+        When it is longer, not ASCII, or ends in what reading takes for its padding.
+
+    Examples
+    --------
+    >>> encode_text("MAX", 2).tobytes().hex(), encode_text("MAX", 2, Order.BADC).tobytes().hex()
+    ('414d0058', '4d415800')
+    """
+    raw = text.encode("ascii", "replace")
+    if not text.isascii() or len(raw) > 2 * length or raw != raw.rstrip(b"\0 "):
+        raise Rejected(
+            f"{text!r} does not fit: {2 * length} ASCII characters at most, none of them a blank "
+            "or NUL at the end"
+        )
+    padded = np.frombuffer(raw.ljust(2 * length, b"\0"), ">u2")
+    return (padded.byteswap() if order.bytes_swapped else padded).astype(np.uint16)

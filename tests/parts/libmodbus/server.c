@@ -1,9 +1,9 @@
-/* A Modbus TCP device for the tests.
+/* A Modbus device for the tests, over TCP or on a serial line.
  *
- *   server PORT [hole=UNIT,FUNCTION,FIRST,LAST | silent=UNIT | refuse=UNIT,CODE | slow=UNIT,MS] ...
+ *   server PORT|DEVICE [hole=UNIT,FUNCTION,FIRST,LAST | silent=UNIT | refuse=UNIT,CODE | slow=UNIT,MS] ...
  *
- * Port 0 takes a free one. It prints "UP <port>" once it listens and ends when its input ends, so
- * that it never outlives the test. All units share one memory: holding registers and coils are
+ * Port 0 takes a free one; on a serial line (115200 8N1) it is unit 1 only. It prints "UP <port>"
+ * once it listens and ends when its input ends, so that it never outlives the test. All units share one memory: holding registers and coils are
  * written by clients; input register i holds i XOR 0xA5A5, discrete input i is 1 when 3 divides i.
  */
 #include <arpa/inet.h>
@@ -109,6 +109,48 @@ static void serve(modbus_t *context, modbus_mapping_t *memory, int listener) {
     }
 }
 
+static void serve_line(modbus_t *context, modbus_mapping_t *memory) {
+    int line = modbus_get_socket(context);
+    for (;;) {
+        uint8_t query[MODBUS_RTU_MAX_ADU_LENGTH];
+        fd_set ready;
+        FD_ZERO(&ready);
+        FD_SET(line, &ready);
+        FD_SET(STDIN_FILENO, &ready);
+        if (select(line + 1, &ready, NULL, NULL, NULL) < 0 || FD_ISSET(STDIN_FILENO, &ready)) {
+            return;
+        }
+        int length = modbus_receive(context, query);
+        if (length > 0) {
+            answer(context, memory, query, length);
+        }
+    }
+}
+
+static modbus_mapping_t *filled(void) {
+    modbus_mapping_t *memory = modbus_mapping_new(ENTRIES, ENTRIES, ENTRIES, ENTRIES);
+    for (int i = 0; memory && i < ENTRIES; i++) {
+        memory->tab_input_registers[i] = i ^ 0xA5A5;
+        memory->tab_input_bits[i] = i % 3 == 0;
+    }
+    return memory;
+}
+
+static int run_line(const char *device) {
+    modbus_t *context = modbus_new_rtu(device, 115200, 'N', 8, 1);
+    modbus_mapping_t *memory = filled();
+    if (!context || !memory || modbus_set_slave(context, 1) < 0 || modbus_connect(context) < 0) {
+        fprintf(stderr, "cannot open %s: %s\n", device, modbus_strerror(errno));
+        return 1;
+    }
+    /* A frame ends with silence; as it comes, libmodbus waits 500 ms for the rest of one. */
+    modbus_set_byte_timeout(context, 0, 10000);
+    printf("UP 0\n");
+    fflush(stdout);
+    serve_line(context, memory);
+    return 0;
+}
+
 int main(int count, char **words) {
     if (count < 2) {
         return 2;
@@ -119,18 +161,17 @@ int main(int count, char **words) {
             return 2;
         }
     }
+    if (words[1][0] == '/') {
+        return run_line(words[1]);
+    }
     modbus_t *context = modbus_new_tcp("127.0.0.1", atoi(words[1]));
-    modbus_mapping_t *memory = modbus_mapping_new(ENTRIES, ENTRIES, ENTRIES, ENTRIES);
+    modbus_mapping_t *memory = filled();
     int listener = context && memory ? modbus_tcp_listen(context, 5) : -1;
     struct sockaddr_in place;
     socklen_t size = sizeof place;
     if (listener < 0 || getsockname(listener, (struct sockaddr *)&place, &size) < 0) {
         fprintf(stderr, "cannot listen: %s\n", modbus_strerror(errno));
         return 1;
-    }
-    for (int i = 0; i < ENTRIES; i++) {
-        memory->tab_input_registers[i] = i ^ 0xA5A5;
-        memory->tab_input_bits[i] = i % 3 == 0;
     }
     printf("UP %d\n", ntohs(place.sin_port));
     fflush(stdout);
