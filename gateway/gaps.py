@@ -284,10 +284,13 @@ class GapLedger:
         delivery = self._delivery(batch)
         if delivery is None:
             return
-        for gap in self.unsettled(batch.source):
+        waiting = self.unsettled(batch.source)
+        for gap in waiting:
             self._sieves[gap.id].bring(batch.tag, batch.at)
         newest(self._last_at, batch.tag, batch.at)
-        delivery.take(batch, self._delivering(batch.source) if delivery.period else 0)
+        queued = any(batch.upto <= (gap.stop or 0) for gap in waiting)
+        tags = self._delivering(batch.source) if delivery.period else 0
+        delivery.take(batch, tags, queued=queued)
 
     def _fill(
         self,

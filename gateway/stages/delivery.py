@@ -65,14 +65,22 @@ class Delivery:
         self.fresh |= not up
         self.up = up
 
-    def take(self, batch: Batch, tags: int) -> None:
-        """Move on with a live batch; `tags` is how many of the source's tags deliver."""
+    def take(self, batch: Batch, tags: int, *, queued: bool) -> None:
+        """Move on with a live batch.
+
+        Parameters
+        ----------
+        tags
+            How many of the source's tags deliver.
+        queued
+            It comes from a gap: what is missing before it is reckoned there.
+        """
         step = batch.upto - self.upto
         fresh, self.fresh = self.fresh, False
         if not fresh and step > 0:
             self._measure(len(batch), step / 1e9)
             self._mark(self._skipped(step) * tags, batch.upto)
-        if len(batch):
+        if len(batch) and not queued:
             self._mark(int(np.count_nonzero((batch.status & _OVERFLOW) == _OVERFLOW)), batch.upto)
         self.upto = max(self.upto, batch.upto)
         self.lag = batch.received - batch.upto

@@ -402,6 +402,17 @@ def test_overflow_just_before_a_loss_is_not_forgotten() -> None:
     assert [gap.cause for gap in told.ledger.gaps()] == [GapCause.OVERLOAD, GapCause.LINK]
 
 
+def test_a_queue_that_overflowed_in_a_gap_is_part_of_that_gap() -> None:
+    told = Told()
+    told.up()
+    told.run(1, 10)
+    told.down(11)
+    told.up()
+    told.take(batch((0, 40), upto=40, status=OVERFLOW))
+    told.run(41, 50)
+    assert told.only().cause is GapCause.LINK
+
+
 def test_other_bits_of_a_status_are_no_overflow() -> None:
     told = Told()
     told.up()
