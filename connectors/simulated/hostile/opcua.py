@@ -260,6 +260,7 @@ class HostileOpcua:
         variable = ua.NodeId(ua.String(f"Line1.{name}"), ua.Int16(space))
         title = ua.QualifiedName(name, ua.UInt16(space))
         self._nodes[name] = await server.get_node(node).add_variable(variable, title, 0.0)
+        await self.put({name: 0.0})  # by its own clock
 
     async def put(self, values: Mapping[str, float], status: int = 0) -> int:
         """Set variables, now by its own clock; give that time, ns."""

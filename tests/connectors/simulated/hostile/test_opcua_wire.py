@@ -14,7 +14,8 @@ from plant.errors import Misconfigured, Unreachable
 from plant.tags import Tag, TagHandle
 
 pytestmark = pytest.mark.journey
-PATIENCE_S = 1.0
+PATIENCE_S = 0.6
+SLACK_S = 1.0
 STALL_S = 0.3
 """The bar is 0.1 s of delay for other sources; the machine of the tests has others to serve."""
 RSS_BYTES = 64 << 20
@@ -47,7 +48,7 @@ def test_a_hostile_server_is_refused_within_bounds(mood: str) -> None:
     begun = time.monotonic()
     server, stall = asyncio.run(story())
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    assert time.monotonic() - begun < 4 * PATIENCE_S
+    assert time.monotonic() - begun < 4 * PATIENCE_S + SLACK_S
     assert stall < STALL_S
     assert grown < RSS_BYTES
     assert MOODS[mood][0] in server.ears[0].heard, "it came to what it is here for"
