@@ -46,6 +46,9 @@ class Running:
         What the server granted.
     started
         When its server was started; after another start there is no such subscription.
+    namespaces
+        The server's namespaces when its items were made. Items go by namespace index: where the
+        indices have moved, they might stand for other nodes now.
     progress
         How far it has been heard.
     whole_from
@@ -57,6 +60,7 @@ class Running:
 
     subscription: Subscription
     started: int
+    namespaces: tuple[str, ...] = ()
     progress: Progress = field(default_factory=Progress)
     whole_from: int | None = None
     held: list[Published] = field(default_factory=list)
@@ -92,7 +96,16 @@ def fingerprint(config: OpcUaConfig, tags: Sequence[TagHandle]) -> str:
     """Give a text that is the same as long as we would make the same subscription."""
     items = [[one.handle, one.tag.name, one.tag.address, str(one.tag.type)] for one in tags]
     settings = [config.url, config.publishing_ms, config.sampling_ms, config.queue]
-    return hashlib.sha256(json.dumps([settings, sorted(items)]).encode()).hexdigest()
+    return _digest([settings, sorted(items)])
+
+
+def _digest(what: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+
+
+def _kept_places(running: Running, namespaces: tuple[str, ...]) -> bool:
+    """Tell whether every namespace stands where it stood; new ones may have come behind."""
+    return namespaces[: len(running.namespaces)] == running.namespaces
 
 
 def _number(kept: Mapping[str, int | float | str | None], name: str) -> float:
@@ -144,6 +157,7 @@ class Continuity:
             "publishing_ms": subscription.publishing_ms,
             "keep_alive_s": subscription.keep_alive_s,
             "started": self.running.started,
+            "namespaces": _digest(self.running.namespaces),
             "items": self.mark,
         }
 
@@ -170,7 +184,8 @@ class Continuity:
             The server refuses, or the link is lost.
         """
         running = self.running
-        if running is not None and running.started == started:
+        namespaces = tuple(await client.get_namespace_array())
+        if running is not None and running.started == started and _kept_places(running, namespaces):
             id_ = running.subscription.id
             if same_session and await still_there(client, id_):
                 return running, True
@@ -181,13 +196,15 @@ class Continuity:
             # Whatever it has left of half a subscription would take our publish requests.
             await renew_session(client, self._config, self.session)
         found, refused = await find_nodes(client, self._tags, limits)
-        if _number(self.kept, "started") == started and self.kept.get("items") == self.mark:
+        ours = {"started": started, "items": self.mark, "namespaces": _digest(namespaces)}
+        if all(self.kept.get(name) == value for name, value in ours.items()):
             self.running = await _take_over(client, self._config, limits, self.kept, found, refused)
         self.kept = {}
         if self.running is not None:
+            self.running.namespaces = namespaces
             return self.running, True
         made = await subscribe(client, self._config, limits, found, refused)
-        self.running = Running(made, started)
+        self.running = Running(made, started, namespaces)
         return self.running, False
 
 
@@ -233,6 +250,6 @@ async def _take_over(
     return Running(
         subscription,
         int(_number(kept, "started")),
-        progress,
+        progress=progress,
         whole_from=0,
     )
