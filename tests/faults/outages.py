@@ -17,8 +17,8 @@ SETTLE_S = 4.0
 UP_S = 7.0
 """Longer than the five seconds of the bar, so that a late one is seen to be late."""
 TAGS = 5
-SILENCE_S = 10.0
-"""Silence that no keep-alive explains any more."""
+SILENCE_S = 4.0
+"""Two keep-alives: silence beyond it is a loss."""
 
 
 @dataclass(frozen=True)
