@@ -76,6 +76,10 @@ def read_answer(kind: Any, data: Any) -> Any:
 # The names under which asyncua's client decodes what a server sent.
 ua_client.struct_from_binary = ua_session.struct_from_binary = read_answer  # type: ignore[assignment,attr-defined]
 
+GREETING = 1 / 3
+"""Share of the patience with an answer that connecting and the first answer may each take: neither
+costs a server any work, and while a link swallows everything the next try should not be far."""
+
 
 class BoundedBuffer(Buffer):
     """A message that is read forwards only, and not longer than `MAX_WORK` allows.
@@ -231,7 +235,7 @@ class BoundedProtocol(UASocketProtocol):
         self._callbackmap[0] = answer
         message = ua_binary.uatcp_to_binary(ua.MessageType.Hello, hello)  # type: ignore[arg-type]  # bytes in asyncua
         self.transport.write(message)
-        return await asyncio.wait_for(answer, self.timeout)
+        return await asyncio.wait_for(answer, self.timeout * GREETING)
 
 
 def _whole_error(chunk: bytes) -> bool:
@@ -241,6 +245,11 @@ def _whole_error(chunk: bytes) -> bool:
 
 class BoundedUaClient(UaClient):
     """The low-level client over bounded connections."""
+
+    async def connect_socket(self, host: str, port: int) -> None:
+        """Connect, or give up before TCP has waited long between its own tries."""
+        async with asyncio.timeout(self._timeout * GREETING):
+            await super().connect_socket(host, port)
 
     def _make_protocol(self) -> UASocketProtocol:
         protocol = BoundedProtocol(self._timeout, security_policy=self.security_policy)
