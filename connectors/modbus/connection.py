@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from connectors.modbus.address import Table
-from connectors.modbus.link import Link, Lost, refused_by_tls
+from connectors.modbus.link import Link, Lost, refused_by_tls, refuses_certificate
 from connectors.modbus.wire import TRANSACTIONS, Answer, Doubtful, Framing, Request, prove, read
 from plant.quality import Status
 
@@ -92,6 +92,13 @@ class Connection:
         if link is not None:
             link.cut()
 
+    def close(self) -> None:
+        """Close politely, unless a request is under way."""
+        if self._link is not None and not self._queue.locked():
+            self._link.end()
+            self._link = None
+        self.reset()
+
     async def ask(self, unit: int, table: Table, start: int, count: int) -> Answer:
         """Read registers or bits.
 
@@ -163,7 +170,7 @@ class Connection:
 
     def _lost(self, error: Exception) -> Answer:
         self.reset()
-        if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
+        if isinstance(error, ssl.SSLError) and refuses_certificate(error):
             # TLS 1.3: a server refuses our certificate only after the handshake.
             raise refused_by_tls(self._line.place, error) from None
         return Answer(Status.BAD_COMMUNICATION_ERROR)

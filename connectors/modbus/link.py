@@ -31,11 +31,14 @@ class Link(asyncio.Protocol):
     ----------
     cut
         Closes at once, without sending or receiving what is under way.
+    end
+        Closes as is polite, when nothing is under way: some devices take a reset badly.
     send
         Takes bytes on their way.
     """
 
     cut: Callable[[], None]
+    end: Callable[[], None]
     send: Callable[[bytes], None]
 
     def __init__(self) -> None:
@@ -77,6 +80,8 @@ class Link(asyncio.Protocol):
         self.tls = stream.get_extra_info("ssl_object")
         self.send = stream.write
         self.cut = lambda: _reset(stream)
+        # The farewell of TLS would wait for the other side.
+        self.end = self.cut if self.tls else stream.close
 
     def data_received(self, data: bytes) -> None:
         """Keep what came in."""
@@ -147,6 +152,12 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)
 
 
+def refuses_certificate(error: Exception) -> bool:
+    """Tell whether the other side ended TLS over what we showed (RFC 8446 §6.2)."""
+    reason = getattr(error, "reason", None) or ""
+    return isinstance(error, ssl.SSLError) and "ALERT" in reason and "PROTOCOL" not in reason
+
+
 def refused_by_tls(place: str, error: ssl.SSLError) -> Misconfigured:
     """Say which side does not believe the other, and what mends it."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -154,7 +165,7 @@ def refused_by_tls(place: str, error: ssl.SSLError) -> Misconfigured:
             f"{place}: its certificate is not to be believed: {error.verify_message}; give the "
             "authority that signed it as ca, and as host a name that stands in it"
         )
-    if "ALERT" in (error.reason or ""):
+    if refuses_certificate(error):
         return Misconfigured(
             f"{place} refuses this gateway's certificate "
             f"({(error.reason or '').lower().replace('_', ' ')}); let the device trust the "
@@ -202,7 +213,8 @@ class SerialLink(Link):
         super().__init__()
         self._line = line
         self._loop = asyncio.get_running_loop()
-        self.cut, self.send = self._close, self._write
+        self.cut = self.end = self._close
+        self.send = self._write
         self._loop.add_reader(line.fileno(), self._read)
 
     def _read(self) -> None:

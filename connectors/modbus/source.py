@@ -96,7 +96,7 @@ class ModbusSource:
     ) -> None:
         """Close the connection at once."""
         self._entered = False
-        self._connection.reset()
+        self._connection.close()
         # The loop closes the socket in its next turn.
         await asyncio.sleep(0)
 

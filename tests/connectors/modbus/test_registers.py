@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pymodbus.client.mixin import ModbusClientMixin
+from pymodbus.pdu.bit_message import ReadCoilsResponse
 
 from connectors.modbus.address import REGISTERS, Address, Order, Table
-from connectors.modbus.registers import Decoder, byte_places, encode, text_at
+from connectors.modbus.registers import Decoder, byte_places, encode, encode_text, text_at
 from plant.errors import Rejected
 from plant.quality import Status
 from plant.tags import ValueType
@@ -154,3 +155,73 @@ def test_texts(raw: bytes, order: Order, found: tuple[str, int]) -> None:
 def test_encoding_refuses_what_does_not_fit(number: float, kind: ValueType) -> None:
     with pytest.raises(Rejected, match="does not fit"):
         encode([number], kind)
+
+
+GOLDEN = [
+    (ValueType.UINT32, 0x01020304, ["01020304", "03040102", "02010403", "04030201"]),
+    (ValueType.INT32, -2, ["fffffffe", "fffeffff", "fffffeff", "feffffff"]),
+    (ValueType.FLOAT32, 3.25, ["40500000", "00004050", "50400000", "00005040"]),
+    (
+        ValueType.UINT64,
+        0x0001020304050607,
+        ["0001020304050607", "0607040502030001", "0100030205040706", "0706050403020100"],
+    ),
+    (
+        ValueType.FLOAT64,
+        -1.5,
+        ["bff8000000000000", "000000000000bff8", "f8bf000000000000", "000000000000f8bf"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "number", "written"), GOLDEN)
+def test_golden_bytes_of_every_order(kind: ValueType, number: float, written: list[str]) -> None:
+    assert [wire(encode([number], kind, order)).hex() for order in Order] == written
+    payloads = [bytes.fromhex(one) for one in written]
+    read = [
+        Decoder([at(0, kind, order)], 0).decode(payload)[0][0]
+        for order, payload in zip(Order, payloads, strict=True)
+    ]
+    assert read == [number] * 4
+
+
+@pytest.mark.parametrize(("kind", "number", "written"), GOLDEN)
+def test_golden_words_of_pymodbus(kind: ValueType, number: float, written: list[str]) -> None:
+    """What is in pymodbus' range has the word order that we take it to have."""
+    for word_order, hexadecimal in (("big", written[0]), ("little", written[1])):
+        registers = np.frombuffer(bytes.fromhex(hexadecimal), ">u2").tolist()
+        to = ModbusClientMixin.convert_to_registers(number, THEIRS[kind], word_order)
+        assert to == registers
+        back = ModbusClientMixin.convert_from_registers(registers, THEIRS[kind], word_order)
+        assert back == number
+
+
+def test_golden_bits_of_pymodbus() -> None:
+    """The bit order changed in 3.10 and came back in 3.11."""
+    answer = ReadCoilsResponse()
+    answer.decode(b"\x02\xcd\x01")
+    assert answer.bits[:10] == [bit == "1" for bit in "1011001110"]
+    coils = [Address(1, Table.COIL, 19 + i, ValueType.BOOL) for i in range(10)]
+    ours, _ = Decoder(coils, 19).decode(b"\xcd\x01")
+    assert ours.tolist() == [float(bit) for bit in answer.bits[:10]]
+
+
+PRINTABLE = st.text(st.characters(min_codepoint=1, max_codepoint=126), max_size=20)
+
+
+@given(
+    PRINTABLE.map(lambda text: text.rstrip("\0 ")),
+    st.sampled_from([Order.ABCD, Order.BADC]),
+    st.integers(10, 14),
+)
+def test_a_text_survives_both_orders(text: str, order: Order, length: int) -> None:
+    payload = wire(encode_text(text, length, order))
+    address = Address(1, Table.HOLDING, 3, ValueType.TEXT, order, length=length)
+    assert text_at(b"\xff" * 6 + payload, address, 0) == (text, Status.GOOD)
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.sampled_from(Order))
+def test_all_64_bits_are_written(number: int, order: Order) -> None:
+    places = byte_places(4, order)
+    written = np.frombuffer(wire(encode([number], ValueType.INT64, order)), np.uint8)
+    assert int.from_bytes(written[places].tobytes(), "little", signed=True) == number

@@ -36,6 +36,8 @@ const makers = {
     new server.TCP(listening, {
       holding: Buffer.alloc(2 * SIZE), coils: Buffer.alloc(SIZE / 8), input, discrete,
     });
+    // As it comes, a connection that is reset ends the whole server.
+    listening.on("connection", (socket) => socket.on("error", () => socket.destroy()));
     listening.listen(Number(port), "127.0.0.1", () => up(listening));
   },
 };
