@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from plant.errors import Misconfigured
 
 _INDEXED = re.compile(r"^(ns=\d+;)?[sigb]=", re.ASCII)
-_ELEMENT = re.compile(r"(.*);\[([0-9,: ]*)\]", re.DOTALL)
-_ELEMENT_OF_PATH = re.compile(r"((?:&.|[^&])*);\[([0-9,: ]*)\]", re.DOTALL)
+_ELEMENT = re.compile(r"(.*);\[([0-9,: -]*)\]", re.DOTALL)
+_ELEMENT_OF_PATH = re.compile(r"((?:&.|[^&])*);\[([0-9,: -]*)\]", re.DOTALL)
 _INDICES = re.compile(r"[0-9]{1,10}(,[0-9]{1,10}){0,7}")
 _FORMS = "nsu=<uri>;s=<id>, nsu=<uri>;i=<number> or nsu=<uri>;Folder/Name"
 _MAX_NUMBER = 2**32 - 1
@@ -93,7 +93,7 @@ def _split_element(rest: str, text: str, tag: str) -> tuple[str, str | None]:
     if found is None:
         return rest, None
     node, indices = found.groups()
-    if not _INDICES.fullmatch(indices):
+    if not _INDICES.fullmatch(indices) or max(map(int, indices.split(","))) > _MAX_NUMBER:
         raise Misconfigured(
             f"tag {tag}: address {text!r} names no single element of an array; write ;[3] or, in "
             "an array of two dimensions, ;[1,2], counted from 0"

@@ -19,6 +19,17 @@ from plant.errors import Misconfigured
         ("nsu=urn:a;/Line1/Flow", PathAddress("urn:a", ("Line1", "Flow"))),
         ("nsu=urn:a;m&/s", PathAddress("urn:a", ("m/s",))),
         ("nsu=urn:a;R&&D/x", PathAddress("urn:a", ("R&D", "x"))),
+        ("nsu=urn:a;a\nb/x", PathAddress("urn:a", ("a\nb", "x"))),
+        ("nsu=urn:a;s=Line1.Temps;[3]", NodeAddress("urn:a", "Line1.Temps", "3")),
+        ("nsu=urn:a;i=7;[01,2]", NodeAddress("urn:a", 7, "1,2")),
+        ("nsu=urn:a;Line1/Temps;[3]", PathAddress("urn:a", ("Line1", "Temps"), "3")),
+        ("nsu=urn:a;Line1/R&&D&&;[3]", PathAddress("urn:a", ("Line1", "R&D&"), "3")),
+        ("nsu=urn:a;s=a;b&;[0]", NodeAddress("urn:a", "a;b&", "0")),
+        ("nsu=urn:a;Line1/Temps&;[3]", PathAddress("urn:a", ("Line1", "Temps;[3]"))),
+        ("nsu=urn:a;s=arr[3]", NodeAddress("urn:a", "arr[3]")),
+        ("nsu=urn:a;DB/arr[3]", PathAddress("urn:a", ("DB", "arr[3]"))),
+        ("nsu=urn:a;DB/arr/[3]", PathAddress("urn:a", ("DB", "arr", "[3]"))),
+        ("nsu=urn:a;s=a;[b]", NodeAddress("urn:a", "a;[b]")),
     ],
 )
 def test_addresses(text: str, address: object) -> None:
@@ -42,6 +53,13 @@ def test_addresses(text: str, address: object) -> None:
         ("nsu=urn:a;g=09087e75-8e5e-499b-954f-f2a9603db28a", "browse path"),
         ("nsu=urn:a;Line1//Flow", "empty name"),
         ("nsu=urn:a;Line1/", "empty name"),
+        ("nsu=urn:a;s=a;[]", "write ;[3]"),
+        ("nsu=urn:a;s=a;[1:3]", "write ;[3]"),
+        ("nsu=urn:a;s=a;[1,]", "write ;[3]"),
+        ("nsu=urn:a;Line1/a;[-1]", "write ;[3]"),
+        ("nsu=urn:a;s=a;[4294967296]", "write ;[3]"),
+        ("nsu=urn:a;s=;[1]", "nothing after s="),
+        ("nsu=urn:a;;[1]", "empty name"),
     ],
 )
 def test_refusals_say_the_mend(text: str, mend: str) -> None:
@@ -55,7 +73,7 @@ _NAME = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_si
 
 @given(st.lists(_NAME, min_size=1, max_size=4))
 def test_any_name_can_be_escaped(names: list[str]) -> None:
-    path = "/".join(name.replace("&", "&&").replace("/", "&/") for name in names)
+    path = "/".join(name.replace("&", "&&").replace("/", "&/").replace(";", "&;") for name in names)
     assert parse_address(f"nsu=urn:a;/{path}", "t") == PathAddress("urn:a", tuple(names))
 
 
