@@ -32,7 +32,7 @@ HEARTBEAT_S = 1.0
 UNUSABLE = 5
 """Answers one after the other that cannot be used: such a link only seems to be up."""
 QUEUED_S = 10.0
-"""Longest wait for what a server had queued in a gap, before its losses are reckoned, s."""
+"""Longest wait for what a server had queued in a gap, before the rest is asked for, s."""
 LET_GO_S = 1.0
 DRIFT = 1e-4
 """Two clocks drift apart by less than this share of the time."""
@@ -335,6 +335,7 @@ class Supervisor:
     async def _recover(self, link: Link, source: Source) -> bool:
         """Fetch what was missed, gap by gap; tell whether the link stood throughout."""
         for gap in self._intake.unsettled(link.name):
+            await self._drained(link, gap)
             try:
                 complete, why = await self._fetch(gap, source), ""
             except Unreachable as error:
@@ -344,7 +345,6 @@ class Supervisor:
             except Exception as error:  # noqa: BLE001 - recovery never stops reading
                 link.faults += 1
                 complete, why = False, f"recovery failed: {_unforeseen(error)}"
-            await self._drained(link, gap)
             self._intake.settle(gap.id, complete=complete, why=why)
         return True
 
@@ -358,7 +358,7 @@ class Supervisor:
         return await source.recover(gap.start, gap.stop, deliver)
 
     async def _drained(self, link: Link, gap: Gap) -> None:
-        """Wait until the link has brought what its server had queued in the gap."""
+        """Wait until the link has brought what its server had queued: that is not missing."""
         with suppress(TimeoutError):
             async with asyncio.timeout(QUEUED_S):
                 while link.upto < (gap.stop or 0):

@@ -318,19 +318,19 @@ def test_a_source_that_cannot_recover_has_its_losses_reckoned_at_once() -> None:
     assert asyncio.run(story()).settled == [(1, False, "")]
 
 
-def test_losses_are_reckoned_when_the_queue_of_the_server_has_been_read() -> None:
+def test_what_is_missing_is_asked_for_when_the_queue_of_the_server_has_been_read() -> None:
     source = Lasting([good(n, n) for n in range(1, 60)] + [Exhausted()])
-    recorder = Recorder()
-    recorder.waiting = {1: due(1, stop=40)}
     link = Link("plc", (4,))
     seen: list[int] = []
-    settle = recorder.settle
+    recover = source.recover
 
-    def note(gap: int, *, complete: bool, why: str) -> None:
+    async def note(start: int, stop: int, deliver: Callable[[Batch], Awaitable[None]], /) -> bool:
         seen.append(link.upto)
-        settle(gap, complete=complete, why=why)
+        return await recover(start, stop, deliver)
 
-    recorder.settle = note  # type: ignore[method-assign]
+    source.recover = note  # type: ignore[method-assign]
+    recorder = Recorder()
+    recorder.waiting = {1: due(1, stop=40)}
     asyncio.run(Supervisor(recorder).keep(link, lambda: source))
     assert len(seen) == 1
     assert 40 <= seen[0] < 59
