@@ -2,9 +2,10 @@
 
 Each row is a consumer in a process of its own against a load in another: CPU a notification at
 100, 1,000 and 5,000 monitored items, without security and with Basic256Sha256 (SignAndEncrypt),
-one data type and four, beside asyncua's own handler and iterator in the same run.
+one data type and four, beside asyncua's own handler and iterator in the same run; then registers
+a second over Modbus, and a scattered map beside one request a tag.
 
-    python -m bench.sources
+    python -m bench.sources [opcua] [modbus]
 """
 
 import argparse
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import machine
-from bench.run import ROOT, load_source
+from bench.modbus_reader import MAPS
+from bench.run import ROOT, build_modbus, load_source
 
 SIZES = (100, 1_000, 5_000)
 PERIOD_MS = 200
@@ -62,9 +64,36 @@ def measure(row: Row, folder: Path) -> dict[str, Any]:
         command = [sys.executable, "-m", "bench.consumers", row.consumer, "--port"]
         command += [str(started.port), "--tags", str(row.items), "--period-ms", str(PERIOD_MS)]
         command += ["--trust", str(folder)] if row.secured else []
-        ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, Any] = json.loads(ran.stdout)
+        return _asked(command)
+
+
+def measure_opcua() -> dict[str, dict[str, Any]]:
+    """Measure every row, each against a load of its own."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows():
+        print(f"{row.name} …", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory(prefix="wheeltapper-bench-") as folder:
+            found[row.name] = measure(row, Path(folder))
     return found
+
+
+def measure_modbus() -> dict[str, dict[str, Any]]:
+    """Measure every map."""
+    found: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory(prefix="wheeltapper-bench-") as folder:
+        program = build_modbus(Path(folder))
+        for name in MAPS:
+            print(f"modbus, {name} …", file=sys.stderr, flush=True)
+            with load_source([program, "0"]) as started:
+                command = [sys.executable, "-m", "bench.modbus_reader", name, "--port"]
+                found[name] = _asked([*command, str(started.port)])
+    return found
+
+
+def _asked(command: list[str]) -> dict[str, Any]:
+    ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    told: dict[str, Any] = json.loads(ran.stdout)
+    return told
 
 
 def verdicts(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -79,17 +108,20 @@ def verdicts(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+PARTS = {"opcua": measure_opcua, "modbus": measure_modbus}
+
+
 def main() -> None:
-    """Measure every row."""
-    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
-    found: dict[str, dict[str, Any]] = {}
-    for row in rows():
-        print(f"{row.name} …", file=sys.stderr, flush=True)
-        with tempfile.TemporaryDirectory(prefix="wheeltapper-bench-") as folder:
-            found[row.name] = measure(row, Path(folder))
-    held = verdicts(found)
-    print(json.dumps({"machine": machine(), "opcua": found, "bars": held}, indent=2))
-    sys.exit(0 if held["cheaper_than_handler"] else 1)
+    """Measure the chosen parts."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("part", nargs="*", metavar="|".join(PARTS), help="both unless named")
+    chosen = parser.parse_args().part or list(PARTS)
+    if unknown := set(chosen) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    found = {part: PARTS[part]() for part in chosen}
+    held = verdicts(found["opcua"]) if "opcua" in found else {}
+    print(json.dumps({"machine": machine(), **found, "bars": held}, indent=2))
+    sys.exit(0 if all(held.values()) else 1)
 
 
 if __name__ == "__main__":
