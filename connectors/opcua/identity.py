@@ -129,8 +129,8 @@ def _check_dates(config: OpcUaConfig, ours: x509.Certificate, path: Path, mend: 
     if now < ours.not_valid_before_utc:
         raise Misconfigured(
             f"{config.name}: our certificate {path} is valid from "
-            f"{ours.not_valid_before_utc:%Y-%m-%d %H:%M} on, and it is {now:%Y-%m-%d %H:%M}; set the clock of "
-            "this machine"
+            f"{ours.not_valid_before_utc:%Y-%m-%d %H:%M} on, and it is "
+            f"{now:%Y-%m-%d %H:%M}; set the clock of this machine"
         )
 
 

@@ -160,22 +160,25 @@ def _to_be_tried_again(error: BaseException, attempt: Attempt) -> str:
             f"what answers at {url} does not hold the key of the certificate that it shows: "
             "somebody is on the way, or an answer was an old one; nothing was taken from it"
         )
-    if (
-        isinstance(error, ConnectionError)
-        and attempt.identity
-        and attempt.step is not Step.ENDPOINTS
-    ):
+    if attempt.identity is not None and _silent(error, attempt.step):
+        ended = "no answer in time" if isinstance(error, TimeoutError) else "the connection ended"
         return (
-            f"{url} does not let us in: the connection ended while {attempt.step}. Either the "
-            "server does not trust our certificate "
-            f"{attempt.identity.certificate} (look among its rejected ones), or what answered "
-            "could not prove to be the server"
+            f"{url} does not let us in: {ended} while {attempt.step}. Either the server does not "
+            f"trust our certificate {attempt.identity.certificate} (look among its rejected ones), "
+            "or what answered could not prove to be the server"
         )
     if isinstance(error, AssertionError | AttributeError):
         return (
             f"{url} does not let us in: it hung up while {attempt.step}; the server's log says why"
         )
     return f"{url} does not let us in: {_words(error)}"
+
+
+def _silent(error: BaseException, step: Step) -> bool:
+    """Whether a server that had answered in clear says nothing to what only it can read."""
+    if isinstance(error, TimeoutError):
+        return step is Step.CHANNEL
+    return isinstance(error, ConnectionError) and step is not Step.ENDPOINTS
 
 
 def _words(error: BaseException) -> str:

@@ -187,8 +187,8 @@ def _check_validity(certificate: x509.Certificate, now: datetime) -> None:
     if not first <= now <= last:
         raise Misconfigured(
             f"certificate {_name(certificate)} is valid from {first:%Y-%m-%d %H:%M} "
-            f"to {last:%Y-%m-%d %H:%M}, and it is {now:%Y-%m-%d %H:%M} UTC: renew it at the server, or set the "
-            "clock of this machine"
+            f"to {last:%Y-%m-%d %H:%M}, and it is {now:%Y-%m-%d %H:%M} UTC: renew it at the "
+            "server, or set the clock of this machine"
         )
 
 
