@@ -33,6 +33,7 @@ from connectors.simulated.hostile.modbus_moods import HUSH, Memory, Mixed, Mood,
 KEPT = 1_000_000
 """Requests in the log; older ones fall out."""
 _READING = (1, 2, 3, 4)
+_WRITING = (5, 6, 15, 16)
 _ILLEGAL_FUNCTION, _ILLEGAL_ADDRESS, _ILLEGAL_VALUE = 1, 2, 3
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _LONGEST_HEARD = 4096
@@ -42,7 +43,10 @@ _SHORTEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and what became of it: the mood's name, "absent" for a unit that is not there."""
+    """A request and what became of it: the mood's name; "absent", "refused" or "written" without.
+
+    Of a write of one register or coil, `Asked.count` is the value. Nothing keeps what is written.
+    """
 
     asked: Asked
     mood: str
@@ -85,6 +89,9 @@ class Behaviour:
         refusal = self._refusal(asked)
         if refusal:
             return "refused", [(self.pace_s, asked.refusal(refusal))]
+        if asked.function in _WRITING:
+            echo = asked.start.to_bytes(2, "big") + asked.count.to_bytes(2, "big")
+            return "written", [(self.pace_s, asked.frame(echo))]
         mood = self.moods.get(asked.unit, self.mood)
         if isinstance(mood, Mixed):
             mood = mood.choose(memory.random)
@@ -93,6 +100,8 @@ class Behaviour:
         return name, [(wait + self.pace_s * (i == 0), data) for i, (wait, data) in enumerate(steps)]
 
     def _refusal(self, asked: Asked) -> int:
+        if asked.function in _WRITING:
+            return 0
         if asked.function not in _READING:
             return _ILLEGAL_FUNCTION
         if not 0 < asked.count <= self.most:
@@ -125,6 +134,8 @@ class _Line:
         framing = self._device.framing
         while (size := request_length(framing, self._heard)) and len(self._heard) >= size:
             frame, self._heard = self._heard[:size], self._heard[size:]
+            # On a serial line an answer that broke off is over when the next request comes.
+            self._hushed = self._hushed and framing is Framing.TCP
             self._do(self._device.note(frame, self.number))
         self._heard = self._heard[-_LONGEST_HEARD:]
 
