@@ -6,10 +6,10 @@ INSTALLED := $(VENV)/installed
 ARGS      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fix bench faults clean
+.PHONY: help demo test check lint fix bench bench-sources bench-overload faults clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: $(INSTALLED) ## a simulated plant, the gateway and its page (ARGS="--seed 7 --fault none")
 	$(BIN)/wheeltapper demo $(ARGS)
@@ -31,6 +31,12 @@ fix: $(INSTALLED) ## mend what ruff can mend
 
 bench: $(INSTALLED) ## measure the whole gateway under load and print JSON (about 5 minutes)
 	@$(BIN)/python -m bench.run $(ARGS)
+
+bench-sources: $(INSTALLED) ## measure the OPC UA and Modbus sources alone (about 5 minutes)
+	@$(BIN)/python -m bench.sources $(ARGS)
+
+bench-overload: $(INSTALLED) ## three times what the processor can take (about 3 minutes)
+	@$(BIN)/python -m bench.overload $(ARGS)
 
 faults: $(INSTALLED) ## do to the gateway what plants do to it, and print the figures (25 minutes)
 	$(BIN)/pytest -q -m faults --tb=line --show-capture=no tests/faults $(ARGS)

@@ -18,7 +18,7 @@ STATUS_AND_TIMES = 0x0E
 BAD_SENSOR_FAILURE = 0x808C0000
 DATA_CHANGE = 811
 OVERFLOW = 0x480
-"""Info bits of a Good value before which others were dropped (OPC 10000-4 §7.39.1)."""
+"""Info bits of a value before which others were dropped (OPC 10000-4 §7.39.1)."""
 RETAINED = 1_000
 """Sent messages kept for Republish until they are acknowledged."""
 
@@ -72,8 +72,9 @@ def _run(encoding: int, tag: NDArray[np.int64], handle: NDArray[np.uint32]) -> R
     return Run(tag, rows, told)
 
 
-def _bad_row(handle: int, source: int) -> bytes:
-    row = np.array((handle, STATUS_AND_TIMES, BAD_SENSOR_FAILURE, source, source), BAD_ROW)
+def _bad_row(handle: int, source: int, overflow: bool) -> bytes:
+    status = BAD_SENSOR_FAILURE | OVERFLOW * overflow
+    row = np.array((handle, STATUS_AND_TIMES, status, source, source), BAD_ROW)
     return row.tobytes()
 
 
@@ -159,7 +160,7 @@ class Subscription:
         start = 0
         for bad in np.flatnonzero(self.signals.bad(run.tag, ticks)):
             yield rows[start:bad].tobytes()
-            yield _bad_row(int(rows["handle"][bad]), source)
+            yield _bad_row(int(rows["handle"][bad]), source, waiting.overflow)
             start = int(bad) + 1
         yield rows[start:].tobytes()
 
