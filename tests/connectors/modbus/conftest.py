@@ -7,14 +7,19 @@ import shutil
 import signal
 import struct
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymodbus.framer import FramerRTU
 
+from connectors.checks import SourceUnderTest
+from connectors.contract import Source
+from connectors.modbus.config import ModbusConfig
+from connectors.modbus.source import ModbusSource
 from plant.tags import Tag, TagHandle
 
 JS = Path(__file__).parents[2] / "parts" / "modbus-js"
@@ -191,6 +196,37 @@ def start_js(unused_port: int) -> Iterator[Callable[[str], int]]:
     yield start
     for process in started:
         process.communicate(timeout=5)
+
+
+@pytest.fixture
+def contract(
+    tagged: Callable[..., list[TagHandle]], unused_port: int
+) -> Callable[[ModbusConfig, Any], SourceUnderTest]:
+    """Describe a line to libmodbus, which refuses holding 40, for the contract suite."""
+    healthy = tagged("unit 1, input 4, float32", "unit 1, coil 3", "unit 1, input 9.1")
+    spoiled = tagged("unit 1, input 4, float32", "unit 1, holding 40, uint16")
+
+    def given(config: ModbusConfig, tags: list[TagHandle]) -> Callable[[], Awaitable[Source]]:
+        async def make() -> Source:
+            return ModbusSource(config, tags)
+
+        return make
+
+    def describe(config: ModbusConfig, device: Any) -> SourceUnderTest:
+        async def restart() -> None:
+            await asyncio.to_thread(device.stop)
+            await asyncio.to_thread(device.start)
+
+        nowhere = {"port": unused_port, "device": "/dev/ttyWheeltapper"}
+        return SourceUnderTest(
+            make=given(config, healthy),
+            handles=[tag.handle for tag in healthy],
+            unreachable=given(config.model_copy(update=nowhere), healthy),
+            restart=restart,
+            spoiled=given(config, spoiled),
+        )
+
+    return describe
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from connectors.checks import Check, applicable
 from connectors.modbus.address import Table
 from connectors.modbus.config import ModbusConfig
 from connectors.modbus.connection import Connection
@@ -48,7 +49,9 @@ class Bench:
 def on_wire(socat: Any, start_device: Any, tmp_path: Path) -> Callable[..., Bench]:
     def start(*words: str) -> Bench:
         ours, theirs = socat.lines(tmp_path)
-        return Bench(start_device(*words, port=theirs), ours)
+        device = start_device(*words, port=theirs)
+        device.port = theirs
+        return Bench(device, ours)
 
     return start
 
@@ -75,6 +78,12 @@ def reading(config: ModbusConfig, tags: list[TagHandle], times: int) -> list[Bat
             return [await source.read() for _ in range(times)]
 
     return asyncio.run(run())
+
+
+@pytest.mark.parametrize("check", applicable({}))
+def test_source_keeps_the_contract(start_bench: Any, contract: Any, check: Check) -> None:
+    bench = start_bench("hole=1,3,40,40")
+    asyncio.run(check(contract(bench.config(), bench.device)))
 
 
 async def read_for_ever(source: ModbusSource) -> None:

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from connectors.checks import Check, applicable
 from connectors.modbus.config import ModbusConfig
 from connectors.modbus.source import ModbusSource
 from plant.errors import Misconfigured, PlantError
@@ -99,14 +100,18 @@ def secured(socat: Any, start_device: Any, authority: Authority) -> Callable[...
     """Serve libmodbus behind OpenSSL; give our configuration, changed as asked."""
 
     def start(
-        host: x509.GeneralName = LOOPBACK, days: float = 100, versions: str = "", **more: Any
+        host: x509.GeneralName = LOOPBACK,
+        days: float = 100,
+        versions: str = "",
+        device: Any = None,
+        **more: Any,
     ) -> ModbusConfig:
         theirs = authority.issue("plc", host, days)
         ours = authority.issue("gateway", x509.DNSName("gateway"), 30)
         port = socat.listen(
             f"OPENSSL-LISTEN:0,cert={theirs[0]},key={theirs[1]},cafile={authority.path},verify=1"
             + versions,
-            f"TCP:127.0.0.1:{start_device().port}",
+            f"TCP:127.0.0.1:{(device or start_device()).port}",
         )
         settings = {
             "host": "127.0.0.1",
@@ -120,6 +125,14 @@ def secured(socat: Any, start_device: Any, authority: Authority) -> Callable[...
         return ModbusConfig(name="plc", transport="tls", **settings)
 
     return start
+
+
+@pytest.mark.parametrize("check", applicable({}))
+def test_source_keeps_the_contract(
+    secured: Any, start_device: Any, contract: Any, check: Check
+) -> None:
+    device = start_device("hole=1,3,40,40")
+    asyncio.run(check(contract(secured(device=device), device)))
 
 
 def reading(config: ModbusConfig, tags: Any, times: int = 1) -> Batch:
