@@ -9,7 +9,7 @@ ARGS      ?=
 .PHONY: help demo test check lint fix bench bench-sources bench-overload faults clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: $(INSTALLED) ## a simulated plant, the gateway and its page (ARGS="--seed 7 --fault none")
 	$(BIN)/wheeltapper demo $(ARGS)
