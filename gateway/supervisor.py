@@ -265,13 +265,18 @@ class Supervisor:
         self, link: Link, build: Callable[[], Source]
     ) -> tuple[str, LinkState]:
         link.cause = GapCause.LINK
+        source, entered = None, False
         try:
             source = build()
             if isinstance(source, Resumable) and link.ticket is not None:
                 source.resume(link.ticket)
             async with source:
+                entered = True
                 await self._read_while_entered(link, source)
         except Unreachable as error:
+            if source is not None and not entered:
+                # One that was cut while entering may have left something at its server, too.
+                self._keep_ticket(link, source)
             return str(error), LinkState.DOWN
         except Misconfigured as error:
             link.cause = GapCause.MISCONFIGURED

@@ -346,6 +346,16 @@ def test_the_ticket_of_a_lost_connection_is_handed_to_the_next() -> None:
     assert link.ticket is second.offered
 
 
+def test_what_a_source_cut_while_entering_has_left_is_handed_on_too() -> None:
+    class Cut(Lasting):
+        async def __aenter__(self) -> Self:
+            raise Unreachable("cut while entering")
+
+    second = Lasting([good(1, 20), Exhausted()], asked=False)
+    keep(Cut([]), second)
+    assert [one.held for one in second.resumed] == ["token"]
+
+
 def test_a_ticket_that_cannot_be_had_costs_no_values() -> None:
     source = Lasting([good(1, 20), Exhausted()])
     source.ticket = lambda: 1 / 0  # type: ignore[method-assign,assignment,return-value]
