@@ -150,7 +150,7 @@ class Continuity:
     def written(self) -> dict[str, int | float | str | None]:
         """Give what may be written down; no secrets."""
         if self.running is None:
-            return {}
+            return dict(self.kept)
         subscription = self.running.subscription
         return {
             "subscription": subscription.id,

@@ -96,6 +96,9 @@ async def renew_session(client: Client, config: OpcUaConfig, kept: KeptSession) 
 
 async def close_session(client: Client, kept: KeptSession) -> bool:
     """End the session and its subscriptions, politely for a moment; tell whether it is gone."""
+    protocol = client.uaclient.protocol
+    if protocol is None or protocol.transport is None:
+        return False
     try:
         async with asyncio.timeout(CLOSING_S):
             await client.close_session()

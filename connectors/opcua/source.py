@@ -100,7 +100,7 @@ class OpcUaSource:
         """Give what takes up the session and the subscription again; None when there are none."""
         continuity = self._continuity
         if isinstance(self._reader, PerValue) or (
-            continuity.session.token is None and continuity.running is None
+            continuity.session.token is None and not continuity.written()
         ):
             return None
         self._ticketed = True

@@ -1,0 +1,248 @@
+"""Connections that are cut, with node-opcua: what goes on, what is recovered, what is left."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from connectors.contract import Ticket
+from connectors.opcua.config import OpcUaConfig
+from connectors.opcua.source import OpcUaSource
+from connectors.simulated.hostile.proxy import ChaosProxy, Way
+from plant.errors import Misconfigured, PlantError
+from plant.samples import Recovery
+from plant.tags import TagHandle
+from tests.connectors.opcua.trail import Trail
+from tests.faults.plc import Witness, tags_of
+
+pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("node_opcua")]
+MOVING, STILL = 10, 12
+TAGS = [TagHandle(10 + i, tag) for i, tag in enumerate(tags_of("plc", 3))]
+
+
+@asynccontextmanager
+async def cuttable(
+    folder: Path, settings: dict[str, Any] | None = None, **config: object
+) -> AsyncIterator[tuple[Trail, ChaosProxy, Witness]]:
+    """A trail of a PLC behind a proxy; T0 and T1 move every 100 ms, T2 never."""
+    plc = Witness(folder, {"tags": 3, "period": 100, "still": ["T2"], **(settings or {})})
+    async with plc, ChaosProxy(plc.port) as proxy:
+        given = {
+            "name": "plc",
+            "url": f"{proxy.url}/UA/plc",
+            "security": "none",
+            "publishing_ms": 100.0,
+            "sampling_ms": 0.0,
+            "queue": 300,
+            **config,
+        }
+        trail = Trail(OpcUaConfig.model_validate(given), TAGS)
+        yield trail, proxy, plc
+        await trail.leave()
+
+
+def none_missing(trail: Trail) -> bool:
+    """Every tick is there, none between is missing."""
+    return bool(np.all(np.diff(trail.values(MOVING)) == 1000))
+
+
+def encrypted(folder: Path) -> dict[str, object]:
+    (folder / "password").write_text("s3cret")
+    return {
+        "security": "Basic256Sha256",
+        "trust": folder / "pki",
+        "certificate_host": socket.gethostname(),
+        "user": "operator",
+        "password_file": folder / "password",
+    }
+
+
+async def trusted(config: OpcUaConfig) -> None:
+    """Do as the first refusal says."""
+    with pytest.raises(Misconfigured, match="not trusted"):
+        await OpcUaSource(config, TAGS).__aenter__()
+    (stranger,) = (Path(str(config.trust)) / "rejected").glob("*.der")
+    stranger.rename(Path(str(config.trust)) / "trusted/certs" / stranger.name)
+
+
+async def cut_and_go_on(trail: Trail, proxy: ChaosProxy, plc: Witness) -> None:
+    await trail.enter()
+    await trail.read(5)
+    proxy.reset()
+    await trail.lose()
+    await asyncio.sleep(0.5)
+    assert await trail.go_on()
+    assert none_missing(trail)
+    assert plc.count("created") == 1
+
+
+def test_a_cut_connection_goes_on_where_it_was(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with cuttable(tmp_path) as (trail, proxy, plc):
+            await cut_and_go_on(trail, proxy, plc)
+            assert trail.recovered(Recovery.REPUBLISH) > 0
+            # What does not change comes again, or it would stay Bad for ever.
+            taken_up = trail.batches[-6 - trail.recovered(Recovery.REPUBLISH) :]
+            assert any(STILL in batch.tag for batch in taken_up)
+            await trail.leave()
+            assert plc.count("closed") == plc.live_at_most == 1
+
+    asyncio.run(story())
+
+
+def test_an_encrypted_connection_of_a_user_goes_on_too(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with cuttable(tmp_path, **encrypted(tmp_path)) as (trail, proxy, plc):
+            await trusted(trail.config)
+            await cut_and_go_on(trail, proxy, plc)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("history", [True, False])
+def test_what_no_queue_held_comes_from_the_history_or_is_told(
+    history: bool, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        async with cuttable(tmp_path, {"history": history}, queue=3) as (trail, proxy, _):
+            await trail.enter()
+            await trail.read(5)
+            proxy.reset()
+            await trail.lose()
+            await asyncio.sleep(1.5)
+            assert await trail.go_on() is history
+            assert none_missing(trail) is history
+            assert (trail.recovered(Recovery.HISTORY) > 0) is history
+            notes = " ".join(trail.source.facts().notes)
+            assert ("3 tags of which the server keeps no history" in notes) is not history
+
+    asyncio.run(story())
+
+
+def test_behind_our_own_end_the_subscription_is_transferred(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with cuttable(tmp_path) as (trail, proxy, plc):
+            await trail.enter()
+            await trail.read(5)
+            assert trail.ticket
+            # What was read last had not been stored when the process ended.
+            unstored = await trail.source.read()
+            written = json.dumps(dict(trail.ticket.kept))
+            proxy.reset()
+            await trail.lose()
+            trail.ticket = Ticket(json.loads(written))
+            assert await trail.go_on()
+            assert none_missing(trail)
+            assert set(unstored.value.tolist()) <= set(trail.values(MOVING) + trail.values(11))
+            assert trail.recovered(Recovery.HISTORY) == 0
+            assert plc.count("created") == 2
+
+    asyncio.run(story())
+
+
+def test_when_the_session_has_run_out_its_subscription_is_transferred(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with cuttable(tmp_path, {"timeout": 1000}) as (trail, proxy, plc):
+            await trail.enter()
+            await trail.read(3)
+            closed = asyncio.create_task(plc.heard("session"))
+            await proxy.refuse()
+            await trail.lose()
+            assert (await closed)["session"] == "closed"
+            await proxy.heal()
+            assert await trail.go_on()
+            assert none_missing(trail)
+            assert plc.live_at_most == 1
+
+    asyncio.run(story())
+
+
+def test_a_restarted_server_is_subscribed_afresh_and_the_loss_told(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with cuttable(tmp_path) as (trail, _, plc):
+            await trail.enter()
+            await plc.kill()
+            await trail.lose()
+            await plc.start()
+            assert not await trail.go_on()
+            assert {10, 11, 12} <= {int(tag) for batch in trail.batches for tag in batch.tag}
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [{}, {"items": "another"}, {"subscription": "no number", "started": None, "items": None}],
+)
+def test_a_stale_ticket_does_no_harm(kept: dict[str, Any], tmp_path: Path) -> None:
+    async def story() -> None:
+        async with cuttable(tmp_path) as (trail, _, plc):
+            trail.ticket = Ticket({"subscription": 7, **kept}, held="of another kind")
+            await trail.enter()
+            assert plc.count("created") == 1
+
+    asyncio.run(story())
+
+
+def test_cuts_anywhere_leave_one_session_in_use(tmp_path: Path) -> None:
+    """Also between creating and activating, of which a server may keep the unused half."""
+
+    async def story() -> None:
+        async with cuttable(tmp_path, {"sessions": 2}) as (trail, proxy, plc):
+            for way, step in ((Way.UP, 191), (Way.DOWN, 211)):
+                for count in range(1, 10):
+                    proxy.set(way, cut_after=step * count)
+                    with suppress(PlantError):
+                        await trail.enter()
+                        await trail.lose()
+            await proxy.heal()
+            await trail.enter()
+            await trail.leave()
+            assert plc.live_at_most <= 2
+            assert plc.count("created") - plc.count("closed") <= 1
+
+    asyncio.run(story())
+
+
+def test_a_link_that_swallows_everything_is_noticed_and_given_up_in_time(tmp_path: Path) -> None:
+    async def story() -> tuple[float, float]:
+        loop = asyncio.get_running_loop()
+        async with cuttable(tmp_path) as (trail, proxy, _):
+            await trail.enter()
+            proxy.swallow()
+            began = loop.time()
+            assert "nothing heard for" in await trail.lose()
+            noticed = loop.time()
+            with pytest.raises(PlantError, match="no answer in time"):
+                await trail.enter()
+            given_up = loop.time()
+            await proxy.heal()
+            assert await trail.go_on()
+        return noticed - began, given_up - noticed
+
+    noticed, given_up = asyncio.run(story())
+    assert noticed < 4.0
+    assert given_up < 2.0
+
+
+def test_facts(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with cuttable(tmp_path) as (trail, proxy, _):
+            before = trail.source.facts()
+            await trail.enter()
+            told = trail.source.facts()
+            assert before.round_trip_ms is None
+            assert told.endpoint == f"{proxy.url}/UA/plc"
+            assert (told.security, told.secured, told.user) == ("none", False, "anonymous")
+            assert told.round_trip_ms is not None
+            assert 0 < told.round_trip_ms < 1000
+            assert told.clock_offset_s is not None
+            assert abs(told.clock_offset_s) < 1.0
+
+    asyncio.run(story())
