@@ -6,11 +6,13 @@ from typing import cast
 from connectors.modbus.config import PORTS, ModbusConfig
 from connectors.modbus.connection import Line
 from connectors.modbus.link import Link, open_serial, open_tcp
-from connectors.modbus.tls import context_of
+from connectors.modbus.tls import context_of, end_of
 from connectors.modbus.wire import RtuFraming, TcpFraming
 
 FAST_PAUSE_S = 0.00175
 """Silence between frames above 19200 baud, or where the rate is unknown (V1.02 §2.5.1.1)."""
+HANDSHAKE_S = 4.0
+"""What TLS may take on top of connecting: small devices reckon for seconds."""
 _Files = tuple[Path, Path, Path]
 _FAST_BAUD = 19_200
 _PAUSE_CHARACTERS = 3.5
@@ -28,8 +30,11 @@ def line_of(config: ModbusConfig) -> Line:
         return await open_tcp(host, port, timeout)
 
     async def over_tls() -> Link:
-        files = (config.ca, config.certificate, config.key)
-        return await open_tcp(host, port, timeout, context_of(*cast("_Files", files)))
+        ca, certificate, key = cast("_Files", (config.ca, config.certificate, config.key))
+        context = context_of(ca, certificate, key)
+        link = await open_tcp(host, port, timeout + HANDSHAKE_S, context)
+        link.valid_until = end_of(certificate, link.tls) if link.tls else None
+        return link
 
     async def over_wire() -> Link:
         return open_serial(config.device or "", config.baud, config.parity, config.stop_bits)

@@ -48,6 +48,8 @@ class Link(asyncio.Protocol):
         self._failure: Exception | None = None
         self.heard = time.monotonic()
         self.tls: ssl.SSLObject | None = None
+        self.valid_until: float | None = None
+        """When the first certificate in use ends, s since 1970."""
 
     @property
     def lost(self) -> bool:
@@ -246,7 +248,7 @@ class SerialLink(Link):
 
 def _unopened(device: str, error: Exception) -> Unreachable | Misconfigured:
     number = getattr(error, "errno", None) or (error.args[0] if error.args else None)
-    if isinstance(error, BlockingIOError) or number == 11:
+    if number in (11, 16):
         return Misconfigured(f"{device} is in use; read all units of one line from one source")
     if number == 13:
         return Misconfigured(

@@ -1,5 +1,6 @@
 """What a line tells of itself, in plain words."""
 
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -7,9 +8,9 @@ from connectors.contract import Facts
 from connectors.modbus.address import Address
 from connectors.modbus.config import ModbusConfig
 from connectors.modbus.connection import Connection
-from connectors.modbus.tls import days_left
 from connectors.modbus.unit import Unit
 
+_DAY_S = 86_400.0
 _NAMED = 5
 """Most refused addresses that a note names."""
 
@@ -22,12 +23,14 @@ def facts_of(
 ) -> Facts:
     """Describe a line from memory."""
     trip = connection.round_trip_s
-    tls = connection.link.tls if connection.link else None
+    link = connection.link
+    version = link.tls.version() if link and link.tls else None
+    until = link.valid_until if link else None
     return Facts(
         endpoint=_endpoint(config),
-        security=_security(config, tls.version() if tls else None),
+        security=_security(config, version),
         secured=config.transport in ("rtu", "tls"),
-        certificate_days=days_left(config.certificate, tls) if tls and config.certificate else None,
+        certificate_days=None if until is None else (until - time.time()) / _DAY_S,
         round_trip_ms=None if trip is None else 1000 * trip,
         notes=tuple(_notes(units, addresses)),
     )

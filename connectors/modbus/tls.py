@@ -1,14 +1,11 @@
 """Modbus/TCP Security (MB-TCP-Security V3.6): TLS 1.2 or later, certificates on both sides."""
 
 import ssl
-import time
 from pathlib import Path
 
 from cryptography import x509
 
 from plant.errors import Misconfigured
-
-_DAY_S = 86_400.0
 
 
 def context_of(ca: Path, certificate: Path, key: Path) -> ssl.SSLContext:
@@ -46,11 +43,8 @@ def _readable(name: str, path: Path) -> None:
         raise Misconfigured(f"{name}: {path} cannot be read: {why}") from None
 
 
-def days_left(certificate: Path, peer: ssl.SSLObject) -> float | None:
-    """Tell the days until the first of both certificates ends; None before the handshake."""
-    shown = peer.getpeercert()
-    if not shown:
-        return None
+def end_of(certificate: Path, peer: ssl.SSLObject) -> float:
+    """Tell when the first of both certificates ends, after the handshake, s since 1970."""
     ours = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
-    end = min(ours.timestamp(), ssl.cert_time_to_seconds(str(shown["notAfter"])))
-    return (end - time.time()) / _DAY_S
+    shown = peer.getpeercert() or {}
+    return min(ours.timestamp(), ssl.cert_time_to_seconds(str(shown["notAfter"])))

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from connectors.checks import Check, applicable
+from connectors.modbus import lines
 from connectors.modbus.config import ModbusConfig
 from connectors.modbus.source import ModbusSource
 from plant.errors import Misconfigured, PlantError
@@ -207,8 +208,11 @@ def test_a_device_that_does_not_believe_us(
     assert "refuses this gateway's certificate" in said
 
 
-def test_a_device_without_tls(start_device: Any, secured: Any, tagged: Any) -> None:
+def test_a_device_without_tls(
+    start_device: Any, secured: Any, tagged: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A plain Modbus server does not answer a greeting of TLS, or closes."""
+    monkeypatch.setattr(lines, "HANDSHAKE_S", 0.2)
     config = secured().model_copy(update={"port": start_device().port, "timeout_ms": 200.0})
 
     async def run() -> None:
