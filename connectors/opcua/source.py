@@ -242,6 +242,8 @@ class OpcUaSource:
     def _whole(self, running: Running, start: int) -> bool:
         return (
             not running.progress.hole
+            # Of what is polled the server keeps nothing for us.
+            and not running.subscription.unmonitored
             and running.whole_from is not None
             and running.whole_from <= start
         )
