@@ -22,6 +22,7 @@ Digits = Annotated[
     typer.Argument(metavar="THUMBPRINT", help="Its first digits, 4 or more.", show_default=False),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="The thumbprint has been compared; do not ask.")]
+Sure = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @app.command("list")
@@ -72,14 +73,19 @@ def reject(
 
 
 @app.command("renew")
-def renew(config: Config = None, folder: Folder = None, as_json: AsJson = False) -> None:
+def renew(
+    config: Config = None, folder: Folder = None, yes: Sure = False, as_json: AsJson = False
+) -> None:
     """Make a new certificate of our own; every server has to trust it anew."""
     from connectors.opcua.certificates import read_certificate
     from connectors.opcua.certificates import thumbprint as thumbprint_of
     from connectors.opcua.identity import renew_identity
     from wheeltapper import terminal
 
-    for place in _folders(config, folder):
+    places = _folders(config, folder, made_by_us=True)
+    if not yes:
+        _confirm("No server lets us in before it trusts the new one. Make it?", as_json)
+    for place in places:
         made = renew_identity(place)
         digits = thumbprint_of(read_certificate(made))
         if as_json:
@@ -95,7 +101,7 @@ def _listed(config: Path | None, folder: Path | None) -> list["Entry"]:
     return [entry for place in _folders(config, folder) for entry in entries(place)]
 
 
-def _folders(config: Path | None, folder: Path | None) -> list[Path]:
+def _folders(config: Path | None, folder: Path | None, made_by_us: bool = False) -> list[Path]:
     from connectors.opcua.config import OpcUaConfig
     from gateway.config.loader import load
     from plant.errors import Misconfigured
@@ -105,9 +111,16 @@ def _folders(config: Path | None, folder: Path | None) -> list[Path]:
     if folder is not None:
         return [folder]
     sources = load(config).sources if config is not None else ()
-    named = [each.trust for each in sources if isinstance(each, OpcUaConfig) and each.trust]
+    known = [each for each in sources if isinstance(each, OpcUaConfig)]
+    named = [each.trust for each in known if each.trust]
     if not named:
         raise Misconfigured(f"{config}: no OPC UA source there has a trust folder")
+    if made_by_us:
+        named = [each.trust for each in known if each.trust and each.certificate is None]
+    if not named:
+        raise Misconfigured(
+            f"{config}: its sources are given their certificates; renew these where they were made"
+        )
     return list(dict.fromkeys(named))
 
 
@@ -118,11 +131,16 @@ def _chosen(config: Path | None, folder: Path | None, digits: str, state: "State
 
 
 def _ask(entry: "Entry", question: str, as_json: bool) -> None:
+    if not as_json:
+        _show_one(entry)
+    _confirm(question, as_json)
+
+
+def _confirm(question: str, as_json: bool) -> None:
     from wheeltapper import terminal
 
     if as_json:
-        raise typer.BadParameter("--json asks nothing: add --yes once it has been compared")
-    _show_one(entry)
+        raise typer.BadParameter("--json asks nothing: add --yes once it has been looked at")
     if not typer.confirm(question):
         terminal.say("Nothing was changed.")
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,12 +142,12 @@ def names_of(certificate: x509.Certificate) -> tuple[list[str], list[str]]:
 
 def put(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a file as a whole or not at all; a link that stands in its place is not followed."""
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    half.unlink(missing_ok=True)
-    # Opened with its final rights, so that nobody reads it in between.
-    handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    # Made for our eyes only, and given its final rights before anything is in it.
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    half = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, mode)
             file.write(content)
             file.flush()
             os.fsync(handle)
@@ -184,6 +185,14 @@ def _files(folder: Path, suffixes: set[str]) -> Iterator[Path]:
 
 
 def _forget_oldest(folder: Path) -> None:
-    stored = [(path.lstat().st_mtime_ns, path) for path in certificate_files(folder)]
-    for _, path in sorted(stored)[:-MAX_REJECTED]:
+    files = [path for path in certificate_files(folder) if path.is_symlink() or path.is_file()]
+    # Two sources at once may both find a file too many.
+    for path in sorted(files, key=_stored_at)[:-MAX_REJECTED]:
         path.unlink(missing_ok=True)
+
+
+def _stored_at(path: Path) -> int:
+    try:
+        return path.lstat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

@@ -160,10 +160,34 @@ def test_a_configuration_without_trust_folders(command: Command, pki: Path) -> N
     assert "no OPC UA source there has a trust folder" in ended.err
 
 
-def test_a_renewed_certificate_says_what_is_left_to_do(command: Command, pki: Path) -> None:
+def test_a_renewed_certificate_says_what_is_left_to_do(
+    command: Command, pki: Path, answers: Callable[[str], None]
+) -> None:
     read_trust_list(pki)
+    answers("y\n")
     ended = command("trust", "renew", pki.parent / "plant.toml")
+    assert "No server lets us in" in ended.out
     assert ended.out.endswith("Trust it at every server.\n")
-    (row,) = rows(command("trust", "renew", "--folder", pki, "--json"))
+    (row,) = rows(command("trust", "renew", "--folder", pki, "--yes", "--json"))
     made = read_certificate(pki / "own/certs/wheeltapper.der")
     assert row == {"file": str(pki / "own/certs/wheeltapper.der"), "thumbprint": thumbprint(made)}
+
+
+def test_nothing_is_renewed_without_a_yes(
+    command: Command, pki: Path, answers: Callable[[str], None]
+) -> None:
+    read_trust_list(pki)
+    answers("n\n")
+    assert command("trust", "renew", "--folder", pki).code == 1
+    assert not (pki / "own").exists()
+
+
+def test_a_certificate_that_was_given_is_renewed_where_it_was_made(
+    command: Command, pki: Path
+) -> None:
+    config = pki.parent / "given.toml"
+    given = 'trust = "pki"\ncertificate = "own.der"\nkey = "own.pem"'
+    config.write_text(CONFIG.replace('trust = "pki"', given))
+    ended = command("trust", "renew", config, "--yes")
+    assert (ended.code, ended.out) == (2, "")
+    assert "renew these where they were made" in ended.err

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -285,6 +286,17 @@ def test_a_hostile_network_does_not_fill_the_disk(
             check(stranger, tmp_path)
     kept = {read_certificate(path).serial_number for path in (tmp_path / "rejected").iterdir()}
     assert kept == {3, 4, 5}
+
+
+def test_many_sources_reject_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.opcua.certificates.MAX_REJECTED", 2)
+    trust = read_trust_list(tmp_path)
+    strangers = [Recipe(serial=serial).bake() for serial in (1, 2, 3, 4)] * 8
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(trust.reject, strangers))
+    left = list((tmp_path / "rejected").iterdir())
+    assert 1 <= len(left) <= 3
+    assert {read_certificate(path).subject.rfc4514_string() for path in left} == {"CN=plc"}
 
 
 def test_a_full_disk_does_not_hide_why_a_server_is_refused(
