@@ -11,6 +11,7 @@ check that cannot apply is left out with its reason::
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,10 +22,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from connectors.contract import Acknowledging, Source
+from connectors.contract import (
+    Acknowledging,
+    Described,
+    Recovering,
+    Resumable,
+    Source,
+    Ticket,
+)
 from plant.errors import Exhausted, Misconfigured, PlantError, Unreachable
 from plant.quality import is_good
-from plant.samples import Batch
+from plant.samples import Batch, Recovery
 
 BATCHES = 5
 LEAVING_S = 2.0
@@ -320,6 +328,95 @@ async def _delivers_good(peer: SourceUnderTest) -> bool:
     return any(is_good(batch.status).any() for batch in batches)
 
 
+async def check_tells_facts(peer: SourceUnderTest) -> None:
+    """Ask for its facts, where it has them: they are there at once and make sense."""
+    async with await peer.make() as source:
+        if not isinstance(source, Described):
+            return
+        await _read(source, peer.patience)
+        facts = source.facts()
+    _require(facts.endpoint, "facts name the endpoint")
+    _require(facts.security, "facts say what protects the connection, or none")
+    trip = facts.round_trip_ms
+    _require(trip is None or 0 < trip < 1000 * peer.patience, f"no round trip takes {trip} ms")
+    _require(all(note.strip() for note in facts.notes), "a note is a sentence")
+
+
+async def check_resumes(peer: SourceUnderTest) -> None:
+    """Lose a source and take up its connection, where it can; once more from what was written."""
+    lost = await peer.make()
+    await lost.__aenter__()
+    if not isinstance(lost, Resumable):
+        await _leave(lost)
+        return
+    await _read(lost, peer.patience)
+    ticket = _ticket(lost)
+    await _lose(lost)
+    second = await _resumed(peer, ticket)
+    ticket = _ticket(second)
+    await _lose(second)
+    await _leave(await _resumed(peer, Ticket(_written(ticket))))
+
+
+async def check_stale_ticket_does_no_harm(peer: SourceUnderTest) -> None:
+    """Hand over a ticket that nobody gave out, where it takes tickets: it reads all the same."""
+    source = await peer.make()
+    if isinstance(source, Resumable):
+        await _leave(await _resumed(peer, Ticket({"stale": 1, "subscription": 1}, held=object())))
+    await _leave(source)
+
+
+def _ticket(source: Source) -> Ticket:
+    ticket = source.ticket() if isinstance(source, Resumable) else None
+    if ticket is None:
+        raise AssertionError("a source that can be taken up again has a ticket while it is entered")
+    return ticket
+
+
+def _written(ticket: Ticket) -> dict[str, Any]:
+    try:
+        written: dict[str, Any] = json.loads(json.dumps(dict(ticket.kept)))
+    except TypeError as error:
+        raise AssertionError(f"what a ticket keeps can be written down: {error}") from None
+    return written
+
+
+async def _lose(source: Source) -> None:
+    await source.__aexit__(Unreachable, Unreachable("cut"), None)
+
+
+async def _resumed(peer: SourceUnderTest, ticket: Ticket) -> Source:
+    source = await peer.make()
+    _require(isinstance(source, Resumable), "a fresh source takes the ticket of another")
+    if isinstance(source, Resumable):
+        source.resume(ticket)
+    await source.__aenter__()
+    delivered = await _batches(source, peer.patience, BATCHES)
+    _require(any(len(batch) for batch in delivered), "a connection taken up delivers samples")
+    return source
+
+
+async def check_recovers(peer: SourceUnderTest) -> None:
+    """Let it recover what it can, beside reading: nothing of it passes for the present."""
+    recovered: list[Batch] = []
+
+    async def deliver(batch: Batch) -> None:
+        recovered.append(batch)
+
+    async with await peer.make() as source:
+        if not isinstance(source, Recovering):
+            return
+        first = await _read(source, peer.patience)
+        recovery = asyncio.create_task(source.recover(first.upto - 1, first.upto, deliver))
+        await _batches(source, peer.patience, BATCHES)
+        complete = await asyncio.wait_for(recovery, peer.patience)
+    _require(isinstance(complete, bool), "recover tells whether nothing is missing now")
+    for batch in recovered:
+        _require(batch.recovered is not Recovery.NONE, "recovered batches say how they came")
+        _require(batch.replayed, "recovered batches are replayed")
+        _known(batch, peer.handles)
+
+
 ALL_CHECKS: tuple[Check, ...] = (
     check_fits_protocol,
     check_open_close_twice,
@@ -333,6 +430,10 @@ ALL_CHECKS: tuple[Check, ...] = (
     check_bad_quality_passed_on,
     check_unread_is_bounded,
     check_acknowledges_without_waiting,
+    check_tells_facts,
+    check_resumes,
+    check_stale_ticket_does_no_harm,
+    check_recovers,
     check_reconnects,
 )
 

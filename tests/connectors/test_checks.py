@@ -15,7 +15,7 @@ import pytest
 
 from connectors import checks
 from connectors.checks import ALL_CHECKS, Check, SourceUnderTest, applicable
-from connectors.contract import Source
+from connectors.contract import Facts, Source, Ticket
 from connectors.modbus.config import ModbusConfig
 from connectors.modbus.source import ModbusSource
 from connectors.opcua.config import OpcUaConfig
@@ -27,7 +27,7 @@ from connectors.simulated.opcua_server import OpcuaServer
 from connectors.simulated.source import SimulatedSource
 from plant.errors import Exhausted, Rejected, Unreachable
 from plant.quality import Status
-from plant.samples import Batch, ContextEvent
+from plant.samples import Batch, ContextEvent, Recovery
 from plant.tags import Tag, TagHandle
 
 SECOND = 1_000_000_000
@@ -221,6 +221,21 @@ class Ticking:
     async def acknowledge(self, batch: Batch) -> None:
         return
 
+    def facts(self) -> Facts:
+        return Facts(endpoint="here", round_trip_ms=0.5)
+
+    def ticket(self) -> Ticket | None:
+        return Ticket({"number": self.number})
+
+    def resume(self, ticket: Ticket) -> None:
+        self.number = int(ticket.kept.get("number") or 0)
+
+    async def recover(
+        self, start: int, stop: int, deliver: Callable[[Batch], Awaitable[None]], /
+    ) -> bool:
+        await deliver(replace(self.batch(stop), recovered=Recovery.HISTORY, replayed=True))
+        return True
+
     def batch(self, at: int, value: float = 1.0, status: int = Status.GOOD) -> Batch:
         return Batch(
             source=self.name,
@@ -381,6 +396,75 @@ class NeverBack(Ticking):
         return await super().__aenter__()
 
 
+class Nowhere(Ticking):
+    def facts(self) -> Facts:
+        return Facts(endpoint="")
+
+
+class TakesForEver(Ticking):
+    def facts(self) -> Facts:
+        return Facts(endpoint="here", round_trip_ms=1e9)
+
+
+class SaysNothing(Ticking):
+    def facts(self) -> Facts:
+        return Facts(endpoint="here", notes=(" ",))
+
+
+class Ticketless(Ticking):
+    def ticket(self) -> Ticket | None:
+        return None
+
+
+class Unwritable(Ticking):
+    def ticket(self) -> Ticket | None:
+        return Ticket({"token": b"secret"})  # type: ignore[dict-item]
+
+
+class DryAfterResuming(Ticking):
+    def resume(self, ticket: Ticket) -> None:
+        self.dry = True
+
+    def batch(self, at: int, value: float = 1.0, status: int = Status.GOOD) -> Batch:
+        whole = super().batch(at)
+        left = slice(0 if hasattr(self, "dry") else 2)
+        columns = {name: getattr(whole, name)[left] for name in ("tag", "at", "value", "status")}
+        return replace(whole, **columns)
+
+
+class Recovers(Ticking):
+    """Recovers one batch that is not marked as it should be."""
+
+    told: object = True
+    more: dict[str, Any] = {}  # noqa: RUF012 - read only
+
+    async def recover(
+        self, start: int, stop: int, deliver: Callable[[Batch], Awaitable[None]], /
+    ) -> bool:
+        await deliver(replace(self.batch(stop), **self.more))
+        return self.told  # type: ignore[return-value]
+
+
+class RecoversAsPresent(Recovers):
+    more = {"replayed": True}  # noqa: RUF012
+
+
+class RecoversAsLive(Recovers):
+    more = {"recovered": Recovery.HISTORY}  # noqa: RUF012
+
+
+class RecoversStrangers(Recovers):
+    more = {  # noqa: RUF012
+        "recovered": Recovery.REPUBLISH,
+        "replayed": True,
+        "tag": np.array([1, 3], np.int32),
+    }
+
+
+class RecoversWithoutAWord(Recovers):
+    told = None
+
+
 async def restart_ticking() -> None:
     Ticking.restarted += 1
 
@@ -444,6 +528,17 @@ def test_a_source_that_keeps_the_contract_passes(check: Check) -> None:
         (checks.check_bad_quality_passed_on, NeverBack, "none of 5 batches"),
         (checks.check_unread_is_bounded, SpawnsWhileUnread, "while nobody reads"),
         (checks.check_acknowledges_without_waiting, AcknowledgesSlowly, "does not wait"),
+        (checks.check_tells_facts, Nowhere, "name the endpoint"),
+        (checks.check_tells_facts, TakesForEver, "no round trip takes"),
+        (checks.check_tells_facts, SaysNothing, "a note is a sentence"),
+        (checks.check_resumes, Ticketless, "has a ticket while it is entered"),
+        (checks.check_resumes, Unwritable, "can be written down"),
+        (checks.check_resumes, DryAfterResuming, "taken up delivers samples"),
+        (checks.check_stale_ticket_does_no_harm, DryAfterResuming, "delivers samples"),
+        (checks.check_recovers, RecoversAsPresent, "say how they came"),
+        (checks.check_recovers, RecoversAsLive, "are replayed"),
+        (checks.check_recovers, RecoversStrangers, r"not its tags: \[3\]"),
+        (checks.check_recovers, RecoversWithoutAWord, "tells whether nothing is missing"),
         (checks.check_reconnects, NeverBack, "after a restart"),
     ],
 )
