@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from connectors.opcua import retries
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.source import OpcUaSource
+from gateway.journal import Journal, SampleRecord
 from plant.quality import Status
 from plant.samples import Batch
 
@@ -92,6 +95,8 @@ def test_nothing_of_the_others_is_lost_meanwhile(plc: Any, tags_of: Any) -> None
             await until(source, status_of(11, 0), read)
             await asyncio.to_thread(plc.say, "delete Loose")
             await until(source, lambda b: (b.status[b.tag == 11] >= Status.BAD).any(), read)
+            for _ in range(6):
+                await until(source, lambda batch: (batch.tag == 10).any(), read)
             await asyncio.to_thread(plc.say, "add Loose")
             await until(source, status_of(11, 0), read)
             assert {one.tag.handle for one in source.refused} == {12}
@@ -186,26 +191,43 @@ STATUSES = {
 
 
 @pytest.mark.parametrize("polled", [False, True], ids=["monitored", "polled"])
-def test_statuses_and_times_are_those_of_the_server_bit_by_bit(
-    polled: bool, plc: Any, tags_of: Any
+def test_statuses_and_times_are_those_of_the_server_bit_by_bit_in_the_journal(
+    polled: bool, plc: Any, tags_of: Any, tmp_path: Path
 ) -> None:
     others = [f"s=Line1.T{i}" for i in range(100 * polled)]
-    tags = tags_of([*(f"s=Line1.Status{name}" for name in STATUSES), *others])[:: 1 - 2 * polled]
+    wanted = tags_of([*others, *(f"s=Line1.Status{name}" for name in STATUSES)])
 
-    async def story() -> None:
-        told: dict[int, tuple[int, int]] = {}
-
-        def complete(batch: Batch) -> bool:
-            rows = zip(batch.tag.tolist(), batch.status.tolist(), batch.at.tolist(), strict=True)
-            told.update({tag: (status, at) for tag, status, at in rows if tag < 21})
-            return len(told) == 11
-
+    async def story(journal: Journal) -> None:
+        tags = journal.register([one.tag for one in wanted], at=0)
+        missing = {one.handle for one in tags}
         async with OpcUaSource(plain(plc), tags) as source:
-            await until(source, complete)
+            async with asyncio.timeout(15):
+                while missing:
+                    batch = await source.read()
+                    journal.append(SampleRecord(batch, np.zeros(len(batch), np.uint8)))
+                    missing -= set(batch.tag.tolist())
             assert bool(source.facts().notes) == polled
-        assert told == {
-            10 + i: (status, STAMP_NS + picoseconds // 1000)
-            for i, (status, picoseconds) in enumerate(STATUSES.values())
-        }
+        await journal.commit()
 
-    asyncio.run(story())
+    with closing(Journal.open(tmp_path / "journal")) as journal:
+        asyncio.run(story(journal))
+    with closing(Journal.open(tmp_path / "journal")) as journal:
+        names = {
+            one.handle: one.tag.name for one in journal.register([o.tag for o in wanted], at=0)
+        }
+        kept = [entry for _, entry in journal.read(kinds=[SampleRecord])]
+    told = {
+        names[tag].rpartition("Status")[2]: (status, at)
+        for record in kept
+        for tag, status, at in zip(*columns(record), strict=True)
+        if "Status" in names[tag]
+    }
+    assert told == {
+        name: (status, STAMP_NS + picoseconds // 1000)
+        for name, (status, picoseconds) in STATUSES.items()
+    }
+
+
+def columns(record: Any) -> tuple[list[int], list[int], list[int]]:
+    batch = record.batch
+    return batch.tag.tolist(), batch.status.tolist(), batch.at.tolist()
