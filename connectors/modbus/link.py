@@ -92,6 +92,7 @@ class Link(asyncio.Protocol):
         if len(self._unread) > UNREAD:
             self._unread.clear()
             self.connection_lost(Lost("a flood of bytes"))
+            self.cut()
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -2,6 +2,7 @@ import asyncio
 import struct
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -191,3 +192,28 @@ def test_a_timeout_resets_the_connection(start_plc: Any) -> None:
 def test_nobody_listens(unused_port: int) -> None:
     with pytest.raises(Unreachable, match=f"127.0.0.1:{unused_port} does not accept"):
         asyncio.run(connection_to(unused_port).open())
+
+
+def test_a_device_that_never_stops_talking_is_cut_off_while_nobody_asks(start_plc: Any) -> None:
+    """Whatever comes unasked is neither kept nor read on."""
+
+    async def run() -> None:
+        ended = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with suppress(ConnectionError):
+                while True:
+                    writer.write(bytes(1000))
+                    await writer.drain()
+            ended.set()
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            connection = connection_to(server.sockets[0].getsockname()[1])
+            await connection.open()
+            await asyncio.wait_for(ended.wait(), 2)
+            assert connection.link
+            assert connection.link.lost
+            assert connection.link.drain() == 0
+
+    asyncio.run(run())
