@@ -92,12 +92,12 @@ class HistoryReader:
                 answers = await self._ask(part, start, stop)
                 if answers is None:
                     continue
-                del waiting[-len(part) :]
                 for asked, history in zip(part, answers, strict=True):
                     complete &= self._judge(asked, history)
+                for history in answers:
                     await deliver(_within(history.values, start, stop))
                 # What has more to tell goes on first: servers keep few continuation points.
-                waiting += [asked for asked in part if asked.point]
+                waiting[-len(part) :] = [asked for asked in part if asked.point]
         finally:
             await self._release([asked for asked in waiting if asked.point])
         return complete

@@ -44,7 +44,6 @@ class Pulse:
         UaError, OSError, TimeoutError
             The server does not answer.
         """
-        self.round_trip_ms = None
         wall, before = time.time(), time.perf_counter()
         clock, start = await client.uaclient.read_attributes([_CLOCK, _START], AttributeIds.Value)
         trip = time.perf_counter() - before
@@ -59,6 +58,7 @@ class Pulse:
             try:
                 await self.feel(client)
             except (UaError, OSError, TimeoutError) as error:
+                self.round_trip_ms = None
                 client.uaclient.logger.info("the server's clock cannot be read: %r", error)
 
 
