@@ -23,11 +23,13 @@ MAX_CHUNKS = 4_096
 MAX_MESSAGE = 16 * 1024 * 1024
 MAX_ELEMENTS = 10_000
 """Elements that the dimensions of one Variant may announce."""
-MAX_WORK = 60_000
+MAX_WORK = 40_000
 """What asyncua may do for one message: at most about 100 ms, during which everything else waits.
 A reading counts 1, of a single byte 4 (a structure begins there), and 1 more each 64 bytes."""
-MAX_TURN = 32_768
+MAX_TURN = 8_192
 """Bytes that are taken from a connection before the others have their turn."""
+MAX_ABORTED = 16
+"""Messages that a server may begin and take back (OPC 10000-6 §6.7.3), a connection."""
 
 _HEADER = struct.Struct("<4sI")
 _ERROR = struct.Struct("<Ii")
@@ -180,13 +182,17 @@ class BoundedProtocol(UASocketProtocol):
         limits = BoundedLimits(MAX_CHUNK, MAX_CHUNK, MAX_CHUNKS, MAX_MESSAGE)
         self._connection = BoundedConnection(self._connection.security_policy, limits)
         self._unread = bytearray()
+        self._aborted = 0
 
     def data_received(self, data: bytes) -> None:
         """Decode what has arrived; what is left starts with a header."""
         self._unread += data
         while chunk := self._chunk():
+            self._aborted += chunk.startswith(b"MSGA")
             if chunk.startswith(b"ERR") and not _whole_error(chunk):
                 self._cut("sends an Error whose text is longer or shorter than it says")
+            elif self._aborted > MAX_ABORTED:
+                self._cut("has taken back %d messages", self._aborted)
             else:
                 self._process_received_data(chunk)
 

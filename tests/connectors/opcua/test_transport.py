@@ -23,6 +23,7 @@ from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.connect import connect_secure
 from connectors.opcua.transport import (
+    MAX_ABORTED,
     MAX_CHUNK,
     MAX_CHUNKS,
     MAX_MESSAGE,
@@ -207,6 +208,15 @@ def test_a_message_of_a_wrong_size_ends_the_connection_and_nothing_else(frame: b
 
 def test_an_answer_that_nobody_waits_for_ends_the_connection() -> None:
     assert not heard(struct.pack("<4sIIIII", b"MSGF", 28, 0, 0, 1, 77) + bytes(4))
+
+
+def test_a_message_may_be_taken_back_but_not_for_ever() -> None:
+    taken_back = [
+        struct.pack("<4sIIIIIIi", b"MSGA", 32, 0, 0, number, 1, 0, -1)
+        for number in range(1, MAX_ABORTED + 2)
+    ]
+    assert heard(*taken_back[:-1])
+    assert not heard(*taken_back)
 
 
 def test_a_connection_waits_for_the_rest_of_a_chunk() -> None:
