@@ -87,6 +87,15 @@ class Running:
         if len(batch) and int(np.bincount(batch.tag).max()) >= room:
             self.whole_from = max(batch.upto, self.whole_from or 0)
 
+    def whole(self, start: int) -> bool:
+        """Tell whether nothing has been missing since `start`, ns on the server's clock."""
+        return (
+            not self.progress.hole
+            and not self.progress.missed
+            and self.whole_from is not None
+            and self.whole_from <= start
+        )
+
     def stored(self, batch: Batch) -> None:
         """Let the server forget the messages of a batch, with the next request."""
         self.progress.acknowledgements += self._messages.pop((batch.heard, batch.recovered), ())

@@ -1,7 +1,7 @@
 """Getting what was missed: from the server's retransmission queue, then from its history."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 
 from asyncua.client.client import Client
@@ -77,8 +77,15 @@ class Recoverer:
                 await deliver(batch)
             missed.popleft()
 
-    async def look_up(self, start: int, stop: int, deliver: Deliver) -> bool:
+    async def look_up(
+        self, start: int, stop: int, deliver: Deliver, only: Collection[int] | None = None
+    ) -> bool:
         """Deliver the history of ``start < at <= stop``; tell whether it is complete for every tag.
+
+        Parameters
+        ----------
+        only
+            Handles of the tags that it is about; all unless given.
 
         Raises
         ------
@@ -86,9 +93,10 @@ class Recoverer:
             The server's answer is of no use, or the link is lost.
         """
         without = self._continuity.without
-        tags = [tag for tag in self._tags if tag.handle not in without]
+        wanted = [tag for tag in self._tags if only is None or tag.handle in only]
+        tags = [tag for tag in wanted if tag.handle not in without]
         if not tags:
-            return False
+            return not wanted
         found, _ = await find_nodes(self._client, tags, self._limits)
         reader = HistoryReader(self._client, self._limits.history, without)
 
@@ -97,7 +105,7 @@ class Recoverer:
                 await deliver(self._batch([values], Recovery.HISTORY))
 
         complete = await reader.read(found, start, stop, take)
-        return complete and len(found) == len(self._tags)
+        return complete and len(found) == len(wanted)
 
     def _batch(self, messages: Sequence[Published], how: Recovery) -> Batch:
         batch = self._batcher.batch(messages, time.time_ns(), time.monotonic_ns())

@@ -212,9 +212,9 @@ class OpcUaSource:
             raise Unreachable(f"{self.name}: not connected")
         try:
             await recoverer.ask_again(running, deliver)
-            if self._whole(running, start):
-                return True
-            return await recoverer.look_up(start, stop, deliver)
+            # Of what is polled the server has queued nothing.
+            only = running.subscription.unmonitored.keys() if running.whole(start) else None
+            return await recoverer.look_up(start, stop, deliver, only)
         except Rejected as error:
             raise Unreachable(f"{self.name}: recovery: {error}") from error
         except FAILURES as error:
@@ -238,15 +238,6 @@ class OpcUaSource:
     def _unrecorded(self) -> tuple[str, ...]:
         n = len(self._continuity.without)
         return (f"{n:,} tags of which the server keeps no history",) if n else ()
-
-    def _whole(self, running: Running, start: int) -> bool:
-        return (
-            not running.progress.hole
-            # Of what is polled the server keeps nothing for us.
-            and not running.subscription.unmonitored
-            and running.whole_from is not None
-            and running.whole_from <= start
-        )
 
     def _start(self, work: Coroutine[None, None, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=f"{self.name}: {name}"))
