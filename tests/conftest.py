@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.plant2000 import Plant2000, start
+
 MARK = "MISSING PART:"
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = (
@@ -33,6 +35,21 @@ def browser() -> Iterator[Browser]:
         launched = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="session")
+def plant2000(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Plant2000]]:
+    """Give a server of 2,000 variables; each set of words is started once."""
+    started: dict[tuple[str, ...], Plant2000] = {}
+
+    def served(*words: str) -> Plant2000:
+        if words not in started:
+            started[words] = start(tmp_path_factory.mktemp("plant") / "pki", *words)
+        return started[words]
+
+    yield served
+    for one in started.values():
+        one.stop()
 
 
 def missing_parts(skipped: list[pytest.TestReport]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from plant.errors import Misconfigured, PlantError, Unreachable
 from plant.findings import Finding, Verdict
 from plant.tags import Tag, TagHandle, ValueType
-from wheeltapper.listening import Heard, heard_from
+from wheeltapper.listening import LISTENED_S, Heard, heard_from
 
 if TYPE_CHECKING:
     from connectors.catalogue import SourceConfig
@@ -163,8 +163,8 @@ async def _modbus(config: "ModbusConfig", tags: Sequence[Tag]) -> AsyncIterator[
             mend='write some into the sheet, with addresses like "unit 3, holding 100, float32"',
         )
         return
-    seconds = max(3.0, 2.5 * config.scan_ms / 1000)
-    heard, findings = await heard_from(config, tags, seconds)
+    scans_s = 2.5 * config.scan_ms / 1000
+    heard, findings = await heard_from(config, tags, max(LISTENED_S, scans_s))
     for finding in (*_units(config, tags, heard), *findings, *_plausible(config, tags, heard)):
         yield finding
 

@@ -102,12 +102,12 @@ async def _read(source: "Source") -> "Batch":
 
 
 async def heard_from(
-    config: "SourceConfig", tags: Sequence[Tag], listened_s: float = LISTENED_S
+    config: "SourceConfig", tags: Sequence[Tag], listened_s: float | None = None
 ) -> tuple[Heard, list[Finding]]:
     """Listen to a source and judge what came; the last check of every protocol."""
     handles = [TagHandle(number, tag) for number, tag in enumerate(tags)]
     try:
-        heard = await listen(config, handles, listened_s)
+        heard = await listen(config, handles, listened_s or LISTENED_S)
     except PlantError as error:
         verdict = Verdict.WRONG if isinstance(error, Misconfigured) else Verdict.UNREACHABLE
         words = str(error).removeprefix(f"{config.name}: ")

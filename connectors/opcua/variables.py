@@ -319,9 +319,11 @@ def _with_sample(variable: Variable, answer: ua.DataValue) -> Variable:
     content = answer.Value.Value
     kind, value_type = _named(answer.Value.VariantType)
     dimensions: tuple[int, ...] = ()
-    if isinstance(content, list):
-        dimensions = () if variable.element is not None and len(content) == 1 else (len(content),)
-        content = content[0] if content and not dimensions else None
+    if isinstance(content, list) and variable.element is not None:
+        # With a status that is not Good some servers send the whole array.
+        content = content[0] if len(content) == 1 else None
+    elif isinstance(content, list):
+        dimensions, content = (len(content),), None
     return replace(
         variable,
         kind=kind,

@@ -1,6 +1,7 @@
 // A plant that nobody described: node plant2000.js PORT PKI_DIR [strict] [dead] [still] [crowded].
 // 2,000 variables: 5 lines of 20 machines with 19 signals each, and 100 under Odd, some of them
 // with names meant to do harm. dead: every value is Bad. still: nothing changes. crowded: one session.
+// misnamed: the certificate has another application URI.
 // Says UP and its address once it listens.
 const { OPCUAServer } = require("node-opcua-server");
 const { OPCUACertificateManager } = require("node-opcua-certificate-manager");
@@ -136,7 +137,7 @@ async function main() {
   await serverCertificateManager.initialize();
   const certificateFile = `${pki}/own/certs/plant.pem`;
   await serverCertificateManager.createSelfSignedCertificate({
-    applicationUri: "urn:plant:2000",
+    applicationUri: said("misnamed") ? "urn:another:plant" : "urn:plant:2000",
     dns: ["localhost"],
     ip: ["127.0.0.1"],
     outputFile: certificateFile,

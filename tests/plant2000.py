@@ -1,0 +1,52 @@
+"""A node-opcua server of 2,000 variables that the product has never seen."""
+
+import os
+import shutil
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PART = Path(__file__).parent / "parts" / "node-opcua"
+MISSING = "MISSING PART: node-opcua — install with: npm ci --prefix tests/parts/node-opcua"
+
+
+@dataclass
+class Plant2000:
+    """One such server in a process of its own."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def stop(self) -> None:
+        assert self.process.stdout
+        self.process.kill()
+        self.process.wait(timeout=10)
+        self.process.stdout.close()
+
+
+def start(pki: Path, *words: str) -> Plant2000:
+    """Start it; `words` as in plant2000.js."""
+    there = bool(shutil.which("node")) and (PART / "node_modules/node-opcua-server").is_dir()
+    if not there:
+        pytest.fail(MISSING) if os.environ.get("CI") == "true" else pytest.skip(MISSING)
+    port = free_port()
+    process = subprocess.Popen(
+        ["node", "plant2000.js", str(port), str(pki), *words],
+        cwd=PART,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout
+    assert any(line.startswith("UP") for line in process.stdout)
+    return Plant2000(process, f"opc.tcp://127.0.0.1:{port}/UA/plant")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
