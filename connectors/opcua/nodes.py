@@ -99,7 +99,7 @@ def _path(address: PathAddress, namespace: int) -> ua.BrowsePath:
 def _target(result: ua.BrowsePathResult) -> ua.NodeId | int:
     if not result.StatusCode.is_good():
         return int(result.StatusCode.value)
-    whole = [target for target in result.Targets if target.RemainingPathIndex == _WHOLE]
+    whole = [target for target in result.Targets or () if target.RemainingPathIndex == _WHOLE]
     if len(whole) != 1:
         return int(Status.BAD_NODE_ID_UNKNOWN if not whole else Status.BAD_CONFIGURATION_ERROR)
     found = whole[0].TargetId

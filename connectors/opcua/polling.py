@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from asyncua import ua
 from asyncua.client.client import Client
-from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+from asyncua.ua.uaerrors import UaStatusCodeError
 from numpy.typing import NDArray
 
 from connectors.opcua.answers import decode_read
 from connectors.opcua.decode import Published, Text
 from connectors.opcua.limits import TOO_MANY, Allowance
 from connectors.opcua.nodes import Found
+from connectors.opcua.refusals import FAILURES
 from connectors.opcua.subscription import TEXT, client_handle, value_of
 from plant.errors import Rejected, Unreachable
 from plant.quality import Status
@@ -139,7 +140,7 @@ class Poller:
             return _nothing(int(error.code))
         except TimeoutError:
             return _nothing(int(Status.BAD_TIMEOUT))
-        except (OSError, UaError) as error:
+        except FAILURES as error:
             raise Unreachable(f"{self._source}: the connection was lost: {error}") from error
         try:
             said = decode_read(bytes(data), (client_handle(item.tag) for item in part), TEXT)

@@ -13,7 +13,6 @@ from typing import Protocol
 import numpy as np
 from asyncua.client.client import Client
 from asyncua.ua.status_codes import StatusCodes
-from asyncua.ua.uaerrors import UaError
 from numpy.typing import NDArray
 
 from connectors.opcua.config import OpcUaConfig
@@ -21,6 +20,7 @@ from connectors.opcua.decode import Published
 from connectors.opcua.limits import Limits
 from connectors.opcua.nodes import Refused, find_nodes
 from connectors.opcua.polling import Poller
+from connectors.opcua.refusals import FAILURES
 from connectors.opcua.retries import Retries
 from connectors.opcua.shortfalls import shortfalls
 from connectors.opcua.subscription import Subscription, create_items, delete_items, sampling_ms
@@ -226,7 +226,7 @@ class Upkeep:
             await delete_items(self._client, self._limits, subscription, there)
             await create_items(self._client, self._config, self._limits, subscription, found)
             subscription.refuse(refused)
-        except (OSError, TimeoutError, UaError) as error:
+        except FAILURES as error:
             # The tags are Bad already; a link that is lost is noticed by whoever reads.
             self._client.uaclient.logger.info("refused tags could not be tried again: %r", error)
             self._plan(handles)
