@@ -26,9 +26,9 @@ def shortfalls(config: OpcUaConfig, limits: Limits, subscription: Subscription) 
             f"{config.publishing_ms:,.0f} ms were asked for"
         )
     if subscription.slower:
-        yield f"{len(subscription.slower):,} items are looked at more rarely than asked for"
+        yield f"items looked at more rarely than asked for: {len(subscription.slower):,}"
     if subscription.shorter:
-        yield f"{len(subscription.shorter):,} items keep fewer values than {config.queue:,}"
+        yield f"items that keep fewer than {config.queue:,} values: {len(subscription.shorter):,}"
 
 
 def _refusals(refused: list[Refused]) -> str:
@@ -37,7 +37,7 @@ def _refusals(refused: list[Refused]) -> str:
         for one in refused[:_NAMED]
     )
     more = f"; and {len(refused) - _NAMED:,} more" if len(refused) > _NAMED else ""
-    return f"{len(refused):,} tags refused by the server, tried again and again ({named}{more})"
+    return f"tags refused by the server, tried again and again: {len(refused):,} ({named}{more})"
 
 
 def _polled(limits: Limits, subscription: Subscription) -> str:
