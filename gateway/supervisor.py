@@ -382,7 +382,10 @@ class Supervisor:
             self._intake.link_changed(link)
 
     async def _lost(self, link: Link, state: LinkState, why: str, *, was_up: bool) -> None:
-        """Say Bad of every tag of a lost source, once a loss, on the source's own clock."""
+        """Say Bad of every tag of a lost source, once a loss, from where delivery ended.
+
+        Not from now on: in between nobody knows the values, and held ones would be judged.
+        """
         why = why.removeprefix(f"{link.name}: ")
         changed = was_up or (link.state, link.why) != (state, why)
         link.state, link.why = state, why
@@ -396,7 +399,7 @@ class Supervisor:
             link.name,
             link.handles,
             Status.BAD_NO_COMMUNICATION,
-            at=link.now(),
+            at=link.upto + 1 if link.upto else link.now(),
             received=time.time_ns(),
             heard=time.monotonic_ns(),
         )

@@ -14,6 +14,8 @@ from tests.faults.plc import Witness, tags_of
 from tests.faults.stage import Stage, opcua, trusting
 
 SETTLE_S = 4.0
+BETWEEN_STARTS_S = 2.0
+"""A server costs seconds of CPU to start: not all at once."""
 UP_S = 7.0
 """Longer than the five seconds of the bar, so that a late one is seen to be late."""
 TAGS = 5
@@ -96,12 +98,19 @@ class Peer:
         return time.time_ns()
 
 
-async def play_all(stories: Mapping[str, Story], folder: Path) -> dict[str, Outcome]:
+async def play_all(
+    stories: Mapping[str, Story], folder: Path
+) -> dict[str, Outcome | BaseException]:
     """Run stories side by side, each with a server, a gateway and a journal of its own."""
-    folders = [folder / str(i) for i in range(len(stories))]
-    for each in folders:
-        each.mkdir()
-    outcomes = await asyncio.gather(*map(play, stories.values(), folders))
+
+    async def in_turn(number: int, story: Story) -> Outcome:
+        own = folder / str(number)
+        own.mkdir()
+        await asyncio.sleep(number * BETWEEN_STARTS_S)
+        return await play(story, own)
+
+    turns = (in_turn(i, story) for i, story in enumerate(stories.values()))
+    outcomes = await asyncio.gather(*turns, return_exceptions=True)
     return dict(zip(stories, outcomes, strict=True))
 
 

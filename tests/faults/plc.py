@@ -18,7 +18,7 @@ from plant.tags import Role, Tag
 PART = Path(__file__).parents[1] / "parts" / "node-opcua"
 MISSING = "MISSING PART: node-opcua — install with: npm ci --prefix tests/parts/node-opcua"
 SPACE = "urn:plant:line"
-START_S = 60.0
+START_S = 120.0
 
 
 def need_node() -> None:

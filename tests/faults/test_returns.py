@@ -73,7 +73,9 @@ def rows(pain: str, stories: dict[str, Story]) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def outcomes(request: pytest.FixtureRequest, tmp_path_factory: Any) -> dict[str, Outcome]:
+def outcomes(
+    request: pytest.FixtureRequest, tmp_path_factory: Any
+) -> dict[str, Outcome | BaseException]:
     """What became of the stories that were selected."""
     need_node()
     own = (item for item in request.session.items if item.path == request.path)
@@ -82,7 +84,8 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: Any) -> dict[str,
     return asyncio.run(play_all(stories, tmp_path_factory.mktemp("returns")))
 
 
-def judge(outcome: Outcome, story: Story, row: Row) -> None:
+def judge(outcome: Outcome | BaseException, story: Story, row: Row) -> None:
+    assert isinstance(outcome, Outcome), repr(outcome)
     quick = [wait for wait in outcome.waits if wait <= BAR_S]
     row.measured(
         first_good_value=f"{max(outcome.waits):.1f} s at most",
@@ -104,11 +107,13 @@ def judge(outcome: Outcome, story: Story, row: Row) -> None:
 
 @pytest.mark.parametrize("name", rows("P1", STORIES))
 def test_p01_the_link_returns_and_so_do_the_values(
-    name: str, outcomes: dict[str, Outcome], row: Row
+    name: str, outcomes: dict[str, Outcome | BaseException], row: Row
 ) -> None:
     judge(outcomes[name], EVERY[name], row)
 
 
 @pytest.mark.parametrize("name", rows("P5", SECURED))
-def test_p05_security_is_applied_again(name: str, outcomes: dict[str, Outcome], row: Row) -> None:
+def test_p05_security_is_applied_again(
+    name: str, outcomes: dict[str, Outcome | BaseException], row: Row
+) -> None:
     judge(outcomes[name], EVERY[name], row)

@@ -35,7 +35,7 @@ SOONEST_S = 0.35
 )
 def test_p03_one_session_on_a_flapping_server(tmp_path: Path, row: Row, full: bool) -> None:
     need_node()
-    seconds, seed = (600, 3) if full else (120, 3)
+    seconds, seed = (600, 3) if full else (60, 3)
     chance = random.Random(seed)
 
     async def flap(proxy: ChaosProxy) -> int:
