@@ -13,6 +13,7 @@ from connectors.opcua import retries
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.source import OpcUaSource
 from gateway.journal import Journal, SampleRecord
+from plant.errors import Unreachable
 from plant.quality import Status
 from plant.samples import Batch
 
@@ -147,6 +148,32 @@ def test_what_exceeds_the_servers_monitored_items_is_polled(plc: Any, tags_of: A
             assert uptos[0] > 0
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(("others", "whole"), [(0, True), (100, False)])
+def test_of_what_is_polled_an_interruption_leaves_a_hole(
+    others: int, whole: bool, plc: Any, tags_of: Any
+) -> None:
+    """The subscription goes on without loss; nobody kept what was not polled meanwhile."""
+    tags = tags_of(["s=Line1.Flow", *(f"s=Line1.T{i}" for i in range(others))])
+
+    async def keep(_: Batch) -> None:
+        return None
+
+    async def story() -> bool:
+        first = OpcUaSource(plain(plc, sampling_ms=0, queue=1000), tags)
+        await first.__aenter__()
+        last = await until(first, lambda batch: (batch.tag == 10).any())
+        ticket = first.ticket()
+        assert ticket
+        await first.__aexit__(Unreachable, Unreachable(""), None)
+        second = OpcUaSource(plain(plc, sampling_ms=0, queue=1000), tags)
+        second.resume(ticket)
+        async with second:
+            here = await until(second, lambda batch: (batch.tag == 10).any())
+            return await second.recover(last.upto, here.upto, keep)
+
+    assert asyncio.run(story()) == whole
 
 
 ELEMENTS = {
