@@ -181,7 +181,7 @@ def _children(
             continue
         if not _belongs(one) or key_of(node) in seen:
             continue
-        beyond = len(found.places) + len(children) >= bounds.nodes
+        beyond = len(seen) > bounds.nodes
         if beyond or len(parent.path) >= bounds.depth or len(name[1]) > bounds.name:
             found.cut += 1
             continue

@@ -223,7 +223,7 @@ scan_ms = 200
 
 
 class Device(threading.Thread):
-    """Unit 1 answers registers below 100 with 0x5040 0x0000 and refuses others; unit 2 is silent."""
+    """Unit 1 answers registers below 100 and refuses others; unit 2 is silent."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
