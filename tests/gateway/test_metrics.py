@@ -1,9 +1,12 @@
 """Figures in the Prometheus text format."""
 
+from typing import Any
+
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.metrics import Metrics
+from plant.gaps import Gap, GapCause
 
 
 def values(metrics: Metrics) -> dict[str, float]:
@@ -34,3 +37,29 @@ def test_samples_are_counted_a_source() -> None:
     assert found["wheeltapper_samples_totalplc"] == 7000
     assert found["wheeltapper_samples_totalmeter"] == 7
     assert found["wheeltapper_read_seconds_countplc"] == 2
+
+
+def gap(number: int, lost: int | None) -> Gap:
+    return Gap(id=number, source="plc", start=1, cause=GapCause.LINK, why="", stop=2, lost=lost)
+
+
+def test_a_gap_is_counted_once_and_so_is_what_it_cost() -> None:
+    metrics = Metrics()
+    for told in (gap(1, None), gap(1, 5), gap(1, 5), gap(1, 8), gap(2, 0)):
+        metrics.figures.gap(told)
+    found = values(metrics)
+    assert found["wheeltapper_gaps_totalplc"] == 2
+    assert found["wheeltapper_lost_samples_totalplc"] == 8
+
+
+def test_present_figures_of_a_source() -> None:
+    metrics = Metrics()
+    row: Any = {"name": "plc", "age_s": 0.5, "certificate_days": 2.0, "good_ratio": 0.75}
+    metrics.show(row, 7.0)
+    metrics.show({**row, "name": "meter", "age_s": None, "certificate_days": None}, 0.0)
+    found = values(metrics)
+    assert found["wheeltapper_last_sample_age_secondsplc"] == 0.5
+    assert found["wheeltapper_certificate_expiry_secondsplc"] == 172_800
+    assert found["wheeltapper_overdue_secondsplc"] == 7
+    assert np.isnan(found["wheeltapper_last_sample_age_secondsmeter"])
+    assert "wheeltapper_certificate_expiry_secondsmeter" not in found

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self
@@ -11,15 +12,17 @@ import numpy as np
 import pytest
 
 from analytics.monitors import MonitorBank
-from gateway import runtime
+from connectors.contract import Ticket
+from gateway import notices, runtime
 from gateway.config.plan import Plan
+from gateway.gaps import ENDED
 from gateway.journal import EventRecord, Journal, SampleRecord
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline
 from gateway.runtime import SNAPSHOT, Gateway
 from plant.assets import asset_of
 from plant.errors import Unreachable
-from plant.samples import Batch, ContextEvent
+from plant.samples import Batch, ContextEvent, Recovery
 from plant.tags import Tag
 
 STOP_S = 5.0
@@ -311,3 +314,125 @@ def test_values_sent_on_connecting_are_no_measure_of_delay(
     asyncio.run(Played(tmp_path, monkeypatch).play(5))
     counted = figures.verdict.buckets()[-1][1]
     assert counted == figures.samples["plc"] - 2
+
+
+class Keeping(Plc):
+    """A source with a ticket, whose server kept two values of what was missed."""
+
+    def __init__(self, handles: list[int]) -> None:
+        super().__init__(handles)
+        self.resumed: list[Ticket] = []
+        self.asked: list[tuple[int, int]] = []
+        self.first = 0
+
+    def ticket(self) -> Ticket | None:
+        return Ticket({"subscription": 7}, held=self)
+
+    def resume(self, ticket: Ticket) -> None:
+        self.resumed.append(ticket)
+
+    async def recover(
+        self, start: int, stop: int, deliver: Callable[[Batch], Awaitable[None]], /
+    ) -> bool:
+        self.asked.append((start, stop))
+        for _ in range(2):
+            await deliver(self._kept(start))
+        return True
+
+    def _kept(self, start: int) -> Batch:
+        return Batch(
+            source=self.name,
+            tag=self._handles,
+            at=np.full(2, start + 1, np.int64),
+            value=np.array([-1.0, -2.0]),
+            status=np.zeros(2, np.uint32),
+            upto=0,
+            received=time.time_ns(),
+            heard=-1 - len(self.asked),
+            replayed=True,
+            recovered=Recovery.HISTORY,
+        )
+
+
+async def until_settled(played: Played) -> None:
+    running = played.start()
+    while not any(kind == "gap" and row["lost"] is not None for kind, row in played.heard):
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(2 * runtime.COMMIT_S)
+    played.stop.set()
+    await running
+
+
+def test_a_restart_is_a_gap_that_is_recovered_once_and_never_shown_as_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Played(tmp_path, monkeypatch)
+    first.plc = Keeping([1, 2])
+    asyncio.run(first.play())
+    assert not [row for kind, row in first.heard if kind == "gap"]
+    again = Played(tmp_path, monkeypatch)
+    again.plc = plc = Keeping([1, 2])
+    asyncio.run(until_settled(again))
+    assert [one.kept for one in plc.resumed] == [{"subscription": 7}]
+    assert [one.held for one in plc.resumed] == [None], "what is held ends with the process"
+    told = [row for kind, row in again.heard if kind == "gap"]
+    assert (told[0]["cause"], told[0]["why"]) == ("stopped", ENDED)
+    assert (told[-1]["history"], told[-1]["lost"]) == (2, 0), "what comes twice counts once"
+    assert plc.asked == [(on_disk(tmp_path)[len(first.plc.delivered) - 1], plc.asked[0][1])]
+    assert not [row for kind, row in again.heard if kind == "prelude"]
+    assert [heard for heard in plc.acknowledged if not heard] == [0, 0], "recovered ones as well"
+    journal = Journal.open(tmp_path / "journal.db")
+    entries = [entry for _, entry in journal.read() if isinstance(entry, SampleRecord)]
+    recovered = [entry.batch for entry in entries if entry.batch.recovered]
+    assert [batch.value.tolist() for batch in recovered] == [[-1.0, -2.0]]
+    pipeline = Pipeline(again.plan, journal.register(TAGS, 0), lambda _name, call: call())
+    pipeline.replay(journal.read())
+    assert pipeline.latest.value[[1, 2]].tolist() == [1.0, 2.0]
+    at = int(recovered[0].at[0])
+    trend = journal.trend(1, at - 1, at + 1, 2)
+    assert trend.low.tolist() == [1.0, -1.0], "the curve has it in its place"
+    journal.close()
+
+
+def test_a_ticket_too_long_to_keep_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Wordy(Keeping):
+        def ticket(self) -> Ticket | None:
+            return Ticket({"subscription": "x" * runtime.TICKET_BYTES})
+
+    played = Played(tmp_path, monkeypatch)
+    played.plc = Wordy([1, 2])
+    asyncio.run(played.play())
+    assert on_disk(tmp_path)
+    journal = Journal.open(tmp_path / "journal.db")
+    kinds = {entry.kind for _, entry in journal.read() if isinstance(entry, EventRecord)}
+    journal.close()
+    assert "ticket" not in kinds
+
+
+def test_data_that_waits_for_the_disk_is_told_as_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(_journal: Journal) -> int:
+        raise Unreachable("the disk is full")
+
+    async def story() -> dict[str, Any]:
+        played = Played(tmp_path, monkeypatch)
+        gateway = Gateway(played.plan, on_event=played.hear, listen=False)
+        running = asyncio.create_task(gateway.run(played.stop))
+        while not any(kind == "overload" for kind, _ in played.heard):
+            await asyncio.sleep(0.02)
+        shown = dict(gateway._view.health())
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        return shown
+
+    monkeypatch.setattr(Journal, "commit", failing)
+    monkeypatch.setattr(runtime, "BEHIND", 10)
+    monkeypatch.setattr(runtime, "LOOK_S", 0.02)
+    monkeypatch.setattr(notices, "OVERDUE_S", 0.2)
+    monkeypatch.setattr(notices, "STEADY_S", 0.1)
+    shown = asyncio.run(story())
+    assert shown["status"] == "degraded"
+    assert "late" in shown["overdue"]["plc"]
