@@ -182,6 +182,8 @@ async def greet(url: str, timeout_s: float = TIMEOUT_S) -> Greeting:
             await uaclient.open_secure_channel(_open_channel())
             return await _endpoints(uaclient, url)
     except FAILURES as error:
+        # Small servers have one connection only: ours must not be in the way of the questions.
+        abort(uaclient)
         raise Unreachable(await _other_tongue(error, host, port, timeout_s)) from error
     finally:
         abort(uaclient)
