@@ -1,16 +1,9 @@
 // A PLC: node plc.js PORT PKI_DIR [strict] [skew=SECONDS]. Says UP and its address once it listens.
 // strict: it refuses certificates that it does not know. skew: its clock is wrong by so much.
-const { OPCUAServer } = require("node-opcua-server");
-const { OPCUACertificateManager } = require("node-opcua-certificate-manager");
-const { nodesets } = require("node-opcua-nodesets");
-const { DataType, VariantArrayType } = require("node-opcua-variant");
-const { StatusCodes } = require("node-opcua-status-code");
-const { MessageSecurityMode, SecurityPolicy } = require("node-opcua-secure-channel");
-const { addNodes, capabilities } = require("./nodes");
 
 const [port, pki, ...words] = process.argv.slice(2);
-const strict = words.includes("strict");
 
+// Before anything is loaded that may look at the clock.
 const skew = Number(words.find((word) => word.startsWith("skew="))?.slice(5) ?? 0) * 1000;
 if (skew) {
   const Right = Date;
@@ -23,6 +16,16 @@ if (skew) {
     }
   };
 }
+
+const { OPCUAServer } = require("node-opcua-server");
+const { OPCUACertificateManager } = require("node-opcua-certificate-manager");
+const { nodesets } = require("node-opcua-nodesets");
+const { DataType, VariantArrayType } = require("node-opcua-variant");
+const { StatusCodes } = require("node-opcua-status-code");
+const { MessageSecurityMode, SecurityPolicy } = require("node-opcua-secure-channel");
+const { addNodes, capabilities } = require("./nodes");
+
+const strict = words.includes("strict");
 
 // Name, type, value of tick n. Level is Uncertain on every tenth tick and Bad on every fifteenth.
 const SIGNALS = [
