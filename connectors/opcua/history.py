@@ -8,12 +8,13 @@ from typing import cast
 
 from asyncua import ua
 from asyncua.client.client import Client
+from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from connectors.opcua.answers import History, decode_history
 from connectors.opcua.decode import Published, columns
-from connectors.opcua.limits import TOO_MANY, Allowance
+from connectors.opcua.limits import TOO_MANY, Allowance, in_calls
 from connectors.opcua.nodes import Found
 from connectors.opcua.rows import Rows
 from connectors.opcua.subscription import TEXT, client_handle, value_of
@@ -26,6 +27,7 @@ VALUES = 1_000
 PAGES = 10_000
 """Answers for one node; a server that has still more to say is going round in circles."""
 _RELEASE_S = 1.0
+_HISTORY_READ = 1 << ua.AccessLevel.HistoryRead
 _NONE_KEPT = {
     StatusCodes.BadHistoryOperationUnsupported,
     StatusCodes.BadServiceUnsupported,
@@ -43,11 +45,12 @@ Deliver = Callable[[Published], Awaitable[None]]
 
 @dataclass(slots=True)
 class _Asked:
-    """A tag under way: where its next page begins, and how many there were."""
+    """A tag under way: where its next page begins, and how many pages and values there were."""
 
     item: Found
     point: bytes = b""
     pages: int = 0
+    values: int = 0
 
 
 @dataclass(slots=True)
@@ -83,9 +86,9 @@ class HistoryReader:
         UaError, OSError, TimeoutError
             The link is lost.
         """
-        waiting = [_Asked(item) for item in found if item.tag.handle not in self.without]
-        complete = len(waiting) == len(found)
-        waiting.reverse()
+        asked_of = [_Asked(item) for item in found if item.tag.handle not in self.without]
+        complete = len(asked_of) == len(found)
+        waiting = asked_of[::-1]
         try:
             while waiting:
                 part = waiting[-min(self.allowance.size, NODES) :]
@@ -100,7 +103,29 @@ class HistoryReader:
                 waiting[-len(part) :] = [asked for asked in part if asked.point]
         finally:
             await self._release([asked for asked in waiting if asked.point])
-        return complete
+        silent = [asked.item for asked in asked_of if not asked.values]
+        return await self._kept_at_all(silent) and complete
+
+    async def _kept_at_all(self, silent: Sequence[Found]) -> bool:
+        """Tell whether the server keeps a history of tags of which it had nothing to tell.
+
+        Some servers say so instead of refusing, for nodes of which they keep none.
+        """
+
+        async def read(part: list[Found]) -> Sequence[ua.DataValue]:
+            return await self.client.uaclient.read_attributes(
+                [item.node for item in part], AttributeIds.AccessLevel
+            )
+
+        asked = [item for item in silent if item.tag.handle not in self.without]
+        levels = await in_calls(read, asked, self.allowance)
+        never = {
+            item.tag.handle
+            for item, level in zip(asked, levels, strict=True)
+            if not _has_history(level)
+        }
+        self.without |= never
+        return not never
 
     async def _ask(self, part: list[_Asked], start: int, stop: int) -> tuple[History, ...] | None:
         """Ask for one page of each; None when fewer are to be asked for at a time."""
@@ -122,6 +147,7 @@ class HistoryReader:
     def _judge(self, asked: _Asked, history: History) -> bool:
         """Tell whether nothing is missing of this page; note where the next one begins."""
         asked.point, asked.pages = history.point, asked.pages + 1
+        asked.values += len(history.values.handle) + len(history.values.texts)
         if history.status in _NONE_KEPT:
             self.without.add(asked.item.tag.handle)
         if asked.pages >= PAGES:
@@ -165,6 +191,11 @@ def _node(asked: _Asked) -> ua.HistoryReadValueId:
         IndexRange=what.IndexRange,
         ContinuationPoint=ua.ContinuationPoint(asked.point) if asked.point else None,
     )
+
+
+def _has_history(level: ua.DataValue) -> bool:
+    value = level.Value.Value if level.Value is not None else None
+    return isinstance(value, int) and bool(value & _HISTORY_READ)
 
 
 def _moment(microseconds: int) -> ua.UtcTime:

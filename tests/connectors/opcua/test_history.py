@@ -41,6 +41,7 @@ class Historian:
     page: int = 1000
     most_nodes: int = 100
     status: dict[int, int] = field(default_factory=dict)
+    levels: dict[int, int] = field(default_factory=dict)
     requests: list[list[tuple[int, bytes | None]]] = field(default_factory=list)
     released: list[bytes | None] = field(default_factory=list)
     logger = logging.getLogger("test")
@@ -60,6 +61,13 @@ class Historian:
         whole = ua.HistoryReadResponse()
         whole.Results = [self._result(node, int(point or 0)) for node, point in asked]
         return Buffer(struct_to_binary(whole))
+
+    async def read_attributes(
+        self, nodes: list[ua.NodeId], attribute: ua.AttributeIds
+    ) -> list[ua.DataValue]:
+        assert attribute is ua.AttributeIds.AccessLevel
+        levels = [self.levels.get(int(node.Identifier), 1) for node in nodes]
+        return [ua.DataValue(ua.Variant(level, ua.VariantType.Byte)) for level in levels]
 
     def _result(self, node: int, first: int) -> ua.HistoryReadResult:
         number = self.kept.get(node, 0)
@@ -140,8 +148,14 @@ def test_a_tag_without_history_is_not_asked_again() -> None:
     assert historian.requests == [[(1, None)]]
 
 
-def test_nothing_kept_of_an_interval_is_complete() -> None:
-    assert read(Historian({1: 0}, status={1: NO_DATA}), [1]).complete
+@pytest.mark.parametrize("status", [0, NO_DATA])
+def test_nothing_kept_of_an_interval_is_complete(status: int) -> None:
+    assert read(Historian({1: 0}, status={1: status}, levels={1: 5}), [1]).complete
+
+
+def test_nothing_to_tell_of_a_node_without_history_is_no_history() -> None:
+    told = read(Historian({1: 0, 2: 0, 3: 9}, levels={1: 5, 2: 3}), [1, 2, 3])
+    assert (told.complete, told.without) == (False, {2})
 
 
 def test_a_tag_that_fails_otherwise_is_incomplete_and_asked_again() -> None:
