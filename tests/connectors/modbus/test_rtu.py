@@ -24,7 +24,7 @@ from plant.tags import TagHandle
 
 pytestmark = pytest.mark.journey
 
-TIMEOUT_MS, SILENCE_MS = 60, 80
+TIMEOUT_MS, SILENCE_MS = 60, 200
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Bench:
             if self.port
             else {"transport": "rtu", "device": self.ours, "baud": 115200, "parity": "none"}
         )
-        settings = {"scan_ms": 50, "timeout_ms": 200, "silence_ms": 50, **way, **more}
+        settings = {"scan_ms": 50, "timeout_ms": 1000, "silence_ms": 50, **way, **more}
         return ModbusConfig(name="line", **settings)
 
 
@@ -107,7 +107,7 @@ def test_a_hole_and_a_silent_unit_cost_the_others_nothing(start_bench: Any, tagg
     tags = tagged(
         *(f"unit 1, holding {offset}, uint16" for offset in range(50)), "unit 2, holding 0, uint16"
     )
-    batches = reading(start_bench("hole=1,3,40,41").config(), tags, 3)
+    batches = reading(start_bench("hole=1,3,40,41").config(timeout_ms=300), tags, 3)
     status = batches[-1].status[np.argsort(batches[-1].tag)]
     assert np.flatnonzero(status).tolist() == [40, 41, 50]
     assert status[50] == Status.BAD_TIMEOUT
@@ -199,7 +199,7 @@ def right(start: int) -> Answer:
     return Answer(Status.GOOD, start.to_bytes(2, "big"))
 
 
-@pytest.mark.parametrize("late_ms", [1.2 * TIMEOUT_MS, TIMEOUT_MS + 0.8 * SILENCE_MS])
+@pytest.mark.parametrize("late_ms", [1.5 * TIMEOUT_MS, TIMEOUT_MS + 0.5 * SILENCE_MS])
 def test_an_answer_late_within_the_silence_is_nobodys(
     start_serial_plc: Any, late_ms: float
 ) -> None:
@@ -209,9 +209,9 @@ def test_an_answer_late_within_the_silence_is_nobodys(
     def reply(heard: Any) -> Any:
         return [(late_ms / 1000 if next(numbers) % 2 else 0.0, heard.registers())]
 
-    answers = asking(start_serial_plc, reply, [(1, start) for start in range(8)])
+    answers = asking(start_serial_plc, reply, [(1, start) for start in range(4)])
     late = Answer(Status.BAD_TIMEOUT)
-    assert answers == [right(0), late, right(2), late, right(4), late, right(6), late]
+    assert answers == [right(0), late, right(2), late]
 
 
 @pytest.mark.parametrize(
