@@ -12,6 +12,7 @@ from connectors.opcua.decode import Published
 from connectors.opcua.history import HistoryReader
 from connectors.opcua.limits import Limits
 from connectors.opcua.nodes import find_nodes
+from connectors.opcua.plain import plain
 from connectors.opcua.republish import republish
 from connectors.opcua.subscription import TEXT
 from plant.errors import Rejected
@@ -36,6 +37,13 @@ class Recoverer:
         The tags of the source.
     continuity
         What is known of its session and subscription.
+
+    Attributes
+    ----------
+    republished : int
+        Messages that were asked for again and came.
+    refused : str
+        Why the latest recovery was given up, if it was.
     """
 
     def __init__(
@@ -47,6 +55,7 @@ class Recoverer:
         continuity: Continuity,
     ) -> None:
         self.republished = 0
+        self.refused = ""
         self._client = client
         self._limits = limits
         self._tags = tuple(tags)
@@ -106,6 +115,10 @@ class Recoverer:
 
         complete = await reader.read(found, start, stop, take)
         return complete and len(found) == len(wanted)
+
+    def give_up(self, error: Exception) -> None:
+        """Take note that the server does not let us recover what was missed."""
+        self.refused = plain(str(error)) or repr(error)
 
     def _batch(self, messages: Sequence[Published], how: Recovery) -> Batch:
         batch = self._batcher.batch(messages, time.time_ns(), time.monotonic_ns())

@@ -14,6 +14,12 @@ from plant.quality import Status
 
 _SERVER = ua.NodeId(ua.Int32(2253), ua.Int16(0))
 _GET_MONITORED_ITEMS = ua.NodeId(ua.Int32(11492), ua.Int16(0))
+_WITHOUT = {
+    StatusCodes.BadServiceUnsupported,
+    StatusCodes.BadNotImplemented,
+    StatusCodes.BadNotSupported,
+}
+"""The server does not know the service at all."""
 _GONE = {StatusCodes.BadSubscriptionIdInvalid, StatusCodes.BadNoSubscription}
 
 
@@ -23,7 +29,7 @@ async def still_there(client: Client, subscription: int) -> bool:
     Raises
     ------
     UaError, OSError, TimeoutError
-        The server cannot tell, or the link is lost.
+        The server refuses, or the link is lost.
     """
     try:
         (result,) = await client.uaclient.session.set_publishing_mode(
@@ -34,6 +40,9 @@ async def still_there(client: Client, subscription: int) -> bool:
     except UaStatusCodeError as error:
         if error.code in _GONE:
             return False
+        if error.code in _WITHOUT:
+            # The answer to the first Publish will tell.
+            return True
         raise
     return result.value not in _GONE
 
@@ -106,7 +115,7 @@ async def republish(
         data = await uaclient._send_request(request)
         said = decode_republish(bytes(data), time.time_ns(), texts_from)
     except UaStatusCodeError as error:
-        if error.code == StatusCodes.BadMessageNotAvailable:
+        if error.code == StatusCodes.BadMessageNotAvailable or error.code in _WITHOUT:
             return None
         raise
     except Rejected as error:

@@ -2,12 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 from asyncua.client.client import Client
+from asyncua.ua.status_codes import StatusCodes
+from asyncua.ua.uaerrors import UaStatusCodeError
 
 from connectors.contract import Facts, Ticket
 from connectors.opcua.address import parse_address
@@ -42,6 +44,16 @@ SETTLED_S = 0.3
 _JOINED = 64
 """Messages that make one batch at most, when each announces more."""
 _LINK = (OSError, TimeoutError)
+_ENDED = {
+    StatusCodes.BadSessionIdInvalid,
+    StatusCodes.BadSessionClosed,
+    StatusCodes.BadSubscriptionIdInvalid,
+    StatusCodes.BadConnectionClosed,
+    StatusCodes.BadSecureChannelClosed,
+    StatusCodes.BadSecureChannelIdInvalid,
+    StatusCodes.BadTimeout,
+}
+"""With these the server ends what there was; with others it refuses one request."""
 
 
 class OpcUaSource:
@@ -216,9 +228,12 @@ class OpcUaSource:
             only = running.subscription.unmonitored.keys() if running.whole(start) else None
             return await recoverer.look_up(start, stop, deliver, only)
         except Rejected as error:
-            raise Unreachable(f"{self.name}: recovery: {error}") from error
+            recoverer.give_up(error)
         except FAILURES as error:
-            raise Unreachable(f"{self.name}: recovery was cut off: {error!r}") from error
+            if not isinstance(error, UaStatusCodeError) or error.code in _ENDED:
+                raise Unreachable(f"{self.name}: recovery was cut off: {error!r}") from error
+            recoverer.give_up(error)
+        return False
 
     def facts(self) -> Facts:
         """Tell how the server is connected."""
@@ -232,12 +247,16 @@ class OpcUaSource:
             certificate_days=shield.certificate_days if shield else None,
             round_trip_ms=self._pulse.round_trip_ms,
             clock_offset_s=self._pulse.clock_offset_s,
-            notes=(*(shield.notes if shield else ()), *notes, *self._unrecorded()),
+            notes=(*(shield.notes if shield else ()), *notes, *self._losses()),
         )
 
-    def _unrecorded(self) -> tuple[str, ...]:
-        n = len(self._continuity.without)
-        return (f"{n:,} tags of which the server keeps no history",) if n else ()
+    def _losses(self) -> Iterator[str]:
+        if self._continuity.without:
+            yield f"{len(self._continuity.without):,} tags of which the server keeps no history"
+        if self.gaps:
+            yield f"{self.gaps:,} messages were lost on this connection"
+        if self._recoverer is not None and self._recoverer.refused:
+            yield f"what was missed could not be recovered: {self._recoverer.refused}"
 
     def _start(self, work: Coroutine[None, None, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=f"{self.name}: {name}"))

@@ -66,6 +66,7 @@ def ask(what: Callable[..., Awaitable[Any]], session: Session, *more: int) -> An
         ([ua.StatusCode(GONE)], False),
         (UaStatusCodeError(GONE), False),
         (UaStatusCodeError(NO_SUBSCRIPTION), False),
+        (UaStatusCodeError(UNSUPPORTED), True),
     ],
 )
 def test_whether_a_subscription_is_still_there(answer: Any, there: bool) -> None:
@@ -75,9 +76,9 @@ def test_whether_a_subscription_is_still_there(answer: Any, there: bool) -> None
     assert session.asked[0].PublishingEnabled
 
 
-def test_a_server_that_cannot_tell_raises() -> None:
+def test_a_server_that_refuses_to_tell_raises() -> None:
     with pytest.raises(UaStatusCodeError):
-        ask(still_there, Session(UaStatusCodeError(UNSUPPORTED)), 7)
+        ask(still_there, Session(UaStatusCodeError(DENIED)), 7)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +144,14 @@ def test_a_message_is_republished() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [message(6), message(5, empty=True), message(0, empty=True), UaStatusCodeError(NOT_AVAILABLE)],
-    ids=["another", "empty", "nothing", "not available"],
+    [
+        message(6),
+        message(5, empty=True),
+        message(0, empty=True),
+        UaStatusCodeError(NOT_AVAILABLE),
+        UaStatusCodeError(UNSUPPORTED),
+    ],
+    ids=["another", "empty", "nothing", "not available", "never kept"],
 )
 def test_a_message_that_is_gone(answer: Any) -> None:
     assert again(answer) is None

@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 from asyncua import ua
+from asyncua.ua.uaerrors import UaStatusCodeError
 
 from connectors.contract import Ticket
+from connectors.opcua import recovery
 from connectors.opcua.continuity import Running, fingerprint
 from connectors.opcua.decode import Published, columns
 from connectors.opcua.publish import Progress
 from connectors.opcua.rows import Rows
 from connectors.opcua.subscription import Subscription
 from connectors.simulated.hostile.proxy import ChaosProxy
+from plant.errors import Rejected, Unreachable
 from plant.samples import Batch, Recovery
 from tests.connectors.opcua.trail import Trail
 
@@ -55,7 +58,7 @@ def test_what_was_queued_comes_and_what_stood_still_is_read(line: Any, two_tags:
         async with cuttable(line, two_tags, queue=20) as (trail, proxy):
             await outage(line, trail, proxy, 5)
             before = len(trail.batches)
-            assert await trail.go_on(count=2)
+            assert await trail.go_on(count=1)
             assert trail.values(FLOW)[-5:] == [1000.0, 1001.0, 1002.0, 1003.0, 1004.0]
             first = trail.batches[before]
             assert first.value[first.tag == COUNT].tolist() == [7.0]
@@ -68,7 +71,7 @@ def test_a_full_queue_is_suspect_even_where_no_overflow_is_told(line: Any, two_t
     async def story() -> None:
         async with cuttable(line, two_tags, queue=4) as (trail, proxy):
             await outage(line, trail, proxy, 14)
-            assert not await trail.go_on(count=2)
+            assert not await trail.go_on(count=1)
             assert {1000.0 + i for i in range(14)} - set(trail.values(FLOW))
 
     asyncio.run(story())
@@ -82,11 +85,50 @@ def test_a_subscription_whose_items_nobody_tells_is_made_anew(line: Any, two_tag
             assert trail.ticket
             old = trail.ticket.kept["subscription"]
             trail.ticket = Ticket(trail.ticket.kept)
-            assert not await trail.go_on(count=2)
+            assert not await trail.go_on(count=1)
             known = line.server.iserver.subscription_service.subscriptions
             assert trail.ticket.kept["subscription"] in known
             assert old not in known
 
+    asyncio.run(story())
+
+
+@pytest.mark.journey
+@pytest.mark.parametrize(
+    "error", [UaStatusCodeError(0x801F0000), Rejected("of no use")], ids=["refused", "unreadable"]
+)
+def test_a_recovery_that_the_server_refuses_is_incomplete_and_said(
+    error: Exception, line: Any, two_tags: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise error
+
+    async def story() -> None:
+        async with cuttable(line, two_tags) as (trail, _):
+            first = await trail.enter()
+            assert not await trail.source.recover(first.upto - 10**9, first.upto, trail.keep)
+            notes = " ".join(trail.source.facts().notes)
+            assert "what was missed could not be recovered" in notes
+
+    monkeypatch.setattr(recovery, "find_nodes", refuse)
+    asyncio.run(story())
+
+
+@pytest.mark.journey
+@pytest.mark.parametrize("error", [ConnectionResetError(), UaStatusCodeError(0x80250000)])
+def test_a_recovery_that_is_cut_off_is_asked_for_again(
+    error: Exception, line: Any, two_tags: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut(*_: object) -> None:
+        raise error
+
+    async def story() -> None:
+        async with cuttable(line, two_tags) as (trail, _):
+            first = await trail.enter()
+            with pytest.raises(Unreachable, match="recovery was cut off"):
+                await trail.source.recover(first.upto - 10**9, first.upto, trail.keep)
+
+    monkeypatch.setattr(recovery, "find_nodes", cut)
     asyncio.run(story())
 
 
