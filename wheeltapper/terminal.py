@@ -11,7 +11,9 @@ UNBOUND = 10_000
 
 def record(row: Any) -> None:
     """Write one JSON line and hand it over at once: a program may be waiting for it."""
-    sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+    line = json.dumps(row, ensure_ascii=False)
+    # A server's words may steer a terminal, end a line, or be no text at all.
+    sys.stdout.write((line if line.isprintable() else json.dumps(row)) + "\n")
     sys.stdout.flush()
 
 
