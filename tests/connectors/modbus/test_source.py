@@ -260,7 +260,7 @@ def test_scans_are_a_period_apart(start_device: Any, tagged: Any) -> None:
 def test_a_scan_longer_than_its_period_comes_in_parts(start_device: Any, tagged: Any) -> None:
     device = start_device(*(f"slow={number},40" for number in (1, 2, 3, 4)))
     tags = tagged(*(f"unit {number}, holding 0, int16" for number in (1, 2, 3, 4)))
-    batches = reading(device.port, tags, 4, scan_ms=60)
+    batches = reading(device.port, tags, 4, scan_ms=60, timeout_ms=2000)
     told = [tag for batch in batches for tag in batch.tag.tolist()]
     assert told == ([10, 11, 12, 13] * 4)[: len(told)]
     assert {len(batch) for batch in batches} <= {1, 2}
