@@ -26,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Edge gateway that learns what healthy machines sound like and says why one does not.",
-    epilog="Exit codes: 0 done; 1 done, with a negative finding; 2 wrong input; 3 not running.",
+    epilog="Exit codes: 0 done; 1 done, with a negative finding; 2 wrong input; 3 no answer.",
 )
 
 

@@ -304,6 +304,7 @@ def _tell(
     skipped = Counter(one.obstacle for one in found.variables if one.obstacle)
     units = Counter(one.unit_text for one in found.variables if one.unit_text and not one.obstacle)
     missing = _columns_missing(existing, merged.new)
+    roles = Counter(str(tag.role) for tag in merged.new)
     if as_json:
         terminal.record(
             {
@@ -311,6 +312,7 @@ def _tell(
                 "new": len(merged.new),
                 "kept": merged.kept,
                 "gone": list(merged.gone),
+                "roles": dict(roles),
                 "skipped": dict(skipped),
                 "units_unknown": dict(units),
                 "columns_missing": missing,
@@ -322,6 +324,9 @@ def _tell(
         f"{path}: {len(merged.new):,} new, {merged.kept:,} kept as they were, "
         f"{len(merged.gone):,} gone from the server (their lines stay)"
     )
+    if merged.new:
+        words = ", ".join(f"{count:,} {role}" for role, count in roles.most_common())
+        terminal.say(f"roles    {words}; signals are judged, change the role where that is wrong")
     for name in merged.gone[:_MOST_HINTS]:
         terminal.say(f"gone     {name}")
     for reason, count in skipped.most_common(_MOST_HINTS):

@@ -61,13 +61,14 @@ def _running(data: Path) -> str:
     from wheeltapper.running import ask, console_of
 
     url = console_of(data)
+    if url is None:
+        return ""
     try:
-        if url is not None:
-            ask(url, "/health")
-    except Unreachable as error:
-        # Degraded is running too; silence is what a killed gateway leaves behind.
-        return url or "" if "degraded" in str(error) else ""
-    return url or ""
+        ask(url, "/health")
+    except Unreachable:
+        # A killed gateway leaves its address behind.
+        return ""
+    return url
 
 
 def _data(plan: "Plan") -> Iterator[Finding]:
