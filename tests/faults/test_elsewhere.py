@@ -46,7 +46,8 @@ def run_tests(report: Path, *paths: str) -> Run:
     there = [path for path in paths if (ROOT / path).exists()]
     if not there:
         pytest.skip(f"{paths[0]} does not exist")
-    command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *there]
+    options = ("-q", f"--junitxml={report}", "-o", "junit_duration_report=call")
+    command = [sys.executable, "-m", "pytest", *options, *there]
     subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     cases = list(ElementTree.parse(report).iter("testcase"))
     bad = [str(case.get("name")) for case in cases if {"failure", "error"} & _parts(case)]
