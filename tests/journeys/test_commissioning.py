@@ -109,6 +109,7 @@ def same(text: str) -> str:
     text = re.sub(r"(first value of plc: ).*", r"\1«value»", text)
     text = re.sub(r". gateway +page .*\n|live; Ctrl-C ends it\n", "", text)
     text = re.sub(r"[0-9][0-9,.:]*", "#", text)
+    text = re.sub(r"# s (ahead|behind)", "# s off", text)
     return re.sub(r"[ ─]+", " ", text)
 
 
