@@ -52,9 +52,8 @@ class Lesson:
         insort(self._spans, (start, end))
 
     def limit(self, longest: int) -> None:
-        """Take note that no request may be longer; a span refused for its length is readable."""
+        """Take note that no request may be longer; spans refused for their length matter no more."""
         self.longest = longest
-        self._spans = [span for span in self._spans if span[1] - span[0] <= longest]
 
     def forget(self, start: int, end: int) -> None:
         """Forget what was refused within this."""

@@ -282,6 +282,33 @@ def test_frames_are_a_silence_apart(start_serial_plc: Any) -> None:
     assert (np.array(heard_at[1:]) - np.array(said_at[:-1])).min() >= 0.00175
 
 
+def test_a_line_is_listened_to_when_opened_and_after_what_nobody_asked_for(
+    start_serial_plc: Any,
+) -> None:
+    heard_at: list[float] = []
+    unasked_at: list[float] = []
+
+    def steps(heard: Any) -> Any:
+        heard_at.append(heard.at)
+        unasked_at.append(heard.at + 0.05)
+        return [(0.0, heard.registers()), (0.05, heard.registers())]
+
+    async def run() -> float:
+        async with start_serial_plc(steps) as port:
+            config = Bench(None, "", port).config(silence_ms=SILENCE_MS)
+            connection = Connection(line_of(config))
+            opened = time.monotonic()
+            for start in (5, 6):
+                assert await connection.ask(1, Table.HOLDING, start, 1) == right(start)
+                await asyncio.sleep(0.1)
+            connection.reset()
+            return opened
+
+    opened = asyncio.run(run())
+    assert heard_at[0] - opened >= SILENCE_MS / 1000
+    assert heard_at[1] - unasked_at[0] >= SILENCE_MS / 1000
+
+
 def test_tasks_wait_for_one_another(start_serial_plc: Any) -> None:
     """Reads of five units at once: every answer goes to who asked."""
     open_now: list[int] = []
