@@ -212,6 +212,7 @@ class GapLedger:
             at=batch.at[new],
             value=batch.value[new],
             status=batch.status[new],
+            served=None if batch.served is None else batch.served[new],
             upto=gap.stop,
             context=tuple(event for event, one in zip(batch.context, told, strict=True) if one),
         )

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plant.errors import Rejected
+
+NO_TIME = -(2**63)
+"""Stands in a column of times where there is none."""
 
 
 class Recovery(IntEnum):
@@ -61,6 +65,9 @@ class Batch:
     recovered
         Fills a gap after newer samples may have been delivered: kept, and never judged or learnt
         from. Such a batch is `replayed` too, and its `upto` says nothing of the present.
+    served
+        The server's own time of each sample beside its source's, ns since 1970 UTC, int64 (n,),
+        `NO_TIME` where it gave none; None where the source has no such time.
     context
         Text values that came along.
     """
@@ -76,16 +83,19 @@ class Batch:
     stamped: bool = False
     replayed: bool = False
     recovered: Recovery = Recovery.NONE
+    served: NDArray[np.int64] | None = None
     context: tuple[ContextEvent, ...] = field(default=())
 
     def __post_init__(self) -> None:
         """Refuse columns that do not fit together."""
-        columns = (
+        columns: list[tuple[str, NDArray[Any], type]] = [
             ("tag", self.tag, np.int32),
             ("at", self.at, np.int64),
             ("value", self.value, np.float64),
             ("status", self.status, np.uint32),
-        )
+        ]
+        if self.served is not None:
+            columns.append(("served", self.served, np.int64))
         for name, column, dtype in columns:
             if column.dtype != dtype or column.shape != (len(self.tag),):
                 raise Rejected(

@@ -6,6 +6,7 @@ text: it stays the same over every retry, subscription and restart.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,15 @@ from connectors.opcua.nodes import Refused
 from connectors.opcua.subscription import TEXT
 from plant.errors import Rejected
 from plant.quality import Status
-from plant.samples import Batch, ContextEvent
+from plant.samples import NO_TIME, Batch, ContextEvent
 from plant.tags import TagHandle, ValueType
 
 MAX_ROWS = 1_000_000
 AHEAD_NS = 2_000_000_000
 """A sample may be so much newer than the message that brings it: clocks differ a little."""
 _TAG = np.uint32(TEXT - 1)
+_Columns: TypeAlias = tuple[NDArray[Any], ...]
+"""Handle, time, value, status and the server's time, each (n,)."""
 
 
 @dataclass(slots=True)
@@ -77,17 +80,22 @@ class Batcher:
         if rows > MAX_ROWS:
             raise Rejected(f"{self.source}: {rows} values at once, at most {MAX_ROWS} are taken")
         texts = [text for message in messages for text in message.texts]
-        parts = [(one.handle, one.at, one.value, one.status) for one in messages]
-        parts.append(self._mismatched([text for text in texts if text.handle in self.numeric]))
-        handle, at, value, status = (np.concatenate(column) for column in zip(*parts, strict=True))
+        parts: list[_Columns] = [
+            (one.handle, one.at, one.value, one.status, one.served) for one in messages
+        ]
+        parts.append(_mismatched([text for text in texts if text.handle in self.numeric]))
+        handle, *others = (np.concatenate(column) for column in zip(*parts, strict=True))
         tag, place = self._known(handle)
         if self.refused:
-            tag, at, value, status = self._with_refused(tag, at, value, status, last.published)
+            tag, *others = self._with_refused((tag, *others), last.published)
+        at, value, status, served = others
         context = self._context([text for text in texts if text.handle not in self.numeric])
         if not np.all(place[1:] > place[:-1]):
             # A tag may be there several times, and a server's queue need not be in time order.
             order = np.argsort(at, kind="stable")
-            tag, at, value, status = tag[order], at[order], value[order], status[order]
+            tag, at, value, status, served = (
+                column[order] for column in (tag, at, value, status, served)
+            )
         self._move_on(last.published, at, context)
         self._heard = max(self._heard + 1, heard)
         return Batch(
@@ -99,6 +107,7 @@ class Batcher:
             upto=self._upto,
             received=received,
             heard=self._heard,
+            served=served,
             context=context,
         )
 
@@ -126,35 +135,17 @@ class Batcher:
             )
         return tag, place
 
-    def _mismatched(
-        self, texts: Sequence[Text]
-    ) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.float64], NDArray[np.uint32]]:
-        n = len(texts)
-        return (
-            np.fromiter((text.handle for text in texts), np.uint32, n),
-            np.fromiter((text.at for text in texts), np.int64, n),
-            np.full(n, np.nan),
-            np.full(n, Status.BAD_TYPE_MISMATCH, np.uint32),
-        )
-
-    def _with_refused(
-        self,
-        tag: NDArray[np.int32],
-        at: NDArray[np.int64],
-        value: NDArray[np.float64],
-        status: NDArray[np.uint32],
-        published: int,
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float64], NDArray[np.uint32]]:
+    def _with_refused(self, columns: _Columns, published: int) -> _Columns:
         n = len(self.refused)
-        handles = np.fromiter((one.tag.handle for one in self.refused), np.int32, n)
-        statuses = np.fromiter((one.status for one in self.refused), np.uint32, n)
-        self.refused = ()
-        return (
-            np.concatenate([handles, tag]),
-            np.concatenate([np.full(n, published, np.int64), at]),
-            np.concatenate([np.full(n, np.nan), value]),
-            np.concatenate([statuses, status]),
+        first: _Columns = (
+            np.fromiter((one.tag.handle for one in self.refused), np.int32, n),
+            np.full(n, published, np.int64),
+            np.full(n, np.nan),
+            np.fromiter((one.status for one in self.refused), np.uint32, n),
+            np.full(n, NO_TIME, np.int64),
         )
+        self.refused = ()
+        return tuple(np.concatenate(pair) for pair in zip(first, columns, strict=True))
 
     def _context(self, texts: Sequence[Text]) -> tuple[ContextEvent, ...]:
         handles, _ = self._known(np.fromiter((one.handle for one in texts), np.uint32, len(texts)))
@@ -162,6 +153,17 @@ class Batcher:
             ContextEvent(tag, one.at, one.text, one.status)
             for tag, one in zip(handles.tolist(), texts, strict=True)
         )
+
+
+def _mismatched(texts: Sequence[Text]) -> _Columns:
+    n = len(texts)
+    return (
+        np.fromiter((text.handle for text in texts), np.uint32, n),
+        np.fromiter((text.at for text in texts), np.int64, n),
+        np.full(n, np.nan),
+        np.full(n, Status.BAD_TYPE_MISMATCH, np.uint32),
+        np.full(n, NO_TIME, np.int64),
+    )
 
 
 def batcher_of(source: str, items: Sequence[TagHandle], refused: Sequence[Refused]) -> Batcher:

@@ -10,6 +10,7 @@ from connectors.opcua import wire
 from connectors.opcua.rows import Rows, TextRow, read_rows
 from plant.errors import Rejected
 from plant.quality import Status
+from plant.samples import NO_TIME
 
 PUBLISH_RESPONSE, REPUBLISH_RESPONSE = 829, 835
 DATA_CHANGE, STATUS_CHANGE = 811, 820
@@ -23,6 +24,7 @@ EPOCH = 116_444_736_000_000_000
 _FAR = 92_000_000_000_000_000
 """Ticks to either side of 1970 that fit into int64 nanoseconds."""
 _MAX_PICO = 9999
+_JOINED = ("handle", "value", "status", "instead", "source", "pico", "server", "server_pico")
 NO_TEXTS = 2**32
 
 
@@ -56,6 +58,8 @@ class Published:
         The server's clock, ns since 1970 UTC.
     handle, at, value, status
         Client handle uint32, source time int64 ns, value float64, StatusCode uint32, each (n,).
+    served
+        The server's time of each row, int64 ns (n,), `NO_TIME` where it gave none.
     texts
         Rows that hold text.
     ended
@@ -74,6 +78,7 @@ class Published:
     at: NDArray[np.int64]
     value: NDArray[np.float64]
     status: NDArray[np.uint32]
+    served: NDArray[np.int64]
     texts: tuple[Text, ...]
     ended: int | None
     refused: int
@@ -167,6 +172,7 @@ def columns(
         at=_times(rows, published),
         value=value,
         status=status,
+        served=_served(rows),
         texts=tuple(_text(row, published) for row in rows.texts),
         ended=ended,
         refused=refused,
@@ -236,7 +242,7 @@ def _joined(gathered: list[Rows]) -> Rows:
     whole = Rows(sum(rows.filled for rows in gathered))
     for rows in gathered:
         there = slice(whole.filled, whole.filled + rows.filled)
-        for name in ("handle", "value", "status", "instead", "source", "pico", "server"):
+        for name in _JOINED:
             getattr(whole, name)[there] = getattr(rows, name)[: rows.filled]
         whole.filled += rows.filled
         whole.texts += rows.texts
@@ -262,18 +268,32 @@ def _usable(
 
 def _times(rows: Rows, published: int) -> NDArray[np.int64]:
     here = slice(rows.filled)
-    ticks = rows.source[here] - EPOCH
-    at: NDArray[np.int64] = ticks * 100
-    # Tens of picoseconds on top of the ticks; more than 9999 counts as 9999 (OPC 10000-4 §7.11).
-    at += np.minimum(rows.pico[here], _MAX_PICO) // np.uint16(100)
-    given = (ticks > -_FAR) & (ticks < _FAR)
+    at, given = _since_1970(rows.source[here], rows.pico[here])
     if given.all():
         return at
-    server = rows.server[here] - EPOCH
-    near = (server > -_FAR) & (server < _FAR)
-    second: NDArray[np.int64] = np.where(near, server * 100, published)
+    served = _served(rows)
+    second: NDArray[np.int64] = np.where(served == NO_TIME, published, served)
     chosen: NDArray[np.int64] = np.where(given, at, second)
     return chosen
+
+
+def _served(rows: Rows) -> NDArray[np.int64]:
+    here = slice(rows.filled)
+    at, given = _since_1970(rows.server[here], rows.server_pico[here])
+    if not given.all():
+        at[~given] = NO_TIME
+    return at
+
+
+def _since_1970(
+    stamp: NDArray[np.int64], pico: NDArray[np.uint16]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Turn ticks since 1601 into ns, and tell which of them are times."""
+    ticks = stamp - EPOCH
+    at: NDArray[np.int64] = ticks * 100
+    # Tens of picoseconds on top of the ticks; more than 9999 counts as 9999 (OPC 10000-4 §7.11).
+    at += np.minimum(pico, _MAX_PICO) // np.uint16(100)
+    return at, (ticks > -_FAR) & (ticks < _FAR)
 
 
 def nanoseconds(source: int, pico: int, server: int, otherwise: int) -> int:

@@ -21,6 +21,7 @@ from connectors.opcua.nodes import Found, Refused
 from connectors.opcua.subscription import Subscription, sampling_ms
 from plant.errors import Unreachable
 from plant.quality import Status
+from plant.samples import NO_TIME
 from plant.tags import ValueType
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -115,6 +116,8 @@ class PerValue:
             at=np.array(at, np.int64),
             value=np.array(value, np.float64),
             status=np.array(status, np.uint32),
+            # It is a comparison: the time of the server has no use there.
+            served=np.full(len(handle), NO_TIME, np.int64),
             texts=tuple(texts),
             ended=None,
             refused=0,

@@ -19,6 +19,7 @@ from connectors.opcua.refusals import FAILURES
 from connectors.opcua.subscription import TEXT, client_handle, value_of
 from plant.errors import Rejected, Unreachable
 from plant.quality import Status
+from plant.samples import NO_TIME
 
 _REST = 0.25
 """Share of the time that a poll takes which is waited at least before the next."""
@@ -55,6 +56,7 @@ class Seen:
             at=said.at[new],
             value=said.value[new],
             status=said.status[new],
+            served=said.served[new],
             texts=texts,
         )
 
@@ -161,6 +163,7 @@ class Poller:
             at=np.full(n, now, np.int64),
             value=np.full(n, np.nan),
             status=np.full(n, status, np.uint32),
+            served=np.full(n, NO_TIME, np.int64),
         )
 
 
@@ -176,6 +179,7 @@ def _nothing(service: int) -> Published:
         at=np.empty(0, np.int64),
         value=np.empty(0, np.float64),
         status=np.empty(0, np.uint32),
+        served=np.empty(0, np.int64),
         texts=(),
         ended=None,
         refused=0,
@@ -193,5 +197,6 @@ def _joined(parts: Sequence[Published]) -> Published:
         at=np.concatenate([part.at for part in parts]),
         value=np.concatenate([part.value for part in parts]),
         status=np.concatenate([part.status for part in parts]),
+        served=np.concatenate([part.served for part in parts]),
         texts=tuple(text for part in parts for text in part.texts),
     )

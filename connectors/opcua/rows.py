@@ -125,6 +125,7 @@ class Rows:
     source: NDArray[np.int64] = field(init=False)
     pico: NDArray[np.uint16] = field(init=False)
     server: NDArray[np.int64] = field(init=False)
+    server_pico: NDArray[np.uint16] = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the columns: no value, no time, Good."""
@@ -135,6 +136,7 @@ class Rows:
         self.source = np.zeros(self.room, np.int64)
         self.pico = np.zeros(self.room, np.uint16)
         self.server = np.zeros(self.room, np.int64)
+        self.server_pico = np.zeros(self.room, np.uint16)
 
     @property
     def read(self) -> int:
@@ -148,7 +150,7 @@ class Rows:
             self.handle[here] = rows["handle"]
         else:
             self.handle[here] = np.arange(self.read, self.read + len(rows))
-        for name in ("status", "source", "pico", "server"):
+        for name in ("status", "source", "pico", "server", "server_pico"):
             if name in layout.names:
                 getattr(self, name)[here] = rows[name]
         if "value" not in layout.names:
@@ -160,7 +162,7 @@ class Rows:
     def take(self, row: dict[str, Any]) -> None:
         """Append one row of numbers."""
         i = self.filled
-        for name in ("handle", "status", "source", "pico", "server"):
+        for name in ("handle", "status", "source", "pico", "server", "server_pico"):
             if name in row:
                 getattr(self, name)[i] = row[name]
         value = row.get("value")

@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.journal import codec
 from gateway.journal.records import EventRecord, Record, SampleRecord, ScoreRecord
@@ -25,9 +26,11 @@ _SAMPLES = struct.Struct("<qqqBI")
 _STAMPED, _REPLAYED = 1, 2
 _RECOVERED = 4
 """`Recovery` stands in the two bits from here on."""
+_SERVED = 16
 _CRC = struct.Struct("<I")
 _ROW = struct.Struct("<qqqqqq")
 _SAMPLE_COLUMNS = [np.dtype(name) for name in ("<i4", "<i8", "<u4", "u1", "<f8")]
+_SERVED_COLUMN = np.dtype("<i8")
 _SCORE_COLUMNS = [np.dtype(name) for name in ("<i8", "<f8", "<f8", "u1")]
 
 
@@ -134,11 +137,17 @@ def _context(batch: Batch) -> bytes:
 def _encode_samples(record: SampleRecord) -> bytes:
     batch = record.batch
     flags = (
-        batch.stamped * _STAMPED | batch.replayed * _REPLAYED | int(batch.recovered) * _RECOVERED
+        batch.stamped * _STAMPED
+        | batch.replayed * _REPLAYED
+        | int(batch.recovered) * _RECOVERED
+        | (batch.served is not None) * _SERVED
     )
     context = _context(batch)
     head = _SAMPLES.pack(batch.upto, batch.received, batch.heard, flags, len(context))
-    columns = (batch.tag, batch.at, batch.status, record.verdict, batch.value)
+    columns: list[NDArray[Any]] = [batch.tag, batch.at, batch.status, record.verdict, batch.value]
+    if batch.served is not None:
+        # Mostly equal to the source's: a column of zeros takes eight bytes.
+        columns.append(batch.served - batch.at)
     return head + context + codec.pack(columns)
 
 
@@ -160,7 +169,8 @@ def _decode_samples(body: bytes, source: str) -> SampleRecord:
     upto, received, heard, flags, context_size = _SAMPLES.unpack_from(body)
     start = _SAMPLES.size + context_size
     context = _parse(body[_SAMPLES.size : start]) if context_size else []
-    tag, at, status, verdict, value = codec.unpack(body[start:], _SAMPLE_COLUMNS)
+    kinds = [*_SAMPLE_COLUMNS, _SERVED_COLUMN] if flags & _SERVED else _SAMPLE_COLUMNS
+    tag, at, status, verdict, value, *later = codec.unpack(body[start:], kinds)
     batch = Batch(
         source=source,
         tag=tag,
@@ -172,7 +182,8 @@ def _decode_samples(body: bytes, source: str) -> SampleRecord:
         heard=heard,
         stamped=bool(flags & _STAMPED),
         replayed=bool(flags & _REPLAYED),
-        recovered=Recovery(flags // _RECOVERED),
+        recovered=Recovery(flags // _RECOVERED & 3),
+        served=later[0] + at if later else None,
         context=tuple(ContextEvent(*fields) for fields in context),
     )
     return SampleRecord(batch, verdict)

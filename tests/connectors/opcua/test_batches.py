@@ -36,6 +36,7 @@ def said(
         at=np.array(at, np.int64),
         value=np.array(value, np.float64),
         status=np.zeros(len(rows), np.uint32),
+        served=np.array(at, np.int64) + 7,
         texts=tuple(texts),
         ended=None,
         refused=0,

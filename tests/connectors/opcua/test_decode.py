@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from connectors.opcua.decode import EPOCH, Published, decode_publish
 from plant.errors import Rejected
 from plant.quality import Status
+from plant.samples import NO_TIME
 
 T = ua.VariantType
 NOW = 1_700_000_000_000_000_000
@@ -82,6 +83,27 @@ def test_time_is_the_sources_else_the_servers_else_the_publishes(
     row = struct.pack("<IBBdqq", 0, 0b1101, 11, 1.0, source, server)
     data = message(data_change(*[row] * rows), published=EPOCH + 10)
     assert decode_publish(data, NOW).at.tolist() == [at] * rows
+
+
+@pytest.mark.parametrize(
+    ("server", "pico", "served"),
+    [
+        (EPOCH + 20, 0, 2000),
+        (EPOCH + 20, 4300, 2043),
+        (EPOCH + 20, 65535, 2099),
+        (0, 0, NO_TIME),
+        (2**63 - 1, 0, NO_TIME),
+    ],
+    ids=["ticks", "picoseconds", "too many", "null", "far"],
+)
+@pytest.mark.parametrize("rows", [1, 40])
+def test_the_servers_own_time_is_kept_beside_the_sources(
+    server: int, pico: int, served: int, rows: int
+) -> None:
+    row = struct.pack("<IBBdqqH", 0, 0b101101, 11, 1.0, EPOCH + 30, server, pico)
+    said = decode_publish(message(data_change(*[row] * rows), published=EPOCH + 10), NOW)
+    assert said.at.tolist() == [3000] * rows
+    assert said.served.tolist() == [served] * rows
 
 
 def test_without_any_time_the_gateways_clock_stands_in() -> None:

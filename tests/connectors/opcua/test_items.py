@@ -19,6 +19,7 @@ from plant.samples import Batch
 
 pytestmark = pytest.mark.journey
 STAMP_NS = 1_767_323_045_678_000_000
+SERVED_NS = 1_767_323_046_789_000_004
 
 
 def plain(plc: Any, **more: Any) -> OpcUaConfig:
@@ -217,9 +218,14 @@ STATUSES = {
 }
 
 
-@pytest.mark.parametrize("polled", [False, True], ids=["monitored", "polled"])
+# A server stamps with its own clock what it is asked for; a notification carries the stored stamp.
+@pytest.mark.parametrize(
+    ("polled", "served_from", "served_to"),
+    [(False, SERVED_NS, SERVED_NS), (True, SERVED_NS + 1, 2**63)],
+    ids=["monitored", "polled"],
+)
 def test_statuses_and_times_are_those_of_the_server_bit_by_bit_in_the_journal(
-    polled: bool, plc: Any, tags_of: Any, tmp_path: Path
+    polled: bool, served_from: int, served_to: int, plc: Any, tags_of: Any, tmp_path: Path
 ) -> None:
     others = [f"s=Line1.T{i}" for i in range(100 * polled)]
     wanted = tags_of([*others, *(f"s=Line1.Status{name}" for name in STATUSES)])
@@ -246,15 +252,22 @@ def test_statuses_and_times_are_those_of_the_server_bit_by_bit_in_the_journal(
     told = {
         names[tag].rpartition("Status")[2]: (status, at)
         for record in kept
-        for tag, status, at in zip(*columns(record), strict=True)
+        for tag, status, at, _ in zip(*columns(record), strict=True)
         if "Status" in names[tag]
     }
     assert told == {
         name: (status, STAMP_NS + picoseconds // 1000)
         for name, (status, picoseconds) in STATUSES.items()
     }
+    fixed = [
+        served
+        for record in kept
+        for tag, _, _, served in zip(*columns(record), strict=True)
+        if "Status" in names[tag]
+    ]
+    assert served_from <= min(fixed) <= max(fixed) <= served_to
 
 
-def columns(record: Any) -> tuple[list[int], list[int], list[int]]:
+def columns(record: Any) -> tuple[list[int], list[int], list[int], list[int]]:
     batch = record.batch
-    return batch.tag.tolist(), batch.status.tolist(), batch.at.tolist()
+    return batch.tag.tolist(), batch.status.tolist(), batch.at.tolist(), batch.served.tolist()

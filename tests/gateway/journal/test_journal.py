@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from gateway.journal import EventRecord, Journal, Record, SampleRecord, ScoreRecord
 from plant.errors import Rejected, Unreachable
-from plant.samples import Batch, ContextEvent
+from plant.samples import NO_TIME, Batch, ContextEvent, Recovery
 
 Samples = Callable[..., SampleRecord]
 SCORES = ScoreRecord(
@@ -32,7 +33,15 @@ def _fields(batch: Batch) -> dict[str, Any]:
     }
 
 
-def test_a_batch_comes_back_whole(journal: Journal) -> None:
+@pytest.mark.parametrize("recovered", list(Recovery))
+@pytest.mark.parametrize(
+    "served",
+    [None, np.array([-5, NO_TIME, 2**62 + 7]), np.array([NO_TIME] * 3)],
+    ids=["no such time", "some", "none given"],
+)
+def test_a_batch_comes_back_whole(
+    journal: Journal, recovered: Recovery, served: NDArray[np.int64] | None
+) -> None:
     batch = Batch(
         source="presse",
         tag=np.array([3, 1, 3], np.int32),
@@ -44,6 +53,8 @@ def test_a_batch_comes_back_whole(journal: Journal) -> None:
         heard=34,
         stamped=True,
         replayed=True,
+        recovered=recovered,
+        served=served,
         context=(ContextEvent(9, 11, "Rezept „Ä“ \ud800", 2),),
     )
     verdict = np.array([64, 0, 255], np.uint8)

@@ -27,6 +27,7 @@ function capabilities(words) {
 
 // Name, StatusCode with its info bits, picoseconds of the source, at one and the same moment.
 const STAMP = new Date("2026-01-02T03:04:05.678Z");
+const SERVED = new Date("2026-01-02T03:04:06.789Z");
 const STATUSES = [
   ["Good", StatusCodes.Good, 0, 1],
   ["Overflow", StatusCodes.Good, 0x0480, 2000],
@@ -48,6 +49,8 @@ function fixed(status, bits, picoseconds) {
     statusCode,
     sourceTimestamp: STAMP,
     sourcePicoseconds: picoseconds,
+    serverTimestamp: SERVED,
+    serverPicoseconds: 4300,
   });
 }
 
