@@ -160,7 +160,12 @@ class Gateway:
         await stack.enter_async_context(console)
         self.url = console.url
         address = self._plan.data / "gateway.json"
-        address.write_text(json.dumps({"url": self.url, "pid": os.getpid()}), encoding="utf-8")
+        try:
+            address.write_text(json.dumps({"url": self.url, "pid": os.getpid()}), encoding="utf-8")
+        except OSError as error:
+            raise Unreachable(
+                f"{address}: cannot be written: {error.strerror}; free some space, start again"
+            ) from error
         stack.callback(address.unlink, missing_ok=True)
         self._tell("console", {"url": self.url})
 

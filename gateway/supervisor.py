@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from connectors.contract import Described, Facts, Recovering, Resumable, Source, Ticket
-from plant.errors import Exhausted, Misconfigured, Rejected, Unreachable
+from plant.errors import Exhausted, Misconfigured, PlantError, Rejected, Unreachable
 from plant.gaps import Gap, GapCause
 from plant.quality import Status
 from plant.samples import Batch, empty_columns, uniform_batch
@@ -33,6 +33,9 @@ UNUSABLE = 5
 """Answers one after the other that cannot be used: such a link only seems to be up."""
 QUEUED_S = 10.0
 """Longest wait for what a server had queued in a gap, before the rest is asked for, s."""
+FETCHES = 3
+FETCH_AGAIN_S = 10.0
+"""A recovery that is cut off while its link stands is tried so often, with this wait, s."""
 LET_GO_S = 1.0
 DRIFT = 1e-4
 """Two clocks drift apart by less than this share of the time."""
@@ -291,13 +294,14 @@ class Supervisor:
         self._keep_ticket(link, source)
         numbers = source if isinstance(source, Numbered) else None
         missed = 0
-        recovery: asyncio.Task[bool] | None = None
+        recovery: asyncio.Task[None] | None = None
         try:
             while True:
                 await self._read(link, source, missed, numbers)
                 missed = numbers.gaps if numbers else 0
-                over = recovery is None or (recovery.done() and recovery.result())
-                if over and link.stood and self._intake.unsettled(link.name):
+                if recovery is not None and recovery.done():
+                    recovery = recovery.result()
+                if recovery is None and link.stood and self._intake.unsettled(link.name):
                     recovery = asyncio.create_task(self._recover(link, source))
         finally:
             # Shown before the source has let go; what it brought last is no longer the present.
@@ -337,21 +341,27 @@ class Supervisor:
                 link.ticket = None
                 link.faults += 1
 
-    async def _recover(self, link: Link, source: Source) -> bool:
-        """Fetch what was missed, gap by gap; tell whether the link stood throughout."""
+    async def _recover(self, link: Link, source: Source) -> None:
+        """Fetch what was missed, gap by gap."""
         for gap in self._intake.unsettled(link.name):
             await self._drained(link, gap)
             try:
-                complete, why = await self._fetch(gap, source), ""
+                complete, why = await self._fetch_patiently(link, gap, source), ""
+            except Exception as error:  # noqa: BLE001 - recovery never stops reading
+                link.faults += 1
+                complete, why = False, f"recovery failed: {_reason(error)}"
+            self._intake.settle(gap.id, complete=complete, why=why)
+
+    async def _fetch_patiently(self, link: Link, gap: Gap, source: Source) -> bool:
+        """Ask again where recovery says that the link is lost; if that is so, this is cancelled."""
+        for _ in range(FETCHES - 1):
+            try:
+                return await self._fetch(gap, source)
             except Unreachable as error:
                 link.faults += 1
                 link.why = f"recovery: {error}"
-                return False
-            except Exception as error:  # noqa: BLE001 - recovery never stops reading
-                link.faults += 1
-                complete, why = False, f"recovery failed: {_unforeseen(error)}"
-            self._intake.settle(gap.id, complete=complete, why=why)
-        return True
+            await asyncio.sleep(FETCH_AGAIN_S)
+        return await self._fetch(gap, source)
 
     async def _fetch(self, gap: Gap, source: Source) -> bool:
         if not isinstance(source, Recovering) or gap.stop is None:
@@ -414,7 +424,7 @@ class Supervisor:
                 await self._intake.take(heartbeat(link), None)
 
 
-async def _ended(recovery: asyncio.Task[bool] | None) -> None:
+async def _ended(recovery: asyncio.Task[None] | None) -> None:
     """Stop a recovery; one that does not let go must not keep the link from coming back."""
     if recovery is None:
         return
@@ -423,6 +433,10 @@ async def _ended(recovery: asyncio.Task[bool] | None) -> None:
     for task in done:
         if not task.cancelled():
             task.exception()  # what went wrong is in the ledger, or went with the link
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, PlantError) else _unforeseen(error)
 
 
 def _unforeseen(error: Exception) -> str:

@@ -47,6 +47,10 @@ def translate(path: Path, error: sqlite3.Error) -> PlantError:
         return Unreachable(f"journal {path}: the disk is full; free some space, nothing is lost")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR):
         return Unreachable(f"journal {path}: {error}")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return Misconfigured(
+            f"journal {path}: {error}; let this user read and write it, and its folder"
+        )
     return Misconfigured(
         f"journal {path}: {error}; move it away (with its -wal and -shm files) "
         "to start a new one, or restore it from a copy"

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self
@@ -14,7 +15,7 @@ import pytest
 from analytics.monitors import MonitorBank
 from connectors.contract import Ticket
 from gateway import notices, runtime
-from gateway.config.plan import Plan
+from gateway.config.plan import ConsolePlan, Plan
 from gateway.gaps import ENDED
 from gateway.journal import EventRecord, Journal, SampleRecord
 from gateway.metrics import Metrics
@@ -436,3 +437,15 @@ def test_data_that_waits_for_the_disk_is_told_as_late(
     shown = asyncio.run(story())
     assert shown["status"] == "degraded"
     assert "late" in shown["overdue"]["plc"]
+
+
+def test_a_folder_that_takes_no_address_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device", str(path))
+
+    played = Played(tmp_path, monkeypatch)
+    monkeypatch.setattr(Path, "write_text", refuse)
+    with pytest.raises(Unreachable, match=r"gateway\.json: cannot be written: No space left"):
+        asyncio.run(Gateway(replace(played.plan, console=ConsolePlan(port=0))).run(played.stop))

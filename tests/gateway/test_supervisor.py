@@ -301,6 +301,19 @@ def test_a_failure_of_recovery_is_told_and_reading_goes_on() -> None:
     assert link.losses == 0
 
 
+def test_a_recovery_that_is_cut_off_while_the_link_stands_is_tried_again_and_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rules, "FETCH_AGAIN_S", 0.0)
+    source = Lasting([good(n, 20 + n) for n in range(400)] + [Exhausted()])
+    source.answer = Unreachable("the server refuses")
+    recorder, link, _ = keep(source, waiting=(due(1),))
+    assert recorder.settled == [(1, False, "recovery failed: the server refuses")]
+    assert len(source.asked) == rules.FETCHES
+    assert link.faults == rules.FETCHES
+    assert link.losses == 0
+
+
 def test_a_source_that_cannot_recover_has_its_losses_reckoned_at_once() -> None:
     async def story() -> Recorder:
         recorder = Recorder()

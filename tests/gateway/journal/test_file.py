@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gateway.journal import Journal, SampleRecord
-from plant.errors import Misconfigured
+from gateway.journal.file import translate
+from plant.errors import Misconfigured, Unreachable
 
 Samples = Callable[..., SampleRecord]
 
@@ -77,3 +78,22 @@ def test_every_commit_is_synced(journal: Journal) -> None:
     mode = journal._writer.execute("PRAGMA journal_mode").fetchone()
     level = journal._writer.execute("PRAGMA synchronous").fetchone()
     assert (mode, level) == (("wal",), (2,))
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [
+        (sqlite3.SQLITE_READONLY, Misconfigured, "let this user read and write it"),
+        (sqlite3.SQLITE_CANTOPEN, Misconfigured, "let this user read and write it"),
+        (sqlite3.SQLITE_CORRUPT, Misconfigured, "move it away"),
+        (sqlite3.SQLITE_FULL, Unreachable, "the disk is full"),
+    ],
+)
+def test_what_the_database_says_is_told_with_its_mend(
+    path: Path, code: int, kind: type[Exception], words: str
+) -> None:
+    error = sqlite3.OperationalError("no")
+    error.sqlite_errorcode = code
+    told = translate(path, error)
+    assert isinstance(told, kind)
+    assert words in str(told)
