@@ -15,7 +15,7 @@ from asyncua.ua.ua_binary import struct_to_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from connectors.opcua.decode import EPOCH, decode_publish
-from connectors.opcua.publish import LAST_SEQUENCE, MOST_MISSED, Progress, Publisher
+from connectors.opcua.publish import LAST_SEQUENCE, LONG, MOST_MISSED, Progress, Publisher
 from plant.errors import Rejected, Unreachable
 
 QUIET_S = 0.2
@@ -367,3 +367,32 @@ def test_refused_acknowledgements_are_counted() -> None:
 
 def test_epoch_is_1970() -> None:
     assert EPOCH == 11_644_473_600 * 10**7
+
+
+def test_a_message_that_is_slow_to_read_holds_nobody_else_up() -> None:
+    whole = ua.PublishResponse()
+    whole.Parameters.SubscriptionId = 7
+    rows = [ua.MonitoredItemNotification(i, ua.DataValue(ua.Variant(""))) for i in range(20_000)]
+    whole.Parameters.NotificationMessage = ua.NotificationMessage(
+        SequenceNumber=1, NotificationData=[ua.DataChangeNotification(rows)]
+    )
+    slow = struct_to_binary(whole)
+    assert len(slow) > LONG
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        waiting = asyncio.create_task(publisher.next())
+        await asyncio.sleep(0.01)
+        protocol.answer(slow)
+        counting = asyncio.create_task(count())
+        await waiting
+        counting.cancel()
+
+    play(story)
+    assert turns > 10, "the loop turned while the message was read"
