@@ -52,7 +52,7 @@ class Lesson:
         insort(self._spans, (start, end))
 
     def limit(self, longest: int) -> None:
-        """Take note that no request may be longer; spans refused for their length matter no more."""
+        """Take note that no request may be longer; spans refused for it matter no more."""
         self.longest = longest
 
     def forget(self, start: int, end: int) -> None:
