@@ -12,10 +12,10 @@ from wheeltapper.options import AsJson
 from wheeltapper.server import SOURCE, Access, PasswordFile, Security, Trust, User
 
 if TYPE_CHECKING:
+    from connectors.opcua.commissioning.pattern import Pattern
+    from connectors.opcua.commissioning.survey import Survey
+    from connectors.opcua.commissioning.variables import Variable
     from connectors.opcua.config import OpcUaConfig
-    from connectors.opcua.pattern import Pattern
-    from connectors.opcua.survey import Survey
-    from connectors.opcua.variables import Variable
     from plant.tags import Role, Tag
     from wheeltapper.sheet import Sheet
 
@@ -53,8 +53,8 @@ def browse(
     """
     import asyncio
 
-    from connectors.opcua.pattern import Pattern
-    from connectors.opcua.survey import survey
+    from connectors.opcua.commissioning.pattern import Pattern
+    from connectors.opcua.commissioning.survey import survey
     from wheeltapper import sheet
     from wheeltapper.progress import Bar
 
@@ -129,7 +129,7 @@ def merge(
         `prefix` cannot begin the name of a tag.
     """
     from connectors.opcua.address import Address, parse_address
-    from connectors.opcua.naming import tag_names
+    from connectors.opcua.commissioning.naming import tag_names
 
     own = [tag for tag in (existing.tags if existing else ()) if tag.source == source]
     written: dict[Address, str] = {parse_address(tag.address, tag.name): tag.name for tag in own}

@@ -8,8 +8,8 @@ from wheeltapper.options import AsJson
 from wheeltapper.server import Access, PasswordFile, Security, Trust, User
 
 if TYPE_CHECKING:
-    from connectors.opcua.discovery import Greeting
-    from connectors.opcua.survey import Survey
+    from connectors.opcua.commissioning.discovery import Greeting
+    from connectors.opcua.commissioning.survey import Survey
 
 WATCH_S = 1.0
 """How long values are watched for a change, s."""
@@ -51,9 +51,9 @@ def discover(
 
 
 async def _asked(url: str, access: Access) -> "tuple[Greeting, Survey | None, str]":
-    from connectors.opcua.discovery import greet
-    from connectors.opcua.pattern import Pattern
-    from connectors.opcua.survey import survey
+    from connectors.opcua.commissioning.discovery import greet
+    from connectors.opcua.commissioning.pattern import Pattern
+    from connectors.opcua.commissioning.survey import survey
     from wheeltapper.progress import Bar
     from wheeltapper.server import reached
 
@@ -70,7 +70,7 @@ def _next(url: str, access: Access, greeting: "Greeting", policy: str) -> list[s
     """Give the next commands to type."""
     import shlex
 
-    from connectors.opcua.discovery import USABLE
+    from connectors.opcua.commissioning.discovery import USABLE
 
     place = shlex.quote(url)
     words = "" if policy == "Basic256Sha256" else f" --security {policy}"
@@ -142,7 +142,7 @@ def _show_greeting(url: str, greeting: "Greeting") -> None:
 
 
 def _ours(policy: str, mode: str) -> str:
-    from connectors.opcua.discovery import USABLE
+    from connectors.opcua.commissioning.discovery import USABLE
 
     if policy == "None":
         return "only if you say so: in clear"
@@ -155,7 +155,7 @@ def _show_certificate(url: str, greeting: "Greeting") -> None:
     from datetime import UTC, datetime
 
     from connectors.opcua.certificates import names_of, thumbprint
-    from connectors.opcua.discovery import place_of
+    from connectors.opcua.commissioning.discovery import place_of
     from connectors.opcua.plain import plain
     from wheeltapper import terminal
 

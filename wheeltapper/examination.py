@@ -122,7 +122,7 @@ def _of_gateway(check: str, verdict: Verdict, result: str, mend: str = "") -> Fi
 
 
 async def _opcua(config: "OpcUaConfig", tags: Sequence[Tag]) -> AsyncIterator[Finding]:
-    from connectors.opcua.diagnosis import examine
+    from connectors.opcua.commissioning.diagnosis import examine
 
     failed = False
     async for finding in examine(
@@ -173,7 +173,7 @@ async def _modbus(config: "ModbusConfig", tags: Sequence[Tag]) -> AsyncIterator[
 async def _line(config: "ModbusConfig") -> list[Finding]:
     """Look at the way to the device: name and port, or the serial line."""
     from connectors.modbus.config import PORTS
-    from connectors.opcua.discovery import knock, resolve
+    from connectors.opcua.commissioning.discovery import knock, resolve
 
     def good(check: str, result: str) -> Finding:
         return Finding(subject=config.name, check=check, verdict=Verdict.GOOD, result=result)

@@ -148,7 +148,7 @@ def _sources(opcua: list[str], modbus: list[str], security: str) -> str:
 def _opcua(url: str, name: str, security: str) -> str:
     import json
 
-    from connectors.opcua.discovery import place_of
+    from connectors.opcua.commissioning.discovery import place_of
     from wheeltapper.server import Access
 
     place_of(url)

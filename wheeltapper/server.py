@@ -94,7 +94,7 @@ async def reached(url: str, access: Access) -> "OpcUaConfig":
     Misconfigured
         The server offers none, or nothing was said about security at all.
     """
-    from connectors.opcua.discovery import greet
+    from connectors.opcua.commissioning.discovery import greet
     from plant.errors import Misconfigured
 
     if access.security:

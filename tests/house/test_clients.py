@@ -11,7 +11,7 @@ BUILDERS = {"Client", "UaClient"}
 SIGNING_IN = {"activate_session", "create_session"}
 BELIEVERS = {"CertificateValidator", "TrustStore", "set_security_string", "certificate_validator"}
 PLACE = "connectors/opcua/connect.py"
-ASKING = "connectors/opcua/discovery.py"
+ASKING = "connectors/opcua/commissioning/discovery.py"
 
 
 def called(tree: ast.AST) -> set[str]:

@@ -13,11 +13,11 @@ from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
 
 from connectors.opcua.address import Address
-from connectors.opcua.browse import Place, Progress
+from connectors.opcua.commissioning.browse import Place, Progress
+from connectors.opcua.commissioning.naming import address_of, aliases_of, path_text
+from connectors.opcua.commissioning.units import ucum
 from connectors.opcua.limits import Allowance, in_calls
-from connectors.opcua.naming import address_of, aliases_of, path_text
 from connectors.opcua.plain import plain
-from connectors.opcua.units import ucum
 from plant.quality import Status
 from plant.tags import ValueType
 

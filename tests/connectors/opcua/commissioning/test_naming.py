@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.opcua.address import NodeAddress, PathAddress, parse_address
-from connectors.opcua.browse import Place
-from connectors.opcua.naming import address_of, tag_names
+from connectors.opcua.commissioning.browse import Place
+from connectors.opcua.commissioning.naming import address_of, tag_names
 from plant.tags import TAG_NAME
 
 SPACES = ["http://opcfoundation.org/UA/", "urn:server", "urn:plant"]

@@ -10,11 +10,11 @@ import pytest
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
 
-from connectors.opcua import browse
-from connectors.opcua.browse import Bounds, Walk, walk
+from connectors.opcua.commissioning import browse
+from connectors.opcua.commissioning.browse import Bounds, Walk, walk
+from connectors.opcua.commissioning.pattern import Pattern
+from connectors.opcua.commissioning.survey import Survey, survey
 from connectors.opcua.config import OpcUaConfig
-from connectors.opcua.pattern import Pattern
-from connectors.opcua.survey import Survey, survey
 from plant.tags import ValueType
 from tests.plant2000 import Plant2000
 

@@ -9,15 +9,15 @@ from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
 
-from connectors.opcua.browse import PER_CALL, Name, Place, Progress, walk
+from connectors.opcua.commissioning.browse import PER_CALL, Name, Place, Progress, walk
+from connectors.opcua.commissioning.naming import path_text
+from connectors.opcua.commissioning.pattern import Pattern
+from connectors.opcua.commissioning.variables import Variable, describe, sampled
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.connect import connect_secure, leave
 from connectors.opcua.limits import Allowance, read_limits
-from connectors.opcua.naming import path_text
-from connectors.opcua.pattern import Pattern
 from connectors.opcua.plain import plain
 from connectors.opcua.refusals import FAILURES
-from connectors.opcua.variables import Variable, describe, sampled
 from plant.errors import Unreachable
 from plant.quality import status_name
 

@@ -5,7 +5,7 @@ from asyncua import ua
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.opcua.units import _UCUM, _UNECE, _WRITTEN, ucum
+from connectors.opcua.commissioning.units import _UCUM, _UNECE, _WRITTEN, ucum
 
 
 def unit(number: int, text: str = "") -> ua.EUInformation:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from connectors.opcua.pattern import Pattern
+from connectors.opcua.commissioning.pattern import Pattern
 from plant.errors import Misconfigured
 
 

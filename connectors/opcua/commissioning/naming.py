@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from connectors.opcua.address import Address, NodeAddress, PathAddress, parse_address
-from connectors.opcua.browse import Place
+from connectors.opcua.commissioning.browse import Place
 from plant.errors import Misconfigured
 from plant.tags import TAG_NAME
 

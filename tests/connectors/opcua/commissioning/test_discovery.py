@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from connectors.opcua.discovery import greet, place_of
+from connectors.opcua.commissioning.discovery import greet, place_of
 from plant.errors import Misconfigured, Unreachable
 from tests.plant2000 import Plant2000, free_port
 

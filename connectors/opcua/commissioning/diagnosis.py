@@ -14,13 +14,13 @@ from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from connectors.opcua.address import Address, PathAddress, parse_address
-from connectors.opcua.browse import Bounds, walk
 from connectors.opcua.certificates import thumbprint
+from connectors.opcua.commissioning.browse import Bounds, walk
+from connectors.opcua.commissioning.discovery import Greeting, greet, knock, place_of, resolve
+from connectors.opcua.commissioning.naming import path_text
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.connect import connect_secure, leave
-from connectors.opcua.discovery import Greeting, greet, knock, place_of, resolve
 from connectors.opcua.limits import in_calls, read_limits
-from connectors.opcua.naming import path_text
 from connectors.opcua.nodes import Found, Refused, find_nodes
 from connectors.opcua.plain import plain
 from connectors.opcua.refusals import FAILURES
