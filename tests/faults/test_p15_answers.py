@@ -25,7 +25,7 @@ UNITS = (1, 2, 17, 247)
 PLACES = (("holding", 0), ("holding", 8), ("holding", 400), ("input", 0))
 TIMEOUT_MS = 20.0
 SILENCE_MS = 30.0
-LIMIT_S = 300.0
+LIMIT_S = 600.0
 UNPROVEN = ("drip", "swapped", "before", "flood", *UNMARKED)
 """What RTU cannot tell from a right answer, for it numbers nothing: answers to older requests."""
 
