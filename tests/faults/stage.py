@@ -107,7 +107,7 @@ async def trusting(url: str, folder: Path, policy: str) -> dict[str, Any]:
     host = socket.gethostname()
     settings = {"security": policy, "trust": folder / "pki", "certificate_host": host}
     with suppress(Misconfigured):
-        async with OpcUaSource(opcua("stranger", url, **settings), []):
+        async with OpcUaSource(opcua("stranger", url, timeout_s=20.0, **settings), []):
             raise AssertionError("a server that nobody trusts was believed")
     (stranger,) = (folder / "pki/rejected").iterdir()
     stranger.rename(folder / "pki/trusted/certs" / stranger.name)
