@@ -11,9 +11,10 @@ from connectors.modbus.config import ModbusConfig
 from connectors.opcua.config import OpcUaConfig
 from gateway.config.plan import Plan
 from gateway.console.view import SourceRow
+from gateway.link import LinkState
 from gateway.pipeline import Pipeline
 from gateway.rows import MS, gap_row, link_words
-from gateway.supervisor import LinkState, Supervisor
+from gateway.supervisor import Supervisor
 from plant.quality import is_good
 
 

@@ -26,6 +26,7 @@ from gateway.console.view import (
     TrendSeries,
 )
 from gateway.journal import Journal, Trend
+from gateway.link import LinkState
 from gateway.metrics import Metrics
 from gateway.notices import Notices
 from gateway.pipeline import UNKNOWN_MODE, Pipeline, WatchedAsset, asset_tags
@@ -40,7 +41,7 @@ from gateway.rows import (
     mode_shown,
     number,
 )
-from gateway.supervisor import LinkState, Supervisor
+from gateway.supervisor import Supervisor
 from plant.alarms import Alarm, AlarmState
 from plant.assets import Health
 from plant.quality import Quality, Status, is_good, status_name

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.journal import JSON
-from gateway.supervisor import LinkState, Supervisor
+from gateway.link import LinkState
+from gateway.supervisor import Supervisor
 
 OVERDUE_S = 5.0
 """Data that is later than this, beyond what its clock explains, comes too late, s."""

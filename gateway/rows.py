@@ -4,8 +4,8 @@ import numpy as np
 
 from analytics.findings import ABNORMAL, finding_names
 from gateway.console.view import AlarmRow, ContributorRow, GapRow
+from gateway.link import Link
 from gateway.pipeline import UNKNOWN_MODE, WatchedAsset
-from gateway.supervisor import Link
 from plant.alarms import Alarm
 from plant.gaps import Gap
 from plant.reasons import Contribution, sentence

@@ -18,11 +18,12 @@ from gateway.config.plan import Plan
 from gateway.console.server import ConsoleServer
 from gateway.journal import EventRecord, Journal, Record
 from gateway.lineview import LineView
+from gateway.link import Link, LinkState
 from gateway.metrics import Metrics
 from gateway.notices import Notices
 from gateway.pipeline import Outcome, Pipeline, gap_event
 from gateway.rows import alarm_row, gap_row, link_words
-from gateway.supervisor import Link, LinkState, Supervisor
+from gateway.supervisor import Supervisor
 from plant.alarms import Alarm, AlarmState
 from plant.errors import Rejected, Unreachable
 from plant.gaps import Gap

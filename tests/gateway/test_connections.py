@@ -14,7 +14,8 @@ from connectors.replay.config import ReplayConfig
 from gateway.config.plan import Plan
 from gateway.connections import Connections, configured
 from gateway.gaps import GapLedger
-from gateway.supervisor import Link, LinkState, Supervisor
+from gateway.link import Link, LinkState
+from gateway.supervisor import Supervisor
 from plant.gaps import GapCause
 from plant.tags import Tag, TagHandle
 

@@ -11,10 +11,11 @@ import pytest
 from gateway.config.plan import DetectionPlan, Plan
 from gateway.journal import Journal
 from gateway.lineview import LineView
+from gateway.link import Link, LinkState
 from gateway.metrics import Metrics
 from gateway.notices import Notices
 from gateway.pipeline import Pipeline
-from gateway.supervisor import Link, LinkState, Supervisor
+from gateway.supervisor import Supervisor
 from plant.assets import asset_of
 from plant.quality import Status
 from plant.samples import Batch

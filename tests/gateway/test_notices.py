@@ -6,8 +6,9 @@ import pytest
 
 from connectors.contract import Facts
 from gateway import notices as rules
+from gateway.link import Link, LinkState
 from gateway.notices import Notices
-from gateway.supervisor import Link, LinkState, Supervisor
+from gateway.supervisor import Supervisor
 
 
 class Clock:

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from connectors.contract import Facts, Source, Ticket
+from gateway import link as links
 from gateway import supervisor as rules
-from gateway.supervisor import Link, Supervisor
+from gateway.link import Link
+from gateway.supervisor import Supervisor
 from plant.errors import Exhausted, Misconfigured, Rejected, Unreachable
 from plant.gaps import Gap, GapCause
 from plant.quality import Status, is_good
@@ -452,7 +454,7 @@ def test_a_flapping_link_does_not_shorten_the_waits(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_link_that_stood_is_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "STEADY_S", 0.0)
+    monkeypatch.setattr(links, "STEADY_S", 0.0)
     assert waits([FLAP, FLAP, FLAP, [Exhausted()]], monkeypatch) == [1, 1, 1]
 
 
