@@ -85,7 +85,7 @@ def _next(url: str, access: Access, greeting: "Greeting", policy: str) -> list[s
 def _greeting_row(greeting: "Greeting") -> dict[str, Any]:
     from dataclasses import asdict
 
-    from connectors.opcua.certificates import thumbprint
+    from connectors.opcua.security.certificates import thumbprint
 
     certificate = greeting.certificate
     shown = None
@@ -154,9 +154,9 @@ def _ours(policy: str, mode: str) -> str:
 def _show_certificate(url: str, greeting: "Greeting") -> None:
     from datetime import UTC, datetime
 
-    from connectors.opcua.certificates import names_of, thumbprint
     from connectors.opcua.commissioning.discovery import place_of
     from connectors.opcua.plain import plain
+    from connectors.opcua.security.certificates import names_of, thumbprint
     from wheeltapper import terminal
 
     certificate = greeting.certificate

@@ -9,7 +9,7 @@ import typer
 from wheeltapper.options import AsJson
 
 if TYPE_CHECKING:
-    from connectors.opcua.store import Entry, State
+    from connectors.opcua.security.store import Entry, State
 
 app = typer.Typer(no_args_is_help=True, help="Say which OPC UA servers are believed.")
 
@@ -47,7 +47,7 @@ def accept(
     as_json: AsJson = False,
 ) -> None:
     """Trust a server that was rejected, after a look at its thumbprint."""
-    from connectors.opcua import store
+    from connectors.opcua.security import store
 
     found = _chosen(config, folder, thumbprint, store.State.REJECTED)
     if not yes:
@@ -64,7 +64,7 @@ def reject(
     as_json: AsJson = False,
 ) -> None:
     """Trust a server no longer, from the next connection on."""
-    from connectors.opcua import store
+    from connectors.opcua.security import store
 
     found = _chosen(config, folder, thumbprint, store.State.TRUSTED)
     if not yes:
@@ -77,9 +77,9 @@ def renew(
     config: Config = None, folder: Folder = None, yes: Sure = False, as_json: AsJson = False
 ) -> None:
     """Make a new certificate of our own; every server has to trust it anew."""
-    from connectors.opcua.certificates import read_certificate
-    from connectors.opcua.certificates import thumbprint as thumbprint_of
-    from connectors.opcua.identity import renew_identity
+    from connectors.opcua.security.certificates import read_certificate
+    from connectors.opcua.security.certificates import thumbprint as thumbprint_of
+    from connectors.opcua.security.identity import renew_identity
     from wheeltapper import terminal
 
     places = _folders(config, folder, made_by_us=True)
@@ -96,7 +96,7 @@ def renew(
 
 
 def _listed(config: Path | None, folder: Path | None) -> list["Entry"]:
-    from connectors.opcua.store import entries
+    from connectors.opcua.security.store import entries
 
     return [entry for place in _folders(config, folder) for entry in entries(place)]
 
@@ -125,7 +125,7 @@ def _folders(config: Path | None, folder: Path | None, made_by_us: bool = False)
 
 
 def _chosen(config: Path | None, folder: Path | None, digits: str, state: "State") -> list["Entry"]:
-    from connectors.opcua.store import chosen
+    from connectors.opcua.security.store import chosen
 
     return chosen(_listed(config, folder), digits, state)
 

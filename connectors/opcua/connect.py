@@ -17,14 +17,14 @@ from asyncua.crypto import security_policies, uacrypto
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from connectors.opcua.certificates import read_trust_list
 from connectors.opcua.config import OpcUaConfig
-from connectors.opcua.identity import Identity, application_uri, own_identity
 from connectors.opcua.plain import plain
 from connectors.opcua.refusals import FAILURES, Attempt, Step, explained
+from connectors.opcua.security.certificates import read_trust_list
+from connectors.opcua.security.identity import Identity, application_uri, own_identity
+from connectors.opcua.security.trust import LONGEST_CHAIN, Expected, check_server
 from connectors.opcua.session import KeptSession, open_session
 from connectors.opcua.transport import BoundedUaClient, abort
-from connectors.opcua.trust import LONGEST_CHAIN, Expected, check_server
 from plant.errors import Misconfigured
 
 SESSION_MS = 60_000

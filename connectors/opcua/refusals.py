@@ -15,9 +15,9 @@ from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 from cryptography.exceptions import InvalidSignature
 
 from connectors.opcua.config import OpcUaConfig
-from connectors.opcua.identity import Identity
 from connectors.opcua.plain import plain
-from connectors.opcua.users import user_of
+from connectors.opcua.security.identity import Identity
+from connectors.opcua.security.users import user_of
 from plant.errors import Misconfigured, PlantError, Unreachable
 
 FAILURES = (

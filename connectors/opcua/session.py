@@ -13,7 +13,7 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.refusals import FAILURES
-from connectors.opcua.users import Credentials, read_credentials, sign_in
+from connectors.opcua.security.users import Credentials, read_credentials, sign_in
 
 CLOSING_S = 1.0
 

@@ -22,16 +22,16 @@ from connectors.opcua.limits import Limits, read_limits
 from connectors.opcua.nodes import Refused, find_nodes
 from connectors.opcua.per_value import PerValue
 from connectors.opcua.polling import Poller
-from connectors.opcua.protection import protection
 from connectors.opcua.publish import Publisher
 from connectors.opcua.pulse import Pulse
 from connectors.opcua.recovery import Recoverer
 from connectors.opcua.refusals import FAILURES
+from connectors.opcua.security.protection import protection
+from connectors.opcua.security.users import user_of
 from connectors.opcua.session import close_session
 from connectors.opcua.subscription import TEXT, Subscription, client_handle
 from connectors.opcua.transport import abort
 from connectors.opcua.upkeep import Upkeep
-from connectors.opcua.users import user_of
 from plant.errors import Rejected, Unreachable
 from plant.samples import Batch
 from plant.tags import TagHandle

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from connectors.opcua.certificates import read_certificate, read_trust_list, thumbprint
 from connectors.opcua.config import OpcUaConfig
-from connectors.opcua.identity import own_identity
+from connectors.opcua.security.certificates import read_certificate, read_trust_list, thumbprint
+from connectors.opcua.security.identity import own_identity
 
 CONFIG = """
 version = 1

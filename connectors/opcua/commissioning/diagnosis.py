@@ -14,7 +14,6 @@ from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from connectors.opcua.address import Address, PathAddress, parse_address
-from connectors.opcua.certificates import thumbprint
 from connectors.opcua.commissioning.browse import Bounds, walk
 from connectors.opcua.commissioning.discovery import Greeting, greet, knock, place_of, resolve
 from connectors.opcua.commissioning.naming import path_text
@@ -24,7 +23,8 @@ from connectors.opcua.limits import in_calls, read_limits
 from connectors.opcua.nodes import Found, Refused, find_nodes
 from connectors.opcua.plain import plain
 from connectors.opcua.refusals import FAILURES
-from connectors.opcua.users import user_of
+from connectors.opcua.security.certificates import thumbprint
+from connectors.opcua.security.users import user_of
 from plant.errors import Misconfigured, PlantError
 from plant.findings import Finding, Verdict
 from plant.quality import status_name

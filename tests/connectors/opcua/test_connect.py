@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from connectors.opcua import connect
 from connectors.opcua.config import OpcUaConfig
-from connectors.opcua.identity import own_identity
+from connectors.opcua.security.identity import own_identity
 from plant.errors import Misconfigured
 
 URL = "opc.tcp://127.0.0.1:4840"

@@ -14,7 +14,7 @@ from cryptography import x509
 
 from connectors.checks import SourceUnderTest, check_reconnects
 from connectors.opcua.config import OpcUaConfig
-from connectors.opcua.identity import own_identity
+from connectors.opcua.security.identity import own_identity
 from connectors.opcua.source import OpcUaSource
 from plant.errors import Misconfigured, Unreachable
 from plant.quality import Status

@@ -6,8 +6,8 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 from cryptography.exceptions import InvalidSignature
 
 from connectors.opcua.config import OpcUaConfig
-from connectors.opcua.identity import Identity
 from connectors.opcua.refusals import FAILURES, Attempt, Step, explained
+from connectors.opcua.security.identity import Identity
 from plant.errors import Misconfigured, PlantError, Unreachable
 
 URL = "opc.tcp://127.0.0.1:4840"

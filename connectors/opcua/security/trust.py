@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from connectors.opcua.certificates import UNREADABLE, TrustList, names_of, thumbprint
 from connectors.opcua.plain import plain
+from connectors.opcua.security.certificates import UNREADABLE, TrustList, names_of, thumbprint
 from plant.errors import Misconfigured
 
 LONGEST_CHAIN = 8

@@ -10,9 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from connectors.opcua.certificates import read_certificate, thumbprint
 from connectors.opcua.config import OpcUaConfig
-from connectors.opcua.identity import own_identity, renew_identity
+from connectors.opcua.security.certificates import read_certificate, thumbprint
+from connectors.opcua.security.identity import own_identity, renew_identity
 from plant.errors import Misconfigured
 from tests.connectors.opcua.recipes import CURVE_KEY, KEY, Recipe
 
@@ -63,7 +63,7 @@ def test_a_folder_that_may_not_be_written_is_named(
     def refuse(path: Path, content: bytes, mode: int = 0) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("connectors.opcua.identity.put", refuse)
+    monkeypatch.setattr("connectors.opcua.security.identity.put", refuse)
     with pytest.raises(Misconfigured, match=r"cannot be made in .*own: Read-only file system"):
         own_identity(CONFIG, tmp_path)
 

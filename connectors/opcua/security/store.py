@@ -10,7 +10,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from connectors.opcua.certificates import (
+from connectors.opcua.plain import plain
+from connectors.opcua.security.certificates import (
     UNREADABLE,
     certificate_files,
     file_name,
@@ -19,7 +20,6 @@ from connectors.opcua.certificates import (
     read_certificate,
     thumbprint,
 )
-from connectors.opcua.plain import plain
 from plant.errors import Misconfigured
 
 MAX_FILES = 1_000

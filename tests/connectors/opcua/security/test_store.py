@@ -7,8 +7,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from connectors.opcua.certificates import read_certificate, read_trust_list, thumbprint
-from connectors.opcua.store import Entry, State, accept, chosen, entries, reject
+from connectors.opcua.security.certificates import read_certificate, read_trust_list, thumbprint
+from connectors.opcua.security.store import Entry, State, accept, chosen, entries, reject
 from plant.errors import Misconfigured
 from tests.connectors.opcua.recipes import NOW, Recipe
 

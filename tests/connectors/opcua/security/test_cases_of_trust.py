@@ -24,9 +24,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import ValidationError
 
 from connectors.opcua import connect
-from connectors.opcua.certificates import read_certificate, thumbprint
 from connectors.opcua.config import OpcUaConfig
-from connectors.opcua.identity import own_identity
+from connectors.opcua.security.certificates import read_certificate, thumbprint
+from connectors.opcua.security.identity import own_identity
 from connectors.opcua.source import OpcUaSource
 from plant.errors import Misconfigured, Unreachable
 from tests.connectors.opcua.guarded import (

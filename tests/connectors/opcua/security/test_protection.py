@@ -10,7 +10,7 @@ from asyncua import ua
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from connectors.opcua.config import OpcUaConfig
-from connectors.opcua.protection import Protection, protection
+from connectors.opcua.security.protection import Protection, protection
 from tests.connectors.opcua.recipes import NOW, Recipe
 
 CONFIG = OpcUaConfig(name="plc", url="opc.tcp://plc:4840", trust=Path("pki"))

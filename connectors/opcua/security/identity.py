@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from connectors.opcua.certificates import put, read_certificate, thumbprint
 from connectors.opcua.config import OpcUaConfig
-from connectors.opcua.keys import read_key
+from connectors.opcua.security.certificates import put, read_certificate, thumbprint
+from connectors.opcua.security.keys import read_key
 from plant.errors import Misconfigured
 
 _YEARS = 10

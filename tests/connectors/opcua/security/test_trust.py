@@ -14,13 +14,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from connectors.opcua.certificates import (
+from connectors.opcua.security.certificates import (
     MAX_REJECTED,
     read_certificate,
     read_trust_list,
     thumbprint,
 )
-from connectors.opcua.trust import Expected, check_server
+from connectors.opcua.security.trust import Expected, check_server
 from plant.errors import Misconfigured
 from tests.connectors.opcua.recipes import (
     AUTHORITY,
@@ -278,7 +278,7 @@ def test_refused_certificates_are_stored_unless_a_person_has_placed_them(
 def test_a_hostile_network_does_not_fill_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.opcua.certificates.MAX_REJECTED", 3)
+    monkeypatch.setattr("connectors.opcua.security.certificates.MAX_REJECTED", 3)
     assert MAX_REJECTED == 100
     strangers = [Recipe(serial=serial).bake() for serial in range(1, 6)]
     for stranger in strangers:
@@ -289,7 +289,7 @@ def test_a_hostile_network_does_not_fill_the_disk(
 
 
 def test_many_sources_reject_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.opcua.certificates.MAX_REJECTED", 2)
+    monkeypatch.setattr("connectors.opcua.security.certificates.MAX_REJECTED", 2)
     trust = read_trust_list(tmp_path)
     strangers = [Recipe(serial=serial).bake() for serial in (1, 2, 3, 4)] * 8
     with ThreadPoolExecutor(8) as pool:
@@ -305,7 +305,7 @@ def test_a_full_disk_does_not_hide_why_a_server_is_refused(
     def full(path: Path, content: bytes, mode: int = 0) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("connectors.opcua.certificates.put", full)
+    monkeypatch.setattr("connectors.opcua.security.certificates.put", full)
     with pytest.raises(Misconfigured, match=r"not trusted.*could not be stored.*No space left"):
         check(Recipe().bake(), tmp_path)
 

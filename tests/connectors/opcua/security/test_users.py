@@ -9,7 +9,7 @@ from asyncua import ua
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from connectors.opcua.config import OpcUaConfig
-from connectors.opcua.users import read_credentials, token_policy
+from connectors.opcua.security.users import read_credentials, token_policy
 from plant.errors import Misconfigured
 from tests.connectors.opcua.recipes import KEY, OTHER_KEY, Recipe
 

@@ -14,10 +14,10 @@ from asyncua.crypto import security_policies
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from connectors.opcua.certificates import read_certificate
 from connectors.opcua.config import OpcUaConfig
-from connectors.opcua.keys import read_key
 from connectors.opcua.plain import plain
+from connectors.opcua.security.certificates import read_certificate
+from connectors.opcua.security.keys import read_key
 from plant.errors import Misconfigured
 
 _NONE = str(security_policies.SecurityPolicyNone.URI)
