@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.stages.delivery import Delivery, newest
+from gateway.stages.delivery import Delivery, dropped, newest, overflowed
 from gateway.stages.sieve import NEVER, Sieve
 from plant.gaps import Gap, GapCause
 from plant.samples import Batch, ContextEvent, Recovery
@@ -69,6 +69,13 @@ class GapLedger:
         self._last = 0
         self._ended = False
         self.tickets: dict[str, dict[str, int | float | str | None]] = {}
+
+    def losing(self, source: str, now: int) -> Gap | None:
+        """Give the overload of a source that goes on, at ns `now` on its clock, if any."""
+        gap = self.newest(source)
+        if gap is None or gap.cause is not GapCause.OVERLOAD:
+            return None
+        return gap if now <= (gap.stop or now) + TOGETHER_NS else None
 
     def gaps(self) -> list[Gap]:
         """List all gaps kept, oldest first."""
@@ -288,10 +295,18 @@ class GapLedger:
         waiting = self.unsettled(batch.source)
         for gap in waiting:
             self._sieves[gap.id].bring(batch.tag, batch.at)
-        newest(self._last_at, batch.tag, batch.at)
         queued = any(batch.upto <= (gap.stop or 0) for gap in waiting)
-        tags = self._delivering(batch.source) if delivery.period else 0
-        delivery.take(batch, tags, queued=queued)
+        # What is missing before a batch that comes from a gap is reckoned there.
+        lost = 0 if queued else self._dropped(delivery, batch)
+        newest(self._last_at, batch.tag, batch.at)
+        delivery.take(batch, self._delivering(batch.source) if delivery.period else 0, lost)
+
+    def _dropped(self, delivery: Delivery, batch: Batch) -> int:
+        flagged = overflowed(batch)
+        if not flagged.any():
+            return 0
+        rate = delivery.rate / self._delivering(batch.source)
+        return dropped(batch, flagged, self._last_at, rate)
 
     def _fill(
         self,

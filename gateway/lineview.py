@@ -318,11 +318,18 @@ class LineView:
         }
         benched = dict(self._supervisor.benched)
         overdue = dict(self._notices.overdue)
+        losing = {
+            name: gap.why
+            for name, link in self._supervisor.links.items()
+            if (gap := self._pipeline.gaps.losing(name, link.now())) is not None
+        }
+        troubles = (lost, benched, overdue, losing, self.trouble)
         return {
-            "status": "degraded" if lost or benched or overdue or self.trouble else "ok",
+            "status": "degraded" if any(troubles) else "ok",
             "journal": self.trouble,
             "sources": lost,
             "overdue": overdue,
+            "losing": losing,
             "certificates": dict(self._notices.expiring),
             "benched": benched,
             "journal_bytes": self._journal.size_bytes,

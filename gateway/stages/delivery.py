@@ -16,6 +16,8 @@ SKIPPED_S = 1.0
 """A scan counts as missed after both: one that is merely late is not."""
 LATE_NS = 2_000_000_000
 """A first batch older than this is the oldest of a queue: the link came back only now."""
+_LONGEST = 3_600_000_000_000
+"""A silence before an overflow counts for an hour at most: nothing is known of a longer one."""
 _OVERFLOW = np.uint32(0x480)
 """InfoType DataValue and the bit Overflow of a StatusCode (OPC 10000-4 §7.39.1)."""
 
@@ -65,23 +67,22 @@ class Delivery:
         self.fresh |= not up
         self.up = up
 
-    def take(self, batch: Batch, tags: int, *, queued: bool) -> None:
+    def take(self, batch: Batch, tags: int, dropped: int) -> None:
         """Move on with a live batch.
 
         Parameters
         ----------
         tags
             How many of the source's tags deliver.
-        queued
-            It comes from a gap: what is missing before it is reckoned there.
+        dropped
+            Samples that the server's queues dropped before it, as far as can be told.
         """
         step = batch.upto - self.upto
         fresh, self.fresh = self.fresh, False
         if not fresh and step > 0:
             self._measure(len(batch), step / 1e9)
             self._mark(self._skipped(step) * tags, batch.upto)
-        if len(batch) and not queued:
-            self._mark(int(np.count_nonzero((batch.status & _OVERFLOW) == _OVERFLOW)), batch.upto)
+        self._mark(dropped, batch.upto)
         self.upto = max(self.upto, batch.upto)
         self.lag = batch.received - batch.upto
 
@@ -117,6 +118,36 @@ class Delivery:
     def state(self) -> dict[str, Any]:
         """Give everything held, as plain data."""
         return asdict(self)
+
+
+def overflowed(batch: Batch) -> NDArray[np.bool_]:
+    """Tell before which samples (n,) the queue of their item dropped others."""
+    flagged: NDArray[np.bool_] = (batch.status & _OVERFLOW) == _OVERFLOW
+    return flagged
+
+
+def dropped(
+    batch: Batch, flagged: NDArray[np.bool_], last_at: NDArray[np.int64], rate: float
+) -> int:
+    """Estimate what was dropped before the samples that say so: one at least, each.
+
+    Parameters
+    ----------
+    flagged
+        Which samples say so, (n,).
+    last_at
+        Time of each tag's last sample before this batch, ns (size,); long past for a new tag.
+    rate
+        Usual samples a second of one tag.
+    """
+    tag, at = batch.tag[flagged], batch.at[flagged]
+    known = tag < len(last_at)
+    silent = np.zeros(len(tag))
+    silent[known] = (at[known] - np.maximum(last_at[tag[known]], at[known] - _LONGEST)) / 1e9
+    first = np.unique(tag, return_index=True)[1]
+    # A tag's later flags stand within the same silence, and say one more each.
+    more = np.maximum(np.rint(silent[first] * rate) - 1, 1).sum()
+    return int(more) + len(tag) - len(first)
 
 
 def newest(last_at: NDArray[np.int64], tag: NDArray[np.int32], at: NDArray[np.int64]) -> None:

@@ -393,6 +393,25 @@ def test_queues_that_overflow_at_the_server_are_one_gap_while_they_go_on() -> No
     assert [gap.lost for gap in told.ledger.gaps()] == [18, 1]
 
 
+def test_what_a_queue_dropped_is_reckoned_by_the_usual_rate_of_its_tags() -> None:
+    told = Told()
+    told.up()
+    told.run(1, 100)
+    told.take(batch((0, 121), (1, 121), upto=121, status=OVERFLOW))
+    told.run(122, 124)
+    assert told.only().lost == pytest.approx(2 * 20, abs=6)
+
+
+def test_an_overload_is_told_while_it_goes_on_and_a_minute_longer() -> None:
+    told = Told()
+    told.up()
+    told.run(1, 10)
+    told.take(batch((0, 12), upto=12, status=OVERFLOW))
+    told.run(13, 15)
+    assert told.ledger.losing("plc", 70 * SECOND) == told.only()
+    assert told.ledger.losing("plc", 73 * SECOND) is None
+
+
 def test_overflow_just_before_a_loss_is_not_forgotten() -> None:
     told = Told()
     told.up()
