@@ -1,7 +1,8 @@
 """What a PublishResponse says, in columns (OPC 10000-4 §5.14.5, OPC 10000-6 §5.2)."""
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,18 @@ class Published:
     texts: tuple[Text, ...]
     ended: int | None
     refused: int
+
+    def only(self, rows: NDArray[np.bool_], texts: Iterable[Text]) -> "Published":
+        """Give the same message with these rows (n,) and these texts alone."""
+        return replace(
+            self,
+            handle=self.handle[rows],
+            at=self.at[rows],
+            value=self.value[rows],
+            status=self.status[rows],
+            served=self.served[rows],
+            texts=tuple(texts),
+        )
 
 
 def decode_publish(data: bytes, now: int, texts_from: int = NO_TEXTS) -> Published:

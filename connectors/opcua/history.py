@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -204,11 +204,4 @@ def _moment(microseconds: int) -> ua.UtcTime:
 
 def _within(values: Published, start: int, stop: int) -> Published:
     there = (values.at > start) & (values.at <= stop)
-    return replace(
-        values,
-        handle=values.handle[there],
-        at=values.at[there],
-        value=values.value[there],
-        status=values.status[there],
-        texts=tuple(text for text in values.texts if start < text.at <= stop),
-    )
+    return values.only(there, (text for text in values.texts if start < text.at <= stop))

@@ -48,17 +48,9 @@ class Seen:
         for name in ("at", "value", "status"):
             self._number[name][places] = getattr(said, name)
         self._number["known"][places] = True
-        texts = tuple(text for text in said.texts if self._text.get(text.handle) != text)
+        texts = [text for text in said.texts if self._text.get(text.handle) != text]
         self._text |= {text.handle: text for text in texts}
-        return replace(
-            said,
-            handle=said.handle[new],
-            at=said.at[new],
-            value=said.value[new],
-            status=said.status[new],
-            served=said.served[new],
-            texts=texts,
-        )
+        return said.only(new, texts)
 
     def _grow(self, room: int) -> None:
         if room > len(self._number):

@@ -74,7 +74,11 @@ class Historian:
         last = min(first + self.page, number)
         data = ua.HistoryData()
         data.DataValues = [
-            ua.DataValue(ua.Variant(float(i)), SourceTimestamp=BEGIN + timedelta(seconds=i))
+            ua.DataValue(
+                ua.Variant(float(i)),
+                SourceTimestamp=BEGIN + timedelta(seconds=i),
+                ServerTimestamp=BEGIN + timedelta(seconds=i, milliseconds=7),
+            )
             for i in range(first, last)
         ]
         point = str(last).encode() if last < number else None
@@ -112,6 +116,12 @@ def test_the_start_is_out_and_the_stop_is_in() -> None:
     told = read(Historian({1: 60}), [1], stop=START + 3 * SECOND)
     assert told.values == {1: [1.0, 2.0, 3.0]}
     assert told.complete
+
+
+def test_the_servers_time_stays_beside_its_value() -> None:
+    pages: list[Published] = []
+    read(Historian({1: 60}), [1], stop=START + 3 * SECOND, deliver=pages.append)
+    assert [(page.served - page.at).tolist() for page in pages] == [[7_000_000] * 3]
 
 
 def test_pages_are_read_to_their_end_in_order() -> None:
