@@ -23,6 +23,7 @@ from asyncua.ua.uaerrors import UaError
 
 from connectors.opcua.decode import Published, decode_publish
 from connectors.opcua.republish import republish
+from connectors.opcua.transport import BoundedProtocol
 from plant.errors import Unreachable
 from plant.quality import Status, status_name
 
@@ -101,6 +102,9 @@ class Publisher:
         Acknowledgements that the server did not take.
     ended : bool
         The server has no such subscription any more.
+    spoken : asyncio.Event
+        Set as soon as the subscription has said something on this connection: before that nobody
+        knows whether it is there, and what of it is missing.
     """
 
     def __init__(
@@ -119,6 +123,7 @@ class Publisher:
         self.republished = 0
         self.refused = 0
         self.ended = False
+        self.spoken = asyncio.Event()
         self.progress = progress or Progress()
         self._source = source
         self._uaclient = uaclient
@@ -155,14 +160,28 @@ class Publisher:
             if self._belongs(said):
                 progress.waiting.append(said)
 
-    async def _decoded(self, message: bytes) -> Published:
+    async def _decoded(self, answer: asyncio.Future[Any]) -> Published:
+        message = bytes(answer.result())
         decode = partial(decode_publish, message, time.time_ns(), self._texts_from)
-        # A server may choose what is slow to read: that must not hold up other sources.
-        return decode() if len(message) < LONG else await asyncio.to_thread(decode)
+        if len(message) < LONG:
+            return decode()
+        try:
+            # A server may choose what is slow to read: that must not hold up other sources.
+            return await asyncio.to_thread(decode)
+        except asyncio.CancelledError:
+            # It has been heard; whoever reads next begins with it.
+            self._waiting.appendleft(answer)
+            raise
 
     def acknowledge(self, sequence: int) -> None:
         """Let the server forget message `sequence` with the next request."""
         self.progress.acknowledgements.append(sequence)
+
+    def give_up(self, messages: Iterable[Published]) -> None:
+        """Count messages that `next` gave and that are of no use after all as lost."""
+        lost = sum(not said.keep_alive for said in messages)
+        self.gaps += lost
+        self.progress.hole |= lost > 0
 
     def close(self) -> None:
         """Forget the requests under way."""
@@ -190,21 +209,30 @@ class Publisher:
                 raise Unreachable(f"{self._source}: {error}") from error
             self.progress.acknowledgements.clear()
 
-    async def _answer(self) -> bytes:
-        patience = self._quiet_s + self._heard - time.monotonic()
-        done, _ = await asyncio.wait(
-            self._waiting, timeout=max(patience, _GLANCE_S), return_when=asyncio.FIRST_COMPLETED
-        )
-        if not done:
-            raise Unreachable(f"{self._source}: nothing heard for {self._quiet_s:.0f} s")
+    async def _answer(self) -> asyncio.Future[Any]:
+        done: set[asyncio.Future[Any]] = set()
+        while not done:
+            patience = self._quiet_s - self._silence()
+            done, _ = await asyncio.wait(
+                self._waiting, timeout=max(patience, _GLANCE_S), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done and self._silence() >= self._quiet_s:
+                raise Unreachable(f"{self._source}: nothing heard for {self._quiet_s:.0f} s")
         # The server answers in the order of the requests; of several answers the oldest is first.
         answer = next(waiting for waiting in self._waiting if waiting in done)
         self._waiting.remove(answer)
         self._heard = time.monotonic()
         try:
-            return bytes(answer.result())
+            answer.result()
         except (ConnectionError, UaError, asyncio.CancelledError) as error:
             raise Unreachable(f"{self._source}: the connection was lost: {error}") from error
+        return answer
+
+    def _silence(self) -> float:
+        """Give the time since the last sign of the server's, s; a part of an answer is one."""
+        protocol = self._uaclient.protocol
+        chunk = protocol.heard if isinstance(protocol, BoundedProtocol) else self._heard
+        return time.monotonic() - max(self._heard, chunk)
 
     def _belongs(self, said: Published) -> bool:
         """Tell whether the answer has something for us; note what ends the loop."""
@@ -235,6 +263,7 @@ class Publisher:
             progress.hole |= missing > MOST_MISSED
             progress.miss(_from(progress.expected or 1, 0, missing))
         self._taken_up = False
+        self.spoken.set()
         progress.expected = said.sequence if said.keep_alive else said.sequence % LAST_SEQUENCE + 1
         if said.ended is not None:
             self.ended = True

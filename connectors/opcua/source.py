@@ -222,6 +222,8 @@ class OpcUaSource:
         running, recoverer = self._continuity.running, self._recoverer
         if running is None or recoverer is None:
             raise Unreachable(f"{self.name}: not connected")
+        if isinstance(self._reader, Publisher):
+            await self._reader.spoken.wait()
         try:
             await recoverer.ask_again(running, deliver)
             # Of what is polled the server has queued nothing.
@@ -299,7 +301,13 @@ class OpcUaSource:
         if upkeep is not None:
             batcher.refused += upkeep.refusals()
             batcher.polled_upto = upkeep.upto
-        batch = batcher.batch(messages, time.time_ns(), time.monotonic_ns())
+        try:
+            batch = batcher.batch(messages, time.time_ns(), time.monotonic_ns())
+        except Rejected:
+            if isinstance(reader, Publisher):
+                # Heard and in turn, but of no use: missing like those that did not come.
+                reader.give_up(messages)
+            raise
         if upkeep is not None:
             upkeep.look(batch)
         if running is not None:

@@ -7,6 +7,7 @@ process up for ever), builds arrays of any announced size, and lets every kind o
 
 import asyncio
 import struct
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -172,6 +173,11 @@ class BoundedProtocol(UASocketProtocol):
     """A connection that is cut as soon as something on it cannot be right.
 
     asyncua is handed whole chunks of a likely size, one at a time.
+
+    Attributes
+    ----------
+    heard : float
+        When the last whole chunk came, s, monotonic.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -183,6 +189,7 @@ class BoundedProtocol(UASocketProtocol):
         self._connection = BoundedConnection(self._connection.security_policy, limits)
         self._unread = bytearray()
         self._aborted = 0
+        self.heard = time.monotonic()
 
     def data_received(self, data: bytes) -> None:
         """Decode what has arrived; what is left starts with a header."""
@@ -209,6 +216,7 @@ class BoundedProtocol(UASocketProtocol):
             return b""
         chunk = bytes(self._unread[:size])
         del self._unread[:size]
+        self.heard = time.monotonic()
         return chunk
 
     def _call_callback(self, request_id: int, body: Buffer | ua.Acknowledge) -> None:
