@@ -180,8 +180,7 @@ class Supervisor:
         recovery: asyncio.Task[None] | None = None
         try:
             while True:
-                await self._read(link, source, missed, numbers)
-                missed = numbers.gaps if numbers else 0
+                missed = await self._read(link, source, missed, numbers)
                 if recovery is not None and recovery.done():
                     recovery = recovery.result()
                 if recovery is None and link.stood and self._intake.unsettled(link.name):
@@ -196,24 +195,25 @@ class Supervisor:
             self.facts(link.name)
             del self._entered[link.name]
 
-    async def _read(
-        self, link: Link, source: Source, missed: int, numbers: Numbered | None
-    ) -> None:
+    async def _read(self, link: Link, source: Source, missed: int, numbers: Numbered | None) -> int:
+        """Take one batch; give how many missing messages the ledger knows of now."""
         try:
             batch = await source.read()
         except Rejected as error:
             self._set_aside(link, error)
-            return
+            return missed
         link.unusable = 0
         link.hear(batch)
         if link.state is not LinkState.UP:
             link.come_up()
             self._intake.link_changed(link)
-        if numbers and numbers.gaps > missed:
-            self._intake.missed(batch, f"{numbers.gaps - missed} messages are missing")
+        known = numbers.gaps if numbers else 0
+        if known > missed:
+            self._intake.missed(batch, f"{known - missed} messages are missing")
         link.taking = batch.heard
         await self._intake.take(batch, source)
         link.taking = 0
+        return known
 
     def _keep_ticket(self, link: Link, source: Source) -> None:
         if isinstance(source, Resumable):

@@ -391,6 +391,20 @@ def test_messages_that_are_missing_are_entered_before_the_batch_that_shows_it() 
     assert link.cause is GapCause.LINK
 
 
+def test_messages_that_go_missing_with_an_answer_set_aside_are_entered_with_the_next() -> None:
+    class Counting(Lasting):
+        async def read(self) -> Batch:
+            try:
+                return await super().read()
+            except Rejected:
+                self.gaps += 2
+                raise
+
+    plays = [good(0, 20), Rejected("a handle of nobody"), good(1, 21), good(2, 22), Exhausted()]
+    recorder, _, _ = keep(Counting(plays), waiting=(due(1),))
+    assert recorder.missing == ["2 messages are missing"]
+
+
 def test_a_link_lost_for_missing_messages_says_so() -> None:
     class Counting(Lasting):
         async def read(self) -> Batch:

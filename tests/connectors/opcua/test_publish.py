@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import struct
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_to_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 
-from connectors.opcua.decode import EPOCH, decode_publish
+from connectors.opcua import publish
+from connectors.opcua.decode import EPOCH, Published, decode_publish
 from connectors.opcua.publish import LAST_SEQUENCE, LONG, MOST_MISSED, Progress, Publisher
 from plant.errors import Rejected, Unreachable
 
@@ -344,6 +346,43 @@ def test_a_cancelled_read_loses_no_request() -> None:
         assert len(protocol.acknowledged) == 3
 
     play(story)
+
+
+def test_a_read_that_is_cancelled_in_a_long_message_loses_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def slow(*given: Any) -> Published:
+        begun.set()
+        assert goes_on.wait(5)
+        return decode_publish(*given)
+
+    monkeypatch.setattr(publish, "decode_publish", slow)
+    monkeypatch.setattr(publish, "LONG", 1)
+
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        reading = asyncio.create_task(publisher.next())
+        await asyncio.sleep(0)
+        protocol.answer(data(1))
+        assert await asyncio.to_thread(begun.wait, 5)
+        reading.cancel()
+        await asyncio.wait([reading])
+        goes_on.set()
+        assert reading.cancelled()
+        assert (await publisher.next()).sequence == 1
+
+    # Taken over: what number the first message has to have is not known, so none would be missed.
+    play(story, progress=Progress(expected=None))
+
+
+def test_messages_of_no_use_count_as_lost() -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        publisher.give_up(await answered(publisher, protocol, data(1), data(2, keep_alive=True)))
+
+    publisher = play(story)
+    assert publisher.gaps == 1
+    assert publisher.progress.hole
 
 
 def test_an_unreadable_answer_is_rejected_and_its_loss_told() -> None:

@@ -12,9 +12,10 @@ import pytest
 from asyncua import ua
 
 from connectors.checks import ALL_CHECKS, Check, SourceUnderTest, check_reconnects
+from connectors.opcua import batches
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.source import OpcUaSource
-from plant.errors import Misconfigured, Unreachable
+from plant.errors import Misconfigured, Rejected, Unreachable
 from plant.quality import Status
 from plant.samples import Batch
 from plant.tags import Tag, TagHandle, ValueType
@@ -24,10 +25,10 @@ pytestmark = pytest.mark.journey
 
 async def gather(source: OpcUaSource, count: int) -> list[Batch]:
     """Read and acknowledge batches."""
-    batches = [await asyncio.wait_for(source.read(), 5) for _ in range(count)]
-    for batch in batches:
+    read = [await asyncio.wait_for(source.read(), 5) for _ in range(count)]
+    for batch in read:
         await source.acknowledge(batch)
-    return batches
+    return read
 
 
 def test_values_types_statuses_and_times(line: Any, tags_of: Any) -> None:
@@ -168,6 +169,22 @@ def test_unacknowledged_messages_stay_at_the_server(line: Any, tags_of: Any) -> 
             await line.set("Flow", 24.0)
             await source.read()
             assert len(await line.kept()) == 1
+
+    asyncio.run(story())
+
+
+def test_values_that_are_set_aside_are_missing(
+    line: Any, tags_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        async with OpcUaSource(line.config(), tags_of(["s=Line1.Flow"])) as source:
+            with monkeypatch.context() as patched:
+                patched.setattr(batches, "MAX_ROWS", 0)
+                with pytest.raises(Rejected, match="at most 0"):
+                    await source.read()
+            assert source.gaps == 1
+            await line.put("Flow", ua.DataValue(ua.Variant(11.0)))
+            assert (await gather(source, 1))[-1].value.tolist() == [11.0]
 
     asyncio.run(story())
 
