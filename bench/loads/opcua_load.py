@@ -91,6 +91,7 @@ class Session(Wire):
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: deque[tuple[int, int, list[int]]] = deque()
         self._items = 0
+        self._created = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -131,8 +132,12 @@ class Session(Wire):
         given.ServerNonce = os.urandom(32)
         given.ServerEndpoints = [self.endpoint(asked.Parameters.EndpointUrl)]
         self.prove(asked.Parameters, given)
+        self._created = True
 
     def activate_session(self, asked: Any, answer: Any) -> None:  # noqa: ARG002
+        if not self._created:
+            # Sessions and subscriptions end with their connection here.
+            answer.ResponseHeader.ServiceResult = refused(StatusCodes.BadSessionIdInvalid)
         answer.Parameters.ServerNonce = os.urandom(32)
 
     def close_session(self, asked: Any, answer: Any) -> None:  # noqa: ARG002

@@ -435,3 +435,17 @@ def test_a_message_that_is_slow_to_read_holds_nobody_else_up() -> None:
 
     play(story)
     assert turns > 10, "the loop turned while the message was read"
+
+
+@pytest.mark.parametrize("first", [data(5), data(5, keep_alive=True)], ids=["message", "quiet"])
+def test_until_its_first_word_nothing_is_known_of_what_went_on_meanwhile(first: bytes) -> None:
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        reading = asyncio.create_task(publisher.next())
+        await asyncio.sleep(0)
+        assert not publisher.spoken.is_set()
+        protocol.answer(first)
+        await reading
+        assert publisher.spoken.is_set()
+        assert list(publisher.progress.missed) == [3, 4]
+
+    play(story, progress=Progress(expected=3))
