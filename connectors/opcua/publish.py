@@ -11,7 +11,7 @@ the server does not have it any more, it is counted and the rest goes on.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -33,6 +33,8 @@ LONG = 131_072
 _ENDING = {StatusCodes.BadNoSubscription, StatusCodes.BadSubscriptionIdInvalid}
 _GLANCE_S = 0.5
 """Time for what has already arrived, when the gateway itself was late, s."""
+_LONGEST_MESSAGE = 10
+"""Times of silence for which the parts of one message may take the place of a message."""
 _UNACKNOWLEDGED = 1_000
 """Acknowledgements that wait for a request; a server keeps far fewer messages."""
 MOST_MISSED = 200
@@ -103,8 +105,8 @@ class Publisher:
     ended : bool
         The server has no such subscription any more.
     spoken : asyncio.Event
-        Set as soon as the subscription has said something on this connection: before that nobody
-        knows whether it is there, and what of it is missing.
+        Set when batches have brought what the subscription said first on this connection, with all
+        that it announced: before that nobody knows whether it is there, and what of it is missing.
     """
 
     def __init__(
@@ -135,6 +137,8 @@ class Publisher:
         self._taken_up = taken_up
         self._lost: str | None = None
         self._heard = time.monotonic()
+        self._answered = False
+        self._given: Published | None = None
 
     async def next(self) -> Published:
         """Wait for the next message or keep-alive of the subscription.
@@ -151,7 +155,8 @@ class Publisher:
             if self._lost is not None:
                 raise Unreachable(self._lost)
             if progress.waiting and self._in_turn(progress.waiting[0]):
-                return progress.waiting.popleft()
+                self._given = progress.waiting.popleft()
+                return self._given
             if progress.waiting:
                 await self._fill()
                 continue
@@ -176,6 +181,15 @@ class Publisher:
     def acknowledge(self, sequence: int) -> None:
         """Let the server forget message `sequence` with the next request."""
         self.progress.acknowledgements.append(sequence)
+
+    def brought(self, messages: Sequence[Published]) -> bool:
+        """Take note that a batch brings these; tell whether it brings the last that was given."""
+        given = self._given
+        if given is not None and all(said is not given for said in messages):
+            return False
+        if given is not None and self._answered and not (given.more or self.progress.waiting):
+            self.spoken.set()
+        return True
 
     def give_up(self, messages: Iterable[Published]) -> None:
         """Count messages that `next` gave and that are of no use after all as lost."""
@@ -229,10 +243,15 @@ class Publisher:
         return answer
 
     def _silence(self) -> float:
-        """Give the time since the last sign of the server's, s; a part of an answer is one."""
+        """Give the time since the last sign that the server publishes, s.
+
+        A part of a message is one, for a while: the rest may be long. Whole answers to other
+        questions are none: there are servers that give those and publish nothing any more.
+        """
         protocol = self._uaclient.protocol
-        chunk = protocol.heard if isinstance(protocol, BoundedProtocol) else self._heard
-        return time.monotonic() - max(self._heard, chunk)
+        part = protocol.begun if isinstance(protocol, BoundedProtocol) else self._heard
+        latest = min(max(self._heard, part), self._heard + _LONGEST_MESSAGE * self._quiet_s)
+        return time.monotonic() - latest
 
     def _belongs(self, said: Published) -> bool:
         """Tell whether the answer has something for us; note what ends the loop."""
@@ -244,6 +263,7 @@ class Publisher:
             self.ended = True
             self._lost = f"{self._source}: the server no longer knows our subscription"
             return False
+        self._answered = True
         return True
 
     def _fault(self, service: int) -> None:
@@ -263,7 +283,6 @@ class Publisher:
             progress.hole |= missing > MOST_MISSED
             progress.miss(_from(progress.expected or 1, 0, missing))
         self._taken_up = False
-        self.spoken.set()
         progress.expected = said.sequence if said.keep_alive else said.sequence % LAST_SEQUENCE + 1
         if said.ended is not None:
             self.ended = True

@@ -176,8 +176,8 @@ class BoundedProtocol(UASocketProtocol):
 
     Attributes
     ----------
-    heard : float
-        When the last whole chunk came, s, monotonic.
+    begun : float
+        When the latest chunk came behind which its message goes on, s, monotonic.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -189,7 +189,7 @@ class BoundedProtocol(UASocketProtocol):
         self._connection = BoundedConnection(self._connection.security_policy, limits)
         self._unread = bytearray()
         self._aborted = 0
-        self.heard = time.monotonic()
+        self.begun = time.monotonic()
 
     def data_received(self, data: bytes) -> None:
         """Decode what has arrived; what is left starts with a header."""
@@ -216,7 +216,8 @@ class BoundedProtocol(UASocketProtocol):
             return b""
         chunk = bytes(self._unread[:size])
         del self._unread[:size]
-        self.heard = time.monotonic()
+        if kind == b"MSGC":
+            self.begun = time.monotonic()
         return chunk
 
     def _call_callback(self, request_id: int, body: Buffer | ua.Acknowledge) -> None:

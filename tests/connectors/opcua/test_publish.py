@@ -4,6 +4,7 @@ import asyncio
 import logging
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 from connectors.opcua import publish
 from connectors.opcua.decode import EPOCH, Published, decode_publish
 from connectors.opcua.publish import LAST_SEQUENCE, LONG, MOST_MISSED, Progress, Publisher
+from connectors.opcua.transport import BoundedProtocol
 from plant.errors import Rejected, Unreachable
 
 QUIET_S = 0.2
@@ -311,6 +313,36 @@ def test_silence_is_unreachable() -> None:
     async def story(publisher: Publisher, protocol: Protocol) -> None:
         with pytest.raises(Unreachable, match="nothing heard"):
             await asyncio.wait_for(publisher.next(), 5 * QUIET_S + 1)
+
+    play(story)
+
+
+class Parted(Protocol, BoundedProtocol):
+    """A connection on which parts of a message come without end, or long ago."""
+
+    def __init__(self, begun: Callable[[], float]) -> None:
+        super().__init__()
+        self._begun = begun
+
+    @property
+    def begun(self) -> float:  # type: ignore[override]
+        return self._begun()
+
+
+@pytest.mark.parametrize(
+    ("begun", "least", "most"),
+    [(time.monotonic, 10 * QUIET_S, 20 * QUIET_S), (lambda: 0.0, QUIET_S, 5 * QUIET_S)],
+    ids=["a message without end", "no part of a message"],
+)
+def test_parts_of_a_message_are_waited_for_but_not_for_ever(
+    begun: Callable[[], float], least: float, most: float
+) -> None:
+    async def story(publisher: Publisher, _: Protocol) -> None:
+        publisher._uaclient.protocol = Parted(begun)
+        before = time.monotonic()
+        with pytest.raises(Unreachable, match="nothing heard"):
+            await publisher.next()
+        assert least * 0.99 <= time.monotonic() - before < most
 
     play(story)
 

@@ -226,6 +226,22 @@ def test_a_connection_waits_for_the_rest_of_a_chunk() -> None:
 RESULTS = ua_binary.struct_to_binary(ua.ReadResponse())[:-8]
 
 
+@pytest.mark.parametrize(("kind", "noted"), [(b"MSGC", True), (b"MSGF", False), (b"OPNF", False)])
+def test_only_a_chunk_whose_message_goes_on_is_the_begin_of_one(
+    kind: bytes, noted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedProtocol, "_process_received_data", lambda *_: None)
+
+    async def story() -> bool:
+        protocol = BoundedProtocol()
+        protocol.connection_made(Wire())
+        protocol.begun = 0.0
+        protocol.data_received(struct.pack("<4sI", kind, 40) + bytes(32))
+        return protocol.begun > 0.0
+
+    assert asyncio.run(story()) is noted
+
+
 def variants(number: int, kind: int) -> bytes:
     return struct.pack("<iBBi", 1, 1, kind | 0x80, number) + bytes(8 * number)
 
