@@ -67,6 +67,10 @@ class Connection:
         self._quiet_until = 0.0
         self._opened = False
         self._unheard = False
+        self._owed: dict[int, float] = {}
+        """Until when a unit that said nothing may still answer, monotonic s, by its number."""
+        self._latest = Answer(Status.BAD_WAITING_FOR_INITIAL_DATA)
+        self._sent = 0.0
         self.round_trip_s: float | None = None
         # Goes on over connections and processes: a gateway may send what it owes to an old
         # connection into the new one, and that must not carry a number in use.
@@ -99,8 +103,13 @@ class Connection:
             self._link = None
         self.reset()
 
-    async def ask(self, unit: int, table: Table, start: int, count: int) -> Answer:
+    async def ask(
+        self, unit: int, table: Table, start: int, count: int, *, mute: bool = False
+    ) -> Answer:
         """Read registers or bits.
+
+        With `mute`, for a unit that is not expected to answer, the silence after a timeout holds
+        for this unit alone: its answer, should it still come, can be taken for no other unit's.
 
         A connection that the other side has closed is opened again once, and what was damaged on
         its way is asked again once. A timeout is not, but for the second in a row on RTU: to the
@@ -115,9 +124,9 @@ class Connection:
         request = read(unit, table, start, count)
         async with self._queue:
             unheard = self._unheard
-            answer = await self._attempt(request)
+            answer = await self._attempt(request, mute)
             if answer.status in _DAMAGED or (unheard and self._unheard):
-                answer = await self._attempt(request)
+                answer = await self._attempt(request, mute)
             return answer
 
     async def write(self, request: Request) -> Answer:
@@ -128,8 +137,8 @@ class Connection:
         async with self._queue:
             return await self._attempt(request)
 
-    async def _attempt(self, request: Request) -> Answer:
-        if self._link is None or self._link.lost:
+    async def _attempt(self, request: Request, mute: bool = False) -> Answer:
+        if self._link is None or self._link.lost or self._unasked(self._link):
             await self.open()
         answer = Answer(Status.BAD_TIMEOUT)
         try:
@@ -138,19 +147,19 @@ class Connection:
             timed_out = answer.status is Status.BAD_TIMEOUT
             self._unheard = timed_out and not self._line.framing.numbered
             if not answer.heard or answer.status is Status.BAD_UNKNOWN_RESPONSE:
-                self._doubt(time.monotonic())
+                self._doubt(time.monotonic(), request.unit if mute and timed_out else None)
                 if not self._line.kept:
                     self.reset()
         return answer
 
     async def _exchange(self, request: Request) -> Answer:
         link, line = self._link, self._line
-        if link is None or not await self._settled(link):
+        if link is None or not await self._settled(link, request.unit):
             return Answer(Status.BAD_DECODING_ERROR)
         self._transaction = self._transaction % TRANSACTIONS + 1
         frame = line.framing.frame(request, self._transaction)
         sending_s = (len(frame) + request.length + _BESIDES_DATA) * line.byte_s
-        asked = time.monotonic()
+        self._sent = asked = time.monotonic()
         try:
             async with asyncio.timeout(line.timeout + sending_s):
                 link.send(frame)
@@ -164,9 +173,16 @@ class Connection:
         self.round_trip_s = time.monotonic() - asked
         if not line.framing.numbered:
             await asyncio.sleep(line.pause)
-            if link.drain():
-                return Answer(Status.BAD_DECODING_ERROR)
+        # With one request under way nothing may follow its answer: the frame may have broken off
+        # and been completed by another one, of which this is the end.
+        if not answer.doubled(link.drain()):
+            return Answer(Status.BAD_DECODING_ERROR)
+        self._latest = answer
         return answer
+
+    def _unasked(self, link: Link) -> bool:
+        """Tell whether something came that was not asked for, where that ends the connection."""
+        return self._line.framing.numbered and not self._latest.doubled(link.drain())
 
     def _lost(self, error: Exception) -> Answer:
         self.reset()
@@ -175,18 +191,23 @@ class Connection:
             raise refused_by_tls(self._line.place, error) from None
         return Answer(Status.BAD_COMMUNICATION_ERROR)
 
-    def _doubt(self, since: float) -> None:
-        self._quiet_until = max(self._quiet_until, since + self._line.silence)
+    def _doubt(self, since: float, unit: int | None = None) -> None:
+        until = since + self._line.silence
+        if unit is None or (self._link and self._link.heard > self._sent):
+            self._quiet_until = max(self._quiet_until, until)
+        else:
+            self._owed[unit] = until
 
-    async def _settled(self, link: Link) -> bool:
+    async def _settled(self, link: Link, unit: int) -> bool:
         """Wait for the silence before a request; False on a line that does not fall silent."""
         if self._line.framing.numbered:
             return True
         if link.drain():
             self._doubt(link.heard)
-        patience = max(time.monotonic(), self._quiet_until) + self._line.timeout
+        owed = self._owed.get(unit, 0.0)
+        patience = max(time.monotonic(), self._quiet_until, owed) + self._line.timeout
         while (now := time.monotonic()) < patience:
-            wait = max(self._quiet_until, link.heard + self._line.pause) - now
+            wait = max(self._quiet_until, owed, link.heard + self._line.pause) - now
             if wait <= 0:
                 return True
             await asyncio.sleep(wait)

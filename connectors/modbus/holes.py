@@ -51,11 +51,11 @@ class Holes:
             self.found.pop(column, None)
         self._groups = []
 
-    def turn(self, blocks: int) -> int:
-        """Give the number of this trial; when each of `blocks` had one, the wait doubles."""
+    def turn(self, trials: int) -> int:
+        """Give the number of this trial; when each of `trials` had its turn, the wait doubles."""
         turn = self._turn
         self._turn += 1
-        if self._turn % blocks == 0:
+        if self._turn % trials == 0:
             self._wait = min(LONGEST_WAIT_S, 2 * self._wait)
             self._due = time.monotonic() + self._wait
         return turn

@@ -70,11 +70,11 @@ class Link(asyncio.Protocol):
         del self._unread[:count]
         return taken
 
-    def drain(self) -> int:
-        """Forget what came in unasked; tell how many bytes it was."""
-        count = len(self._unread)
+    def drain(self) -> bytes:
+        """Take out what came in unasked."""
+        taken = bytes(self._unread)
         self._unread.clear()
-        return count
+        return taken
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a TCP or TLS transport."""

@@ -50,7 +50,8 @@ def _security(config: ModbusConfig, version: str | None) -> str:
 
 
 def _notes(units: Sequence[Unit], addresses: Sequence[Address]) -> Iterator[str]:
-    yield f"{sum(unit.requests for unit in units if not unit.dead)} requests a scan"
+    requests = sum(unit.requests for unit in units if not unit.dead)
+    yield f"{requests} request{'' if requests == 1 else 's'} a scan"
     for unit in units:
         if unit.dead and unit.silent_since is not None:
             since = datetime.fromtimestamp(unit.silent_since, UTC)

@@ -119,7 +119,12 @@ class ModbusSource:
             left = self._round(scan)
         await self._ask(left, scan)
         if self._units and not any(unit.heard for unit in self._units):
-            raise self._hung(f"none of its {len(self._units)} units answers")
+            one = len(self._units) == 1
+            raise self._hung(
+                f"unit {self._units[0].number} does not answer"
+                if one
+                else f"none of its {len(self._units)} units answers"
+            )
         return self._batch(scan)
 
     def facts(self) -> Facts:

@@ -107,7 +107,10 @@ class Unit:
 
     async def _ask(self, connection: Connection, block: Block) -> Answer:
         self.requests += 1
-        self._answer = await connection.ask(block.unit, block.table, block.start, block.count)
+        mute = self.dead or not self.heard_at
+        self._answer = await connection.ask(
+            block.unit, block.table, block.start, block.count, mute=mute
+        )
         now = time.monotonic()
         if self._answer.dead:
             self._failures += 1
@@ -120,26 +123,30 @@ class Unit:
         return self._answer
 
     async def _try_holes(self, connection: Connection) -> None:
-        """Ask one block of refused values whole, then one of its values; go on while that helps.
+        """Ask one block of refused values whole, or one of its values, taking turns.
 
-        A unit that refuses everything may be starting up: then there is a trial in every scan.
+        A unit that refuses everything may be starting up: then both are asked in every scan.
         """
-        holes = self.learnt.holes
-        while holes.found and (holes.due or not self._asked):
-            blocks = self._hole_blocks()
-            turn = holes.turn(len(blocks))
-            block = blocks[turn % len(blocks)]
-            answer = await self._ask(connection, block)
-            if answer.refused and len(block.columns) > 1:
-                one = block.columns[turn // len(blocks) % len(block.columns)]
-                answer = await self._ask(connection, block_of(self._addresses, [one]))
-            if answer.status is not Status.GOOD:
-                return
-            for healed in [block] if self._asked else blocks:
-                holes.heal(healed.columns)
-                self.learnt.lessons[healed.table].forget(healed.start, healed.end)
-                self._pieces.append(Piece(healed, self._addresses))
-            self._taught = True
+        if self.learnt.holes.due or not self._asked:
+            await self._try_hole(connection)
+        if self._answer.refused and not self._asked:
+            await self._try_hole(connection)
+
+    async def _try_hole(self, connection: Connection) -> None:
+        holes, blocks = self.learnt.holes, self._hole_blocks()
+        sizes = [sorted({len(block.columns), 1}, reverse=True) for block in blocks]
+        trials = [(block, size) for block, own in zip(blocks, sizes, strict=True) for size in own]
+        turn = holes.turn(len(trials))
+        block, size = trials[turn % len(trials)]
+        first = turn // len(trials) % (len(block.columns) - size + 1)
+        trial = block_of(self._addresses, block.columns[first : first + size])
+        if (await self._ask(connection, trial)).status is not Status.GOOD:
+            return
+        for healed in [block] if self._asked else blocks:
+            holes.heal(healed.columns)
+            self.learnt.lessons[healed.table].forget(healed.start, healed.end)
+            self._pieces.append(Piece(healed, self._addresses))
+        self._taught = True
 
     @property
     def _asked(self) -> bool:

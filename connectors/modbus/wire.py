@@ -8,7 +8,7 @@ records as if each were one answer.
 
 import struct
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
 from typing import Protocol
@@ -76,6 +76,13 @@ class Answer:
 
     status: Status
     payload: bytes = b""
+    frame: bytes = field(default=b"", compare=False, repr=False)
+    """All of it as it came, where answers carry the number of their request."""
+
+    def doubled(self, rest: bytes) -> bool:
+        """Tell whether `rest` is nothing but this answer again, as some devices send it."""
+        times, more = divmod(len(rest), len(self.frame) or len(rest) + 1)
+        return not more and rest == self.frame * times
 
     @property
     def heard(self) -> bool:
@@ -112,6 +119,11 @@ class Request:
 
     message: ModbusPDU
     size: int | None
+
+    @property
+    def unit(self) -> int:
+        """Number of the unit that is asked."""
+        return self.message.dev_id
 
     @property
     def length(self) -> int:
@@ -185,14 +197,15 @@ class TcpFraming:
     async def answer(self, exactly: Exactly, request: Request, transaction: int) -> Answer:
         """Read up to the answer of this transaction, past late ones of older transactions."""
         for _ in range(STRANGERS):
-            number, protocol, length, unit = struct.unpack(">HHHB", await exactly(7))
+            header = await exactly(7)
+            number, protocol, length, unit = struct.unpack(">HHHB", header)
             if protocol or not 2 < length <= _LONGEST_ADU:
                 raise Doubtful(Status.BAD_DECODING_ERROR)
             function, *_ = body = await exactly(length - 1)
             if not number:
                 raise Doubtful(Status.BAD_UNKNOWN_RESPONSE)
             if (number, unit) == (transaction, request.message.dev_id):
-                return request.check(function, body[1:])
+                return replace(request.check(function, body[1:]), frame=header + body)
         raise Doubtful(Status.BAD_UNKNOWN_RESPONSE)
 
 

@@ -60,6 +60,7 @@ class Turn:
         return bytes(byte ^ 0xA5 for byte in self.data)
 
 
+_BUSY = 6
 Mood: TypeAlias = Callable[[Turn], Sequence[Step]]
 
 
@@ -110,6 +111,18 @@ def before(turn: Turn) -> Sequence[Step]:
     """Send the frame of the request before, and the right one after it."""
     late, turn.memory.owed = turn.memory.owed, turn.right
     return [(0.0, late + turn.memory.owed)]
+
+
+def spliced(turn: Turn) -> Sequence[Step]:
+    """Break off, and go on with the whole frame of the request before.
+
+    So late that the frame is filled and something is left: else nothing in MBAP could tell.
+    """
+    frame, other = turn.right, turn.memory.owed or turn.asked.refusal(_BUSY)
+    turn.memory.owed = frame
+    cut = turn.random.randrange(max(1, len(frame) - len(other) + 1), len(frame))
+    pieces = [frame[:cut], other] if turn.random.random() < 0.5 else [frame[:cut] + other]
+    return [(0.0, piece) for piece in pieces]
 
 
 def wrong_transaction(turn: Turn) -> Sequence[Step]:
@@ -222,6 +235,7 @@ MOODS: dict[str, Mood] = {
     "doubled": doubled,
     "swapped": swapped,
     "before": before,
+    "spliced": spliced,
     "wrong transaction": wrong_transaction,
     "wrong protocol": wrong_protocol,
     "wrong unit": wrong_unit,

@@ -11,6 +11,7 @@ from connectors.modbus.address import Table
 from connectors.modbus.config import ModbusConfig
 from connectors.modbus.connection import Connection
 from connectors.modbus.lines import line_of
+from connectors.modbus.link import Link, open_tcp
 from connectors.modbus.wire import Answer
 from plant.errors import Unreachable
 from plant.quality import Status
@@ -167,6 +168,103 @@ def test_a_late_answer_never_answers_the_next_request(start_plc: Any) -> None:
     assert asyncio.run(run()) == [Answer(Status.BAD_TIMEOUT)] * 3
 
 
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Link]:
+    """Give the connections made, in their order."""
+    links: list[Link] = []
+
+    async def open_noted(*place: Any) -> Link:
+        links.append(await open_tcp(*place))
+        return links[-1]
+
+    monkeypatch.setattr("connectors.modbus.lines.open_tcp", open_noted)
+    return links
+
+
+def replies_in_turn(*replies: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """Give the first reply to the first request, the last to all that come after."""
+    left = list(replies)
+    return lambda asked: (left.pop(0) if len(left) > 1 else left[0])(asked)
+
+
+def spliced(asked: Any) -> bytes:
+    """A frame that breaks off in its data and goes on with another one."""
+    other: bytes = asked.answer(b"\x03\x02\xab\xcd", transaction=asked.transaction - 1)
+    return asked.registers()[:-1] + other
+
+
+def test_a_frame_completed_by_another_one_is_not_believed(start_plc: Any) -> None:
+    assert ask_once(start_plc, spliced) == Answer(Status.BAD_DECODING_ERROR)
+
+
+def test_one_frame_completed_by_another_one_costs_nothing(start_plc: Any) -> None:
+    reply = replies_in_turn(spliced, lambda asked: asked.registers())
+    assert ask_once(start_plc, reply).status is Status.GOOD
+
+
+@pytest.mark.parametrize(
+    ("story", "reply", "connections"),
+    [
+        ("one answer each", lambda asked: asked.registers(), 1),
+        ("all answers doubled", lambda asked: 2 * asked.registers(), 1),
+        ("all answers thrice", lambda asked: 3 * asked.registers(), 1),
+        ("an exception doubled", lambda asked: 2 * asked.answer(b"\6", function=0x83), 1),
+        ("doubled in part", lambda asked: asked.registers() + asked.registers()[:-1], 6),
+        (
+            "then another value",
+            lambda asked: asked.registers() + asked.answer(b"\x03\x02\xab\xcd"),
+            6,
+        ),
+    ],
+)
+def test_only_a_whole_copy_may_follow_an_answer(
+    start_plc: Any, opened: list[Link], story: str, reply: Any, connections: int
+) -> None:
+    """Some devices double their answers; whatever else follows one ends the connection."""
+
+    async def run() -> list[Answer]:
+        async with start_plc(reply) as port:
+            connection = connection_to(port)
+            answers = [await connection.ask(1, Table.HOLDING, 5, 1) for _ in range(3)]
+            connection.reset()
+            return answers
+
+    answers = asyncio.run(run())
+    assert len(opened) == connections, story
+    believed = [answer.status is not Status.BAD_DECODING_ERROR for answer in answers]
+    assert believed == [connections == 1] * 3
+
+
+@pytest.mark.parametrize(
+    ("story", "more", "connections"),
+    [
+        ("a copy", lambda answer: answer, 1),
+        ("half a copy", lambda answer: answer[:-1], 2),
+        ("noise", lambda answer: b"\0", 2),
+    ],
+)
+def test_what_comes_unasked_between_two_requests(
+    start_plc: Any, opened: list[Link], story: str, more: Any, connections: int
+) -> None:
+    """Only a copy of the answer before is looked past; all else means a new connection."""
+    told: list[bytes] = []
+
+    def reply(asked: Any) -> bytes:
+        told.append(asked.registers())
+        return told[-1]
+
+    async def run() -> None:
+        async with start_plc(reply) as port:
+            connection = connection_to(port)
+            assert (await connection.ask(1, Table.HOLDING, 5, 1)).status is Status.GOOD
+            opened[0].data_received(more(told[0]))
+            assert (await connection.ask(1, Table.HOLDING, 5, 1)).status is Status.GOOD
+            connection.reset()
+
+    asyncio.run(run())
+    assert len(opened) == connections, story
+
+
 def test_a_timeout_resets_the_connection(start_plc: Any) -> None:
     """Nothing of a doubtful connection is used again, so nothing old can arrive on it."""
     ended: list[BaseException | None] = []
@@ -214,6 +312,6 @@ def test_a_device_that_never_stops_talking_is_cut_off_while_nobody_asks(start_pl
             await asyncio.wait_for(ended.wait(), 2)
             assert connection.link
             assert connection.link.lost
-            assert connection.link.drain() == 0
+            assert connection.link.drain() == b""
 
     asyncio.run(run())

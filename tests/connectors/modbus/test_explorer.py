@@ -33,7 +33,9 @@ class Memory:
     starting: bool = False
     requests: int = 0
 
-    async def ask(self, unit: int, table: Table, start: int, count: int) -> Answer:
+    async def ask(
+        self, unit: int, table: Table, start: int, count: int, *, mute: bool = False
+    ) -> Answer:
         self.requests += 1
         asked = range(start, start + count)
         if count > self.longest:
@@ -137,7 +139,9 @@ def test_a_value_of_two_registers_is_never_split() -> None:
     asked: list[tuple[int, int]] = []
 
     class Listening(Memory):
-        async def ask(self, unit: int, table: Table, start: int, count: int) -> Answer:
+        async def ask(
+            self, unit: int, table: Table, start: int, count: int, *, mute: bool = False
+        ) -> Answer:
             asked.append((start, count))
             return await super().ask(unit, table, start, count)
 
@@ -190,6 +194,16 @@ def test_known_holes_are_tried_less_and_less(monkeypatch: pytest.MonkeyPatch) ->
         scan_once(unit, memory, 20)
         tried.extend([second] * (memory.requests > 2))
     assert tried == [0, 4, 12, 28, 60, 120, 180]
+
+
+def test_known_holes_cost_a_scan_one_request_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holes, "FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr(holes, "LONGEST_WAIT_S", 0.0)
+    memory = Memory(unreadable={9, 10, 90, 180})
+    unit = unit_of(values(*range(200)))
+    usual = requests_of_the_last(unit, memory, 200, scans=3) - 1
+    asked = [requests_of_the_last(unit, memory, 200, scans=1) for _ in range(20)]
+    assert asked == [usual + 1] * 20
 
 
 def test_what_was_learnt_is_taken_over() -> None:
