@@ -182,9 +182,9 @@ def test_values_that_are_set_aside_are_missing(
                 patched.setattr(batches, "MAX_ROWS", 0)
                 with pytest.raises(Rejected, match="at most 0"):
                     await source.read()
-            assert source.gaps == 1
             await line.put("Flow", ua.DataValue(ua.Variant(11.0)))
             assert (await gather(source, 1))[-1].value.tolist() == [11.0]
+            assert source.gaps == 1
 
     asyncio.run(story())
 
