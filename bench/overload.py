@@ -28,7 +28,7 @@ from bench.throttle import throttled
 from gateway.journal import Journal
 
 TIMES = 3.0
-CALM_S, OVERLOAD_S, AFTER_S = 20.0, 60.0, 20.0
+CALM_S, OVERLOAD_S, AFTER_S = 20.0, 60.0, 75.0
 MOST_RSS_MB = 256.0
 SCENARIO = Scenario(
     name="overload",

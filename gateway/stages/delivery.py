@@ -80,7 +80,9 @@ class Delivery:
         step = batch.upto - self.upto
         fresh, self.fresh = self.fresh, False
         if not fresh and step > 0:
-            self._measure(len(batch), step / 1e9)
+            if not dropped:
+                # What an overload lets through is not the usual rate.
+                self._measure(len(batch), step / 1e9)
             self._mark(self._skipped(step) * tags, batch.upto)
         self._mark(dropped, batch.upto)
         self.upto = max(self.upto, batch.upto)
