@@ -173,7 +173,7 @@ async def _modbus(config: "ModbusConfig", tags: Sequence[Tag]) -> AsyncIterator[
 async def _line(config: "ModbusConfig") -> list[Finding]:
     """Look at the way to the device: name and port, or the serial line."""
     from connectors.modbus.config import PORTS
-    from connectors.opcua.commissioning.discovery import knock, resolve
+    from connectors.opcua.commissioning.discovery import found_as, knock, resolve
 
     def good(check: str, result: str) -> Finding:
         return Finding(subject=config.name, check=check, verdict=Verdict.GOOD, result=result)
@@ -184,7 +184,7 @@ async def _line(config: "ModbusConfig") -> list[Finding]:
     found: list[Finding] = []
     check = "name"
     try:
-        found.append(good(check, f"{config.host} is {await resolve(config.host, port)}"))
+        found.append(good(check, found_as(config.host, await resolve(config.host, port))))
         check = "port"
         await knock(config.host, port, max(1.0, config.timeout_ms / 1000))
         found.append(good(check, f"{port} is open"))
@@ -265,9 +265,8 @@ def _unit(name: str, unit: int, tags: Sequence[Tag], statuses: Sequence[int]) ->
             f"{', '.join(refused[:SHOWN])}{more}",
             mend="compare these addresses with the device's list; many lists count from 1",
         )
-    return Finding(
-        subject=name, check=check, verdict=Verdict.GOOD, result=f"answers for all {len(tags)} tags"
-    )
+    whole = "its tag" if len(tags) == 1 else f"all {len(tags)} tags"
+    return Finding(subject=name, check=check, verdict=Verdict.GOOD, result=f"answers for {whole}")
 
 
 def _plausible(config: "ModbusConfig", tags: Sequence[Tag], heard: Heard) -> Iterator[Finding]:

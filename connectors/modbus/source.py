@@ -54,7 +54,7 @@ class ModbusSource:
         self._period = config.scan_ms / 1000
         line = line_of(config)
         self._connection = Connection(line)
-        self._probing = Probing(line.timeout + line.silence)
+        self._probing = Probing(line.timeout)
         self._lay_out(config, tags)
         self._stamps = Stamps()
         self._texts: dict[int, tuple[str, int]] = {}
@@ -151,11 +151,12 @@ class ModbusSource:
 
     async def _probe(self) -> None:
         began = time.monotonic()
-        unit = self._probing.choose(self._units, began, self._grid.left(began))
+        unit = self._probing.choose(self._units, began, self._grid.spare(began))
         if unit is not None:
+            point = self._grid.next(began)
             await unit.probe(self._connection)
             now = time.monotonic()
-            self._probing.spent(now, now - began)
+            self._probing.spent(now, now - began, self._grid.next(now) - point)
 
     def _round(self, scan: Scan) -> list[Unit]:
         at = self._stamps.next()
@@ -170,9 +171,17 @@ class ModbusSource:
             if number and time.monotonic() > deadline:
                 self._left = left[number:]
                 return
+            began = time.monotonic()
             await unit.read(self._connection, scan, self._stamps)
             if unit.silent:
+                self._charge(unit, began)
                 await self._see_who_lives()
+
+    def _charge(self, unit: Unit, began: float) -> None:
+        """Count the finding out of units that never answered as if they had been probed."""
+        if not unit.heard_at:
+            now = time.monotonic()
+            self._probing.spent(now, now - began, now - began)
 
     async def _see_who_lives(self) -> None:
         """Ask the unit that answered last: if it is silent too, it is the line and not a unit."""

@@ -15,7 +15,14 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 
 from connectors.opcua.address import Address, PathAddress, parse_address
 from connectors.opcua.commissioning.browse import Bounds, walk
-from connectors.opcua.commissioning.discovery import Greeting, greet, knock, place_of, resolve
+from connectors.opcua.commissioning.discovery import (
+    Greeting,
+    found_as,
+    greet,
+    knock,
+    place_of,
+    resolve,
+)
 from connectors.opcua.commissioning.naming import path_text
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.connect import connect_secure, leave
@@ -32,6 +39,7 @@ from plant.tags import TagHandle
 
 WARNED_DAYS = 30
 CLOCK_S = 2.0
+EQUAL_S = 0.1
 """Difference of clocks that is worth a word, s."""
 SHOWN = 5
 """Tags that a finding names."""
@@ -73,10 +81,11 @@ class _Examined:
         """Turn an error into a finding; its sentence has the mend behind the first pause."""
         verdict = Verdict.WRONG if isinstance(error, Misconfigured) else Verdict.UNREACHABLE
         words = str(error).removeprefix(f"{self.config.name}: ")
-        for pause in ("). ", "; "):
+        for pause in ("). ", "): ", "; ", ": is "):
             result, found, mend = words.partition(pause)
             if found:
-                return self.finding(check, verdict, result + found.strip("; ."), mend)
+                end, _, begin = found.partition(": ")
+                return self.finding(check, verdict, result + end.strip("; ."), begin + mend)
         return self.finding(check, verdict, words)
 
 
@@ -89,7 +98,7 @@ async def examine(config: OpcUaConfig, tags: Sequence[TagHandle]) -> AsyncIterat
     host, port = place_of(config.url)
     check = "name"
     try:
-        yield case.good(check, f"{plain(host)} is {await resolve(host, port)}")
+        yield case.good(check, found_as(plain(host), await resolve(host, port)))
         check = "port"
         await knock(host, port, config.timeout_s)
         yield case.good(check, f"{port} is open")
@@ -162,6 +171,8 @@ def _clock(case: _Examined, greeting: Greeting) -> Finding:
     if offset is None:
         return case.finding("clock", Verdict.NOTE, "the server does not tell its time")
     words = f"the server's is {abs(offset):.1f} s {'ahead' if offset > 0 else 'behind'}"
+    if abs(offset) < EQUAL_S:
+        return case.good("clock", f"as on this machine, give or take {EQUAL_S} s")
     if abs(offset) > CLOCK_S + greeting.round_trip_s:
         mend = "set both by NTP: its times stand on the values, and certificates depend on them"
         return case.finding("clock", Verdict.NOTE, words, mend)

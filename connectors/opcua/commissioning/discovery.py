@@ -134,6 +134,17 @@ async def resolve(host: str, port: int) -> str:
     return str(found[0][4][0])
 
 
+def found_as(host: str, address: str) -> str:
+    """Say what a name was found to be.
+
+    Examples
+    --------
+    >>> found_as("plc", "192.168.10.5"), found_as("10.0.0.6", "10.0.0.6")
+    ('plc is 192.168.10.5', '10.0.0.6 is an address, no name to look up')
+    """
+    return f"{host} is {'an address, no name to look up' if host == address else address}"
+
+
 async def knock(host: str, port: int, timeout_s: float = TIMEOUT_S) -> None:
     """Open a TCP connection and close it again.
 
