@@ -8,6 +8,7 @@ a byte order mark, UTF-8, UTF-16 or cp1252, and decimal commas where the comma d
 import codecs
 import csv
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ COLUMNS = tuple(TagEntry.model_fields)
 REQUIRED = ("tag", "source", "address")
 NUMBERS = frozenset({"scale", "offset", "deadband", "low", "high"})
 LOWERED = frozenset({"type", "role"})
+CUT_OFF = re.compile(r"(nsu|ns)=[^;]*")
+"""An OPC UA address that a sheet with ``;`` between its cells has cut in two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,10 @@ class _Sheet:
 
     def entry(self, line: int, columns: list[str], cells: list[str]) -> TagEntry | None:
         """Turn a row into a checked entry."""
+        address = dict(zip(columns, cells, strict=False)).get("address", "")
+        if self.delimiter == ";" and CUT_OFF.fullmatch(address):
+            self.wrong(line, "address", f'"{address}" ends at a semicolon; put it in quotes')
+            return None
         extra = [cell for cell in cells[len(columns) :] if cell]
         if extra:
             self.wrong(line, "", f'more cells than columns: "{extra[0]}" belongs to none')

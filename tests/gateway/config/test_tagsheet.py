@@ -78,6 +78,13 @@ def test_no_sheet_at_all(tmp_path: Path, raw: bytes, message: str) -> None:
     assert problems[0].startswith(message)
 
 
+def test_an_address_that_the_separator_of_its_sheet_cuts_is_told(tmp_path: Path) -> None:
+    _, problems = read(tmp_path, b"tag;source;address;unit\na/b;plc;nsu=urn:maker;s=Flow;\n")
+    assert problems == [
+        'tags.csv:2: address: "nsu=urn:maker" ends at a semicolon; put it in quotes'
+    ]
+
+
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_number_is_read_back_with_either_decimal_sign(value: float) -> None:
     assert number(repr(value), decimal_comma=False) == value
