@@ -14,8 +14,17 @@ const GAPS = [
 const PROTOCOL = {opcua: "OPC UA", modbus: "Modbus", replay: "recording", simulated: "simulated"};
 const EXPIRES_SOON_DAYS = 30;
 
-function certificate(days) {
-  if (days === null) return "none in use";
+// A source that never came up has told nothing: its security is what is asked for, not what is.
+const unseen = (source) => source.type === "opcua" && source.round_trip_ms === null;
+
+function security(source) {
+  if (!source.secured) return `✕ ${source.security}`;
+  return source.connected ? source.security : `${source.security}, once connected`;
+}
+
+function certificate(source) {
+  const days = source.certificate_days;
+  if (days === null) return unseen(source) && source.secured ? "not known yet" : "none in use";
   if (days < 0) return `✕ out of date for ${Math.ceil(-days)} days`;
   const left = `${Math.floor(days)} days left`;
   return days < EXPIRES_SOON_DAYS ? `✕ ${left}: renew it` : left;
@@ -29,13 +38,13 @@ function lastGap(gap, now) {
 
 const FACTS = [
   ["Where", (source) => source.endpoint || "–"],
-  ["Security", (source) => (source.secured ? source.security : `✕ ${source.security}`)],
+  ["Security", security],
   ["User", (source) => source.user || "–"],
-  ["Certificates", (source) => certificate(source.certificate_days)],
+  ["Certificates", (source) => certificate(source)],
   ["Round trip", (source) => (source.round_trip_ms === null ? "–" : `${decimal(source.round_trip_ms)} ms`)],
-  ["Clock", (source) => offset(source.clock_offset_s)],
+  ["Clock", (source) => (unseen(source) ? "not known yet" : offset(source.clock_offset_s))],
   ["Last heard", (source) => (source.age_s === null ? "never" : `${age(source.age_s)} ago`)],
-  ["Good values", (source) => percent(source.good_ratio)],
+  ["Good values", (source) => (source.age_s === null ? "–" : percent(source.good_ratio))],
   ["Samples", (source) => `${decimal(source.samples_per_s)} a second`],
   ["Up", (source, now) => (source.since === null ? "–" : `since ${moment(source.since, now)}`)],
   ["Links lost", (source) => String(source.losses)],

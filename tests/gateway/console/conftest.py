@@ -92,6 +92,7 @@ class Plant:
         self.extra_tags = 0
         self.secured = True
         self.certificate_days: float | None = 412.0
+        self.never_up = False
         self.failure: Exception | None = None
 
     def alarmed(self, state: str = "UNACK", priority: int = 2) -> None:
@@ -163,7 +164,7 @@ class Plant:
             {
                 "name": "plc",
                 "type": "opcua",
-                "connected": True,
+                "connected": not self.never_up,
                 "state": "up",
                 "since": self.start - 7_200_000,
                 "endpoint": "opc.tcp://10.0.0.5:4840",
@@ -171,7 +172,7 @@ class Plant:
                 "secured": True,
                 "user": "operator",
                 "certificate_days": self.certificate_days,
-                "round_trip_ms": 2.31,
+                "round_trip_ms": None if self.never_up else 2.31,
                 "clock_offset_s": -3600.0,
                 "notes": [f"{self.prefix}2 of 40 tags are refused: BadNodeIdUnknown"],
                 "age_s": 0.21,

@@ -549,6 +549,19 @@ def test_a_certificate_that_ends_is_told_in_time(
     expect(fact(connection(page, "plc"), "Certificates")).to_have_text(words)
 
 
+def test_nothing_is_claimed_of_a_source_that_never_came_up(
+    page: Page, console: Console, plant: Plant
+) -> None:
+    plant.never_up, plant.certificate_days = True, None
+
+    show(page, console, "/sources")
+
+    plc = connection(page, "plc")
+    expect(fact(plc, "Security")).to_have_text("Basic256Sha256, SignAndEncrypt, once connected")
+    expect(fact(plc, "Certificates")).to_have_text("not known yet")
+    expect(fact(plc, "Clock")).to_have_text("not known yet")
+
+
 def test_gaps_stand_newest_first_with_what_became_of_them(
     page: Page, console: Console, plant: Plant, tmp_path: Path
 ) -> None:
