@@ -72,13 +72,13 @@ def earliest(since: str, now: datetime) -> float:
 
 
 def show(rows: "list[GapRow]") -> None:
-    """Write gaps as a table."""
+    """Write gaps as a table, and below it what happened, once for each source and reason."""
     from wheeltapper import terminal
     from wheeltapper.story import counted
 
     terminal.table(
         counted(len(rows), "gap"),
-        ("source", "from", "to", "lasted", "cause", "why", "recovered", "lost"),
+        ("source", "from", "to", "lasted", "cause", "recovered", "lost"),
         [
             (
                 row["source"],
@@ -86,13 +86,14 @@ def show(rows: "list[GapRow]") -> None:
                 "lasts" if row["stop"] is None else terminal.local_time(row["stop"]),
                 "" if row["stop"] is None else span_words((row["stop"] - row["start"]) / 1000),
                 CAUSES[row["cause"]],
-                row["why"],
                 recovered_words(row),
                 lost_words(row),
             )
             for row in rows
         ],
     )
+    for source, why in dict.fromkeys((row["source"], row["why"]) for row in rows):
+        terminal.say(f"{source}: {why}")
 
 
 def span_words(seconds: float) -> str:
