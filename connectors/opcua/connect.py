@@ -30,6 +30,8 @@ from plant.errors import Misconfigured
 SESSION_MS = 60_000
 CHANNEL_MS = 3_600_000
 LEAVING_S = 1.5
+SHORTEST_KEYS_S = 1.0
+"""Least time from one renewal of the keys to the next, whatever the server grants, s."""
 _POLICIES: dict[str, type[security_policies.SecurityPolicy]] = {
     "Basic256Sha256": security_policies.SecurityPolicyBasic256Sha256,
     "Aes128_Sha256_RsaOaep": security_policies.SecurityPolicyAes128Sha256RsaOaep,
@@ -95,7 +97,8 @@ async def leave(client: Client) -> None:
 async def renew_channel(client: Client) -> None:
     """Keep the secure channel's keys fresh until cancelled (OPC 10000-4 §5.5.2: at 75 %)."""
     while True:
-        await asyncio.sleep(0.75 * client.secure_channel_timeout / 1000)
+        # A server that lets keys live for a moment only would keep us busy with making new ones.
+        await asyncio.sleep(max(SHORTEST_KEYS_S, 0.75 * client.secure_channel_timeout / 1000))
         await client.open_secure_channel(renew=True)
         client.uaclient.revolve_security_token()
 

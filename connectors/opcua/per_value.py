@@ -93,7 +93,8 @@ class PerValue:
     async def next(self) -> Published:
         """Wait for values, or find out after a silence that the server is alive."""
         try:
-            await asyncio.wait_for(self._arrived.wait(), self._quiet_s)
+            async with asyncio.timeout(self._quiet_s):
+                await self._arrived.wait()
         except TimeoutError:
             await self._probe()
         self._arrived.clear()

@@ -250,7 +250,9 @@ class BoundedProtocol(UASocketProtocol):
         self._callbackmap[0] = answer
         message = ua_binary.uatcp_to_binary(ua.MessageType.Hello, hello)  # type: ignore[arg-type]  # bytes in asyncua
         self.transport.write(message)
-        return await asyncio.wait_for(answer, self.timeout * GREETING)
+        # wait_for of Python 3.11 swallows a cancelling that comes together with the answer.
+        async with asyncio.timeout(self.timeout * GREETING):
+            return await answer
 
 
 def _whole_error(chunk: bytes) -> bool:

@@ -1,5 +1,7 @@
 import asyncio
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asyncua import ua
@@ -25,6 +27,35 @@ def test_the_client_is_bounded() -> None:
         assert client.nodes.server_state.session is client.uaclient.session
 
     asyncio.run(story())
+
+
+class Hasty:
+    """A client whose server lets keys live for no time at all."""
+
+    secure_channel_timeout = 0
+    renewed = 0
+
+    def __init__(self) -> None:
+        self.uaclient = self
+
+    async def open_secure_channel(self, *, renew: bool) -> None:
+        self.renewed += renew
+
+    def revolve_security_token(self) -> None:
+        pass
+
+
+def test_keys_are_not_renewed_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "SHORTEST_KEYS_S", 0.05)
+    client: Any = Hasty()
+
+    async def story() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await connect.renew_channel(client)
+
+    asyncio.run(story())
+    assert 1 <= client.renewed <= 4
 
 
 NAMED = OpcUaConfig(name="plc", url=URL, trust=Path("pki"), user="jo", password_file=Path("p"))

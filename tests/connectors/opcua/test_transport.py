@@ -223,6 +223,20 @@ def test_a_connection_waits_for_the_rest_of_a_chunk() -> None:
     assert heard(struct.pack("<4sI", b"MSGF", 28), bytes(19))
 
 
+def test_a_cancelling_that_comes_together_with_the_greeting_is_not_lost() -> None:
+    async def story() -> bool:
+        protocol = BoundedProtocol()
+        protocol.connection_made(Wire())
+        greeting = asyncio.create_task(protocol.send_hello("opc.tcp://plc"))
+        await asyncio.sleep(0)
+        protocol._callbackmap[0].set_result(ua.Acknowledge())
+        greeting.cancel()
+        await asyncio.wait([greeting])
+        return greeting.cancelled()
+
+    assert asyncio.run(story())
+
+
 RESULTS = ua_binary.struct_to_binary(ua.ReadResponse())[:-8]
 
 
