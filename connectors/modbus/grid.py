@@ -31,13 +31,17 @@ class Grid:
         >>> grid.take(10.0), grid.take(10.2), grid.take(13.5), grid.take(13.6)
         (10.0, 11.0, 14.0, 15.0)
         """
-        number = self._number(now)
-        self._next = number + 1
-        return self._start + number * self._period
+        point = self.next(now)
+        self._next = self._number(now) + 1
+        return point
 
-    def left(self, now: float) -> float:
-        """Tell the time until the point that `take` would give, seconds."""
-        return self._start + self._number(now) * self._period - now
+    def next(self, now: float) -> float:
+        """Tell the point that `take` would give."""
+        return self._start + self._number(now) * self._period
+
+    def spare(self, now: float) -> float:
+        """Tell the time until that point would be missed, seconds."""
+        return self.next(now) + PUNCTUAL * self._period - now
 
     def _number(self, now: float) -> int:
         return max(self._next, math.ceil((now - self._start) / self._period - PUNCTUAL))

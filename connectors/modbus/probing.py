@@ -4,8 +4,10 @@ from collections.abc import Iterable
 
 from connectors.modbus.unit import Unit
 
-SHARE = 0.03
+SHARE = 0.06
 """Most of the line's time that waiting for silent units may take from the others."""
+LONGEST_REST_S = 60.0
+"""However much was taken from the others at once: so long nothing more is."""
 
 
 class Probing:
@@ -14,11 +16,11 @@ class Probing:
     Parameters
     ----------
     cost_s
-        What asking in vain takes, s: the timeout, on RTU the silence after it.
+        What asking in vain takes at least, s: the timeout.
     """
 
     def __init__(self, cost_s: float) -> None:
-        self._cost = cost_s
+        self._least = self._cost = cost_s
         self._allowed = 0.0
 
     def choose(self, units: Iterable[Unit], now: float, idle: float) -> Unit | None:
@@ -29,13 +31,15 @@ class Probing:
         now
             Monotonic clock, s.
         idle
-            Time until the next scan begins, s: probing within it costs nobody anything.
+            Time until the next scan has to begin, s: probing within it costs nobody anything.
         """
         if idle < self._cost and now < self._allowed:
             return None
         due = [unit for unit in units if unit.dead and unit.retry_at <= now]
         return min(due, key=lambda unit: unit.retry_at, default=None)
 
-    def spent(self, now: float, seconds: float) -> None:
-        """Take note of what a probe took."""
-        self._allowed = now + seconds / SHARE
+    def spent(self, now: float, seconds: float, lost: float) -> None:
+        """Take note of how long a silent unit was waited for, and what of it others have lost."""
+        self._cost = max(self._least, seconds)
+        debt = max(now, self._allowed) + lost / SHARE
+        self._allowed = min(debt, now + LONGEST_REST_S)

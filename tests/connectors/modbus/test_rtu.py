@@ -215,6 +215,34 @@ def test_an_answer_late_within_the_silence_is_nobodys(
     assert answers == [right(0), late, right(2), late]
 
 
+def test_the_silence_after_a_mute_unit_holds_for_it_alone(start_serial_plc: Any) -> None:
+    """Another unit is asked at once, the mute one when its late answer cannot come any more."""
+    heard_at: list[tuple[int, float]] = []
+
+    def steps(heard: Any) -> Any:
+        heard_at.append((heard.unit, heard.at))
+        return [(1.4 * TIMEOUT_MS / 1000 if len(heard_at) == 1 else 0.0, heard.registers())]
+
+    async def run() -> list[Answer]:
+        async with start_serial_plc(steps) as port:
+            config = Bench(None, "", port).config(timeout_ms=TIMEOUT_MS, silence_ms=SILENCE_MS)
+            connection = Connection(line_of(config))
+            await connection.open()
+            await asyncio.sleep(SILENCE_MS / 1000)
+            answers = [
+                await connection.ask(unit, Table.HOLDING, start, 1, mute=True)
+                for unit, start in [(2, 5), (1, 7), (2, 6)]
+            ]
+            connection.reset()
+            return answers
+
+    answers = asyncio.run(run())
+    assert answers == [Answer(Status.BAD_TIMEOUT), right(7), right(6)]
+    assert [unit for unit, _ in heard_at] == [2, 1, 2]
+    assert heard_at[1][1] - heard_at[0][1] < (TIMEOUT_MS + 0.5 * SILENCE_MS) / 1000
+    assert heard_at[2][1] - heard_at[0][1] >= (TIMEOUT_MS + SILENCE_MS) / 1000
+
+
 @pytest.mark.parametrize(
     ("story", "steps"),
     [

@@ -180,16 +180,40 @@ def test_waiting_for_silent_units_has_a_budget() -> None:
         now = tenth / 10
         if choose(probing, units, now, idle=0.5):
             spent += 1.0
-            probing.spent(now, 1.0)
-    assert 0.025 <= spent / 1000 <= 0.032
+            probing.spent(now, 1.0, 1.0)
+    assert 0.055 <= spent / 1000 <= 0.062
 
 
 def test_time_that_nobody_needs_is_free() -> None:
     probing = Probing(1.0)
     unit = Silent(0.0)
-    probing.spent(0.0, 1.0)
+    probing.spent(0.0, 1.0, 1.0)
     assert choose(probing, [unit], 1.0, idle=0.9) is None
     assert choose(probing, [unit], 1.0, idle=1.0) is unit
+
+
+def test_a_probe_that_takes_nothing_from_the_others_is_free() -> None:
+    probing = Probing(1.0)
+    unit = Silent(0.0)
+    probing.spent(0.0, 1.0, 0.0)
+    assert choose(probing, [unit], 1.0, idle=0.5) is unit
+
+
+def test_a_probe_that_took_longer_than_was_thought_is_not_free_the_next_time() -> None:
+    probing = Probing(1.0)
+    unit = Silent(0.0)
+    probing.spent(0.0, 1.2, 1.0)
+    assert choose(probing, [unit], 1.0, idle=1.1) is None
+    assert choose(probing, [unit], 1.0, idle=1.2) is unit
+
+
+def test_many_silent_units_at_the_start_do_not_stop_the_probing_for_long() -> None:
+    probing = Probing(1.0)
+    unit = Silent(0.0)
+    for second in range(20):
+        probing.spent(float(second), 1.0, 1.0)
+    assert choose(probing, [unit], 70.0, idle=0.5) is None
+    assert choose(probing, [unit], 80.0, idle=0.5) is unit
 
 
 def test_the_unit_that_has_waited_longest_comes_first() -> None:
