@@ -66,17 +66,32 @@ class Running:
     held: list[Published] = field(default_factory=list)
     _messages: OrderedDict[tuple[int, Recovery], list[int]] = field(default_factory=OrderedDict)
 
-    def delivered(self, batch: Batch, messages: Sequence[Published]) -> None:
-        """Remember in which messages a batch came, and note what shows a hole before it."""
+    def delivered(
+        self, batch: Batch, messages: Sequence[Published], *, shows: bool = True
+    ) -> None:
+        """Remember in which messages a batch came, and note what shows a hole before it.
+
+        Parameters
+        ----------
+        shows
+            It came after all that is known to be missing; else a hole that is noted lies behind it.
+        """
         numbers = [said.sequence for said in messages if not said.keep_alive]
         self._messages[batch.heard, batch.recovered] = numbers
         while len(self._messages) > UNACKNOWLEDGED:
             self._messages.popitem(last=False)
 
+        if self.whole_from is None:
+            self.whole_from = batch.upto
         overflowed = (batch.status & _OVERFLOW_MASK) == _OVERFLOW
-        if self.progress.hole or overflowed.any() or self.whole_from is None:
-            self.whole_from = max(batch.upto, self.whole_from or 0)
-        self.progress.hole = False
+        if overflowed.any() or (shows and self.progress.hole):
+            self._doubt(batch)
+        if shows:
+            self.progress.hole = False
+
+    def _doubt(self, batch: Batch) -> None:
+        # The watermark need not have moved since the hole.
+        self.whole_from = max(batch.upto + 1, self.whole_from or 0)
 
     def crowded(self, batch: Batch, queue: int) -> None:
         """Hold the first batch after an interruption against the queues: a full one is suspect.
@@ -85,7 +100,7 @@ class Running:
         """
         room = 1 if self.subscription.shorter else queue
         if len(batch) and int(np.bincount(batch.tag).max()) >= room:
-            self.whole_from = max(batch.upto, self.whole_from or 0)
+            self._doubt(batch)
 
     def whole(self, start: int) -> bool:
         """Tell whether nothing has been missing since `start`, ns on the server's clock."""

@@ -19,6 +19,8 @@ from plant.errors import Rejected
 from plant.samples import Batch, Recovery
 from plant.tags import TagHandle
 
+LATE_NS = 10_000_000_000
+"""So much earlier than a gap the history is read: whoever asks leaves out what it has."""
 Deliver = Callable[[Batch], Awaitable[None]]
 
 
@@ -72,19 +74,22 @@ class Recoverer:
         """
         missed = running.progress.missed
         while missed:
-            said = await republish(self._client.uaclient, running.subscription.id, missed[0], TEXT)
+            number = missed[0]
+            said = await republish(self._client.uaclient, running.subscription.id, number, TEXT)
             try:
                 batch = None if said is None else self._batch([said], Recovery.REPUBLISH)
             except Rejected as error:
-                self._client.uaclient.logger.info("message %d is of no use: %s", missed[0], error)
+                self._client.uaclient.logger.info("message %d is of no use: %s", number, error)
                 batch = None
             if batch is None or said is None:
                 running.progress.hole = True
             else:
                 self.republished += 1
-                running.delivered(batch, [said])
+                running.delivered(batch, [said], shows=False)
                 await deliver(batch)
-            missed.popleft()
+            # The list may have changed meanwhile: more is missing, and the oldest was given up.
+            if missed and missed[0] == number:
+                missed.popleft()
 
     async def look_up(
         self, start: int, stop: int, deliver: Deliver, only: Collection[int] | None = None
@@ -108,6 +113,8 @@ class Recoverer:
             return not wanted
         found, _ = await find_nodes(self._client, tags, self._limits)
         reader = HistoryReader(self._client, self._limits.history, without)
+        # What bears an earlier time than the watermark may have been on its way when it was cut.
+        start -= LATE_NS
 
         async def take(values: Published) -> None:
             if len(values.handle) or values.texts:

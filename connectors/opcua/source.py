@@ -39,7 +39,7 @@ from plant.tags import TagHandle
 QUIET_KEEP_ALIVES = 1.75
 """Keep-alive periods of silence after which a link is lost; one may be late, two are not."""
 QUIET_S = 5.0
-SETTLED_S = 0.3
+SETTLED_S = 2.2
 """How much longer than a publishing period what a server had queued may take to come, s."""
 _JOINED = 64
 """Messages that make one batch at most, when each announces more."""
@@ -97,6 +97,8 @@ class OpcUaSource:
         self._pulse = Pulse()
         self._held: list[Published] = []
         self._settling = False
+        self._interrupted = False
+        self._missing = 0
 
     @property
     def refused(self) -> tuple[Refused, ...]:
@@ -106,7 +108,7 @@ class OpcUaSource:
     @property
     def gaps(self) -> int:
         """Notification messages that were lost on this connection."""
-        return self._reader.gaps if isinstance(self._reader, Publisher) else 0
+        return self._missing
 
     def ticket(self) -> Ticket | None:
         """Give what takes up the session and the subscription again; None when there are none."""
@@ -144,6 +146,7 @@ class OpcUaSource:
                 running, self._settling = await continuity.take_up(
                     client, limits, self._pulse.started, same_session=same_session
                 )
+                self._interrupted = self._settling
                 self._listen(client, limits, running)
         except FAILURES as error:
             self._lost = isinstance(error, _LINK)
@@ -165,7 +168,8 @@ class OpcUaSource:
         A session whose link was lost is left at the server when a ticket to it was given out.
         """
         if self._upkeep is not None:
-            await self._upkeep.close()
+            # It counts as heard: the next connection begins with it.
+            self._held += await self._upkeep.close()
         self._upkeep = self._recoverer = None
         if self._reader is not None:
             self._reader.close()
@@ -200,8 +204,10 @@ class OpcUaSource:
             return await self._next()
         except Unreachable:
             self._lost = True
-            if isinstance(self._reader, Publisher) and self._reader.ended:
-                self._continuity.running = None
+            if isinstance(self._reader, Publisher):
+                self._missing = self._reader.gaps
+                if self._reader.ended:
+                    self._continuity.running = None
             raise
 
     async def acknowledge(self, batch: Batch) -> None:
@@ -227,8 +233,11 @@ class OpcUaSource:
         try:
             await recoverer.ask_again(running, deliver)
             # Of what is polled the server has queued nothing.
-            only = running.subscription.unmonitored.keys() if running.whole(start) else None
-            return await recoverer.look_up(start, stop, deliver, only)
+            polled = running.subscription.unmonitored.keys()
+            whole = running.whole(start)
+            complete = await recoverer.look_up(start, stop, deliver, polled if whole else None)
+            # With polled tags watermarks stand behind what has come: a hole may be later than told.
+            return complete and (whole or not polled)
         except Rejected as error:
             recoverer.give_up(error)
         except FAILURES as error:
@@ -292,8 +301,8 @@ class OpcUaSource:
             raise Unreachable(f"{self.name}: not connected")
         if any(task.done() for task in self._tasks):
             raise Unreachable(f"{self.name}: the keys of the secure channel could not be renewed")
-        settling, running = self._settling, self._continuity.running
-        if settling and running is not None:
+        running = self._continuity.running
+        if self._settling and running is not None:
             await self._settle(running.subscription)
         await self._gather()
         messages = list(self._held)
@@ -310,11 +319,21 @@ class OpcUaSource:
             raise
         if upkeep is not None:
             upkeep.look(batch)
-        if running is not None:
-            running.delivered(batch, messages)
-        if settling and running is not None:
-            running.crowded(batch, self._config.queue)
+        if running is not None and isinstance(reader, Publisher):
+            self._account(running, reader, batch, messages)
         return batch
+
+    def _account(
+        self, running: Running, reader: Publisher, batch: Batch, messages: Sequence[Published]
+    ) -> None:
+        """Take note of what has come, and of what its numbers and queues say is missing."""
+        shows = reader.brought(messages)
+        if shows:
+            self._missing = reader.gaps
+        running.delivered(batch, messages, shows=shows)
+        if self._interrupted:
+            running.crowded(batch, self._config.queue)
+            self._interrupted = not reader.spoken.is_set()
 
     async def _gather(self) -> None:
         """Wait for a message, and for what belongs to it."""

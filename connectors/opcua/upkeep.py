@@ -91,8 +91,14 @@ class Upkeep:
         )
         self._plan(subscription.refused)
 
-    async def close(self) -> None:
-        """Stop everything; requests under way are forgotten."""
+    async def close(self) -> list[Published]:
+        """Stop everything; requests under way are forgotten.
+
+        Returns
+        -------
+        list[Published]
+            What has been heard and nobody has taken.
+        """
         tasks = {task for task in (*self._tasks, self._publishing, self._taking) if task}
         waiting = tasks
         while waiting:
@@ -102,6 +108,8 @@ class Upkeep:
             _, waiting = await asyncio.wait(waiting, timeout=_STOPPING_S)
         # Gathered, so that a failure of one is not reported as never looked at.
         await asyncio.gather(*tasks, return_exceptions=True)
+        said, self._publishing = self._publishing, None
+        return [said.result()] if said and not said.cancelled() and not said.exception() else []
 
     @property
     def upto(self) -> int | None:

@@ -59,10 +59,12 @@ class Connection:
         return Buffer(self.kept[sequence])
 
 
-def data(sequence: int, subscription: int = 7, *, keep_alive: bool = False) -> bytes:
+def data(
+    sequence: int, subscription: int = 7, *, keep_alive: bool = False, more: bool = False
+) -> bytes:
     whole = ua.PublishResponse()
     whole.Parameters.SubscriptionId = subscription
-    whole.Parameters.MoreNotifications = False
+    whole.Parameters.MoreNotifications = more
     row = ua.MonitoredItemNotification(0, ua.DataValue(ua.Variant(1.0)))
     parts = [] if keep_alive else [ua.DataChangeNotification([row])]
     whole.Parameters.NotificationMessage = ua.NotificationMessage(
@@ -476,8 +478,28 @@ def test_until_its_first_word_nothing_is_known_of_what_went_on_meanwhile(first: 
         await asyncio.sleep(0)
         assert not publisher.spoken.is_set()
         protocol.answer(first)
-        await reading
+        said = await reading
+        assert not publisher.spoken.is_set(), "no batch has brought it yet"
+        assert publisher.brought([said])
         assert publisher.spoken.is_set()
         assert list(publisher.progress.missed) == [3, 4]
 
     play(story, progress=Progress(expected=3))
+
+
+def test_the_first_word_is_complete_with_what_it_announced() -> None:
+    heard = decode_publish(data(2), 0)
+
+    async def story(publisher: Publisher, protocol: Protocol) -> None:
+        old = await publisher.next()
+        assert publisher.brought([old])
+        assert not publisher.spoken.is_set(), "it came on the connection before"
+        (first,) = await answered(publisher, protocol, data(3, more=True))
+        assert not publisher.brought([old]), "another batch than that of the newest message"
+        assert publisher.brought([first])
+        assert not publisher.spoken.is_set(), "it announced more"
+        (last,) = await answered(publisher, protocol, data(4))
+        assert publisher.brought([last])
+        assert publisher.spoken.is_set()
+
+    play(story, progress=Progress(expected=2, waiting=deque([heard])))

@@ -176,16 +176,18 @@ def test_nothing_is_whole_before_the_first_message() -> None:
 def test_an_overflow_is_a_hole_before_its_batch(status: int, whole: bool) -> None:
     one = running(whole_from=0)
     one.delivered(batch(0, status, upto=200), ())
-    assert one.whole(150) is whole
-    assert one.whole(200)
+    assert one.whole(200) is whole
+    assert one.whole(201)
 
 
 def test_a_message_lost_for_good_is_a_hole_before_the_next() -> None:
     one = running(whole_from=0, progress=Progress(hole=True))
     assert not one.whole(10**18)
-    one.delivered(batch(0, upto=200), ())
-    assert one.whole(200)
-    assert not one.whole(199)
+    one.delivered(batch(0, upto=200), (), shows=False)
+    assert not one.whole(10**18), "it was told behind this batch"
+    one.delivered(batch(0, upto=300), ())
+    assert one.whole(301)
+    assert not one.whole(300), "the watermark need not have moved since"
 
 
 def test_what_may_still_be_republished_is_missing() -> None:
