@@ -256,7 +256,7 @@ def _gone(status: NDArray[np.uint32]) -> NDArray[np.bool_]:
 
 def _last_of_each(batch: Batch, rows: NDArray[np.bool_]) -> Iterable[tuple[int, int]]:
     """Give tag and status of those of the marked rows that are the last of their tag."""
-    for tag in np.unique(batch.tag[rows]).tolist():
-        last = int(np.flatnonzero(batch.tag == tag)[-1])
-        if rows[last]:
-            yield tag, int(batch.status[last])
+    tags, from_behind = np.unique(batch.tag[::-1], return_index=True)
+    last = len(batch) - 1 - from_behind
+    marked = rows[last]
+    return zip(tags[marked].tolist(), batch.status[last[marked]].tolist(), strict=True)

@@ -1,7 +1,9 @@
 """What becomes of tags that go and come, told by batches of a server that is played."""
 
 import asyncio
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -80,6 +82,23 @@ def test_a_tag_is_refused_once_its_node_is_gone(
         await ours.close()
 
     asyncio.run(story())
+
+
+def test_very_many_nodes_that_are_gone_hold_nobody_else_up(subscription: Subscription) -> None:
+    rows, tags = 400_000, 10_000
+    flood = replace(
+        batch(*[(0, GONE)] * rows), tag=np.arange(rows, dtype=np.int32) % np.int32(tags)
+    )
+
+    async def story() -> float:
+        ours = upkeep_of(subscription)
+        before = time.process_time()
+        ours.look(flood)
+        took = time.process_time() - before
+        await ours.close()
+        return took
+
+    assert asyncio.run(story()) < 0.2
 
 
 @pytest.mark.parametrize(
