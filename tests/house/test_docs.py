@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 TREE_LINE = re.compile(r"^([a-z]+)/ ", re.MULTILINE)
 MAKE = re.compile(r"^make ([a-z]+)", re.MULTILINE)
-COMMAND = re.compile(r"^\.venv/bin/wheeltapper ([a-z]+(?: [a-z]+(?![a-z.]))*)", re.MULTILINE)
+COMMAND = re.compile(r"^\.venv/bin/wheeltapper ([a-z]+(?: [a-z]+(?![a-z0-9.]))*)", re.MULTILINE)
 NOT_PRODUCT = {".ci"}
 
 
