@@ -46,7 +46,7 @@ def gaps(
     elif rows:
         show(rows)
     else:
-        terminal.say("no gaps")
+        terminal.say(f"no gaps of {source}" if source else "no gaps")
 
 
 def earliest(since: str, now: datetime) -> float:
@@ -127,6 +127,8 @@ def lost_words(row: "GapRow") -> str:
     """Say what is missing for good; nobody knows before the gap and its recovery are over."""
     if row["lost"] is None:
         return "" if row["stop"] is None else "recovering"
+    if row["estimated"] and not (row["lost"] or row["republished"] or row["history"]):
+        return "not known"
     return f"≈ {row['lost']}" if row["estimated"] else str(row["lost"])
 
 

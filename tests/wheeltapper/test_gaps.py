@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 
 from gateway.gaps import gap_body
 from gateway.journal import EventRecord, Journal
+from gateway.rows import gap_row
 from plant.gaps import Gap, GapCause
+from wheeltapper.gaps import lost_words
 
 Command = Callable[..., Any]
 DAY = 86_400 * 10**9
@@ -159,3 +162,10 @@ def test_the_journal_of_a_gateway_that_was_killed_is_read(command: Command, data
 def test_a_console_that_does_not_answer(command: Command) -> None:
     ended = command("gaps", "--url", "http://127.0.0.1:1")
     assert ended.code == 3
+
+
+def test_a_loss_that_nobody_can_reckon_is_not_called_none() -> None:
+    never_read = gap_row(replace(OVER, republished=0, history=0, lost=0))
+    assert lost_words(never_read) == "not known"
+    assert lost_words(gap_row(replace(OVER, lost=0))) == "≈ 0"
+    assert lost_words(gap_row(replace(OVER, lost=0, estimated=False))) == "0"

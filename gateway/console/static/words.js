@@ -137,6 +137,9 @@ export function recoveredWords(gap) {
 
 export function lostWords(gap) {
   if (gap.lost === null) return gap.stop === null ? "–" : "recovering …";
-  if (gap.lost === 0) return "none lost";
+  if (gap.lost === 0) {
+    if (!gap.estimated) return "none lost";
+    return gap.republished || gap.history ? "≈ 0 lost" : "loss not known";
+  }
   return `${gap.estimated ? "≈ " : ""}${gap.lost} lost`;
 }
