@@ -8,7 +8,7 @@ import signal
 import struct
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -158,6 +158,9 @@ class Socat:
         process = self.running.pop()
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=5)
+        with suppress(ProcessLookupError):
+            # What it forked for TLS now and then survives, and keeps a processor busy for ever.
+            os.killpg(process.pid, signal.SIGKILL)
         assert process.stderr
         process.stderr.close()
 
