@@ -77,7 +77,8 @@ def report(row: Row, devices: Sequence[HostileModbus], verdict: Verdict, request
 @pytest.mark.pain(
     "P15",
     "half of the answers late (up to three timeouts, also into the next connection), split, "
-    "doubled, swapped, of another transaction, unit, function or length, cut off, noise",
+    "doubled, swapped, of another transaction, unit, function or length, cut off, cut off and "
+    "filled up by the frame before, noise",
     "hostile Modbus TCP",
     "0 wrong values in 100,000 requests",
 )
@@ -92,7 +93,7 @@ def test_p15_over_tcp(row: Row, tmp_path: Path, full: bool) -> None:
 @pytest.mark.pain(
     "P15",
     "half of the answers late by up to the stated silence, split, doubled, damaged, of another "
-    "unit, function or length, cut off, noise",
+    "unit, function or length, cut off, cut off and filled up by the frame before, noise",
     "hostile Modbus RTU over TCP",
     "0 wrong values",
 )
@@ -106,7 +107,7 @@ def test_p15_rtu_over_tcp(row: Row, tmp_path: Path, full: bool) -> None:
 @pytest.mark.pain(
     "P15",
     "half of the answers late by up to the stated silence, split, doubled, damaged, of another "
-    "unit, function or length, cut off, noise",
+    "unit, function or length, cut off, cut off and filled up by the frame before, noise",
     "hostile Modbus RTU on pseudo terminals",
     "0 wrong values",
 )

@@ -71,6 +71,7 @@ def test_the_judge_sees_what_is_wrong(tmp_path: Path, monkeypatch: pytest.Monkey
         return Answer(Status.GOOD, (await exactly(head[8]))[: request.size].ljust(request.size))
 
     monkeypatch.setattr(TcpFraming, "answer", careless)
+    monkeypatch.setattr(Answer, "doubled", lambda _answer, _rest: True)
     devices = [HostileModbus(Behaviour(Mixed([MOODS["before"], MOODS["wrong unit"]])))]
     ((_, wrong, stale),) = asyncio.run(_read(tmp_path, devices, 100, scan_ms=10.0))
     assert wrong + stale > 0
