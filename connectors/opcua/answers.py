@@ -64,9 +64,10 @@ def decode_read(data: bytes, handles: Iterable[int], texts_from: int = NO_TEXTS)
     service, ticks, at = begin_answer(data, READ_RESPONSE)
     if service >= Status.BAD:
         return columns(service, Rows(0), 0)
+    number, _ = wire.count(data, at, 1)
+    if number != len(asked):
+        raise Rejected(f"OPC UA answer has {number} values, {len(asked)} were asked for")
     rows, _ = _rows(data, at, asked, texts_from)
-    if rows.read != len(asked):
-        raise Rejected(f"OPC UA answer has {rows.read} values, {len(asked)} were asked for")
     return columns(service, rows, _clock(ticks), keep_alive=True)
 
 
@@ -119,8 +120,6 @@ def _history(data: bytes, at: int, handle: int, clock: int, texts_from: int) -> 
 def _rows(data: bytes, at: int, handles: NDArray[np.uint32], texts_from: int) -> tuple[Rows, int]:
     """Read an array of DataValues; each one's place gives it its handle."""
     rows, behind = read_rows(data, at, int(np.count_nonzero(handles < texts_from)), lead=0)
-    if rows.read > len(handles):
-        raise Rejected(f"OPC UA answer has {rows.read} values, more than were asked for")
     here = slice(rows.filled)
     rows.handle[here] = handles[rows.handle[here]]
     rows.texts = [replace(text, handle=int(handles[text.handle])) for text in rows.texts]

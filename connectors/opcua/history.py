@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import cast
 
 from asyncua import ua
@@ -13,7 +14,7 @@ from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from connectors.opcua.answers import History, decode_history
-from connectors.opcua.decode import Published, columns
+from connectors.opcua.decode import Published, columns, decoded
 from connectors.opcua.limits import TOO_MANY, Allowance, in_calls
 from connectors.opcua.nodes import Found
 from connectors.opcua.rows import Rows
@@ -134,7 +135,8 @@ class HistoryReader:
         except UaStatusCodeError as error:
             return self._refused(part, error.code)
         handles = [client_handle(asked.item.tag) for asked in part]
-        service, answers = decode_history(bytes(data), handles, TEXT)
+        read = partial(decode_history, handles=handles, texts_from=TEXT)
+        service, answers = await decoded(read, bytes(data))
         return self._refused(part, service) if service >= Status.BAD else answers
 
     def _refused(self, part: list[_Asked], code: int) -> tuple[History, ...] | None:

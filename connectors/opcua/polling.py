@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from asyncua import ua
@@ -12,7 +13,7 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 from numpy.typing import NDArray
 
 from connectors.opcua.answers import decode_read
-from connectors.opcua.decode import Published, Text
+from connectors.opcua.decode import Published, Text, decoded
 from connectors.opcua.limits import TOO_MANY, Allowance
 from connectors.opcua.nodes import Found
 from connectors.opcua.refusals import FAILURES
@@ -136,8 +137,10 @@ class Poller:
             return _nothing(int(Status.BAD_TIMEOUT))
         except FAILURES as error:
             raise Unreachable(f"{self._source}: the connection was lost: {error}") from error
+        handles = [client_handle(item.tag) for item in part]
         try:
-            said = decode_read(bytes(data), (client_handle(item.tag) for item in part), TEXT)
+            read = partial(decode_read, handles=handles, texts_from=TEXT)
+            said = await decoded(read, bytes(data))
         except Rejected:
             return _nothing(int(Status.BAD_DECODING_ERROR))
         self._clock = said.published, time.monotonic_ns()

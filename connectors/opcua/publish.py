@@ -21,15 +21,13 @@ from asyncua.client.ua_client import UaClient
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaError
 
-from connectors.opcua.decode import Published, decode_publish
+from connectors.opcua.decode import Published, decode_publish, decoded
 from connectors.opcua.republish import republish
 from connectors.opcua.transport import BoundedProtocol
 from plant.errors import Unreachable
 from plant.quality import Status, status_name
 
 LAST_SEQUENCE = 0xFFFF_FFFF
-LONG = 131_072
-"""Bytes from which a message is decoded beside the event loop: at worst it takes 0.5 µs a byte."""
 _ENDING = {StatusCodes.BadNoSubscription, StatusCodes.BadSubscriptionIdInvalid}
 _GLANCE_S = 0.5
 """Time for what has already arrived, when the gateway itself was late, s."""
@@ -166,13 +164,9 @@ class Publisher:
                 progress.waiting.append(said)
 
     async def _decoded(self, answer: asyncio.Future[Any]) -> Published:
-        message = bytes(answer.result())
-        decode = partial(decode_publish, message, time.time_ns(), self._texts_from)
-        if len(message) < LONG:
-            return decode()
+        read = partial(decode_publish, now=time.time_ns(), texts_from=self._texts_from)
         try:
-            # A server may choose what is slow to read: that must not hold up other sources.
-            return await asyncio.to_thread(decode)
+            return await decoded(read, bytes(answer.result()))
         except asyncio.CancelledError:
             # It has been heard; whoever reads next begins with it.
             self._waiting.appendleft(answer)
@@ -184,12 +178,16 @@ class Publisher:
 
     def brought(self, messages: Sequence[Published]) -> bool:
         """Take note that a batch brings these; tell whether it brings the last that was given."""
-        given = self._given
-        if given is not None and all(said is not given for said in messages):
-            return False
-        if given is not None and self._answered and not (given.more or self.progress.waiting):
+        if self.caught_up(messages):
             self.spoken.set()
-        return True
+        return self._given is None or any(said is self._given for said in messages)
+
+    def caught_up(self, messages: Sequence[Published]) -> bool:
+        """Tell whether these hold what the subscription said first here, and nothing is behind."""
+        given = self._given
+        if given is None or not self._answered or given.more or self.progress.waiting:
+            return False
+        return any(said is given for said in messages)
 
     def give_up(self, messages: Iterable[Published]) -> None:
         """Count messages that `next` gave and that are of no use after all as lost."""

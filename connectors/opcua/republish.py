@@ -1,6 +1,7 @@
 """Taking a subscription up again: is it there, is it ours, what did we miss (§5.14.6, §5.14.7)."""
 
 import time
+from functools import partial
 
 from asyncua import ua
 from asyncua.client.client import Client
@@ -8,7 +9,7 @@ from asyncua.client.ua_client import UaClient
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
-from connectors.opcua.decode import Published, decode_republish
+from connectors.opcua.decode import Published, decode_republish, decoded
 from plant.errors import Rejected
 from plant.quality import Status
 
@@ -113,7 +114,8 @@ async def republish(
     request.Parameters.RetransmitSequenceNumber = ua.Counter(sequence)
     try:
         data = await uaclient._send_request(request)
-        said = decode_republish(bytes(data), time.time_ns(), texts_from)
+        read = partial(decode_republish, now=time.time_ns(), texts_from=texts_from)
+        said = await decoded(read, bytes(data))
     except UaStatusCodeError as error:
         if error.code == StatusCodes.BadMessageNotAvailable or error.code in _WITHOUT:
             return None

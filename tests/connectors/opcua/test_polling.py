@@ -73,6 +73,28 @@ def rows(said: Published) -> list[tuple[int, float, int, int]]:
     )
 
 
+def test_an_answer_that_is_slow_to_read_holds_nobody_else_up(tags_of: Any) -> None:
+    server = Server([answer(value([""] * 60_000))])
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async def story() -> Published:
+        counting = asyncio.create_task(count())
+        try:
+            return await server.poller(tags_of(["s=a"])).poll()
+        finally:
+            counting.cancel()
+
+    said = asyncio.run(story())
+    assert said.status.tolist() == [Status.BAD_TYPE_MISMATCH]
+    assert turns > 10, "the loop turned while the answer was read"
+
+
 def test_only_what_is_new_goes_on(tags_of: Any) -> None:
     server = Server(
         [

@@ -16,9 +16,9 @@ from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_to_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 
-from connectors.opcua import publish
-from connectors.opcua.decode import EPOCH, Published, decode_publish
-from connectors.opcua.publish import LAST_SEQUENCE, LONG, MOST_MISSED, Progress, Publisher
+from connectors.opcua import decode, publish
+from connectors.opcua.decode import EPOCH, LONG, Published, decode_publish
+from connectors.opcua.publish import LAST_SEQUENCE, MOST_MISSED, Progress, Publisher
 from connectors.opcua.transport import BoundedProtocol
 from plant.errors import Rejected, Unreachable
 
@@ -387,13 +387,13 @@ def test_a_read_that_is_cancelled_in_a_long_message_loses_none(
 ) -> None:
     begun, goes_on = threading.Event(), threading.Event()
 
-    def slow(*given: Any) -> Published:
+    def slow(*given: Any, **more: Any) -> Published:
         begun.set()
         assert goes_on.wait(5)
-        return decode_publish(*given)
+        return decode_publish(*given, **more)
 
     monkeypatch.setattr(publish, "decode_publish", slow)
-    monkeypatch.setattr(publish, "LONG", 1)
+    monkeypatch.setattr(decode, "LONG", 1)
 
     async def story(publisher: Publisher, protocol: Protocol) -> None:
         reading = asyncio.create_task(publisher.next())
