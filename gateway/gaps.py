@@ -28,6 +28,7 @@ TOGETHER_NS = 60_000_000_000
 WHY_LIMIT = 500
 KILLED = "the gateway broke off: it was killed, or its machine failed"
 ENDED = "the gateway was stopped"
+CROWDED = "so many values came at once that not all of what was recovered could be taken"
 GIVEN_UP = "not recovered: too many gaps followed"
 OVERFLOWED = "a queue of the server overflowed before it was read"
 SKIPPED = "scans were missed: the source, or this gateway, could not keep up"
@@ -236,6 +237,8 @@ class GapLedger:
         gap = self._gaps.get(number)
         if gap is None or number not in self._sieves:
             return []
+        if self._sieves[number].crowded:
+            complete, why = False, _joined(why, CROWDED) if why else CROWDED
         missing = 0 if complete else self._missing(gap)
         polled = gap.source in self._deliveries and self._deliveries[gap.source].period > 0
         estimated = not complete and not polled
@@ -273,7 +276,8 @@ class GapLedger:
             self._sieves.pop(gap.id, None)
         elif gap.stop is not None and gap.id not in self._sieves:
             handles = self._handles.get(gap.source, np.empty(0, np.int32))
-            self._sieves[gap.id] = Sieve(handles, self._last_at[handles], gap.stop)
+            unheard = gap.cause is not GapCause.STOPPED
+            self._sieves[gap.id] = Sieve(handles, self._last_at[handles], gap.stop, unheard=unheard)
         self._forget()
         return gap
 
@@ -319,6 +323,9 @@ class GapLedger:
         for gap in self.unsettled(source):
             if gap.stop == stop:
                 self._sieves[gap.id].fill(tag, at, kind)
+            elif kind is Recovery.REPUBLISH:
+                # It may belong to another gap than to the one whose recovery brought it.
+                self._sieves[gap.id].bring(tag, at)
 
     def say(self, event: ContextEvent, kind: Recovery = Recovery.NONE, stop: int = 0) -> None:
         """Take note of a text, which came in its turn or fills the gap that ends at `stop`."""

@@ -19,9 +19,12 @@ Handles = NDArray[np.int32]
 class Sieve:
     """The samples of one gap that may still come.
 
-    Of one tag a recovered sample is new when its time lies behind the last one before the gap, not
-    behind the end of the gap, and neither a live batch nor a republished message has brought it.
-    History comes in time order, so that of it only the last time of each tag is remembered.
+    Of one tag a sample of the history is new when its time lies behind the last one before the gap,
+    not behind the end of the gap, and neither a live batch nor a republished message has brought
+    it. It comes in time order, so that of it only the last time of each tag is remembered.
+
+    A message that is republished was never heard, whatever times it bears and whichever gap it was
+    lost in; only where this process has not heard what was before can it be one that is known.
 
     Parameters
     ----------
@@ -31,9 +34,19 @@ class Sieve:
         Time of the last sample of each before the gap, ns, int64 (k,).
     stop
         End of the gap, ns.
+    unheard
+        What is republished is known not to have been heard before.
+
+    Attributes
+    ----------
+    crowded : bool
+        Something was turned away because more came than could be noted.
     """
 
-    def __init__(self, handles: Handles, floor: Times, stop: int) -> None:
+    def __init__(self, handles: Handles, floor: Times, stop: int, *, unheard: bool = False) -> None:
+        self._unheard = unheard
+        self._stop = stop
+        self.crowded = False
         self._handles = handles
         self._floor = floor
         self._reach = floor.copy()
@@ -46,8 +59,13 @@ class Sieve:
     def admit(self, tag: Handles, at: Times, kind: Recovery) -> NDArray[np.bool_]:
         """Tell which recovered samples are new, bool (n,)."""
         column, known = self._columns(tag)
-        behind = self._reach if kind is Recovery.HISTORY else self._floor
-        fresh = known & (at > behind[column]) & (at <= self._until)
+        if kind is Recovery.HISTORY:
+            late = known & (at > self._reach[column]) & (at <= self._stop)
+            fresh = late & (at <= self._until)
+            self.crowded |= bool(np.any(late & ~fresh))
+        else:
+            floor = self._floor[column]
+            fresh = known & (at != floor if self._unheard else at > floor)
         if len(self._came_at) and fresh.any():
             fresh &= ~self._came(column, at)
         return fresh
@@ -59,12 +77,15 @@ class Sieve:
             # One tag's samples stand in time order: the last one assigned is its newest.
             self._reach[column[known]] = at[known]
         else:
-            self._note(tag, at)
+            self._note(tag, at, self._columns(tag)[1])
 
     def bring(self, tag: Handles, at: Times) -> None:
         """Take note of what a live batch brought from within the gap."""
         if len(at) and int(at.min()) <= self._until:
-            self.brought += self._note(tag, at)
+            column, known = self._columns(tag)
+            if len(self._handles):
+                inside = known & (at > self._floor[column]) & (at <= self._until)
+                self.brought += self._note(tag, at, inside)
 
     def _columns(self, tag: Handles) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         if not len(self._handles):
@@ -72,11 +93,7 @@ class Sieve:
         column = np.searchsorted(self._handles, tag).clip(max=len(self._handles) - 1)
         return column, self._handles[column] == tag
 
-    def _note(self, tag: Handles, at: Times) -> int:
-        column, known = self._columns(tag)
-        if not len(self._handles):
-            return 0
-        inside = known & (at > self._floor[column]) & (at <= self._until)
+    def _note(self, tag: Handles, at: Times, inside: NDArray[np.bool_]) -> int:
         room = NOTED - len(self._came_at)
         beyond = at[inside][room:]
         if len(beyond):
@@ -102,14 +119,17 @@ class Sieve:
             "reach": self._reach.copy(),
             "came_tag": self._came_tag,
             "came_at": self._came_at,
-            "bounds": np.array([self._until, self.brought], np.int64),
+            "bounds": np.array(
+                [self._until, self.brought, self._stop, self._unheard, self.crowded], np.int64
+            ),
         }
 
     @classmethod
     def restored(cls, state: Mapping[str, NDArray[Any]]) -> Self:
         """Make one from its state."""
-        until, brought = state["bounds"].tolist()
-        sieve = cls(state["handles"], state["floor"], until)
+        until, brought, stop, unheard, crowded = state["bounds"].tolist()
+        sieve = cls(state["handles"], state["floor"], stop, unheard=bool(unheard))
+        sieve._until, sieve.crowded = until, bool(crowded)
         sieve._reach = state["reach"].copy()
         sieve._came_tag, sieve._came_at = state["came_tag"], state["came_at"]
         sieve.brought = brought

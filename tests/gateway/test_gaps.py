@@ -19,6 +19,7 @@ from gateway.gaps import GapLedger, gap_body, gap_from
 from gateway.journal import Entry, EventRecord, Record, SampleRecord
 from gateway.journal.snapshots import pack_arrays, unpack_arrays
 from gateway.pipeline import Outcome, Pipeline, gap_event
+from gateway.stages import sieve
 from plant.gaps import Gap, GapCause
 from plant.quality import Status
 from plant.samples import Batch, ContextEvent, Recovery, uniform_batch
@@ -280,6 +281,60 @@ def test_what_was_recovered_once_is_not_counted_again_whatever_way_it_comes() ->
     assert (gap.republished, gap.history) == (2, 2)
 
 
+def lost_again() -> Told:
+    """Two losses, of which the first is not recovered yet when the second begins."""
+    told = lost_for_a_minute()
+    told.down(170)
+    told.up()
+    told.take(batch((0, 190), upto=190))
+    return told
+
+
+def test_a_message_that_is_republished_is_kept_whichever_gap_it_was_lost_in() -> None:
+    told = lost_again()
+    lost = batch((0, 175), (1, 180), (1, 195), upto=0, recovered=Recovery.REPUBLISH)
+    assert told.fill(1, lost) is not None
+    assert told.fill(1, lost) is None, "but not twice"
+    first, second = told.ledger.gaps()
+    assert (first.republished, second.republished) == (3, 0)
+    history = batch((0, 175), (0, 176), (1, 180), upto=0, recovered=Recovery.HISTORY)
+    outcome = told.fill(2, history)
+    assert outcome is not None
+    assert outcome.batch.at.tolist() == [176 * SECOND], "the rest came with the other gap"
+
+
+def test_a_message_that_was_never_heard_is_new_whatever_times_it_bears() -> None:
+    told = lost_for_a_minute()
+    old = batch((0, 50), (0, 100), upto=0, recovered=Recovery.REPUBLISH)
+    outcome = told.fill(1, old)
+    assert outcome is not None
+    assert outcome.batch.at.tolist() == [50 * SECOND], "the last value before the gap is known"
+
+
+def test_behind_a_restart_what_is_republished_may_be_known() -> None:
+    told = lost_for_a_minute()
+    told.settle(1, complete=True)
+    told.enter(told.ledger.begin(200 * SECOND))
+    told.up()
+    told.take(batch((0, 260), upto=260))
+    outcome = told.fill(2, batch((0, 150), (0, 161), upto=0, recovered=Recovery.REPUBLISH))
+    assert outcome is not None
+    assert outcome.batch.at.tolist() == [161 * SECOND]
+
+
+def test_what_had_to_be_turned_away_is_not_called_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sieve, "NOTED", 2)
+    told = lost_for_a_minute()
+    told.take(batch((0, 110), (0, 120), (0, 130), upto=161))
+    assert told.fill(1, batch((1, 140), upto=0, recovered=Recovery.HISTORY)) is None
+    told.settle(1, complete=True)
+    gap = told.only()
+    assert gap.estimated
+    assert rules.CROWDED in gap.why
+
+
 def test_nothing_recovered_is_shown_as_the_present_or_judged() -> None:
     told = lost_for_a_minute()
     before = {name: array.copy() for name, array in told.pipeline.latest.state().items()}
@@ -534,7 +589,10 @@ ACTIONS: dict[str, Callable[[Told, int], object]] = {
     "history": lambda told, clock: recover(told, clock, 0, Recovery.HISTORY),
     "republish": lambda told, clock: recover(told, clock, 1, Recovery.REPUBLISH),
     "settle": lambda told, _: told.settle(oldest(told), complete=False),
-    "miss": lambda told, clock: told.enter(told.ledger.miss(live(told, clock), "missing")),
+    "miss": lambda told, clock: (
+        told.enter(told.ledger.miss(live(told, clock), "missing")),
+        told.take(live(told, clock)),
+    ),
 }
 STEPS = st.lists(st.sampled_from(sorted(ACTIONS)), max_size=30)
 
