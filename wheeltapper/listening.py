@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from plant.errors import Exhausted, Misconfigured, PlantError, Rejected
 from plant.findings import Finding, Verdict
-from plant.quality import status_name
+from plant.quality import Status, status_name
 from plant.tags import Tag, TagHandle
 
 if TYPE_CHECKING:
@@ -131,8 +131,10 @@ def _judged(config: "SourceConfig", tags: Sequence[Tag], heard: Heard) -> Findin
         return _finding(
             config,
             Verdict.NO_DATA,
-            f"connected, but no data: all {came:,} values are not Good ({kinds})",
-            "the other side does not get them from its devices: look at its own diagnostics",
+            f"connected, but no data: no value is Good ({kinds})",
+            "correct the addresses first"
+            if set(bad) == {Status.BAD_NODE_ID_UNKNOWN}
+            else "the other side does not get them from its devices: look at its own diagnostics",
         )
     words = (
         f"{came:,} of {total:,} tags came, the first after {heard.first_s:.1f} s; "

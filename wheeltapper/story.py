@@ -130,9 +130,8 @@ class Spoken:
         terminal.say(f"{row['title']}: {cast} ({ports})")
         if row["history_s"]:
             hours = f"{row['history_s'] / 3600:g}"
-            terminal.say(
-                f"first, {hours} simulated hours go through the same pipeline, to learn from"
-            )
+            words = "simulated hour goes" if hours == "1" else "simulated hours go"
+            terminal.say(f"first, {hours} {words} through the same pipeline, to learn from")
 
     def _live(self, _row: dict[str, Any]) -> None:
         self.history.done()

@@ -165,8 +165,8 @@ def refused_by_tls(place: str, error: ssl.SSLError) -> Misconfigured:
     """Say which side does not believe the other, and what mends it."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return Misconfigured(
-            f"{place}: its certificate is not to be believed: {error.verify_message}; give the "
-            "authority that signed it as ca, and as host a name that stands in it"
+            f"{place}: its certificate is not to be believed: {error.verify_message.rstrip('.')}; "
+            "give the authority that signed it as ca, and as host a name that stands in it"
         )
     if refuses_certificate(error):
         return Misconfigured(

@@ -171,6 +171,8 @@ def _to_be_tried_again(error: BaseException, attempt: Attempt) -> str:
         return (
             f"{url} does not let us in: it hung up while {attempt.step}; the server's log says why"
         )
+    if isinstance(error, TimeoutError):
+        return f"{url} gives no answer in time; is the server busy or stopped?"
     return f"{url} does not let us in: {_words(error)}"
 
 

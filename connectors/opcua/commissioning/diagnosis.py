@@ -266,13 +266,14 @@ def _missing_namespaces(case: _Examined, known: Sequence[str]) -> Finding | None
     missing = [uri for uri in count if uri not in known]
     if not missing:
         return None
+    lost = count[missing[0]]
+    tags = "1 tag is" if lost == 1 else f"{lost:,} tags are"
     near = get_close_matches(missing[0], known[1:], n=1, cutoff=0.4)
     own = ", ".join(plain(uri, 60) for uri in known[1:]) or "none of its own"
     return case.finding(
         "namespaces",
         Verdict.WRONG,
-        f"{count[missing[0]]:,} tags are in {missing[0]!r}, which this server does not have "
-        f"(it has {own})",
+        f"{tags} in {missing[0]!r}, which this server does not have (it has {own})",
         f"did you mean {plain(near[0])!r}?"
         if near
         else "is this the server the tags were made for?",
