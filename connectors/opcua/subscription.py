@@ -18,6 +18,9 @@ from plant.tags import TagHandle, ValueType
 
 KEEP_ALIVE_MS = 2_000.0
 LIFETIME_MS = 60_000.0
+LONGEST_SILENCE_S = 60.0
+"""Longest keep-alive period that is waited for, whatever the server grants, s."""
+LONGEST_PUBLISHING_MS = 3_600_000.0
 MAX_ROWS = 10_000
 """Rows that one message may hold; more come in further messages."""
 TEXT = 2**31
@@ -91,10 +94,9 @@ async def subscribe(
 ) -> Subscription:
     """Create the subscription and its items; initial values come through it."""
     granted = await _create(client, config)
+    publishing_ms, keep_alive_s = _pace(granted)
     subscription = Subscription(
-        id=int(granted.SubscriptionId),
-        publishing_ms=granted.RevisedPublishingInterval,
-        keep_alive_s=granted.RevisedMaxKeepAliveCount * granted.RevisedPublishingInterval / 1000,
+        id=int(granted.SubscriptionId), publishing_ms=publishing_ms, keep_alive_s=keep_alive_s
     )
     # Items of one DataType are published side by side, which is read in one step.
     ordered = in_order(found)
@@ -201,6 +203,23 @@ async def _with_room(
     if first[-1].StatusCode.value in NO_ROOM:
         return first + [full] * (len(requests) - half)
     return first + await _with_room(client, subscription, requests[half:])
+
+
+def _pace(granted: ua.CreateSubscriptionResult) -> tuple[float, float]:
+    """Give the publishing interval, ms, and the longest silence, s, that were granted.
+
+    Raises
+    ------
+    UaError
+        They are no times that anybody could wait for.
+    """
+    publishing_ms = float(granted.RevisedPublishingInterval)
+    # Who grants nothing is held to what was asked.
+    keep_alive_s = granted.RevisedMaxKeepAliveCount * publishing_ms / 1000 or KEEP_ALIVE_MS / 1000
+    if not 0 <= publishing_ms <= LONGEST_PUBLISHING_MS:
+        raise UaError(f"the server would publish every {publishing_ms} ms, which is no use")
+    # Who may be silent for hours could be gone for hours.
+    return publishing_ms, min(keep_alive_s, max(LONGEST_SILENCE_S, publishing_ms / 1000))
 
 
 def in_order(found: Sequence[Found]) -> list[Found]:

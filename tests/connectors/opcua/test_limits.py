@@ -1,14 +1,16 @@
 """Limits told, learnt and noted; servers that fail whole calls are played by asyncua's."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
-from asyncua.ua.uaerrors import UaStatusCodeError
+from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
+from connectors.opcua import subscription
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.connect import connect_secure, leave
 from connectors.opcua.limits import limits_of, read_limits
@@ -52,6 +54,36 @@ def test_a_server_without_limits_is_asked_as_we_like(line: Any) -> None:
         await leave(client)
 
     asyncio.run(story())
+
+
+def granted(publishing_ms: float, count: int) -> ua.CreateSubscriptionResult:
+    return ua.CreateSubscriptionResult(
+        RevisedPublishingInterval=ua.Duration(publishing_ms),
+        RevisedMaxKeepAliveCount=ua.Counter(count),
+    )
+
+
+@pytest.mark.parametrize(
+    ("publishing_ms", "count", "silence_s"),
+    [
+        (200.0, 10, 2.0),
+        (1000.0, 10, 10.0),
+        (200.0, 2**32 - 1, 60.0),
+        (300_000.0, 9, 300.0),
+        (200.0, 0, 2.0),
+        (0.0, 10, 2.0),
+    ],
+)
+def test_a_server_may_be_silent_for_a_while_but_not_for_ever(
+    publishing_ms: float, count: int, silence_s: float
+) -> None:
+    assert subscription._pace(granted(publishing_ms, count)) == (publishing_ms, silence_s)
+
+
+@pytest.mark.parametrize("publishing_ms", [math.nan, math.inf, -math.inf, -1.0, 1e300])
+def test_a_pace_that_is_none_is_refused(publishing_ms: float) -> None:
+    with pytest.raises(UaError, match="would publish every"):
+        subscription._pace(granted(publishing_ms, 10))
 
 
 def full_after(most: int, code: int, create: Create) -> Create:
