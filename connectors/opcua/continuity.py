@@ -17,7 +17,7 @@ from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.decode import Published
 from connectors.opcua.limits import Limits
 from connectors.opcua.nodes import Found, Refused, find_nodes
-from connectors.opcua.publish import Progress
+from connectors.opcua.publish import LAST_SEQUENCE, Progress
 from connectors.opcua.republish import monitored_items, still_there, transfer
 from connectors.opcua.session import KeptSession, renew_session
 from connectors.opcua.subscription import (
@@ -32,6 +32,8 @@ from plant.tags import TagHandle
 
 _OVERFLOW, _OVERFLOW_MASK = np.uint32(0x0480), np.uint32(0x0C80)
 """A queue of the server's has dropped values before this one (OPC 10000-4 §7.39.1)."""
+NEVER_SHOWN = 2**63 - 1
+JOINED_NS = 10_000_000_000
 UNACKNOWLEDGED = 1_000
 """Batches of which it is remembered which messages they came in."""
 
@@ -56,6 +58,9 @@ class Running:
         clock; None before the first message.
     held
         Messages that are not delivered yet, because more belongs to them.
+    unshown
+        Up to here nothing has shown yet that what it sent to another process hangs together with
+        what the server still has, ns on the server's clock.
     """
 
     subscription: Subscription
@@ -64,11 +69,11 @@ class Running:
     progress: Progress = field(default_factory=Progress)
     whole_from: int | None = None
     held: list[Published] = field(default_factory=list)
+    unshown: int = 0
+    _newest: list[int] = field(default_factory=list)
     _messages: OrderedDict[tuple[int, Recovery], list[int]] = field(default_factory=OrderedDict)
 
-    def delivered(
-        self, batch: Batch, messages: Sequence[Published], *, shows: bool = True
-    ) -> None:
+    def delivered(self, batch: Batch, messages: Sequence[Published], *, shows: bool = True) -> None:
         """Remember in which messages a batch came, and note what shows a hole before it.
 
         Parameters
@@ -83,6 +88,8 @@ class Running:
 
         if self.whole_from is None:
             self.whole_from = batch.upto
+        if batch.recovered is Recovery.NONE:
+            self.unshown = min(self.unshown, batch.upto)
         overflowed = (batch.status & _OVERFLOW_MASK) == _OVERFLOW
         if overflowed.any() or (shows and self.progress.hole):
             self._doubt(batch)
@@ -92,6 +99,16 @@ class Running:
     def _doubt(self, batch: Batch) -> None:
         # The watermark need not have moved since the hole.
         self.whole_from = max(batch.upto + 1, self.whole_from or 0)
+
+    def joins(self, said: Published, start: int) -> None:
+        """Hold the oldest message that the server still had against the end of what was stored.
+
+        One that is not newer shows that none is missing between. Some servers publish it anew, with
+        a new time: then its values show it, unless their clocks are far from the server's.
+        """
+        newest = int(said.at.max(initial=0))
+        if newest <= start and (said.published <= start or start - newest <= JOINED_NS):
+            self.unshown = 0
 
     def crowded(self, batch: Batch, queue: int) -> None:
         """Hold the first batch after an interruption against the queues: a full one is suspect.
@@ -108,12 +125,19 @@ class Running:
             not self.progress.hole
             and not self.progress.missed
             and self.whole_from is not None
-            and self.whole_from <= start
+            and max(self.whole_from, self.unshown) <= start
         )
 
     def stored(self, batch: Batch) -> None:
-        """Let the server forget the messages of a batch, with the next request."""
-        self.progress.acknowledgements += self._messages.pop((batch.heard, batch.recovered), ())
+        """Let the server forget the messages of a batch, with the next request.
+
+        All but the newest: by that one another process sees that none is missing behind it.
+        """
+        numbers = self._messages.pop((batch.heard, batch.recovered), [])
+        if batch.recovered is Recovery.NONE:
+            both = self._newest + numbers
+            numbers, self._newest = both[:-1], both[-1:]
+        self.progress.acknowledgements += numbers
 
 
 def fingerprint(config: OpcUaConfig, tags: Sequence[TagHandle]) -> str:
@@ -268,7 +292,7 @@ async def _take_over(
     subscription.refuse(refused)
     new = [one for one in ordered if one.tag.handle not in subscription.items]
     await create_items(client, config, limits, subscription, new)
-    progress = Progress(expected=None)
+    progress = Progress(expected=available[-1] % LAST_SEQUENCE + 1 if available else None)
     progress.miss(available)
     # What had been stored before is acknowledged, everything else the server still has.
     return Running(
@@ -276,4 +300,5 @@ async def _take_over(
         int(_number(kept, "started")),
         progress=progress,
         whole_from=0,
+        unshown=NEVER_SHOWN,
     )

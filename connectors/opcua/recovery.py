@@ -64,8 +64,13 @@ class Recoverer:
         self._continuity = continuity
         self._batcher = batcher_of(source, self._tags, ())
 
-    async def ask_again(self, running: Running, deliver: Deliver) -> None:
+    async def ask_again(self, running: Running, start: int, deliver: Deliver) -> None:
         """Deliver the messages that were missed and that the server still has.
+
+        Parameters
+        ----------
+        start
+            Up to here everything had been delivered, ns on the server's clock.
 
         Raises
         ------
@@ -85,6 +90,7 @@ class Recoverer:
                 running.progress.hole = True
             else:
                 self.republished += 1
+                running.joins(said, start)
                 running.delivered(batch, [said], shows=False)
                 await deliver(batch)
             # The list may have changed meanwhile: more is missing, and the oldest was given up.

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -39,8 +40,8 @@ from plant.tags import TagHandle
 QUIET_KEEP_ALIVES = 1.75
 """Keep-alive periods of silence after which a link is lost; one may be late, two are not."""
 QUIET_S = 5.0
-SETTLED_S = 2.2
-"""How much longer than a publishing period what a server had queued may take to come, s."""
+SPOKEN_S = 30.0
+"""Longest wait of a recovery for the first word; whoever reads gives a silent server up, s."""
 _JOINED = 64
 """Messages that make one batch at most, when each announces more."""
 _LINK = (OSError, TimeoutError)
@@ -228,13 +229,12 @@ class OpcUaSource:
         running, recoverer = self._continuity.running, self._recoverer
         if running is None or recoverer is None:
             raise Unreachable(f"{self.name}: not connected")
-        if isinstance(self._reader, Publisher):
-            await self._reader.spoken.wait()
+        heard = await self._heard()
         try:
-            await recoverer.ask_again(running, deliver)
+            await recoverer.ask_again(running, start, deliver)
             # Of what is polled the server has queued nothing.
             polled = running.subscription.unmonitored.keys()
-            whole = running.whole(start)
+            whole = heard and running.whole(start)
             complete = await recoverer.look_up(start, stop, deliver, polled if whole else None)
             # With polled tags watermarks stand behind what has come: a hole may be later than told.
             return complete and (whole or not polled)
@@ -244,6 +244,15 @@ class OpcUaSource:
             if not isinstance(error, UaStatusCodeError) or error.code in _ENDED:
                 raise Unreachable(f"{self.name}: recovery was cut off: {error!r}") from error
             recoverer.give_up(error)
+        return False
+
+    async def _heard(self) -> bool:
+        """Wait for the subscription's first word here; tell whether it has come."""
+        if isinstance(self._reader, Publisher):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SPOKEN_S):
+                    await self._reader.spoken.wait()
+            return self._reader.spoken.is_set()
         return False
 
     def facts(self) -> Facts:
@@ -344,14 +353,13 @@ class OpcUaSource:
 
     async def _settle(self, subscription: Subscription) -> None:
         """Wait for what the server had queued, then read the tags that did not change meanwhile."""
-        client, limits = self._client, self._limits
+        client, limits, reader = self._client, self._limits, self._reader
         if client is None or limits is None:
             raise Unreachable(f"{self.name}: not connected")
-        try:
-            async with asyncio.timeout(SETTLED_S + 1.5 * subscription.publishing_ms / 1000):
-                await self._gather()
-        except TimeoutError:
-            pass
+        await self._gather()
+        if not isinstance(reader, Publisher) or not reader.caught_up(self._held):
+            # What is read before it would be newer than what is still to come.
+            return
         came = {int(handle) for said in self._held for handle in np.unique(said.handle)}
         came |= {text.handle for said in self._held for text in said.texts}
         nodes = {

@@ -172,7 +172,9 @@ def test_of_what_is_polled_an_interruption_leaves_a_hole(
         second.resume(ticket)
         async with second:
             here = await until(second, lambda batch: (batch.tag == 10).any())
-            return await second.recover(last.upto, here.upto, keep)
+            recovery = asyncio.create_task(second.recover(last.upto, here.upto, keep))
+            await until(second, lambda _: recovery.done())
+            return await recovery
 
     assert asyncio.run(story()) == whole
 

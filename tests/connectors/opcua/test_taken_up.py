@@ -14,7 +14,7 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 
 from connectors.contract import Ticket
 from connectors.opcua import recovery
-from connectors.opcua.continuity import Running, fingerprint
+from connectors.opcua.continuity import NEVER_SHOWN, Running, fingerprint
 from connectors.opcua.decode import Published, columns
 from connectors.opcua.publish import Progress
 from connectors.opcua.rows import Rows
@@ -25,6 +25,7 @@ from plant.samples import Batch, Recovery
 from tests.connectors.opcua.trail import Trail
 
 FLOW, COUNT = 10, 11
+END = 100 * 10**9
 
 
 @asynccontextmanager
@@ -190,6 +191,29 @@ def test_a_message_lost_for_good_is_a_hole_before_the_next() -> None:
     assert not one.whole(300), "the watermark need not have moved since"
 
 
+@pytest.mark.parametrize(
+    ("published", "at", "whole"),
+    [
+        (END, END, True),
+        (END - 9, 5, True),
+        (END + 9, END, True),
+        (END + 9, END + 1, False),
+        (END - 9, END + 1, False),
+        (END + 9, 5, False),
+    ],
+    ids=["the last", "one before", "with a new time", "newer", "clock ahead", "clock behind"],
+)
+def test_what_another_process_stored_has_to_join_what_the_server_still_has(
+    published: int, at: int, whole: bool
+) -> None:
+    one = running(whole_from=0, unshown=NEVER_SHOWN)
+    one.delivered(batch(0, upto=END + 100), ())
+    assert not one.whole(END)
+    assert one.whole(END + 100), "what comes after it was taken over is not in doubt"
+    one.joins(replace(message(5), published=published, at=np.array([at])), END)
+    assert one.whole(END) is whole
+
+
 def test_what_may_still_be_republished_is_missing() -> None:
     progress = Progress()
     progress.miss([5])
@@ -222,7 +246,11 @@ def test_messages_are_acknowledged_by_the_batches_that_brought_them() -> None:
     one.stored(again)
     one.stored(again)
     one.stored(live)
-    assert list(one.progress.acknowledgements) == [2, 3, 4]
+    assert list(one.progress.acknowledgements) == [2, 3]
+    newer = replace(live, heard=2)
+    one.delivered(newer, [message(6)])
+    one.stored(newer)
+    assert list(one.progress.acknowledgements) == [2, 3, 4], "the newest shows where we stood"
 
 
 def test_the_fingerprint_is_of_what_would_be_subscribed(line: Any, two_tags: Any) -> None:
