@@ -12,6 +12,8 @@ from connectors.modbus.wire import TRANSACTIONS, Answer, Doubtful, Framing, Requ
 from plant.quality import Status
 
 _DAMAGED = (Status.BAD_COMMUNICATION_ERROR, Status.BAD_DECODING_ERROR)
+_TURNS = 2
+"""Of the loop, until whatever had come before them is read: one to notice it, one to take it."""
 _BESIDES_DATA = 5
 """Bytes of an RTU answer around its data: unit, function, length, checksum."""
 
@@ -147,7 +149,11 @@ class Connection:
             timed_out = answer.status is Status.BAD_TIMEOUT
             self._unheard = timed_out and not self._line.framing.numbered
             if not answer.heard or answer.status is Status.BAD_UNKNOWN_RESPONSE:
-                self._doubt(time.monotonic(), request.unit if mute and timed_out else None)
+                now = time.monotonic()
+                # Behind what nobody asked for, the answer itself may still come.
+                strange = answer.status is Status.BAD_UNKNOWN_RESPONSE
+                since = max(now, self._sent + self._line.timeout) if strange else now
+                self._doubt(since, request.unit if mute and timed_out else None)
                 if not self._line.kept:
                     self.reset()
         return answer
@@ -208,8 +214,16 @@ class Connection:
         patience = max(time.monotonic(), self._quiet_until, owed) + self._line.timeout
         while (now := time.monotonic()) < patience:
             wait = max(self._quiet_until, owed, link.heard + self._line.pause) - now
-            if wait <= 0:
+            if wait > 0:
+                await asyncio.sleep(wait)
+                link.drain()
+            elif not await _arrived(link):
                 return True
-            await asyncio.sleep(wait)
-            link.drain()
         return False
+
+
+async def _arrived(link: Link) -> bytes:
+    """Take out what came while this process stood still: the system has it, the loop not yet."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+    return link.drain()

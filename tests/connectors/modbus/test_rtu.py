@@ -1,9 +1,10 @@
 """RTU over a pair of serial lines to libmodbus, through a device server, and to a slow liar."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from connectors.modbus.address import Table
 from connectors.modbus.config import ModbusConfig
 from connectors.modbus.connection import Connection
 from connectors.modbus.lines import line_of
+from connectors.modbus.link import Link
 from connectors.modbus.source import ModbusSource
 from connectors.modbus.wire import Answer
 from plant.errors import Misconfigured, Unreachable
@@ -213,6 +215,51 @@ def test_an_answer_late_within_the_silence_is_nobodys(
     answers = asking(start_serial_plc, reply, requests, TIMEOUT_MS, SILENCE_MS)
     late = Answer(Status.BAD_TIMEOUT)
     assert answers == [right(0), late, right(2), late]
+
+
+def test_an_answer_that_came_while_we_stood_still_is_nobodys(start_serial_plc: Any) -> None:
+    """It lies unread in the system, because this process was held up until after the silence."""
+    frames: list[bytes] = []
+
+    def steps(heard: Any) -> Any:
+        frames.append(heard.registers())
+        return [(0.05, frames[-1])] if len(frames) > 1 else []
+
+    async def run() -> list[Answer]:
+        near, far = socket.socketpair()
+
+        async def open_pair() -> Link:
+            link = Link()
+            await asyncio.get_running_loop().create_connection(lambda: link, sock=near)
+            return link
+
+        async with start_serial_plc(steps) as port:
+            to_plc = await asyncio.open_connection("127.0.0.1", port)
+            far.setblocking(False)
+            from_us = await asyncio.open_connection(sock=far)
+            pumps = [
+                asyncio.create_task(pumped(from_us[0], to_plc[1])),
+                asyncio.create_task(pumped(to_plc[0], from_us[1])),
+            ]
+            line = line_of(Bench(None, "", port).config(timeout_ms=TIMEOUT_MS, silence_ms=0))
+            connection = Connection(replace(line, open=open_pair, kept=True))
+            answers = [await connection.ask(1, Table.HOLDING, 5, 1)]
+            far.send(frames[0])
+            answers.append(await connection.ask(1, Table.HOLDING, 6, 1))
+            connection.reset()
+            for pump in pumps:
+                pump.cancel()
+            for _, writer in (to_plc, from_us):
+                writer.transport.abort()
+            await asyncio.sleep(0)
+        return answers
+
+    assert asyncio.run(run()) == [Answer(Status.BAD_TIMEOUT), right(6)]
+
+
+async def pumped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(4096):
+        writer.write(data)
 
 
 def test_the_silence_after_a_mute_unit_holds_for_it_alone(start_serial_plc: Any) -> None:
