@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from plant.errors import Misconfigured, PlantError, Unreachable
 from plant.findings import Finding, Verdict
+from plant.quality import Status
 from plant.tags import Tag, TagHandle, ValueType
 from wheeltapper.listening import LISTENED_S, Heard, heard_from
 
@@ -25,6 +26,7 @@ NONE_BYTES = 50_000_000
 SHOWN = 5
 _SILENT = {0x800A0000, 0x80050000, 0x80310000, 0x808A0000}
 """BadTimeout, BadCommunicationError, BadNoCommunication, BadNotConnected: nobody answered."""
+_GARBLED = {Status.BAD_DECODING_ERROR, Status.BAD_UNKNOWN_RESPONSE}
 _HUGE, _TINY = 1e9, 1e-9
 _FLOATS = {ValueType.FLOAT32, ValueType.FLOAT64}
 
@@ -249,6 +251,15 @@ def _unit(name: str, unit: int, tags: Sequence[Tag], statuses: Sequence[int]) ->
             verdict=Verdict.UNREACHABLE,
             result="does not answer",
             mend="is it on, is this its number, and on a serial line, are speed and parity right?",
+        )
+    if all(status in _GARBLED for status in statuses):
+        return Finding(
+            subject=name,
+            check=check,
+            verdict=Verdict.WRONG,
+            result="something answers, and it is no answer in this transport",
+            mend="is transport right? Modbus TCP and RTU over TCP look alike from outside; on a "
+            "serial line, is somebody else asking too?",
         )
     refused = [
         f"{tag.name} ({tag.address})"

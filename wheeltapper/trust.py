@@ -155,6 +155,10 @@ def _move(found: list["Entry"], move: Callable[["Entry"], Path], state: str, as_
             terminal.record({"file": str(moved), "thumbprint": entry.thumbprint, "state": state})
         else:
             terminal.say(f"{moved}: {state} from the next connection on")
+            if state == "trusted" and (entry.days or 0) < 0:
+                terminal.say(
+                    f"out of date since {entry.until[:10]}: refused until the server has a new one"
+                )
 
 
 def _show_one(entry: "Entry") -> None:

@@ -277,6 +277,27 @@ def test_modbus_units_holes_and_byte_order(command: Command, device: Device) -> 
     assert "a/good" in found["byte order"]["result"]
 
 
+class Foreign(Device):
+    """Answers every request as Modbus TCP does, whatever it was asked in."""
+
+    def serve(self, peer: socket.socket) -> None:
+        with peer, suppress(OSError):
+            while peer.recv(260):
+                peer.sendall(bytes.fromhex("000100000003018302"))
+
+
+def test_the_wrong_transport_is_not_laid_to_the_addresses(command: Command) -> None:
+    device = Foreign()
+    device.start()
+    wrong = MODBUS.format(port=device.port) + 'transport = "rtu-over-tcp"\n'
+    Path("line.toml").write_text(wrong, "utf-8")
+    Path("tags.csv").write_text(HEAD + 'a/good,meter,"unit 1, holding 0, uint16"\n', "utf-8")
+    code, found = examined(command)
+    device.listener.close()
+    assert code == 2
+    assert found["unit 1"]["mend"].startswith("is transport right?")
+
+
 @pytest.mark.parametrize(
     ("verdicts", "code"),
     [

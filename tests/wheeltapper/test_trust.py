@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.opcua.config import OpcUaConfig
+from connectors.opcua.security import store
 from connectors.opcua.security.certificates import read_certificate, read_trust_list, thumbprint
 from connectors.opcua.security.identity import own_identity
 
@@ -113,6 +114,15 @@ def test_machines_accept_and_reject_without_a_question(command: Command, pki: Pa
     ended = command("trust", "reject", digits, config, "--yes")
     assert ended.out.endswith("rejected from the next connection on\n")
     assert read_trust_list(pki).trusted == ()
+
+
+def test_a_certificate_that_is_out_of_date_is_told_when_it_is_trusted(
+    command: Command, pki: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits = stranger(pki)
+    monkeypatch.setattr(store, "_DAY_S", -86_400)
+    ended = command("trust", "accept", digits, "--folder", pki, "--yes")
+    assert "refused until the server has a new one" in ended.out
 
 
 def test_rejecting_asks_too(command: Command, pki: Path, answers: Callable[[str], None]) -> None:
