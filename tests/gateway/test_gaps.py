@@ -643,3 +643,64 @@ def test_gaps_of_a_source_do_not_overlap(steps: list[str]) -> None:
     for earlier, later in pairwise(apart):
         assert earlier.stop is not None
         assert earlier.stop <= later.start
+
+
+class Line:
+    """A server whose messages are heard, or swallowed and republished later, while links are cut.
+
+    As of a source, messages are known to be missing by the next one that is heard, and whichever
+    recovery is under way asks for all of them.
+    """
+
+    def __init__(self) -> None:
+        self.told = Told()
+        self.clock = 0
+        self.made: list[tuple[int, int]] = []
+        self.swallowed: list[Batch] = []
+        self.missed: list[Batch] = []
+
+    def message(self, kind: Recovery = Recovery.NONE) -> Batch:
+        """Make the next message; the values of one tag come late."""
+        self.clock += 7
+        samples = ((0, self.clock), (0, self.clock - 3), (1, self.clock - 8))
+        self.made += [(tag, at * SECOND) for tag, at in samples]
+        return batch(*sorted(samples), upto=self.clock, recovered=kind)
+
+    def say(self) -> None:
+        said = self.message()
+        self.told.up()
+        for _ in self.swallowed[:1]:
+            self.told.enter(self.told.ledger.miss(said, "missing"))
+        self.missed += self.swallowed
+        self.swallowed.clear()
+        self.told.take(said)
+
+    def swallow(self) -> None:
+        self.swallowed.append(self.message(Recovery.REPUBLISH))
+
+    def cut(self) -> None:
+        self.told.down(self.clock)
+
+    def ask(self) -> None:
+        for gap, lost in zip(self.told.ledger.unsettled("plc"), self.missed[:1], strict=False):
+            self.told.fill(gap.id, lost)
+            self.missed.remove(lost)
+
+    def settle(self) -> None:
+        for gap in self.told.ledger.unsettled("plc")[: not self.missed]:
+            self.told.settle(gap.id, complete=True)
+
+
+ORDERS = ("say", "swallow", "cut", "ask", "settle")
+
+
+@settings(deadline=None, max_examples=100)
+@given(orders=st.lists(st.sampled_from(ORDERS), max_size=30))
+def test_wherever_it_is_cut_what_is_called_complete_is_in_the_journal(orders: list[str]) -> None:
+    line = Line()
+    for order in ("say", *orders, "cut", "say", *["ask"] * 30, *["settle"] * 30):
+        getattr(line, order)()
+    kept = came(line.told.records, recovered=False) + came(line.told.records, recovered=True)
+    assert set(line.made) <= set(kept)
+    assert len(set(kept)) == len(kept)
+    assert all(gap.lost == 0 for gap in line.told.ledger.gaps())
