@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.modbus import explorer, holes
@@ -73,6 +73,7 @@ def requests_of_the_last(unit: Unit, memory: Memory, n: int, scans: int = SCANS)
     return memory.requests
 
 
+@settings(deadline=None)
 @given(
     st.sets(st.integers(0, 300), min_size=1, max_size=60),
     st.sets(st.integers(0, 300), max_size=8),
