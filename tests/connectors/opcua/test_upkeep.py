@@ -15,8 +15,10 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 
 from connectors.opcua import retries
 from connectors.opcua.config import OpcUaConfig
+from connectors.opcua.decode import Published, columns
 from connectors.opcua.limits import limits_of
 from connectors.opcua.nodes import Found, Refused
+from connectors.opcua.rows import Rows
 from connectors.opcua.subscription import Subscription
 from connectors.opcua.upkeep import Upkeep
 from plant.errors import Unreachable
@@ -188,5 +190,27 @@ def test_a_link_lost_while_polling_is_told_to_the_reader(subscription: Subscript
         with pytest.raises(Unreachable, match="the connection was lost"):
             await asyncio.wait_for(ours.next(Silent()), 5)
         await ours.close()
+
+    asyncio.run(story())
+
+
+def test_what_was_heard_and_nobody_took_is_given_back(subscription: Subscription) -> None:
+    """Beside polled tags a message is waited for in a task: it counts as heard by then."""
+    said = columns(0, Rows(0), 1, sequence=5)
+
+    async def heard() -> Published:
+        return said
+
+    async def silent() -> Published:
+        await asyncio.Event().wait()
+        return said
+
+    async def story() -> None:
+        ours, other = upkeep_of(subscription), upkeep_of(subscription)
+        ours._publishing = asyncio.create_task(heard())
+        other._publishing = asyncio.create_task(silent())
+        await asyncio.sleep(0)
+        assert await ours.close() == [said]
+        assert await other.close() == []
 
     asyncio.run(story())
