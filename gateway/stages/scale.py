@@ -17,7 +17,8 @@ class Scaling:
     """Engineering value = raw · scale + offset, for all tags at once.
 
     A value that is not finite cannot be judged or drawn, and a text beyond `LONGEST_TEXT` cannot
-    be kept: they become Bad (BadOutOfRange), the first where its source called it Good.
+    be kept: they become Bad (BadOutOfRange), a value that came without a number where its source
+    called it Good.
     """
 
     def __init__(self, tags: Sequence[TagHandle]) -> None:
@@ -30,11 +31,14 @@ class Scaling:
 
     def apply(self, batch: Batch) -> Batch:
         """Give the batch in engineering units."""
-        value = batch.value * self._scale[batch.tag] + self._offset[batch.tag]
-        lost = ~np.isfinite(value) & is_good(batch.status)
-        status = batch.status
-        if lost.any():
+        with np.errstate(over="ignore"):
+            value = batch.value * self._scale[batch.tag] + self._offset[batch.tag]
+        status, finite = batch.status, np.isfinite(value)
+        if not finite.all():
+            lost = ~finite & (is_good(status) | np.isfinite(batch.value))
+            lost &= status < np.uint32(Status.BAD)
             status = np.where(lost, np.uint32(Status.BAD_OUT_OF_RANGE), status)
+            value = np.where(finite, value, np.nan)
         return replace(batch, value=value, status=status, context=tuple(map(_kept, batch.context)))
 
 

@@ -52,6 +52,13 @@ def test_the_status_of_the_source_is_kept_bit_by_bit() -> None:
     assert scaled.status.tolist() == said
 
 
+def test_a_number_that_grows_beyond_all_numbers_is_bad_whatever_its_source_said() -> None:
+    large = [TagHandle(2, Tag(name="a/b/t", source="plc", address="", scale=1e10))]
+    scaled = Scaling(large).apply(batch([2, 2], [1e308, 1e308], [0x40900000, 0x80050000]))
+    assert scaled.status.tolist() == [Status.BAD_OUT_OF_RANGE, 0x80050000]
+    assert np.isnan(scaled.value).all()
+
+
 def latest(given: list[Batch]) -> Latest:
     held = Latest(6)
     for one in given:

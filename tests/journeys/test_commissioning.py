@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from wheeltapper.running import ask, console_of
 
 pytestmark = pytest.mark.journey
 
+WHEELTAPPER = str(Path(sys.executable).with_name("wheeltapper"))
 DOCUMENT = Path(__file__).parents[2] / "docs" / "commissioning.md"
 BLOCK = re.compile(r"(<!-- transcript -->\n```console\n)(.*?)(```\n)", re.DOTALL)
 SERVER = "opc.tcp://plc:4840/UA/plant"
@@ -45,7 +47,7 @@ class Transcript:
     def type(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
         ended = subprocess.run(
-            ["wheeltapper", *words],
+            [WHEELTAPPER, *words],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -66,7 +68,7 @@ class Transcript:
     def run(self, config: str) -> str:
         """Start the gateway, wait for its first value and end it as Ctrl-C does."""
         process = subprocess.Popen(
-            ["wheeltapper", "run", config],
+            [WHEELTAPPER, "run", config],
             cwd=self.folder,
             env={**os.environ, "WHEELTAPPER__CONSOLE__PORT": "0"},
             stdout=subprocess.PIPE,

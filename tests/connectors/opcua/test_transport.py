@@ -275,7 +275,8 @@ def test_no_message_keeps_the_decoder_busy(body: bytes) -> None:
     begun = time.thread_time()
     with pytest.raises(UaError):
         read_answer(ua.ReadResponse, BoundedBuffer(RESULTS + body))
-    assert time.thread_time() - begun < 0.5
+    # Without the bound it is 7 s and more; a busy machine's processor may be three times slower.
+    assert time.thread_time() - begun < 2.0
 
 
 def test_a_message_that_is_too_much_work_may_be_asked_for_in_parts() -> None:
