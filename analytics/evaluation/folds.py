@@ -24,7 +24,7 @@ def grouped_folds(groups: NDArray[np.int64], folds: int) -> Iterator[tuple[Rows,
     if len(sizes) < folds:
         raise ValueError(f"{len(sizes)} groups cannot fill {folds} folds")
     filled, fold_of = np.zeros(folds), np.zeros(len(sizes), np.intp)
-    for group in np.argsort(sizes)[::-1].tolist():
+    for group in np.argsort(sizes, kind="stable")[::-1].tolist():
         fold = int(np.argmin(filled))
         filled[fold] += sizes[group]
         fold_of[group] = fold
