@@ -1,6 +1,6 @@
 """``wheeltapper evaluate DATA``: how a detector does on recordings, in figures and pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -140,8 +140,11 @@ def _write(results: Sequence["Result"], detector: str, html: Path | None, png: P
         html.write_text(page(results, detector), encoding="utf-8")
     if png is not None:
         for result, path in zip(results, _pictures(results, png), strict=True):
-            told = f"{result.recording.name}, detector {detector}. {sentence(result.summary)}"
-            path.write_bytes(painted(Chart(result).drawn(wrap(told, 130))))
+            heading = (
+                f"{result.recording.name}, detector {detector}",
+                *wrap(sentence(result.summary), 130),
+            )
+            path.write_bytes(painted(Chart(result).drawn(heading)))
 
 
 def _pictures(results: Sequence["Result"], png: Path) -> list[Path]:
@@ -153,8 +156,8 @@ def _pictures(results: Sequence["Result"], png: Path) -> list[Path]:
 
 def _tell(results: Sequence["Result"], as_json: bool) -> None:
     from wheeltapper import terminal
-    from wheeltapper.evaluation.page import sentence, verdict
-    from wheeltapper.evaluation.words import counted, duration, figure, instant, percent
+    from wheeltapper.evaluation.page import lasting, sentence, verdict
+    from wheeltapper.evaluation.words import counted, figure, instant, percent
 
     if as_json:
         for result in results:
@@ -169,9 +172,7 @@ def _tell(results: Sequence["Result"], as_json: bool) -> None:
             rows = [
                 (
                     instant(alarm.begin),
-                    duration((alarm.end - alarm.begin) / 1e9)
-                    if alarm.end > alarm.begin
-                    else "one row",
+                    lasting(alarm),
                     f"{figure(alarm.peak, 2)} ×",
                     ", ".join(f"{name} {percent(share)}" for name, share in alarm.reasons) or "–",
                     {True: "on a fault", False: "false", None: ""}[alarm.touches],
@@ -255,10 +256,10 @@ def _public(folder: Path, factory: "Factory", seed: int, anonymous: bool, as_jso
 
     from wheeltapper import terminal
     from wheeltapper.evaluation.figures import plain, shown
-    from wheeltapper.evaluation.public import Trial, layout, nab, skab
+    from wheeltapper.evaluation.public import NabFigures, SkabFigures, Trial, layout, nab, skab
     from wheeltapper.progress import Bar
 
-    sets = {"skab": skab, "nab": nab}
+    sets: dict[str, Callable[[Path, Trial], SkabFigures | NabFigures]] = {"skab": skab, "nab": nab}
     done = 0
     for name in layout(folder):
         if name not in sets:

@@ -52,7 +52,7 @@ class WatchedRows:
         return {part.signal: part.share for part in reason.contributions} if reason else {}
 
     def _judge(self, x: dict[str, float]) -> float:
-        row = row_of(self._watch.signals, {**x})
+        row = row_of(self._watch.signals, x)
         at = np.array([self._rows * SECOND], np.int64)
         self._rows += 1
         said = self._watch.judge(at, row[None, :], np.zeros(1, np.int64))
@@ -83,7 +83,7 @@ class LearnsAtOnce:
 
     def learn_one(self, x: dict[str, float]) -> None:
         """Keep a row of the warm-up; learn a later one."""
-        row = row_of(self._signals, {**x})
+        row = row_of(self._signals, x)
         if self._detector is None:
             self._history.append(row)
         else:
@@ -97,11 +97,11 @@ class LearnsAtOnce:
 
     def score_one(self, x: dict[str, float]) -> float:
         """Score a row."""
-        return float(self._made.score_rows(row_of(self._signals, {**x})[None, :])[0])
+        return float(self._made.score_rows(row_of(self._signals, x)[None, :])[0])
 
     def explain_one(self, x: dict[str, float]) -> Mapping[str, float]:
         """Split the score of a row over the signals."""
-        parts = self._made.contributions(row_of(self._signals, {**x})[None, :])[0]
+        parts = self._made.contributions(row_of(self._signals, x)[None, :])[0]
         return dict(zip(self._signals, parts.tolist(), strict=True))
 
     @property

@@ -1,8 +1,9 @@
 """Score of changepoints, as SKAB defines it after Numenta's idea.
 
 Katser & Kozitsin 2020 (SKAB, doi 10.34740/KAGGLE/DSV/1693952). Each true changepoint opens a window
-to its right; the first prediction inside earns by how early it is, on a tanh slope; a window without
-one costs, and so does each prediction outside. 0 = never an alarm, 100 = all at once and nothing else.
+to its right. The first prediction inside earns by how early it is, on a tanh slope; a window
+without one costs, and so does each prediction outside. 0 = never an alarm, 100 = all at once and
+nothing else.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Faults with known culprits, injected into generated plants: does the reason name the right signal?
+"""Faults with known culprits in generated plants: does the reason name the right signal.
 
 Twelve kinds, those of machines and those of sensors. Each is put on a plant of random couplings,
 noise and drift; the detector is asked for its reason when its first alarm after the onset comes.
@@ -16,7 +16,7 @@ from analytics.evaluation.protocol import Factory, Progress, Run, run
 Columns = NDArray[np.float64]
 Random = np.random.Generator
 Fault = Callable[[Columns, Columns, Random], Columns]
-"""One signal from the onset on (m,), all signals then (m, p), chance → what the sensor shows (m,)."""
+"""A signal from the onset on (m,), the others then (m, p - 1), chance → what it shows (m,)."""
 
 ROWS, WARMUP, ONSET = 2100, 700, 1200
 TOP = 3
@@ -54,7 +54,8 @@ def gain(values: Columns, _others: Columns, _random: Random) -> Columns:
 
 def decoupling(values: Columns, _others: Columns, random: Random) -> Columns:
     """Keep level, width and memory, but no longer follow the others: the own past, reversed."""
-    return np.roll(values[::-1], int(random.integers(len(values) // 4, len(values) // 2)))
+    shift = int(random.integers(len(values) // 4, len(values) // 2))
+    return np.asarray(np.roll(values[::-1], shift), np.float64)
 
 
 def stuck(values: Columns, _others: Columns, _random: Random) -> Columns:
@@ -65,7 +66,8 @@ def stuck(values: Columns, _others: Columns, _random: Random) -> Columns:
 def spikes(values: Columns, _others: Columns, random: Random) -> Columns:
     """Jump by 8 standard deviations in a tenth of the rows: a loose contact."""
     hit = random.random(len(values)) < 0.1
-    return values + 8 * _scaled(values) * hit * random.choice([-1.0, 1.0], len(values))
+    way = 2.0 * random.integers(2, size=len(values)) - 1.0
+    return values + 8 * _scaled(values) * hit * way
 
 
 def sensor_drift(values: Columns, _others: Columns, _random: Random) -> Columns:

@@ -1,7 +1,7 @@
 """The protocol for models that learn from whole histories: remaining lives and defects.
 
 A life is predicted once an engine, at its last row, from its own past alone. Defects are predicted
-by cross-validation over groups (tools), and the decision's threshold comes from training folds only.
+by cross-validation over groups (tools); the decision's threshold comes from training folds only.
 """
 
 from collections.abc import Callable, Sequence

@@ -21,7 +21,7 @@ Columns = NDArray[np.float64]
 FACTOR = 2.0
 """Distance of the threshold from the median of healthy scores, in distances of their maximum."""
 LEARNT = 0.75
-"""Part of the warm-up that is learnt by a detector which only scores; the rest sets its threshold."""
+"""Part of the warm-up that a detector which only scores learns; the rest sets its threshold."""
 FEWEST = 8
 """Warm-up rows below which nothing can be learnt and calibrated."""
 _HIGHEST = 1e30

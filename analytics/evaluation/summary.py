@@ -202,7 +202,7 @@ def _episodes(done: Run, at: Times, truth: Marks | None, gap: int) -> Sequence[E
     known = not np.isnan(done.threshold).all()
     found = []
     for first, last in stretches(done.alarm, gap):
-        named = done.reasons[first] if first in done.reasons else {}
+        named = done.reasons.get(first, {})
         found.append(
             Episode(
                 first=first,

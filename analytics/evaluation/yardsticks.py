@@ -40,7 +40,7 @@ class RollingZ:
 
     def learn_one(self, x: dict[str, float]) -> None:
         """Remember a row in place of the oldest."""
-        self._rows[self._learnt % len(self._rows)] = row_of(self._signals, {**x})
+        self._rows[self._learnt % len(self._rows)] = row_of(self._signals, x)
         self._learnt += 1
 
     def score_one(self, x: dict[str, float]) -> float:
@@ -60,7 +60,7 @@ class RollingZ:
         middle = _medians(known)
         spread = NORMAL * _medians(np.abs(known - middle))
         least = 1e-6 * np.maximum(np.abs(middle), 1e-6)
-        away: Columns = np.abs(row_of(self._signals, {**x}) - middle) / np.maximum(spread, least)
+        away: Columns = np.abs(row_of(self._signals, x) - middle) / np.maximum(spread, least)
         return away
 
 

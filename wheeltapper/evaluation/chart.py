@@ -1,6 +1,6 @@
 """The picture of one recording: what was labelled, what was alarmed, the score, the signals."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from analytics.evaluation.protocol import Run
 from analytics.evaluation.segments import stretches
-from analytics.evaluation.summary import Summary, strength
+from analytics.evaluation.summary import Episode, Summary, strength
 from wheeltapper.evaluation.drawing import Drawing, Path, Rect, Role, Text, envelope, steps
 from wheeltapper.evaluation.recordings import Evaluated
 from wheeltapper.evaluation.words import duration, instant, percent
@@ -77,7 +77,7 @@ class Chart:
         self._sheet.height = self._y
         return self._sheet
 
-    def _x(self, rows: Columns | Sequence[int]) -> Columns:
+    def _x(self, rows: NDArray[np.intp] | Sequence[int]) -> Columns:
         """Give the place of rows of the recording, warm-up included."""
         at = self._at[np.clip(np.asarray(rows, np.int64), 0, len(self._at) - 1)]
         return np.asarray(LEFT + (at - self._at[0]) * self._scale, np.float64)
@@ -107,26 +107,41 @@ class Chart:
         self._learning(top, STRIP, "")
 
     def _alarms(self) -> None:
-        top, free = self._strip("alarms"), 0.0
-        for number, alarm in enumerate(self._summary.alarms, 1):
-            first, last = alarm.first + self._learnt, alarm.last + self._learnt
-            why = ", ".join(f"{name} {percent(share)}" for name, share in alarm.reasons)
-            hint = f"alarm {number}: {self._when(first)} to {self._when(last)}. {why}"
-            bar = self._bar(first, last, top + 3, STRIP - 6, "alarm", hint)
-            self._sheet.add(bar)
-            inside, middle = bar.width > NUMBERED, bar.x + bar.width / 2
-            role: Role = "on-alarm" if inside else "soft"
-            x, y = middle if inside else bar.x + bar.width + 7, top + STRIP - 7
-            if inside or x - free > NUMBERED:
-                self._sheet.add(Text(x, y, str(number), role, "middle", 11))
-            free = bar.x + bar.width + (0 if inside else 2 * NUMBERED)
+        top = self._strip("alarms")
+        bars = [
+            self._bar(*self._rows_of(alarm), top + 3, STRIP - 6, "alarm", self._hint(number, alarm))
+            for number, alarm in enumerate(self._summary.alarms, 1)
+        ]
+        self._sheet.add(*bars)
+        free = [bar.x for bar in bars[1:]] + [WIDTH]
+        for number, (bar, until) in enumerate(zip(bars, free, strict=True), 1):
+            words, y, beyond = str(number), top + STRIP - 7, bar.x + bar.width + 4
+            if bar.width > NUMBERED * len(words):
+                middle = bar.x + bar.width / 2
+                self._sheet.add(Text(middle, y, words, "on-alarm", "middle", 11))
+            elif until - beyond > NUMBERED * len(words):
+                self._sheet.add(Text(beyond, y, words, "soft", size=11))
         self._learning(top, STRIP, "learning, not judged")
+
+    def _rows_of(self, alarm: Episode) -> tuple[int, int]:
+        """Give first and last row in the recording."""
+        return alarm.first + self._learnt, alarm.last + self._learnt
+
+    def _hint(self, number: int, alarm: Episode) -> str:
+        first, last = self._rows_of(alarm)
+        why = ", ".join(f"{name} {percent(share)}" for name, share in alarm.reasons)
+        return f"alarm {number}: {self._when(first)} to {self._when(last)}. {why}"
+
+    def _shade(self, alarms: Iterable[Episode], top: float, height: float) -> None:
+        for alarm in alarms:
+            self._sheet.add(self._bar(*self._rows_of(alarm), top, height, "alarm-band", ""))
 
     def _score(self) -> None:
         known = not np.isnan(self._run.threshold).all()
         values = strength(self._run)
         values = np.where(self._run.judged, values, np.nan)
         top, height = self._panel(SCORE, "score" if known else "score, as it is")
+        self._shade(self._summary.alarms, top, height)
         if known:
             self._sheet.add(Text(8, top + 24, "in multiples of", "soft", size=11))
             self._sheet.add(Text(8, top + 38, "its limit, log scale", "soft", size=11))
@@ -154,9 +169,7 @@ class Chart:
             alarm for alarm in self._summary.alarms if signal in {name for name, _ in alarm.reasons}
         ]
         top, height = self._panel(PANEL, signal)
-        for alarm in guilty:
-            first, last = alarm.first + self._learnt, alarm.last + self._learnt
-            self._sheet.add(self._bar(first, last, top, height, "alarm-band", ""))
+        self._shade(guilty, top, height)
         low, high = _range(values)
         for tick in steps(low, high, 3):
             y = top + height * (1 - (tick - low) / (high - low))
@@ -195,9 +208,8 @@ class Chart:
         end = float(self._x([self._learnt])[0])
         if words:
             self._sheet.add(Rect(LEFT, top, end - LEFT, height, "learning"))
-            fits = end - LEFT > 130
-            anchor = LEFT + 6
-            self._sheet.add(Text(anchor, top + height - 7, words if fits else "learning", "soft"))
+            fits = [said for said in (words, "learning") if end - LEFT > 6.5 * len(said)]
+            self._sheet.add(*(Text(LEFT + 6, top + height - 7, said, "soft") for said in fits[:1]))
         else:
             line = np.array([[end, top], [end, top + height]])
             self._sheet.add(Path(line, "axis"))
@@ -214,7 +226,8 @@ class Chart:
             ns = k * int(step_s * 1e9)
             x = LEFT + (ns - int(self._at[0])) * self._scale
             words = instant(ns, form)
-            self._sheet.add(Rect(x, top, 1, 5, "axis"), Text(x, top + 19, words, "soft", "middle"))
+            self._sheet.add(Rect(x, top, 1, 5, "axis"))
+            self._sheet.add(Text(x, top + 19, words, "soft", "middle"))
         begin, end = instant(int(self._at[0])), instant(int(self._at[-1]))
         said = (
             f"{begin} to {end}, {duration(span_s)}, time as in the file (UTC if it names no zone)"

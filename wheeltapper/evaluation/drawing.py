@@ -104,5 +104,5 @@ def steps(low: float, high: float, most: int) -> Sequence[float]:
         first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
         if last - first + 1 <= most:
             digits = max(0, -int(np.floor(np.log10(step))))
-            return [round(float(k * step), digits) for k in np.arange(first, last + 1)]
+            return [round(float(k * step), digits) + 0.0 for k in np.arange(first, last + 1)]
     return [low]

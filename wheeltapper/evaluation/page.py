@@ -57,7 +57,7 @@ def verdict(results: Sequence[Result]) -> str:
     events = Events.total(s.judged.events for s in judged if s.judged)
     rows = Confusion.total(s.judged.confusion for s in judged if s.judged)
     delays = [s.judged.delay_s for s in judged if s.judged and s.judged.events.seen]
-    late = f", {_median_delay(judged, delays)} after its start (median)" if delays else ""
+    late = f", {_after(events.seen, _median_delay(judged, delays))}" if delays else ""
     seen = (
         f"{events.seen} of {counted(events.events, 'labelled fault')} seen{late}"
         if events.events
@@ -72,6 +72,15 @@ def _median_delay(judged: Sequence[Summary], delays: Sequence[float]) -> str:
     return duration(float(np.median(every or delays)))
 
 
+def _after(seen: int, delay: str) -> str:
+    return f"{delay} after its start" if seen == 1 else f"{delay} after their start (median)"
+
+
+def judged_time(summary: Summary) -> str:
+    """Write the time that was judged."""
+    return duration(3600 * summary.hours)
+
+
 def sentence(summary: Summary) -> str:
     """Say the outcome of one recording."""
     rest = f" {counted(summary.unjudged, 'row')} could not be judged." if summary.unjudged else ""
@@ -80,14 +89,14 @@ def sentence(summary: Summary) -> str:
         short = ": the recording is short" if summary.hours < WEEK_S / 3600 else ""
         bound = f"with 95 % certainty below {figure(summary.a_week_at_most, 2)} a week{short}"
         return (
-            f"{counted(len(summary.alarms), 'alarm').capitalize()} in {duration(3600 * summary.hours)}"
+            f"{counted(len(summary.alarms), 'alarm').capitalize()} in {judged_time(summary)}"
             f"{rate} ({bound}); the alarm stood "
             f"{percent(summary.share_alarmed)} of the time.{rest}"
         )
     events, confusion = summary.judged.events, summary.judged.confusion
     if events.events:
         seen = f"{events.seen} of {counted(events.events, 'labelled fault')} seen"
-        late = f", {duration(summary.judged.delay_s)} after its start" if events.seen else ""
+        late = f", {_after(events.seen, duration(summary.judged.delay_s))}" if events.seen else ""
         missed = f"; {percent(confusion.mar)} of the faulty time was not alarmed"
     else:
         seen, late, missed = "No fault is labelled", "", ""
@@ -136,7 +145,7 @@ def _overview(results: Sequence[Result]) -> str:
         summary, judged = result.summary, result.summary.judged
         cells = [
             f'<td><a href="#{_anchor(result)}">{escape(result.recording.name)}</a></td>',
-            _number(duration(3600 * summary.hours)),
+            _number(judged_time(summary)),
             _number(str(len(summary.alarms))),
             _number(percent(summary.share_alarmed)),
         ]
@@ -151,7 +160,8 @@ def _overview(results: Sequence[Result]) -> str:
             cells.append('<td class="n" colspan="4">not labelled</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
     top = "".join(f"<th{' class=n' * bool(i)}>{head}</th>" for i, head in enumerate(heads))
-    return f'<h2>All recordings</h2><div class="scroll"><table><tr>{top}</tr>{"".join(rows)}</table></div>'
+    table = f"<table><tr>{top}</tr>{''.join(rows)}</table>"
+    return f'<h2>All recordings</h2><div class="scroll">{table}</div>'
 
 
 def _number(text: str) -> str:
@@ -194,7 +204,7 @@ def _alarm(number: int, one: Episode, labelled: bool) -> str:
     cells = [
         _number(str(number)),
         f"<td>{instant(one.begin)}</td>",
-        f"<td>{duration(max((one.end - one.begin) / 1e9, 0)) if one.end > one.begin else 'one row'}</td>",
+        f"<td>{lasting(one)}</td>",
         f"<td>{figure(one.peak, 2)}{' ×' * (not np.isnan(one.peak))}</td>",
         f"<td>{why or 'this detector gives no reasons'}</td>",
     ]
@@ -205,12 +215,17 @@ def _alarm(number: int, one: Episode, labelled: bool) -> str:
     return f"<tr>{''.join(cells)}</tr>"
 
 
+def lasting(one: Episode) -> str:
+    """Write how long an alarm stood."""
+    return duration((one.end - one.begin) / 1e9) if one.end > one.begin else "one row"
+
+
 def _figures(summary: Summary) -> str:
     pairs = [
         ("rows judged", f"{summary.rows - summary.unjudged:,} of {summary.rows:,}, one every "
          f"{duration(summary.step_s)}"),
         ("alarms a week", f"{figure(summary.a_week, 2)}, at most "
-         f"{figure(summary.a_week_at_most, 2)} with 95 % certainty after {duration(3600 * summary.hours)}"),
+         f"{figure(summary.a_week_at_most, 2)} with 95 % certainty after {judged_time(summary)}"),
     ]  # fmt: skip
     if summary.quantiles:
         said = ", ".join(

@@ -122,15 +122,6 @@ def plain(words: str) -> str:
     >>> plain("Fördermenge 3 ×, µ – 5 °C")
     'Fordermenge 3 x, u - 5 °C'
     """
-    for letter, instead in (
-        ("×", "x"),
-        ("–", "-"),
-        ("µ", "u"),
-        ("≥", ">="),
-        ("≤", "<="),
-        ("÷", "/"),
-    ):
-        words = words.replace(letter, instead)
-    spread = unicodedata.normalize("NFKD", words.replace("°", "\0"))
+    spread = unicodedata.normalize("NFKD", words.translate(str.maketrans("×–µ÷°", "x-u/\0")))
     kept = "".join(c for c in spread if not unicodedata.combining(c)).replace("\0", "°")
     return "".join(c if c.isascii() or c in "°·…“”" else "?" for c in kept)

@@ -94,7 +94,7 @@ def layout(folder: Path) -> tuple[str, ...]:
 class SkabFigures:
     """SKAB, pooled over its files; shares 0 to 1, times in seconds.
 
-    `free_far` and `free_false_an_hour` are of the recording without a fault; NaN if it is not there.
+    `free_far` and `free_false_an_hour` are of the recording without a fault; NaN without it.
     `oracle_f1` has its threshold from the labels: an upper bound that nobody may claim.
     """
 
@@ -137,9 +137,8 @@ def skab(folder: Path, trial: Trial) -> SkabFigures:
         events.append(Events.of(truth, done.alarm, GAP))
         points.append(matched(done, recording.at, changes))
         roc, precision = volumes(truth, done.score)
-        ranks.append(
-            (average_precision(truth, done.score), roc_auc(truth, done.score), roc, precision)
-        )
+        ranked = average_precision(truth, done.score), roc_auc(truth, done.score)
+        ranks.append((*ranked, roc, precision))
         truths.append(truth)
         scores.append(done.score)
     if not counts:

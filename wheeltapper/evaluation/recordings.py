@@ -217,8 +217,9 @@ def _marks(recording: Recording, name: str) -> Marks:
         value = column[wrong[0]]
         said = "is empty" if np.isnan(value) else f"holds {value:g}"
         raise Misconfigured(
-            f"recording {recording.path}, row {recording.lines[wrong[0]]}, column {name!r}: a label "
-            f"is 0 or 1, and this one {said}; mend the cell, or name another column with --label"
+            f"recording {recording.path}, row {recording.lines[wrong[0]]}, column {name!r}: a "
+            f"label is 0 or 1, and this one {said}; mend the cell, or name another column with "
+            "--label"
         )
     return np.asarray(column == 1, np.bool_)
 
@@ -228,8 +229,8 @@ def _demand_values(recording: Recording, warmup: int) -> None:
     if not known[:warmup].any():
         raise Misconfigured(
             f"recording {recording.path}, rows {recording.lines[0]} to "
-            f"{recording.lines[warmup - 1]}: no signal has a value in the {warmup} rows of warm-up; "
-            "lengthen --warmup, or cut the empty rows off"
+            f"{recording.lines[warmup - 1]}: no signal has a value in the {warmup} rows of "
+            "warm-up; lengthen --warmup, or cut the empty rows off"
         )
     if not known[warmup:].any():
         raise Misconfigured(
