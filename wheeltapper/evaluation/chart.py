@@ -113,7 +113,7 @@ class Chart:
             for number, alarm in enumerate(self._summary.alarms, 1)
         ]
         self._sheet.add(*bars)
-        free = [bar.x for bar in bars[1:]] + [WIDTH]
+        free = [*(bar.x for bar in bars[1:]), WIDTH][: len(bars)]
         for number, (bar, until) in enumerate(zip(bars, free, strict=True), 1):
             words, y, beyond = str(number), top + STRIP - 7, bar.x + bar.width + 4
             if bar.width > NUMBERED * len(words):
