@@ -34,6 +34,10 @@ Warmup = Annotated[
 Label = Annotated[
     str, typer.Option(metavar="A,B", help="Label columns of 0 and 1; the first is the truth.")
 ]
+Faults = Annotated[
+    Path | None,
+    typer.Option(metavar="CSV", help="A list of faults instead of labels: columns begin, end."),
+]
 Html = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write a page; needs nothing else.")
 ]
@@ -48,6 +52,7 @@ def evaluate(
     detector: Detector = "default",
     warmup: Warmup = None,
     label: Label = "",
+    faults: Faults = None,
     time: Annotated[str, typer.Option(metavar="NAME", help="The time column.")] = "time",
     html: Html = None,
     png: Png = None,
@@ -83,6 +88,8 @@ def evaluate(
         read(path, split(label), warmup, time, "drop" if drop_late_rows else "refuse", any_rate)
         for path in files_of(data)
     ]
+    if faults is not None:
+        recordings = _with_faults(recordings, faults, label)
     if anonymous:
         recordings = [renamed(each, FIRST_KEY + seed) for each in recordings]
     results = list(_run(recordings, factory, seed))
@@ -90,6 +97,23 @@ def evaluate(
     _tell(results, as_json)
     if not as_json:
         _say_files(results, html, png)
+
+
+def _with_faults(recordings: list["Evaluated"], path: Path, label: str) -> list["Evaluated"]:
+    """Take the labels from a list of faults."""
+    from dataclasses import replace
+
+    from plant.errors import Misconfigured
+    from wheeltapper.evaluation.faults import demand_inside, marked, read_faults
+
+    if label:
+        raise Misconfigured("--label and --faults both say what is the truth; give one of them")
+    listed = read_faults(path)
+    demand_inside(path, listed, [(int(each.at[0]), int(each.at[-1])) for each in recordings])
+    return [
+        replace(each, truth=marked(each.at, listed), notes=(*each.notes, f"faults from {path}"))
+        for each in recordings
+    ]
 
 
 def _demand_folder(target: Path | None) -> None:

@@ -118,8 +118,9 @@ def _key(labelled: bool) -> str:
 def _reading(labelled: bool) -> str:
     truth = (
         "<p>A <b>false alarm</b> is an alarm that touches no labelled row; alarms close together "
-        "count as one. A fault is <b>seen</b> when an alarm stands inside its label. Labels are "
-        "what somebody wrote down, and their edges are rarely exact.</p>"
+        "count as one. A fault is <b>seen</b> when an alarm stands inside its label, at once if it "
+        "stood before. <b>Healthy time alarmed</b> also counts alarms that come early or outlast "
+        "the fault. Labels are what somebody wrote down, and their edges are rarely exact.</p>"
         if labelled
         else "<p>Without labels only the number of alarms can be judged: go through the table of "
         "alarms with somebody who knows what the machine did.</p>"

@@ -109,7 +109,7 @@ def test_what_cannot_be_judged_is_counted_and_scores_zero() -> None:
     assert not done.alarm.any()
 
 
-@pytest.mark.parametrize("name", DETECTORS)
+@pytest.mark.parametrize("name", ["default", "two-statistic", "rolling-z"])
 def test_what_is_to_come_changes_nothing(name: str) -> None:
     whole = run(DETECTORS[name], SIGNALS, rows(), WARMUP)
     cut = run(DETECTORS[name], SIGNALS, rows()[:650], WARMUP)
