@@ -61,9 +61,8 @@ def _instant(path: Path, line: int, name: str, text: str) -> int:
     try:
         return cells.clock(text)(text)
     except ValueError as error:
-        raise Misconfigured(
-            f"faults {path}, row {line}, column {name!r}: {text!r} {error}"
-        ) from None
+        where = f"faults {path}, row {line}, column {name!r}"
+        raise Misconfigured(f"{where}: {text!r} {error}") from None
 
 
 def marked(at: NDArray[np.int64], faults: list[Fault]) -> Marks:
