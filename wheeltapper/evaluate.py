@@ -10,6 +10,7 @@ from wheeltapper.options import AsJson, split
 
 if TYPE_CHECKING:
     from analytics.evaluation.protocol import Factory
+    from analytics.evaluation.summary import Summary
     from wheeltapper.evaluation.chart import Result
     from wheeltapper.evaluation.recordings import Evaluated
 
@@ -180,8 +181,7 @@ def _pictures(results: Sequence["Result"], png: Path) -> list[Path]:
 
 def _tell(results: Sequence["Result"], as_json: bool) -> None:
     from wheeltapper import terminal
-    from wheeltapper.evaluation.page import lasting, sentence, verdict
-    from wheeltapper.evaluation.words import counted, figure, instant, percent
+    from wheeltapper.evaluation.page import sentence, verdict
 
     if as_json:
         for result in results:
@@ -193,20 +193,31 @@ def _tell(results: Sequence["Result"], as_json: bool) -> None:
             terminal.say(f"{result.recording.path}: {note}")
         terminal.say(f"{result.recording.name}: {sentence(summary)}")
         if summary.alarms and len(results) == 1:
-            rows = [
-                (
-                    instant(alarm.begin),
-                    lasting(alarm),
-                    f"{figure(alarm.peak, 2)} ×",
-                    ", ".join(f"{name} {percent(share)}" for name, share in alarm.reasons) or "–",
-                    {True: "on a fault", False: "false", None: ""}[alarm.touches],
-                )
-                for alarm in summary.alarms
-            ]
-            heads = ("from", "lasts", "highest score", "main reasons", "label")
-            terminal.table(counted(len(rows), "alarm"), heads, rows)
+            _table(summary)
     if len(results) > 1:
         terminal.say(verdict(results))
+
+
+def _table(summary: "Summary") -> None:
+    """List the alarms of one recording."""
+    from wheeltapper import terminal
+    from wheeltapper.evaluation.page import height, lasting
+    from wheeltapper.evaluation.words import counted, instant, percent
+
+    said = {True: "on a fault", False: "false"}
+    labelled = summary.judged is not None
+    rows = [
+        (
+            instant(alarm.begin),
+            lasting(alarm),
+            height(alarm),
+            ", ".join(f"{name} {percent(share)}" for name, share in alarm.reasons) or "–",
+            *([said[bool(alarm.touches)]] if labelled else []),
+        )
+        for alarm in summary.alarms
+    ]
+    heads = ("from", "lasts", "highest score", "main reasons", *(["label"] if labelled else []))
+    terminal.table(counted(len(rows), "alarm"), heads, rows)
 
 
 def _say_files(results: Sequence["Result"], html: Path | None, png: Path | None) -> None:

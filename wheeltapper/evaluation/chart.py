@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,9 +71,10 @@ class Chart:
             self._signal(signal)
         more = len(self._run.signals) - len(shown)
         if more:
-            words = f"{more} more signals are not drawn: they caused less of the alarms"
-            self._sheet.add(Text(LEFT, self._y + 12, words, "soft"))
-            self._y += 20
+            why = ": they caused less of the alarms" if self._summary.alarms else ""
+            words = f"{more} more signals are not drawn{why}"
+            self._sheet.add(Text(LEFT, self._y + 18, words, "soft"))
+            self._y += 26
         self._clock()
         self._sheet.height = self._y
         return self._sheet
@@ -184,7 +186,8 @@ class Chart:
         self._y += APART
         top = self._y
         self._sheet.add(Rect(LEFT, top, WIDTH - LEFT - RIGHT, height, "panel"))
-        self._sheet.add(Text(8, top + 13, _short(name), "strong"))
+        for number, line in enumerate(_lines(name)):
+            self._sheet.add(Text(8, top + 13 + 15 * number, line, "strong"))
         for first, last in self._faulty:
             self._sheet.add(self._bar(first, last, top, 3, "label", ""))
         self._y += height
@@ -254,8 +257,9 @@ def leading_signals(run: Run, summary: Summary) -> list[str]:
     return sorted(run.signals, key=lambda name: -caused[name])
 
 
-def _short(name: str, most: int = 20) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+def _lines(name: str) -> list[str]:
+    """Break a long name into at most three lines, behind its slashes where it has some."""
+    return wrap(name.replace("/", "/ "), 20, max_lines=3, placeholder="…")
 
 
 def _top(values: Columns) -> float:

@@ -88,18 +88,18 @@ def envelope(x: Points, y: Points, most: int) -> Points:
 
 
 def steps(low: float, high: float, most: int) -> Sequence[float]:
-    """Give round values between two others, at most so many: 1, 2 or 5 times a power of ten.
+    """Give round values between two others, at most so many: 1, 2, 4 or 5 times a power of ten.
 
     Examples
     --------
-    >>> steps(0.0, 10.0, 6), steps(0.13, 0.17, 3)
-    ([0.0, 2.0, 4.0, 6.0, 8.0, 10.0], [0.14, 0.16])
+    >>> steps(0.0, 10.0, 6), steps(-4.2, 4.2, 3)
+    ([0.0, 2.0, 4.0, 6.0, 8.0, 10.0], [-4.0, 0.0, 4.0])
     """
     span = high - low
     if not span > 0 or not np.isfinite(span):
         return [low]
     power = 10.0 ** np.floor(np.log10(span / most))
-    for times in (1, 2, 5, 10, 20):
+    for times in (1, 2, 4, 5, 10, 20):
         step = times * power
         first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
         if last - first + 1 <= most:

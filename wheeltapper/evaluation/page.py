@@ -49,6 +49,8 @@ def verdict(results: Sequence[Result]) -> str:
     covered = f"{counted(len(results), 'recording')}, {duration(3600 * hours)} judged"
     judged = [each for each in summaries if each.judged is not None]
     if not judged:
+        if not alarms:
+            return f"{covered}: no alarm. Nothing is labelled, so nobody knows if one was due."
         share = sum(s.share_alarmed * s.rows for s in summaries) / sum(s.rows for s in summaries)
         return (
             f"{covered}: {counted(alarms, 'alarm')}, standing {percent(share)} of the time. "
@@ -85,12 +87,13 @@ def sentence(summary: Summary) -> str:
     """Say the outcome of one recording."""
     rest = f" {counted(summary.unjudged, 'row')} could not be judged." if summary.unjudged else ""
     if summary.judged is None:
-        rate = f", a rate of {figure(summary.a_week, 2)} a week" if summary.alarms else ""
         short = ": the recording is short" if summary.hours < WEEK_S / 3600 else ""
         bound = f"with 95 % certainty below {figure(summary.a_week_at_most, 2)} a week{short}"
+        if not summary.alarms:
+            return f"No alarm in {judged_time(summary)} ({bound}).{rest}"
         return (
-            f"{counted(len(summary.alarms), 'alarm').capitalize()} in {judged_time(summary)}"
-            f"{rate} ({bound}); the alarm stood "
+            f"{counted(len(summary.alarms), 'alarm')} in {judged_time(summary)}, a rate of "
+            f"{figure(summary.a_week, 2)} a week ({bound}); the alarm stood "
             f"{percent(summary.share_alarmed)} of the time.{rest}"
         )
     events, confusion = summary.judged.events, summary.judged.confusion
@@ -206,7 +209,7 @@ def _alarm(number: int, one: Episode, labelled: bool) -> str:
         _number(str(number)),
         f"<td>{instant(one.begin)}</td>",
         f"<td>{lasting(one)}</td>",
-        f"<td>{figure(one.peak, 2)}{' ×' * (not np.isnan(one.peak))}</td>",
+        f"<td>{height(one)}</td>",
         f"<td>{why or 'this detector gives no reasons'}</td>",
     ]
     if labelled:
@@ -214,6 +217,11 @@ def _alarm(number: int, one: Episode, labelled: bool) -> str:
             '<td class="true">on a fault</td>' if one.touches else '<td class="false">false</td>'
         )
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def height(one: Episode) -> str:
+    """Write the highest score of an alarm, in multiples of the limit."""
+    return "–" if np.isnan(one.peak) else f"{figure(one.peak, 2)} ×"
 
 
 def lasting(one: Episode) -> str:

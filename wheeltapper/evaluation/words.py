@@ -10,14 +10,14 @@ def percent(share: float) -> str:
 
     Examples
     --------
-    >>> percent(0.0123), percent(0.5), percent(float("nan")), percent(0.0)
-    ('1.2 %', '50 %', '–', '0 %')
+    >>> percent(0.0123), percent(0.5), percent(0.997), percent(0.99999), percent(0.0), percent(1.0)
+    ('1.2 %', '50 %', '99.7 %', '> 99.9 %', '0 %', '100 %')
     """
     if np.isnan(share):
         return "–"
-    if share == 0:
-        return "0 %"
-    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
+    if 0.99 < share < 1:  # what is not quite all must not read as all
+        return f"{100 * share:.1f} %" if share < 0.9995 else "> 99.9 %"
+    return f"{100 * share:.2g} %" if 0 < share < 0.1 else f"{100 * share:.0f} %"
 
 
 def figure(value: float, digits: int = 3) -> str:
@@ -46,7 +46,7 @@ def duration(seconds: float) -> str:
     for unit, long, most in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
         if seconds < most:
             return f"{seconds / long:.3g} {unit}"
-    return f"{seconds / 86_400:.2g} days"
+    return f"{figure(seconds / 86_400, 2)} days"
 
 
 def counted(number: int, noun: str) -> str:
