@@ -94,10 +94,28 @@ def evaluate(
     if anonymous:
         recordings = [renamed(each, FIRST_KEY + seed) for each in recordings]
     results = list(_run(recordings, factory, seed))
-    _write(results, detector, html, png)
-    _tell(results, as_json)
-    if not as_json:
-        _say_files(results, html, png)
+    judged = [each for each in results if each.run.judged.any()]
+    if judged:
+        _write(judged, detector, html, png)
+        _tell(judged, as_json)
+        if not as_json:
+            _say_files(judged, html, png)
+    _demand_judged(results)
+
+
+def _demand_judged(results: Sequence["Result"]) -> None:
+    """Refuse silence that is only a detector which was still learning."""
+    from plant.errors import Misconfigured
+
+    learning = [each.recording for each in results if not each.run.judged.any()]
+    if learning:
+        raise Misconfigured(
+            "\n".join(
+                f"recording {each.path}: the detector was still learning at its end, after "
+                f"{len(each.at)} rows, and judged none; give a longer recording"
+                for each in learning
+            )
+        )
 
 
 def _with_faults(recordings: list["Evaluated"], path: Path, label: str) -> list["Evaluated"]:
@@ -132,7 +150,6 @@ def _run(recordings: Sequence["Evaluated"], factory: "Factory", seed: int) -> It
     """Run the detector over each recording, with a bar."""
     from analytics.evaluation.protocol import run
     from analytics.evaluation.summary import summarise
-    from plant.errors import Misconfigured
     from wheeltapper.evaluation.chart import Result
     from wheeltapper.progress import Bar
 
@@ -146,11 +163,6 @@ def _run(recordings: Sequence["Evaluated"], factory: "Factory", seed: int) -> It
 
         for each in recordings:
             said = run(factory, each.signals, each.rows, each.warmup, seed, moved)
-            if not said.judged.any():
-                raise Misconfigured(
-                    f"recording {each.path}: the detector was still learning at its end, after "
-                    f"{len(each.at)} rows, and judged none; give a longer recording"
-                )
             yield Result(each, said, summarise(said, each.at, each.truth, each.changes))
 
 
@@ -173,10 +185,12 @@ def _write(results: Sequence["Result"], detector: str, html: Path | None, png: P
 
 
 def _pictures(results: Sequence["Result"], png: Path) -> list[Path]:
-    """Name the picture of each recording."""
+    """Name the picture of each recording; files of one name in two folders get a number."""
     if len(results) == 1:
         return [png]
-    return [png.with_name(f"{png.stem}-{each.recording.name}{png.suffix}") for each in results]
+    names = [each.recording.name for each in results]
+    told = [f"{n}-{names[:i].count(n) + 1}" if n in names[:i] else n for i, n in enumerate(names)]
+    return [png.with_name(f"{png.stem}-{name}{png.suffix}") for name in told]
 
 
 def _tell(results: Sequence["Result"], as_json: bool) -> None:

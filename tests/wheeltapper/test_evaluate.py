@@ -241,6 +241,30 @@ def test_pictures_of_several_recordings(command: Command, folder: Path) -> None:
     assert sorted(path.name for path in folder.glob("*.png")) == ["all-bare.png", "all-pump.png"]
 
 
+def test_files_of_one_name_do_not_overwrite_each_other(
+    command: Command, bare: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    again = save(other / "bare.csv", without_labels(lines(seed=6)))
+    page = tmp_path / "page.html"
+    command("evaluate", bare, again, "--png", tmp_path / "x.png", "--html", page)
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["x-bare-2.png", "x-bare.png"]
+    text = page.read_text(encoding="utf-8")
+    assert [text.count(f'id="r{number}"') for number in (0, 1, 2)] == [1, 1, 0]
+
+
+def test_what_was_judged_is_told_before_what_could_not_be(
+    command: Command, bare: Path, tmp_path: Path
+) -> None:
+    short = save(tmp_path / "short.csv", lines(300, 200))
+    ended = command("evaluate", bare, short)
+    assert ended.code == 2
+    assert "bare: 1 alarm" in ended.out
+    assert "short:" not in ended.out
+    assert f"{short}: the detector was still learning" in ended.err
+
+
 def test_without_pillow_the_command_that_brings_it(
     command: Command, pump: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,7 +29,7 @@ def page(results: Sequence[Result], detector: str) -> str:
         _key(bool(labelled)),
         _reading(bool(labelled)),
         _overview(results) if len(results) > 1 else "",
-        *(_section(result) for result in results),
+        *(_section(number, result) for number, result in enumerate(results)),
     ]
     title = f"{results[0].recording.name if len(results) == 1 else len(results)} – {detector}"
     return (
@@ -145,10 +145,10 @@ def _overview(results: Sequence[Result]) -> str:
     heads = ["recording", "judged", "alarms", "time alarmed"]
     heads += ["faults seen", "after", "false alarms", "healthy time alarmed"] if labelled else []
     rows = []
-    for result in results:
+    for number, result in enumerate(results):
         summary, judged = result.summary, result.summary.judged
         cells = [
-            f'<td><a href="#{_anchor(result)}">{escape(result.recording.name)}</a></td>',
+            f'<td><a href="#r{number}">{escape(result.recording.name)}</a></td>',
             _number(judged_time(summary)),
             _number(str(len(summary.alarms))),
             _number(percent(summary.share_alarmed)),
@@ -172,16 +172,12 @@ def _number(text: str) -> str:
     return f'<td class="n">{escape(text)}</td>'
 
 
-def _anchor(result: Result) -> str:
-    return "".join(c if c.isalnum() else "-" for c in result.recording.name)
-
-
-def _section(result: Result) -> str:
+def _section(number: int, result: Result) -> str:
     recording, summary = result.recording, result.summary
     notes = "".join(f'<p class="soft">{escape(note)}</p>' for note in recording.notes)
     spread = "" if summary.judged else f"<h3>How often each score came</h3>{svg(histogram(result))}"
     return (
-        f'<h2 id="{_anchor(result)}">{escape(recording.name)}</h2>'
+        f'<h2 id="r{number}">{escape(recording.name)}</h2>'
         f"<p>{escape(sentence(summary))}</p>{svg(Chart(result).drawn())}"
         f"{_alarms(summary)}{spread}{_figures(summary)}{notes}"
     )

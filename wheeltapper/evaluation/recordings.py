@@ -182,7 +182,8 @@ def read(
     _demand_values(recording, learnt)
     if not any_rate:
         _demand_one_rate(recording)
-    taken = () if labels or not named else (f"labels, by their names: {', '.join(named)}",)
+    by_name = [name for name in named if name not in labels]
+    taken = (f"labels, by their names: {', '.join(by_name)}",) if by_name else ()
     return Evaluated(
         path=path,
         signals=tuple(tag.address for tag in recording.tags),

@@ -85,10 +85,10 @@ def test_no_alarm_in_an_hour_proves_little_about_a_week() -> None:
     assert a_week_at_most(0, 3600) == pytest.approx(-math.log(0.05) * WEEK_S / 3600)
 
 
-@pytest.mark.parametrize("alarms", [0, 1, 7, 400])
+@pytest.mark.parametrize("alarms", [0, 1, 7, 400, 1200])
 def test_upper_rate_leaves_five_percent(alarms: int) -> None:
     mean = a_week_at_most(alarms, WEEK_S)
     chance = sum(
         math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(alarms + 1)
     )
-    assert chance == pytest.approx(0.05)
+    assert chance == pytest.approx(0.05, rel=2e-3)
