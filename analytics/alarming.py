@@ -1,10 +1,14 @@
-"""When an anomaly becomes an alarm, and when the alarm goes: delays and hysteresis.
+"""When an anomaly becomes an alarm, and when the alarm goes: persistence, hysteresis, settling.
 
 On-delay and off-delay as ANSI/ISA-18.2 §10.4 describes them, on the samples' own time. The alarm
 goes when the fault is gone, measured against the fault itself: a large fault leaves a trace (heat,
-a level) that an absolute limit would never forgive.
+a level) that an absolute limit would never forgive. Then the asset settles until its score is low
+again, so that the way back is no second alarm. There is no time after which a standing fault is let
+go: only its end, or a person who accepts it.
 """
 
+from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -15,124 +19,196 @@ from plant.alarms import AlarmAction
 
 Columns = NDArray[np.float64]
 
-GATHERS_NS = 60 * 10**9
-"""Time after the alarm in which the culprits and their height are gathered."""
-CULPRIT = 0.3
+RISES, GOES = 4, 9
+"""Rows in a row that it takes at least, whatever the delays say."""
+GATHERS = 60
+"""Rows after the alarm in which the culprits and their height are gathered."""
+CULPRIT = 0.35
 """Share of the largest deviation that makes another signal a culprit."""
 GONE = 0.2
 """Share of its height below which the fault is gone."""
-QUIET = 0.7
-"""Or this share of the alarm limit, if that is higher."""
-AGAIN = 0.6
-"""While the asset settles after an alarm, share of the old height that alarms again."""
+QUIET = 0.66
+"""Or this share of the limit, if that is higher."""
+WEAK = 2.0
+"""Below this height, in limits, the slow mean has to agree that the fault is gone."""
+AGAIN = 0.65
+"""While the asset settles, share of the old height that alarms again."""
+SETTLES, LONGEST, SETTLED = 30, 240, 0.65
+"""Rows for which the asset settles at least and at most, and score below which it has."""
 FADING = 0.75
 """Share of its height below which a score that is not yet an alarm is on its way out."""
-SETTLES_NS = 60 * 10**9
-"""Time after the alarm in which the baseline catches up."""
-
+HIGHER, FORGETS = 0.5, 2000.0
+"""Each alarm that has gone raises the bar by so much; half-life of that, rows."""
 _NEVER = -1
+_NOTHING = np.zeros(0)
+
+
+class Phase(IntEnum):
+    """What an asset's alarm is doing."""
+
+    HEALTHY = 0
+    ALARMED = 1
+    SETTLING = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """What a row says while the alarm stands, per signal (p,), in limits.
+
+    Parameters
+    ----------
+    now
+        By the quick means.
+    lately
+        By the slow mean.
+    slow
+        The slow channel's own score.
+    """
+
+    now: Columns
+    lately: Columns
+    slow: float
 
 
 class AlarmLatch:
     """One asset's alarm: holds from a persistent anomaly until the fault is gone.
 
+    Scores come in limits: 1 is the limit.
+
     Parameters
     ----------
-    signals
-        Number of signals.
     on_delay, off_delay
         How long the score must be high, or the fault gone, ns.
     """
 
-    def __init__(self, signals: int, on_delay: int, off_delay: int) -> None:
+    def __init__(self, on_delay: int, off_delay: int) -> None:
         self._on_delay, self._off_delay = on_delay, off_delay
-        self._peak = np.zeros(signals)
-        self._above = self._below = self._raised = self._cleared = _NEVER
-        self._mode = 0
-        self._height = self._rising = 0.0
+        self.phase = Phase.HEALTHY
+        self.peak = _NOTHING
+        """Largest deviation of each signal (p,) since the alarm came, in limits."""
+        self.age = 0
+        """Rows since the phase began."""
+        self._above = self._below = _NEVER
+        self._highs = self._lows = 0
+        self.mode = 0
+        """Operating mode that raised the alarm."""
+        self._height = self._rising = self._bar = 0.0
 
     @property
     def alarmed(self) -> bool:
         """Whether the alarm stands."""
-        return self._raised != _NEVER
+        return self.phase is Phase.ALARMED
 
-    def settling(self, at: int) -> bool:
-        """Tell whether the asset is still finding its level after an alarm."""
-        return self._cleared != _NEVER and at - self._cleared < SETTLES_NS
+    @property
+    def bar(self) -> float:
+        """Factor by which the limit is higher after alarms that went again."""
+        return 1 + self._bar
+
+    @property
+    def culprits(self) -> NDArray[np.bool_]:
+        """Signals (p,) that make the standing alarm."""
+        return self.peak >= CULPRIT * self.peak.max()
 
     def hold(self) -> None:
         """Pass over a row that could not be judged: no delay runs across it."""
         self._above = self._below = _NEVER
+        self._highs = self._lows = 0
 
-    def step(
-        self, at: int, mode: int, score: float, limit: float, strength: Columns
-    ) -> AlarmAction | None:
-        """Take in one judged row and say what it does to the alarm.
+    def watch(self, at: int, mode: int, score: float, strength: Columns) -> AlarmAction | None:
+        """Take in a row while no alarm stands.
 
         Parameters
         ----------
         at
             Source time, ns.
         mode
-            Operating mode; an alarm goes only in the mode that raised it, as another mode may
-            hide the fault.
-        score, limit
-            The row's score and its limit.
+            Operating mode; an alarm goes only in the mode that raised it.
+        score
+            The row's score, by the present bar.
         strength
-            Deviation of each signal in scales (p,), NaN where missing.
+            Deviation of each signal (p,), in limits.
         """
-        if self.alarmed:
-            return self._stand(at, mode, limit, strength)
-        needed = max(limit, AGAIN * self._height) if self.settling(at) else limit
+        self._bar *= _FADES
+        needed = 1.0
+        if self.phase is Phase.SETTLING:
+            needed = max(1.0, AGAIN * self._height)
+            self.age += 1
+            if self.age >= (SETTLES if score < SETTLED else LONGEST):
+                self.phase = Phase.HEALTHY
         if score <= needed:
-            self._above = _NEVER
+            self._above, self._highs = _NEVER, 0
             return None
         # what is smoothed fades slowly: a short disturbance must not wait out the delay
         if self._above == _NEVER or score < FADING * self._rising:
-            self._above, self._rising = at, score
+            self._above, self._highs, self._rising = at, 0, score
         self._rising = max(self._rising, score)
-        if at - self._above < self._on_delay:
+        self._highs += 1
+        if self._highs < RISES or at - self._above < self._on_delay:
             return None
-        self._raised, self._mode, self._above, self._below = at, mode, _NEVER, _NEVER
+        self.phase, self.age, self.mode = Phase.ALARMED, 0, mode
         self._height = score
-        self._peak = np.nan_to_num(strength)
+        self.peak = strength.copy()
+        self.hold()
         return AlarmAction.RAISE
+
+    def stand(self, at: int, mode: int, score: float, row: Standing) -> AlarmAction | None:
+        """Take in a row while the alarm stands."""
+        self._bar *= _FADES
+        if mode != self.mode:
+            self.hold()
+            return None
+        self.age += 1
+        if self.age <= GATHERS:
+            np.maximum(self.peak, row.now, out=self.peak)
+            self._height = max(self._height, score)
+        if not self._gone(row):
+            self.hold()
+            return None
+        if self._below == _NEVER:
+            self._below = at
+        self._lows += 1
+        if self._lows < GOES or at - self._below < self._off_delay:
+            return None
+        self.let_go()
+        return AlarmAction.CLEAR
+
+    def let_go(self) -> None:
+        """End the alarm: the fault has gone, or a person accepts what is as the new normal."""
+        self.phase, self.age = Phase.SETTLING, 0
+        self._bar += HIGHER
+        self.hold()
+
+    def _gone(self, row: Standing) -> bool:
+        culprits = self.culprits
+        height = _rms(self.peak[culprits])
+        if _rms(row.now[culprits]) >= max(GONE * height, QUIET):
+            return False
+        if height <= WEAK and _rms(row.lately[culprits]) >= QUIET:
+            return False
+        return self.age > GATHERS or row.slow < QUIET
 
     def state(self) -> State:
         """Give the latch as arrays."""
         return {
-            "peak": self._peak.copy(),
-            "height": np.array([self._height, self._rising]),
-            "times": np.array(
-                [self._above, self._below, self._raised, self._cleared, self._mode], np.int64
+            "peak": self.peak.copy(),
+            "height": np.array([self._height, self._rising, self._bar]),
+            "counts": np.array(
+                [self.phase, self.age, self._above, self._below, self._highs, self._lows,
+                 self.mode], np.int64,
             ),
-        }
+        }  # fmt: skip
 
     def restore(self, state: State) -> None:
         """Go on from a `state`."""
-        self._peak = np.array(state["peak"], np.float64)
-        self._height, self._rising = state["height"].tolist()
-        times: list[Any] = state["times"].tolist()
-        self._above, self._below, self._raised, self._cleared, self._mode = times
+        self.peak = np.array(state["peak"], np.float64)
+        self._height, self._rising, self._bar = state["height"].tolist()
+        counts: list[Any] = state["counts"].tolist()
+        self.phase = Phase(counts[0])
+        self.age, self._above, self._below, self._highs, self._lows, self.mode = counts[1:]
 
-    def _stand(self, at: int, mode: int, limit: float, strength: Columns) -> AlarmAction | None:
-        if mode != self._mode:
-            self._below = _NEVER
-            return None
-        if at - self._raised <= GATHERS_NS:
-            self._peak = np.fmax(self._peak, strength)
-        culprits = self._peak >= CULPRIT * self._peak.max()
-        height = _rms(self._peak[culprits])
-        if not _rms(strength[culprits]) < max(GONE * height, QUIET * limit):
-            self._below = _NEVER
-            return None
-        if self._below == _NEVER:
-            self._below = at
-        if at - self._below < self._off_delay:
-            return None
-        self._raised, self._below, self._cleared = _NEVER, _NEVER, at
-        return AlarmAction.CLEAR
+
+_FADES = 0.5 ** (1 / FORGETS)
 
 
 def _rms(values: Columns) -> float:
-    return float(np.sqrt(np.mean(values**2)))
+    return float(np.sqrt(values @ values / len(values)))

@@ -1,24 +1,75 @@
-"""What an asset shows in one operating mode while healthy, and where its limit lies."""
+"""What an asset shows in one operating mode while healthy, and how a row deviates from it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.alarming import Standing
+from analytics.channels import CALMED, FOLLOWS, RESTLESS, Channels, learn
 from analytics.contract import State
-from analytics.detectors.two_statistic import TwoStatistic
-from analytics.rows import RowStore
+from analytics.relations import Relations
+from analytics.rows import BlockStore
 from analytics.scaling import quantiles, quantum, scale_floor, seen
-from analytics.thresholds import calibrated_limit
 
 Columns = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 MODES = 64
 """Modes that can have a baseline; an asset that shows more has no mode tag but a counter."""
-
 BAND = (0.005, 0.995)
 """Quantiles of the healthy values between which a signal is in its band."""
+RIPE = (8, 40, 8)
+"""Rows after a start before quick, slow and restless are judged."""
+OTHER, LONE = 0.65, 1.3
+"""A signal that deviates while no other reaches this share of its limit counts this much less: a
+machine's fault is seldom seen by one sensor alone, a sensor's own wandering always."""
+TOGETHER = 3.0
+"""Scales beyond which two signals that deviate at once teach nobody a wider scale."""
+LEARNS, WIDEST = 0.001, 9.0
+"""Weight of a row in the squared scales, and squared scales as which the furthest row counts."""
+GROWS = 81.0
+"""No squared scale grows beyond this many times what was learnt at first."""
+ROOTS = 8
+"""Rows after which the roots of the scales are taken anew."""
+FOLLOWED = 0.43
+"""Deviation, in limits, at which a signal of an alarmed asset is followed at half its usual rate."""
+CATCHES_UP, SETTLES = 25.0, 20.0
+"""Half-lives of the baselines of signals that have no part in a standing alarm, and of all while
+the asset settles, rows."""
+
+
+def _gain(half_life: float) -> float:
+    return float(1 - 0.5 ** (1 / half_life))
+
+
+_FOLLOW = np.array([[_gain(half_life)] for half_life in FOLLOWS])
+_VARIANCE = np.array([[_gain(RESTLESS)], [_gain(CALMED)]])
+_AWAY, _BACK = _gain(CATCHES_UP), _gain(SETTLES)
+
+
+@dataclass(slots=True, eq=False)
+class Deviation:
+    """How one row deviates; arrays are the baseline's own and hold until its next row.
+
+    Parameters
+    ----------
+    score
+        In limits: above 1 is strange.
+    slow
+        The part of the slow channel in it.
+    strength
+        Deviation of each signal (p,) in limits, in the channel where it is largest.
+    scales
+        The same in scales (p,).
+    """
+
+    score: float
+    slow: float
+    strength: Columns
+    scales: Columns
 
 
 class ModeBaseline:
@@ -27,92 +78,278 @@ class ModeBaseline:
     Parameters
     ----------
     signals
-        Names of the columns.
-    pooled
-        Neighbouring rows worth one independent row.
+        Number of signals.
+    limit
+        See `limits.limit_of`.
     """
 
-    def __init__(self, signals: Sequence[str], pooled: float) -> None:
-        self._pooled = pooled
-        self._raw: RowStore | None = RowStore(len(signals), 2048)
-        self._smooth: RowStore | None = RowStore(len(signals))
-        self._reach = np.zeros((2, len(signals)))
-        self.detector = TwoStatistic(signals, pooled=pooled)
-        self.limit = np.inf
+    def __init__(self, signals: int, limit: float) -> None:
+        self._signals, self._limit = signals, limit
+        self._store: BlockStore | None = BlockStore(signals)
+        self._reach = np.zeros((2, signals))
+        self._first = np.full((2, signals), np.nan)
+        self.centre = np.full(signals, np.nan)
+        """What each signal shows at present (p,)."""
+        self.relations = Relations(np.zeros(signals), np.ones(signals), np.eye(signals))
+        self._channels: Channels | None = None
 
     @property
     def ready(self) -> bool:
         """Whether it can judge."""
-        return self._smooth is None
+        return self._store is None
 
     @property
     def gathered(self) -> int:
         """Rows gathered so far."""
-        return 0 if self._smooth is None else self._smooth.offered
+        return 0 if self._store is None else self._store.offered
 
     @property
     def rows(self) -> Columns:
-        """Smoothed rows kept (n, p), until it can judge."""
-        return self.detector.centre[None, :] if self._smooth is None else self._smooth.rows
+        """Rows kept (n, p), until it can judge."""
+        return self.centre[None, :] if self._store is None else self._store.rows
 
-    def gather(self, raw: Columns, smooth: Columns) -> None:
-        """Keep one healthy row (p,), as it came and smoothed."""
-        if self._raw is not None and self._smooth is not None:
-            self._raw.append(raw)
-            self._smooth.append(smooth)
+    @property
+    def drift(self) -> Columns:
+        """How far each signal (p,) has moved from where it was learnt, in its own spreads."""
+        moved: Columns = (self.centre - self._first[0]) / self._first[1]
+        return moved
 
-    def fit(self, floor: Columns, margin: float) -> None:
+    def gather(self, row: Columns) -> None:
+        """Keep one healthy row (p,)."""
+        if self._store is not None:
+            self._store.append(row)
+
+    def fit(self, floor: Columns) -> None:
         """Learn from the gathered rows and let go of them.
 
         Parameters
         ----------
         floor
-            Smallest scale of each signal (p,), from all modes.
-        margin
-            See `calibrated_limit`.
+            Smallest deviation of each signal worth telling (p,), from all modes.
         """
-        if self._smooth is None or self._raw is None:
+        if self._store is None:
             return
-        rows, independent = self._smooth.rows, self._smooth.offered / self._pooled
-        raw = self._raw.rows
-        floor = np.maximum(floor, 0.5 * quantum(raw))
-        self.limit = calibrated_limit(self.detector.fit(rows, floor, independent), margin)
-        known = seen(raw)
-        away = raw[:, known] - self.detector.centre[known]
+        rows = self._store.rows
+        floor = np.maximum(floor, 0.5 * quantum(rows))
+        self.relations, channels = learn(
+            self._store.blocks(), self._store.offered, floor, self._limit
+        )
+        self._store = None
+        known = seen(rows)
+        lately = rows[-int(2 * FOLLOWS[1]) :]
+        centre = self.relations.centre.copy()
+        found = np.isfinite(lately).any(axis=0)
+        centre[found] = np.nanmean(lately[:, found], axis=0)
+        away = rows[:, known] - centre[known]
         self._reach[:, known] = quantiles(away, BAND)
-        self._raw = self._smooth = None
+        spread = np.maximum(self.relations.unit, (self._reach[1] - self._reach[0]) / 6)
+        self._first = np.stack((centre, spread))
+        self.centre = np.where(known, centre, np.nan)
+        self._begin(channels)
+
+    def _begin(self, channels: Channels) -> None:
+        """Lay out what every row needs."""
+        self._channels = channels
+        self._most = channels.square * GROWS
+        self._inverse = 1 / np.sqrt(channels.square)
+        self._turn = 0
+        self._q = np.empty((3, 1))
+        self._away = np.zeros((2, self._signals))
+        self._scaled = np.zeros((3, self._signals))
+        self._in_limits = np.zeros((3, self._signals))
+        self._size = np.zeros((2, self._signals))
+        self._strength = np.zeros(self._signals)
+        self._larger = np.zeros(self._signals)
+        self._scales = np.zeros(self._signals)
+        self._missing: Flags | None = None
+
+    def deviation(
+        self,
+        row: Columns,
+        quick: Columns,
+        slow: Columns,
+        age: int,
+        present: Flags | None,
+        counts: bool,
+    ) -> Deviation:
+        """Say how a row deviates, and take its restlessness in.
+
+        Parameters
+        ----------
+        row, quick, slow
+            The row (p,) as it came and its two means.
+        age
+            Rows since the means began.
+        present
+            Signals (p,) that have a value; None if all have.
+        counts
+            Whether the row counts for the restlessness; it does not while the alarm of another
+            mode stands.
+        """
+        channels = self._known
+        stack = np.stack((row, quick, slow))
+        self._missing = None
+        if present is not None:
+            stack = self.relations.fill(stack, present)
+            self._missing = ~present
+        left = self.relations.residuals(stack)
+        np.subtract(left[1:], channels.base, out=self._away)
+        rest = left[0] - left[1]
+        rest *= rest
+        if self._missing is not None:
+            self._away[:, self._missing] = 0.0
+            rest[self._missing] = channels.variance[0, self._missing]
+        if counts and age >= RIPE[0]:
+            channels.variance += _VARIANCE * (rest - channels.variance)
+        return self._score(channels, age)
+
+    def _score(self, channels: Channels, age: int) -> Deviation:
+        quick, slow, restless, quick_all, slow_all = channels.limits()
+        ripe = age >= RIPE[1]
+        self._q[:, 0] = (1 / quick, 1 / slow if ripe else 0.0, 1 / restless)
+        scaled, size = self._scaled, self._size
+        np.multiply(self._away, self._inverse, out=scaled[:2])
+        np.add(channels.variance[0], channels.least, out=scaled[2])
+        np.log(scaled[2], out=scaled[2])
+        scaled[2] -= channels.usual
+        scaled[2] /= channels.spread
+        np.maximum(scaled[2], 0.0, out=scaled[2])
+        np.abs(scaled[:2], out=size)
+        in_limits = self._in_limits
+        np.multiply(size, self._q[:2], out=in_limits[:2])
+        np.multiply(scaled[2], self._q[2], out=in_limits[2])
+        tops = np.maximum.reduce(in_limits, axis=1).tolist()
+        squares = np.einsum("ij,ij->i", size, size).tolist()
+        together = (squares[0] / self._signals) ** 0.5 / quick_all
+        slow_score = max(tops[1], (squares[1] / self._signals) ** 0.5 / slow_all if ripe else 0.0)
+        score = max(tops[0], together, slow_score, tops[2])
+        np.maximum.reduce(in_limits, axis=0, out=self._strength)
+        if np.count_nonzero(self._strength >= OTHER) < 2:
+            score /= LONE
+        np.maximum(size[0], size[1], out=self._larger)
+        return Deviation(
+            score, slow_score, self._strength, np.maximum(self._larger, scaled[2], out=self._scales)
+        )
+
+    def standing(self, deviation: Deviation) -> Standing:
+        """Say what the row means for an alarm that stands."""
+        channels = self._known
+        quick, slow, restless, _, _ = channels.limits()
+        quick_mean = self._away[0] + channels.base[0]
+        now = np.abs(quick_mean - channels.base[1]) * self._inverse[1] / slow
+        calmed = (np.log(channels.variance[1] + channels.least) - channels.usual) / (
+            channels.spread * restless
+        )
+        if self._missing is not None:
+            now[self._missing] = calmed[self._missing] = 0.0
+        np.maximum(now, self._in_limits[0], out=now)
+        np.maximum(now, calmed, out=now)
+        lately = np.maximum(self._in_limits[0], self._in_limits[1])
+        return Standing(now, lately, deviation.slow)
+
+    def learn(self, smooth: Columns, age: int) -> None:
+        """Follow a healthy row: baselines, scales, level; the last `deviation` is of this row."""
+        channels = self._known
+        channels.rows += 1
+        if np.count_nonzero(self._larger > TOGETHER) < 2:
+            far = np.minimum(self._away * self._away, WIDEST * channels.square)
+            if self._missing is not None:
+                far[:, self._missing] = channels.square[:, self._missing]
+            channels.square += LEARNS * (far - channels.square)
+            np.minimum(channels.square, self._most, out=channels.square)
+            self._turn = (self._turn + 1) % ROOTS
+            if not self._turn:
+                np.sqrt(channels.square, out=self._inverse)
+                np.reciprocal(self._inverse, out=self._inverse)
+        self._shift(_FOLLOW if age >= RIPE[1] else _FOLLOW_QUICK)
+        self._follow(smooth, _FOLLOW[1, 0])
+
+    def settle(self, smooth: Columns) -> None:
+        """Catch up with a row after an alarm."""
+        self._shift(_BACK)
+        self._follow(smooth, _BACK)
+
+    def follow(self, now: Columns, culprits: Flags, gathered: bool) -> None:
+        """Follow, while the alarm stands, what has no part in it.
+
+        Parameters
+        ----------
+        now
+            Deviation of each signal (p,), in limits.
+        culprits
+            Signals (p,) that make the alarm.
+        gathered
+            Whether it is known by now who they are.
+        """
+        gain = _FOLLOW / (1 + (now / FOLLOWED) ** 4)
+        if gathered:
+            gain = np.where(culprits, gain, _AWAY)
+        self._shift(gain)
+
+    def restart_slow(self) -> None:
+        """Take the quick variance for the slow one: what was seen of the fault is over."""
+        channels = self._known
+        channels.variance[0] = channels.variance[1]
+
+    def _shift(self, gain: Any) -> None:
+        channels = self._known
+        channels.base += gain * self._away
+
+    def _follow(self, smooth: Columns, gain: float) -> None:
+        step = gain * (smooth - self.centre)
+        if self._missing is not None:
+            step = np.nan_to_num(step)
+        self.centre = self.centre + step
+
+    @property
+    def _known(self) -> Channels:
+        if self._channels is None:
+            raise RuntimeError("a baseline judges once it is fitted")
+        return self._channels
 
     def band(self) -> tuple[Columns, Columns, Columns]:
         """Give low, high and expected of each signal (p,); NaN until it can judge."""
-        centre = self.detector.centre
-        width = self.detector.spread()
+        width = 3.0 * self.relations.unit
         low, high = np.minimum(self._reach[0], -width), np.maximum(self._reach[1], width)
-        return centre + low, centre + high, centre.copy()
+        return self.centre + low, self.centre + high, self.centre.copy()
 
     def state(self) -> State:
         """Give everything as arrays."""
-        known = prefixed("detector.", self.detector.state())
-        known |= {"reach": self._reach.copy(), "limit": np.array([self.limit])}
-        known["pooled"] = np.array([self._pooled])
-        if self._raw is not None and self._smooth is not None:
-            known |= prefixed("raw.", self._raw.state())
-            known |= prefixed("smooth.", self._smooth.state())
-        return known
+        known = {
+            "reach": self._reach.copy(),
+            "first": self._first.copy(),
+            "centre": self.centre.copy(),
+            "limit": np.array([self._limit]),
+        }
+        if self._store is not None:
+            return known | prefixed("store.", self._store.state())
+        known |= prefixed("relations.", self.relations.state())
+        known |= prefixed("channels.", self._known.state())
+        return known | {
+            "most": self._most.copy(),
+            "inverse": self._inverse.copy(),
+            "turn": np.array([self._turn]),
+        }
 
     @classmethod
     def restore(cls, state: State) -> Self:
         """Build the same baseline again."""
-        detector = TwoStatistic.restore(part_of(state, "detector."))
-        again = cls(detector.signals, float(state["pooled"][0]))
-        again.detector = detector
-        again.limit = float(state["limit"][0])
-        again._reach = np.array(state["reach"], np.float64)
-        if detector.ready:
-            again._raw = again._smooth = None
-        if again._raw is not None and again._smooth is not None:
-            again._raw.restore(part_of(state, "raw."))
-            again._smooth.restore(part_of(state, "smooth."))
+        again = cls(state["reach"].shape[1], float(state["limit"][0]))
+        again._reach, again._first = state["reach"].copy(), state["first"].copy()
+        again.centre = state["centre"].copy()
+        if "turn" not in state:
+            if again._store is not None:
+                again._store.restore(part_of(state, "store."))
+            return again
+        again._store = None
+        again.relations = Relations.restore(part_of(state, "relations."))
+        again._begin(Channels.restore(part_of(state, "channels.")))
+        again._most, again._inverse = state["most"].copy(), state["inverse"].copy()
+        again._turn = int(state["turn"][0])
         return again
+
+
+_FOLLOW_QUICK = np.array([[_gain(FOLLOWS[0])], [0.0]])
 
 
 class ModeBaselines:
@@ -122,17 +359,15 @@ class ModeBaselines:
     ----------
     signals
         Names of the columns.
-    pooled
-        Neighbouring rows worth one independent row.
     needed
         Rows of a mode before it is judged.
-    margin
-        See `calibrated_limit`.
+    limit
+        See `limits.limit_of`.
     """
 
-    def __init__(self, signals: Sequence[str], pooled: float, needed: int, margin: float) -> None:
-        self._signals = tuple(signals)
-        self._pooled, self._needed, self._margin = pooled, needed, margin
+    def __init__(self, signals: Sequence[str], needed: int, limit: float) -> None:
+        self._signals = len(signals)
+        self._needed, self._limit = needed, limit
         self._modes: dict[int, ModeBaseline] = {}
 
     def __getitem__(self, mode: int) -> ModeBaseline:
@@ -149,13 +384,13 @@ class ModeBaselines:
             return 0.0
         return 1.0 if known.ready else min(0.99, known.gathered / self._needed)
 
-    def gather(self, mode: int, raw: Columns, smooth: Columns) -> None:
+    def gather(self, mode: int, row: Columns) -> None:
         """Keep one healthy row (p,) of a mode."""
         if mode not in self._modes:
             if len(self._modes) >= MODES:
                 return
-            self._modes[mode] = ModeBaseline(self._signals, self._pooled)
-        self._modes[mode].gather(raw, smooth)
+            self._modes[mode] = ModeBaseline(self._signals, self._limit)
+        self._modes[mode].gather(row)
 
     def fit(self) -> None:
         """Fit every mode that has enough rows and is not fitted yet."""
@@ -167,11 +402,11 @@ class ModeBaselines:
         if waiting:
             floor = scale_floor(np.concatenate([each.rows for each in self._modes.values()]))
             for baseline in waiting:
-                baseline.fit(floor, self._margin)
+                baseline.fit(floor)
 
-    def learn(self, mode: int, raw: Columns, smooth: Columns) -> None:
+    def learn(self, mode: int, row: Columns) -> None:
         """Keep one healthy row of a mode, and fit the mode when it has enough."""
-        self.gather(mode, raw, smooth)
+        self.gather(mode, row)
         known = self._modes.get(mode)
         if known is not None and known.gathered >= self._needed:
             self.fit()

@@ -73,10 +73,18 @@ class OpenJudgement:
         self._score = np.full(len(at), np.nan)
         self._threshold = np.full(len(at), np.nan)
         self._transitions: list[Transition] = []
+        self._first: tuple[float, float] | None = None
+
+    @property
+    def first(self) -> tuple[float, float] | None:
+        """Score and limit of the first row; None if it was not judged."""
+        return self._first
 
     def score(self, i: int, score: float, threshold: float) -> None:
         """Say how strange row i is."""
         self._score[i], self._threshold[i] = score, threshold
+        if not i:
+            self._first = (score, threshold)
 
     def add(self, transition: Transition) -> None:
         """Say that the alarm came or went."""

@@ -78,3 +78,74 @@ class RowStore:
         grown = np.empty((more, self._rows.shape[1]))
         grown[: self._kept] = self.rows
         self._rows = grown
+
+
+class BlockStore:
+    """Keeps contiguous stretches of a long time in bounded memory: when full, every other one goes.
+
+    What is told from neighbours, such as how a mean wanders, needs rows that follow each other.
+
+    Parameters
+    ----------
+    signals
+        Number of columns.
+    block
+        Rows of a stretch.
+    most
+        Stretches kept at most; even.
+    """
+
+    def __init__(self, signals: int, block: int = 512, most: int = 8) -> None:
+        self._blocks: list[Columns] = []
+        self._open = np.empty((block, signals))
+        self._filled = 0
+        self._most = most
+        self._seen = 0
+        self._stride = 1
+        self.offered = 0
+        """Rows given so far."""
+
+    def append(self, row: Columns) -> None:
+        """Offer the next row (p,) in time."""
+        self._open[self._filled] = row
+        self._filled += 1
+        self.offered += 1
+        if self._filled == len(self._open):
+            self._close()
+
+    def _close(self) -> None:
+        if self._seen % self._stride == 0:
+            if len(self._blocks) >= self._most:
+                self._blocks = self._blocks[::2]
+                self._stride *= 2
+            if self._seen % self._stride == 0:
+                self._blocks.append(self._open.copy())
+        self._seen += 1
+        self._filled = 0
+
+    def blocks(self) -> list[Columns]:
+        """Give the stretches (n, p) kept, oldest first; the newest rows are always among them."""
+        newest = self._open[: self._filled]
+        return [*self._blocks, newest] if self._filled else list(self._blocks)
+
+    @property
+    def rows(self) -> Columns:
+        """All rows kept (n, p), in time order."""
+        return np.concatenate([*self._blocks, self._open[: self._filled]])
+
+    def state(self) -> State:
+        """Give the store as arrays."""
+        return {
+            "rows": self.rows,
+            "count": np.array(
+                [len(self._blocks), self._filled, self._seen, self._stride, self.offered]
+            ),
+        }
+
+    def restore(self, state: State) -> None:
+        """Go on from a `state`."""
+        rows = np.array(state["rows"], np.float64)
+        kept, self._filled, self._seen, self._stride, self.offered = state["count"].tolist()
+        size = len(self._open)
+        self._blocks = [rows[k * size : (k + 1) * size] for k in range(kept)]
+        self._open[: self._filled] = rows[kept * size :]

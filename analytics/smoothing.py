@@ -1,5 +1,6 @@
-"""Smoothing in time: what a signal shows now, without its noise."""
+"""Smoothing in time: what a signal shows now, without its noise, over several lengths at once."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,29 +12,35 @@ Columns = NDArray[np.float64]
 
 
 class Smoother:
-    """Exponential mean of each signal that starts as a plain mean.
+    """Exponential means of each signal that start as plain means.
 
     Parameters
     ----------
     signals
         Number of signals.
-    half_life
-        Rows after which a row counts half.
+    half_lives
+        Rows after which a row counts half, one for each mean.
     """
 
-    def __init__(self, signals: int, half_life: float) -> None:
-        self._gain = 1 - 0.5 ** (1 / half_life)
-        self._mean = np.full(signals, np.nan)
+    def __init__(self, signals: int, half_lives: Sequence[float]) -> None:
+        self._gain = 1 - 0.5 ** (1 / np.array(half_lives, np.float64))[:, None]
+        self._least = float(self._gain.min())
+        self._mean = np.full((len(half_lives), signals), np.nan)
+        self._gappy = False
         self.rows = 0
         """Rows since the start."""
 
     def start_again(self) -> None:
         """Forget everything, as after a change of mode."""
-        self._mean = np.full(len(self._mean), np.nan)
+        self._mean = np.full(self._mean.shape, np.nan)
         self.rows = 0
 
+    def start_from(self, mean: int, other: int) -> None:
+        """Let one mean go on from where another one is."""
+        self._mean[mean] = self._mean[other]
+
     def smooth(self, row: Columns, whole: bool) -> Columns:
-        """Take in a row (p,) and give the means (p,); NaN where the row has none.
+        """Take in a row (p,) and give the means (lengths, p); NaN where the row has none.
 
         Parameters
         ----------
@@ -43,14 +50,15 @@ class Smoother:
             Whether it is known to hold no NaN.
         """
         self.rows += 1
-        gain = max(self._gain, 1 / self.rows)
-        moved: Columns = self._mean + gain * (row - self._mean)
+        young = 1 / self.rows
+        gain = np.maximum(self._gain, young) if young > self._least else self._gain
+        moved: Columns = row - self._mean
+        moved *= gain
+        moved += self._mean
         if whole and self.rows > 1 and not self._gappy:
             self._mean = moved
             return moved
         return self._smooth_gaps(row, moved)
-
-    _gappy = False
 
     def _smooth_gaps(self, row: Columns, moved: Columns) -> Columns:
         """Start signals that appear, hold those that are missing."""

@@ -1,50 +1,67 @@
 """Watches one asset: learns what is normal in each mode, then judges, alarms and explains.
 
-Rows are smoothed, scored by `TwoStatistic` against the baseline of the mode the asset is in, and
-held against a limit from healthy scores that were not learnt. Order is always score, decide, learn;
-nothing is learnt while the score is high or the alarm stands.
+What the other signals do not explain of each signal is followed in three channels against the
+baseline of the mode the asset is in, and held against limits from an alarm budget. Slow drift is
+followed and told as drift. Order is always score, decide, learn; nothing is learnt while the score
+is high, and of an alarmed asset only what has no part in the alarm. An asset of one signal gives
+events, one row each, for nothing beside it can say that a state lasts.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.alarming import AlarmLatch
-from analytics.baselines import ModeBaselines, part_of, prefixed
+from analytics.alarming import GATHERS, AlarmLatch, Phase
+from analytics.baselines import ModeBaseline, ModeBaselines, part_of, prefixed
+from analytics.channels import QUICK, SLOW
 from analytics.contract import State
-from analytics.detectors.two_statistic import Deviation
 from analytics.explanations import Evidence, explain
 from analytics.judgements import Judgement, OpenJudgement, Transition
+from analytics.limits import WEEK_S, limit_of
+from analytics.novelty import Novelty
 from analytics.smoothing import Smoother
 from plant.alarms import AlarmAction
 from plant.errors import Misconfigured
 from plant.reasons import Reason
 
-__all__ = ["Judgement", "Transition", "Watch", "WatchSettings"]
+__all__ = ["Judgement", "Transition", "Watch", "WatchSettings", "event_bar"]
 
 Columns = NDArray[np.float64]
-Phase = Literal["learning", "watching", "alarmed"]
+State_ = Literal["learning", "watching", "alarmed"]
 
-HALF_LIFE = 7.0
-"""Rows after which a row counts half in the smoothed signals."""
-POOLED = 2.9 * HALF_LIFE
-"""Smoothed rows worth one independent row."""
 PAST = 60.0
 """Half-life of the recent past against which a trend is told, rows."""
 STEADY_ROWS = 8
 """Rows after a start before the smoothed signals are judged."""
-CATCHES_UP = 25.0
-"""Half-life of the baseline while the asset settles after an alarm, rows."""
 GAP_NS, GAP_ROWS = 60 * 10**9, 10
 """Rows further apart than this, and than so many usual rows, do not belong to one stretch."""
 IN_BAND, OUT_OF_BAND = 2.5, 3.0
 """Scales at which a signal is back in its band, and at which it has left it."""
 WORSE = 1.5
 """Growth of the score since it was last told at which a standing alarm is told anew."""
+FLOOR = 0.5
+"""Deviations below this share of the limit are no part of a reason."""
+EVENTS_AT, EVENT_RATE, EVENT_TAIL = 6.5, 8.6e-4, 0.55
+"""Lone signals: events a row at that bar, and how fast they get fewer above it, as measured on
+seventeen public series (docs/detection.md)."""
 _INSIDE = np.iinfo(np.int64).max
+_ONE = np.zeros(1, np.int64)
+
+
+def event_bar(budget: float, row_s: float) -> float:
+    """Give the surprise at which a lone signal makes an event, from an alarm budget.
+
+    Examples
+    --------
+    >>> round(event_bar(1.0, 300.0), 1), round(event_bar(1.0, 1.0), 1)
+    (7.5, 17.9)
+    """
+    rows = WEEK_S / row_s
+    return max(EVENTS_AT, EVENTS_AT + log(EVENT_RATE * rows / budget) / EVENT_TAIL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +81,22 @@ class WatchSettings:
         Seconds that the score must stay above its limit before the alarm is raised.
     off_delay_s
         Seconds that the fault must be gone before the alarm is cleared.
-    margin
-        Distance of the limit from healthy scores; 1 is usual, more means fewer alarms.
+    budget
+        False alarms an asset-week that the plant accepts; the limits follow from it.
+    row_s
+        Seconds a row.
+    bar
+        Surprise at which an asset of one signal makes an event; None: from the budget.
     """
 
     learn_rows: int = 390
     mode_rows: int = 300
     settle_s: float = 20.0
-    on_delay_s: float = 8.0
-    off_delay_s: float = 20.0
-    margin: float = 1.0
+    on_delay_s: float = 3.0
+    off_delay_s: float = 8.0
+    budget: float = 1.0
+    row_s: float = 1.0
+    bar: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
@@ -81,32 +104,37 @@ class WatchSettings:
             raise Misconfigured(
                 "learn_rows and mode_rows must be 50 or more: fewer rows say nothing about normal"
             )
-        if min(self.settle_s, self.on_delay_s, self.off_delay_s) < 0 or self.margin <= 0:
-            raise Misconfigured("settle_s, on_delay_s, off_delay_s must be ≥ 0 and margin > 0")
+        if min(self.settle_s, self.on_delay_s, self.off_delay_s) < 0:
+            raise Misconfigured("settle_s, on_delay_s and off_delay_s must be ≥ 0")
+        if self.budget <= 0 or self.row_s <= 0:
+            raise Misconfigured("budget and row_s must be > 0")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """The last judged row."""
+    """The last judged row: score and limit, quick means, recent past, deviations (p,)."""
 
     at: int
     mode: int
-    smooth: Columns
-    deviation: Deviation
+    score: float
+    limit: float
+    quick: Columns
+    past: Columns
+    strength: Columns
+    scales: Columns
 
     def state(self) -> State:
-        deviation = self.deviation
         return {
             "row": np.array([self.at, self.mode], np.int64),
-            "score": np.array([deviation.score]),
-            "columns": np.stack((self.smooth, deviation.z, deviation.pull, deviation.strength)),
+            "score": np.array([self.score, self.limit]),
+            "columns": np.stack((self.quick, self.past, self.strength, self.scales)),
         }
 
     @classmethod
     def restore(cls, state: State) -> Self:
         at, mode = state["row"].tolist()
-        smooth, z, pull, strength = state["columns"].copy()
-        return cls(at, mode, smooth, Deviation(float(state["score"][0]), z, pull, strength))
+        score, limit = state["score"].tolist()
+        return cls(at, mode, score, limit, *state["columns"].copy())
 
 
 class Watch:
@@ -129,24 +157,25 @@ class Watch:
         self.settings = settings
         self._settle = int(settings.settle_s * 1e9)
         needed = min(settings.mode_rows, settings.learn_rows)
-        self._modes = ModeBaselines(signals, POOLED, needed, settings.margin)
-        self._fast = Smoother(len(signals), HALF_LIFE)
-        self._slow = Smoother(len(signals), PAST)
-        self._latch = AlarmLatch(
-            len(signals), int(settings.on_delay_s * 1e9), int(settings.off_delay_s * 1e9)
-        )
+        limit = limit_of(len(signals), settings.budget, settings.row_s)
+        self._modes = ModeBaselines(signals, needed, limit)
+        self._means = Smoother(len(signals), (QUICK, SLOW, PAST))
+        self._latch = AlarmLatch(int(settings.on_delay_s * 1e9), int(settings.off_delay_s * 1e9))
+        bar = settings.bar or event_bar(settings.budget, settings.row_s)
+        self._novelty = Novelty(bar) if len(signals) == 1 else None
+        self._event = False
         self._told = 0.0
         self._left = np.full(len(signals), _INSIDE, np.int64)
-        self._past = np.full(len(signals), np.nan)
+        self._some_left = False
         self._seen: _Seen | None = None
         self._rows = 0
         self._mode: int | None = None
         self._entered = self._last = self._apart = 0
 
     @property
-    def phase(self) -> Phase:
+    def phase(self) -> State_:
         """What the asset's watch is doing."""
-        if self._latch.alarmed:
+        if self._latch.alarmed or self._event:
             return "alarmed"
         if not self._learnt:
             return "learning"
@@ -163,6 +192,13 @@ class Watch:
         if not self._learnt:
             return self._rows / self.settings.learn_rows
         return 0.0 if self._mode is None else self._modes.progress(self._mode)
+
+    @property
+    def strangeness(self) -> float:
+        """Pooled strangeness of an asset of one signal over the last while; else the last score."""
+        if self._novelty is not None:
+            return self._novelty.pooled
+        return self._seen.score if self._seen is not None else 0.0
 
     def judge(self, at: NDArray[np.int64], rows: Columns, mode: NDArray[np.int64]) -> Judgement:
         """Judge rows in time order, then learn from them.
@@ -182,6 +218,34 @@ class Watch:
             self._advance(verdict, i, when, now, rows[i], whole[i])
         return verdict.close()
 
+    def judge_one(self, at: int, row: Columns, mode: int) -> tuple[float, float] | None:
+        """Judge one row (p,) as `judge` does; give its score and limit, None if not judged."""
+        verdict = OpenJudgement(_ONE)
+        self._advance(verdict, 0, at, mode, row, bool(np.isfinite(row).all()))
+        return verdict.first
+
+    def contributions(self) -> Columns:
+        """Split the last judged score over the signals (p,), summing to it; 0 before the first."""
+        if self._seen is None:
+            return np.zeros(len(self.signals))
+        parts = self._parts(self._seen)
+        return parts * (self._seen.score / max(float(parts.sum()), 1e-300))
+
+    def accept(self, at: int) -> Transition | None:
+        """Take the present for the new normal, because a person says so; None if no alarm stands.
+
+        Parameters
+        ----------
+        at
+            Source time of the decision, ns.
+        """
+        if not self._latch.alarmed or self._seen is None:
+            return None
+        self._latch.let_go()
+        self._calm(self._modes[self._seen.mode])
+        reason = self._reason(self._seen)
+        return Transition(at, self._seen.at, AlarmAction.CLEAR, reason)
+
     def band(self, mode: int) -> tuple[Columns, Columns, Columns]:
         """Give low, high and expected (p,) of a mode; NaN while it is not learnt."""
         known = self._modes.get(mode)
@@ -189,6 +253,14 @@ class Watch:
             nothing = np.full(len(self.signals), np.nan)
             return nothing, nothing.copy(), nothing.copy()
         return known.band()
+
+    def drift(self, mode: int) -> Columns:
+        """Give how far each signal (p,) has moved since a mode was learnt, in its own spreads.
+
+        Slow legitimate change is followed; this is where it went. NaN while not learnt.
+        """
+        known = self._modes.get(mode)
+        return np.full(len(self.signals), np.nan) if known is None else known.drift
 
     def explain(self) -> Reason | None:
         """Explain the last judged row; None if there is none."""
@@ -202,23 +274,29 @@ class Watch:
         self, verdict: OpenJudgement, i: int, at: int, mode: int, row: Columns, whole: bool
     ) -> None:
         self._rows += 1
-        smooth = self._smooth(row, whole) if self._enter(at, mode) else None
+        means = self._smooth(row, whole) if self._enter(at, mode) else None
         if not self._learnt:
-            if smooth is not None:
-                self._modes.gather(mode, row, smooth)
+            if means is not None:
+                self._learn_history(mode, row, whole)
             return
         if self._rows == self.settings.learn_rows:
             self._modes.fit()
-        if smooth is None:
+            if self._novelty is not None:
+                self._novelty.fit()
+        if means is None:
             self._latch.hold()
             return
-        self._judge_settled(verdict, i, at, mode, row, smooth)
+        self._judge_settled(verdict, i, at, mode, row, means, whole)
+
+    def _learn_history(self, mode: int, row: Columns, whole: bool) -> None:
+        self._modes.gather(mode, row)
+        if self._novelty is not None and whole:
+            self._novelty.learn(float(row[0]))
 
     def _smooth(self, row: Columns, whole: bool) -> Columns | None:
-        """Smooth a row (p,); None while the means are too young to be judged."""
-        smooth = self._fast.smooth(row, whole)
-        self._past = self._slow.smooth(row, whole)
-        return smooth if self._fast.rows >= STEADY_ROWS else None
+        """Smooth a row (p,) → (3, p); None while the means are too young to be judged."""
+        means = self._means.smooth(row, whole)
+        return means if self._means.rows >= STEADY_ROWS else None
 
     def _enter(self, at: int, mode: int) -> bool:
         """Take note of time and mode; say whether the asset has settled in it."""
@@ -228,38 +306,114 @@ class Watch:
             self._apart = min(self._apart, apart) if self._apart else apart
         if mode != self._mode or gap:
             self._mode, self._entered = mode, at
-            self._fast.start_again()
-            self._slow.start_again()
+            self._means.start_again()
         self._last = at
         return at - self._entered >= self._settle
 
     def _judge_settled(
-        self, verdict: OpenJudgement, i: int, at: int, mode: int, row: Columns, smooth: Columns
+        self,
+        verdict: OpenJudgement,
+        i: int,
+        at: int,
+        mode: int,
+        row: Columns,
+        means: Columns,
+        whole: bool,
     ) -> None:
         baseline = self._modes.get(mode)
         if baseline is None or not baseline.ready:
             self._latch.hold()
             if not self._latch.alarmed:
-                self._modes.learn(mode, row, smooth)
+                self._modes.learn(mode, row)
             return
-        deviation = baseline.detector.deviation(smooth)
-        if deviation is None:
+        present = None if whole else np.isfinite(row)
+        if present is not None and not present.any():
             self._latch.hold()
             return
-        self._seen = seen = _Seen(at, mode, smooth, deviation)
-        verdict.score(i, deviation.score, baseline.limit)
-        np.minimum(self._left, at, out=self._left, where=deviation.strength > OUT_OF_BAND)
-        self._left[deviation.strength < IN_BAND] = _INSIDE
-        action = self._latch.step(at, mode, deviation.score, baseline.limit, deviation.strength)
-        if action is None and self._latch.alarmed and deviation.score > WORSE * self._told:
-            action = AlarmAction.WORSEN
+        if self._novelty is not None:
+            self._judge_lone(verdict, i, at, mode, row, means, baseline, self._novelty)
+        else:
+            self._judge_row(verdict, i, at, mode, row, means, baseline, present)
+
+    def _judge_row(
+        self,
+        verdict: OpenJudgement,
+        i: int,
+        at: int,
+        mode: int,
+        row: Columns,
+        means: Columns,
+        baseline: ModeBaseline,
+        present: NDArray[np.bool_] | None,
+    ) -> None:
+        latch, age = self._latch, self._means.rows
+        counts = not latch.alarmed or mode == latch.mode
+        deviation = baseline.deviation(row, means[0], means[1], age, present, counts)
+        bar = latch.bar
+        score = deviation.score
+        self._seen = seen = _Seen(
+            at, mode, score, bar, means[0], means[2], deviation.strength, deviation.scales
+        )
+        verdict.score(i, score, bar)
+        self._note_who_left(at, deviation.scales)
+        if latch.alarmed:
+            standing = baseline.standing(deviation)
+            action = latch.stand(at, mode, score / bar, standing)
+            if latch.alarmed and counts:
+                baseline.follow(standing.now, latch.culprits, latch.age > GATHERS)
+            if action is None and score > WORSE * self._told:
+                action = AlarmAction.WORSEN
+        else:
+            action = latch.watch(at, mode, score / bar, deviation.strength)
+            if latch.phase is Phase.SETTLING:
+                baseline.settle(means[0])
+            elif not latch.alarmed and score <= bar:
+                baseline.learn(means[0], age)
         if action is not None:
-            self._told = deviation.score
+            self._told = score
             verdict.add(self._transition(seen, action))
-        if self._latch.settling(at):
-            baseline.detector.catch_up(smooth, CATCHES_UP)
-        elif not self._latch.alarmed and deviation.score <= baseline.limit:
-            baseline.detector.learn_row(smooth)
+            if action is AlarmAction.CLEAR:
+                self._calm(baseline)
+
+    def _judge_lone(
+        self,
+        verdict: OpenJudgement,
+        i: int,
+        at: int,
+        mode: int,
+        row: Columns,
+        means: Columns,
+        baseline: ModeBaseline,
+        novelty: Novelty,
+    ) -> None:
+        """Judge a row of an asset of one signal: an event is raised, and cleared by the next row."""
+        deviation = baseline.deviation(row, means[0], means[1], self._means.rows, None, True)
+        bar = novelty.bar
+        score, event = novelty.surprise(float(row[0]))
+        told = _Seen(at, mode, score, bar, row, means[2], np.ones(1), deviation.scales)
+        verdict.score(i, score, bar)
+        self._note_who_left(at, deviation.scales)
+        if self._event:
+            verdict.add(self._transition(told, AlarmAction.CLEAR))
+        if event:
+            verdict.add(self._transition(told, AlarmAction.RAISE))
+        self._event = event
+        self._seen = told
+        baseline.learn(means[0], self._means.rows)
+
+    def _calm(self, baseline: ModeBaseline) -> None:
+        """Let the slow channels go on from the quick ones: what they saw of the fault is over."""
+        baseline.restart_slow()
+        self._means.start_from(1, 0)
+
+    def _note_who_left(self, at: int, scales: Columns) -> None:
+        """Keep since when each signal has been away from its normal."""
+        away = scales > OUT_OF_BAND
+        if not self._some_left and not away.any():
+            return
+        np.minimum(self._left, at, out=self._left, where=away)
+        self._left[scales < IN_BAND] = _INSIDE
+        self._some_left = bool((self._left != _INSIDE).any())
 
     def _transition(self, seen: _Seen, action: AlarmAction) -> Transition:
         reason = self._reason(seen)
@@ -268,34 +422,41 @@ class Watch:
 
     def _reason(self, seen: _Seen) -> Reason:
         baseline = self._modes[seen.mode]
-        deviation = seen.deviation
         low, high, _ = baseline.band()
-        doubted = deviation.strength > OUT_OF_BAND
+        doubted = seen.scales > OUT_OF_BAND
         evidence = Evidence(
-            parts=np.maximum(np.nan_to_num(deviation.z) * deviation.pull, 0.0),
-            actual=seen.smooth,
-            past=self._past,
-            expected=baseline.detector.expected_given(seen.smooth, doubted),
+            parts=self._parts(seen),
+            actual=seen.quick,
+            past=seen.past,
+            expected=baseline.relations.expected(seen.quick, baseline.centre, doubted),
             low=low,
             high=high,
-            scale=baseline.detector.scale,
+            scale=baseline.relations.unit,
             left=np.minimum(self._left, seen.at),
         )
-        return explain(deviation.score, baseline.limit, evidence, self.signals, self.units)
+        return explain(seen.score, seen.limit, evidence, self.signals, self.units)
+
+    @staticmethod
+    def _parts(seen: _Seen) -> Columns:
+        """Give what each signal (p,) has in the score: what many do a little makes no reason."""
+        parts = np.maximum(seen.strength - FLOOR, 0.0)
+        return parts * parts if parts.any() else seen.strength * seen.strength
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Give everything that decides later verdicts, as arrays."""
         known: dict[str, NDArray[Any]] = {
             "left": self._left.copy(),
             "told": np.array([self._told]),
-            "past": self._past.copy(),
-            "clock": np.array([self._rows, self._entered, self._last, self._apart], np.int64),
+            "clock": np.array(
+                [self._rows, self._entered, self._last, self._apart, self._event], np.int64
+            ),
             "mode": np.array([] if self._mode is None else [self._mode], np.int64),
         }
-        known |= prefixed("fast.", self._fast.state())
-        known |= prefixed("slow.", self._slow.state())
+        known |= prefixed("means.", self._means.state())
         known |= prefixed("latch.", self._latch.state())
         known |= prefixed("modes.", self._modes.state())
+        if self._novelty is not None:
+            known |= prefixed("novelty.", self._novelty.state())
         if self._seen is not None:
             known |= prefixed("seen.", self._seen.state())
         return known
@@ -303,12 +464,15 @@ class Watch:
     def restore(self, state: State) -> None:
         """Go on from a `state` of a watch with the same signals."""
         self._left = np.array(state["left"], np.int64)
+        self._some_left = bool((self._left != _INSIDE).any())
         self._told = float(state["told"][0])
-        self._past = np.array(state["past"], np.float64)
-        self._rows, self._entered, self._last, self._apart = state["clock"].tolist()
+        self._rows, self._entered, self._last, self._apart, event = state["clock"].tolist()
+        self._event = bool(event)
         self._mode = int(state["mode"][0]) if len(state["mode"]) else None
-        self._fast.restore(part_of(state, "fast."))
-        self._slow.restore(part_of(state, "slow."))
+        self._means.restore(part_of(state, "means."))
         self._latch.restore(part_of(state, "latch."))
         self._modes.restore(part_of(state, "modes."))
-        self._seen = _Seen.restore(part_of(state, "seen.")) if "seen.row" in state else None
+        if self._novelty is not None:
+            self._novelty.restore(part_of(state, "novelty."))
+        seen = part_of(state, "seen.")
+        self._seen = _Seen.restore(seen) if seen else None

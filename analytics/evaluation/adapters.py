@@ -7,57 +7,84 @@ from numpy.typing import NDArray
 
 from analytics.contract import RowDetector
 from analytics.rows import row_of
-from analytics.watch import Watch, WatchSettings
+from analytics.watch import EVENTS_AT, Watch, WatchSettings
 
 Columns = NDArray[np.float64]
 
 SECOND = 10**9
+FEWEST = 50
+"""Rows that a watch learns at least."""
 
 
 class WatchedRows:
     """The watch of an asset, fed row by row; each row counts as one second.
 
     Scores, alarms and reasons are those that the gateway would give: the watch scores, decides and
-    learns in one step when `score_one` is called.
+    learns in one step when `score_one` is called. The score is the watch's in limits; of a lone
+    signal, whose alarms are single rows, it is the strangeness of the last while.
 
     Parameters
     ----------
     signals
         Names of the columns.
+    bar
+        Surprise at which a lone signal makes an event.
     """
 
     adaptive = False  # the watch has learnt the row by itself, after judging it
 
-    def __init__(self, signals: Sequence[str]) -> None:
-        self._watch = Watch(signals, [""] * len(signals), WatchSettings())
+    def __init__(self, signals: Sequence[str], bar: float = EVENTS_AT) -> None:
+        self._signals, self._bar = tuple(signals), bar
+        self._history: list[Columns] = []
+        self._watch: Watch | None = None
         self._rows = 0
         self.threshold = np.nan
         """Limit of the last score."""
 
     def learn_one(self, x: dict[str, float]) -> None:
-        """Learn a row of the warm-up."""
-        self._judge(x)
+        """Keep a row of the warm-up."""
+        self._history.append(row_of(self._signals, x))
+
+    def end_warmup(self) -> None:
+        """Make a watch for which the warm-up is the healthy history."""
+        rows = np.array(self._history).reshape(-1, len(self._signals))
+        settings = WatchSettings(
+            learn_rows=max(FEWEST, len(rows)),
+            mode_rows=FEWEST,
+            settle_s=0.0,
+            bar=self._bar,
+        )
+        self._watch = Watch(self._signals, [""] * len(self._signals), settings)
+        self._history.clear()
+        at = np.arange(len(rows), dtype=np.int64) * SECOND
+        self._rows = len(rows)
+        self._watch.judge(at, rows, np.zeros(len(rows), np.int64))
 
     def score_one(self, x: dict[str, float]) -> float:
         """Score a row, then learn it; NaN while the watch cannot judge."""
-        return self._judge(x)
+        watch = self._made
+        said = watch.judge_one(self._rows * SECOND, row_of(self._signals, x), 0)
+        self._rows += 1
+        if said is None:
+            return float("nan")
+        score, limit = said
+        lone = len(self._signals) == 1
+        self.threshold = limit if lone else 1.0
+        return watch.strangeness if lone else score / limit
 
     def alarm_one(self, _score: float, _x: dict[str, float]) -> bool:
         """Tell whether the watch's alarm stands."""
-        return self._watch.phase == "alarmed"
+        return self._made.phase == "alarmed"
 
     def explain_one(self, _x: dict[str, float]) -> Mapping[str, float]:
         """Give the contributions to the score that was given last."""
-        reason = self._watch.explain()
-        return {part.signal: part.share for part in reason.contributions} if reason else {}
+        return dict(zip(self._signals, self._made.contributions().tolist(), strict=True))
 
-    def _judge(self, x: dict[str, float]) -> float:
-        row = row_of(self._watch.signals, x)
-        at = np.array([self._rows * SECOND], np.int64)
-        self._rows += 1
-        said = self._watch.judge(at, row[None, :], np.zeros(1, np.int64))
-        self.threshold = float(said.threshold[0])
-        return float(said.score[0])
+    @property
+    def _made(self) -> Watch:
+        if self._watch is None:
+            raise RuntimeError("end_warmup comes before the first score")
+        return self._watch
 
 
 class LearnsAtOnce:

@@ -1,0 +1,227 @@
+"""What is followed of each signal's residual: a quick shift, a slow shift, and its restlessness.
+
+Three channels, each against the signal's own healthy past: the mean over a few rows (a fault that
+comes at once), the mean over more rows (one that is small or creeps), and the logarithm of the
+variance (one that shakes a signal and leaves its mean). Slow legitimate drift is followed by
+baselines; what a signal does alone teaches it its scale, what several do together does not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.contract import State
+from analytics.limits import POOLS, widened
+from analytics.relations import (
+    CLIPPED,
+    Causes,
+    Relations,
+    folds,
+    means,
+    number_of_causes,
+    residual_map,
+    without_levels,
+)
+
+Columns = NDArray[np.float64]
+
+QUICK, SLOW = 7.0, 20.0
+"""Half-lives of the two means, rows."""
+FOLLOWS = (110.0, 240.0)
+"""Half-lives of their baselines, rows."""
+RESTLESS, CALMED = 25.0, 12.0
+"""Half-lives of the variance, and of the one by which a fault is seen to be gone, rows."""
+TRIM, WIDEN = 0.95, 1.15
+"""Share of the squared deviations that is believed, and what makes up for the rest."""
+LIKE_OTHERS = 0.9
+"""A signal's scale is at least this share of what the other signals' would make of its noise:
+of many scales from a short history some come out far too small by chance."""
+HIGH, ABOVE = 0.995, 1.2
+"""No limit below that quantile of the healthy history's own scores, times this."""
+POOLED = 2.5
+"""All signals together: medians of the healthy root mean square that are the limit."""
+STRICTER = 1.15
+"""The restlessness has the smaller share of the alarm budget."""
+BEGINS = (8, 25, 20)
+"""Rows at the begin of each block that the channels leave out."""
+BLURS = tuple(float(np.sqrt(g / (2 - g))) for g in (1 - 0.5 ** (1 / hl) for hl in (QUICK, SLOW)))
+"""Spread of the two means of white noise of spread one."""
+
+
+@dataclass(slots=True, eq=False)
+class Channels:
+    """Baselines, scales and limits of the channels of one asset in one mode.
+
+    Parameters
+    ----------
+    base
+        Baselines of the two means (2, p), in `Relations.unit`s.
+    square
+        Squared scales of the deviations from them (2, p).
+    variance
+        Slow and quick variance (2, p) of the residuals around their quick mean.
+    usual, spread
+        Usual logarithm of the variance (p,), and its spread.
+    least
+        Added to a variance (p,) before its logarithm is taken.
+    limit
+        Limits of quick, slow, restless for one signal, in scales, for an endless history, and of
+        the root mean square of quick and slow (5,).
+    rows
+        Healthy rows learnt.
+    """
+
+    base: Columns
+    square: Columns
+    variance: Columns
+    usual: Columns
+    spread: Columns
+    least: Columns
+    limit: Columns
+    rows: float
+
+    def limits(self) -> tuple[float, float, float, float, float]:
+        """Give the five limits as far as the history supports them."""
+        quick, slow, restless, quick_all, slow_all = self.limit.tolist()
+        return (
+            quick * widened(QUICK, self.rows),
+            slow * widened(SLOW, self.rows),
+            restless * widened(RESTLESS, self.rows),
+            quick_all,
+            slow_all,
+        )
+
+    def state(self) -> State:
+        """Give everything as arrays."""
+        return {
+            **{name: getattr(self, name).copy() for name in _ARRAYS},
+            "rows": np.array([self.rows]),
+        }
+
+    @classmethod
+    def restore(cls, state: State) -> Self:
+        """Build the same channels again."""
+        return cls(*(state[name].copy() for name in _ARRAYS), rows=float(state["rows"][0]))
+
+
+_ARRAYS = ("base", "square", "variance", "usual", "spread", "least", "limit")
+
+
+def learn(
+    blocks: Sequence[Columns], rows: int, floor: Columns, limit: float
+) -> tuple[Relations, Channels]:
+    """Learn relations and channels from healthy rows.
+
+    Parameters
+    ----------
+    blocks
+        Contiguous stretches (n, p) in time order, NaN = not Good.
+    rows
+        Rows that they stand for; they may be a selection.
+    floor
+        Smallest deviation of each signal worth telling (p,), in the signals' units.
+    limit
+        Deviations that chance reaches as often as the plant accepts, see `limits.limit_of`.
+    """
+    whole = np.concatenate(blocks)
+    centre = _filled_median(whole)
+    away = without_levels(blocks, FOLLOWS[0])
+    middle = np.median(np.abs(away - np.median(away, axis=0)), axis=0)
+    unit = np.maximum(np.maximum(1.4826 * middle, 0.5 * _trimmed(away)), floor)
+    z = np.clip(away / unit, -CLIPPED, CLIPPED)
+    causes = number_of_causes(z)
+    relations = Relations(centre, unit, Causes(z).correlation(causes))
+    shift, rest = _unseen(blocks, centre, unit, z, causes)
+    return relations, _channels(relations, whole, shift, rest, floor / unit, rows, limit)
+
+
+def _unseen(
+    blocks: Sequence[Columns], centre: Columns, unit: Columns, z: Columns, causes: int
+) -> tuple[list[Columns], Columns]:
+    """Give shifts of the two means and rests around the quick one, by relations of other rows.
+
+    In-sample residuals are too small, the more so the more signals there are.
+    """
+    deviations = [np.nan_to_num((block - centre) / unit) for block in blocks]
+    quick = [means(block, QUICK) for block in deviations]
+    level = [np.cumsum(block, axis=0) / _counted(block) for block in deviations]
+    parts = [
+        np.concatenate([one - low for one, low in zip(quick, level, strict=True)]),
+        np.concatenate(
+            [means(block, SLOW) - low for block, low in zip(deviations, level, strict=True)]
+        ),
+        np.concatenate([block - one for block, one in zip(deviations, quick, strict=True)]),
+    ]
+    for begin, end in folds(len(z)):
+        others = Causes(np.concatenate((z[:begin], z[end:]))).correlation(causes)
+        turned = residual_map(others).T
+        for part in parts:
+            part[begin:end] = part[begin:end] @ turned
+    starts = np.concatenate([np.arange(len(block)) for block in blocks])
+    kept = [part[starts >= skip] for part, skip in zip(parts[:2], BEGINS, strict=False)]
+    return kept, parts[2]
+
+
+def _counted(block: Columns) -> Columns:
+    return np.arange(1.0, len(block) + 1)[:, None]
+
+
+def _channels(
+    relations: Relations,
+    whole: Columns,
+    shift: list[Columns],
+    rest: Columns,
+    floor: Columns,
+    rows: int,
+    limit: float,
+) -> Channels:
+    raw = np.maximum(_trimmed(rest), floor)
+    scales, tops, pools = [], [], []
+    for part, blur in zip(shift, BLURS, strict=True):
+        scale = np.maximum(_trimmed(part), blur * floor)
+        scale = np.maximum(scale, LIKE_OTHERS * np.median(scale / raw) * raw)
+        scales.append(scale)
+        deviation = part / scale
+        tops.append(np.quantile(np.abs(deviation).max(axis=1), HIGH))
+        pools.append(POOLED * np.median(np.sqrt((deviation**2).mean(axis=1))))
+    least = 0.01 * floor**2 + 1e-12
+    variance = means(rest**2, RESTLESS)
+    logs = np.log(variance[BEGINS[2] :] + least)
+    usual = np.median(logs, axis=0)
+    spread = 1.4826 * np.median(np.abs(logs - usual), axis=0)
+    spread = np.maximum(spread, np.sqrt(2 / (POOLS * RESTLESS)))
+    tops.append(np.quantile(((logs - usual) / spread).max(axis=1), HIGH))
+    lives = (QUICK, SLOW, RESTLESS)
+    one = [
+        max(limit, ABOVE * top / widened(life, len(whole)))
+        for top, life in zip(tops, lives, strict=True)
+    ]
+    lately = np.nan_to_num(relations.residuals(whole[-int(2 * FOLLOWS[1]) :])).mean(axis=0)
+    return Channels(
+        base=np.stack((lately, lately)),
+        square=np.stack(scales) ** 2,
+        variance=np.stack((variance[-1], variance[-1])),
+        usual=usual,
+        spread=spread,
+        least=least,
+        limit=np.array([one[0], one[1], STRICTER * one[2], *pools]),
+        rows=float(rows),
+    )
+
+
+def _trimmed(away: Columns) -> Columns:
+    """Give the root of the trimmed mean square (p,) of deviations (n, p)."""
+    square = np.sort(away**2, axis=0)
+    kept = max(1, int(np.ceil(TRIM * len(square))))
+    return np.asarray(WIDEN * np.sqrt(square[:kept].mean(axis=0)), np.float64)
+
+
+def _filled_median(rows: Columns) -> Columns:
+    centre = np.zeros(rows.shape[1])
+    known = np.isfinite(rows).any(axis=0)
+    if known.any():
+        centre[known] = np.nanmedian(rows[:, known], axis=0)
+    return centre

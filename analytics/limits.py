@@ -1,0 +1,52 @@
+"""Where a deviation stops being chance: from an alarm budget, and from how much was learnt.
+
+A smoothed Gaussian signal crosses t standard deviations upwards ν·exp(−t²/2) times a row (Rice
+1944). With p signals in three channels the limit that is crossed by chance once in the budget is
+t = √(2·ln N), N the crossings of the mean in that time. A scale that was estimated from few
+independent rows is itself uncertain: the limit is the wider the fewer there are, as Student's.
+"""
+
+from math import log, pi, sqrt
+
+WEEK_S = 7 * 24 * 3600.0
+CHANNELS = 3
+CROSSES = 2 * pi * 10
+"""Rows a crossing of the mean, of signals smoothed over about ten rows."""
+LEAST = 3.0
+"""No limit below this many deviations, however large the budget and slow the rows."""
+POOLS = 2.9
+"""Rows of an exponential mean, in half-lives, that are worth one independent row: 2/ln 2."""
+UNSURE = 2.8
+"""Widening of a limit that rests on one independent row."""
+
+
+def limit_of(signals: int, budget: float, row_s: float) -> float:
+    """Give the deviations, in standard deviations, that chance reaches `budget` times a week.
+
+    Parameters
+    ----------
+    signals
+        Number of signals of the asset.
+    budget
+        False alarms an asset-week that the plant accepts, > 0.
+    row_s
+        Seconds a row.
+
+    Examples
+    --------
+    >>> round(limit_of(8, 1.0, 1.0), 2), round(limit_of(200, 1.0, 1.0), 2)
+    (4.97, 5.59)
+    """
+    crossings = CHANNELS * signals * WEEK_S / row_s / CROSSES
+    return max(LEAST, sqrt(2 * log(max(crossings / budget, 1.0))))
+
+
+def widened(half_life: float, rows: float) -> float:
+    """Give the factor by which a limit is wider after so many healthy rows.
+
+    Examples
+    --------
+    >>> round(widened(20.0, 400.0), 2), round(widened(20.0, 1e9), 2)
+    (1.41, 1.0)
+    """
+    return 1 + UNSURE * POOLS * half_life / max(rows, 1.0)
