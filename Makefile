@@ -33,7 +33,7 @@ fix: $(INSTALLED) ## mend what ruff can mend
 bench: $(INSTALLED) ## measure the whole gateway under load and print JSON (about 5 minutes)
 	@$(BIN)/python -m bench.run $(ARGS)
 
-bench-sources: $(INSTALLED) ## measure the OPC UA and Modbus sources alone (about 5 minutes)
+bench-sources: $(INSTALLED) ## measure the OPC UA and Modbus sources alone (about 6 minutes)
 	@$(BIN)/python -m bench.sources $(ARGS)
 
 bench-overload: $(INSTALLED) ## three times what the processor can take (about 3 minutes)

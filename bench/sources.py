@@ -46,8 +46,11 @@ def rows() -> list[Row]:
     """Give every measurement, those that are compared side by side in time."""
     found: list[Row] = []
     for items in SIZES:
-        found += [Row("columns", items), Row("columns", items, secured=True)]
-        found += [Row("columns", items, secured=True, mixed=True)]
+        found += [
+            Row("columns", items, secured=secured, mixed=mixed)
+            for secured in (False, True)
+            for mixed in (False, True)
+        ]
         found += [Row("handler", items), Row("iterator", items)]
     return found
 

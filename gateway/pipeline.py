@@ -150,9 +150,30 @@ class Pipeline:
 
     def take(self, raw: Batch) -> Outcome:
         """Judge one raw batch."""
-        batch = self._scaling.apply(raw)
+        batch = self.scaled(raw)
+        return self.conclude(batch, self._verdict(batch))
+
+    def scaled(self, raw: Batch) -> Batch:
+        """Give a raw batch in engineering units."""
+        return self._scaling.apply(raw)
+
+    def judge(
+        self,
+        tag: NDArray[np.int32],
+        at: NDArray[np.int64],
+        value: NDArray[np.float64],
+        status: NDArray[np.uint32],
+    ) -> NDArray[np.uint8]:
+        """Give the monitors' verdicts on samples in engineering units, and learn from them."""
+        verdict: NDArray[np.uint8] | None = self._contain(
+            "monitors", lambda: self.monitors.judge(tag, at, value, status)
+        )
+        return np.full(len(tag), Finding.UNSCORED, np.uint8) if verdict is None else verdict
+
+    def conclude(self, batch: Batch, verdict: NDArray[np.uint8]) -> Outcome:
+        """Do what follows from a live batch in engineering units and its verdicts."""
         gaps = self.gaps.resume(batch)
-        outcome = self.fold(batch)
+        outcome = self._follow(batch, verdict)
         outcome.gaps = gaps
         return outcome
 
@@ -172,17 +193,19 @@ class Pipeline:
 
         What fills a gap is kept only: the present has been judged without it.
         """
+        return self._follow(batch, self._verdict(batch))
+
+    def _verdict(self, batch: Batch) -> NDArray[np.uint8]:
+        if batch.recovered:
+            return np.full(len(batch), Finding.UNSCORED, np.uint8)
+        return self.judge(batch.tag, batch.at, batch.value, batch.status)
+
+    def _follow(self, batch: Batch, verdict: NDArray[np.uint8]) -> Outcome:
         self.gaps.observe(batch)
         for event in batch.context:
             self.gaps.say(event, batch.recovered, batch.upto)
         if batch.recovered:
-            return Outcome(batch, np.full(len(batch), Finding.UNSCORED, np.uint8))
-        verdict = self._contain(
-            "monitors",
-            lambda: self.monitors.judge(batch.tag, batch.at, batch.value, batch.status),
-        )
-        if verdict is None:
-            verdict = np.full(len(batch), Finding.UNSCORED, np.uint8)
+            return Outcome(batch, verdict)
         self.latest.add(batch, verdict)
         outcome = Outcome(batch, verdict)
         for group in self._fed.get(batch.source, ()):

@@ -10,10 +10,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analytics.findings import Finding
 from connectors.catalogue import build
 from connectors.contract import Acknowledging, Source, Ticket
+from gateway.backlog import Backlog, is_long
 from gateway.config.plan import Plan
 from gateway.console.server import ConsoleServer
 from gateway.journal import EventRecord, Journal, Record
@@ -91,6 +93,7 @@ class Gateway:
         self._begun = time.time_ns()
         self._due: list[tuple[int, Acknowledging, Batch]] = []
         self._committed = asyncio.Event()
+        self._backlog = Backlog(lambda *columns: self._pipeline.judge(*columns))
         self._stopping = False
         self._seen: set[str] = set()
         self._initial: set[str] = set()
@@ -217,10 +220,18 @@ class Gateway:
     async def take(self, batch: Batch, source: Source | None) -> None:
         """Judge and journal a batch; waits while the journal is behind."""
         begun = time.perf_counter()
-        outcome = self._pipeline.take(batch)
-        self._append(*outcome.records())
-        self._acknowledge_later(batch, source)
-        self._note(outcome, time.perf_counter() - begun)
+        scaled = self._pipeline.scaled(batch)
+
+        def conclude(verdict: NDArray[np.uint8]) -> None:
+            outcome = self._pipeline.conclude(scaled, verdict)
+            self._append(*outcome.records())
+            self._acknowledge_later(batch, source)
+            self._note(outcome, time.perf_counter() - begun)
+
+        if is_long(scaled.tag) and not scaled.replayed:
+            await self._backlog.judge(scaled, conclude)
+        else:
+            conclude(self._pipeline.judge(scaled.tag, scaled.at, scaled.value, scaled.status))
         await self._until_journal_follows(1)
         if batch.replayed:
             await asyncio.sleep(0)
@@ -344,7 +355,7 @@ class Gateway:
             await asyncio.sleep(COMMIT_S)
             self._look()
             if self._snapshot_due():
-                self._snapshot()
+                await self._backlog.between(self._snapshot)
             try:
                 await self._commit()
             except Unreachable as error:
@@ -352,6 +363,7 @@ class Gateway:
                 self._view.trouble = str(error)
             else:
                 self._view.trouble = ""
+        self._backlog.finish()
         self._snapshot()
         await self._commit()
 

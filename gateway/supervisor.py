@@ -19,9 +19,9 @@ from plant.gaps import Gap, GapCause
 from plant.quality import Status
 from plant.samples import Batch, empty_columns, uniform_batch
 
-BACKOFF_S = (0.5, 1.0, 2.0)
-"""Waits between attempts; never longer than the last, or recovery outlasts the fault: with a time
-limit of 4 s on connecting, a good value comes within 5 s of the source's return."""
+BACKOFF_S = (0.5, 1.0, 1.5)
+"""Waits between attempts; never longer than the last, or recovery outlasts the fault. With the
+jitter an attempt begins within 1.8 s of the source's return: 3 s are left for a busy server."""
 JITTER = 0.2
 MISCONFIGURED_S = 30.0
 """A person has to mend it; look again this often, so that no restart is needed afterwards."""

@@ -33,10 +33,10 @@ class Probing:
         idle
             Time until the next scan has to begin, s: probing within it costs nobody anything.
         """
-        if idle < self._cost and now < self._allowed:
-            return None
         due = [unit for unit in units if unit.dead and unit.retry_at <= now]
-        return min(due, key=lambda unit: unit.retry_at, default=None)
+        if idle < self._cost and now < self._allowed:
+            due = [unit for unit in due if unit.missed]
+        return min(due, key=lambda unit: (not unit.missed, unit.retry_at), default=None)
 
     def spent(self, now: float, seconds: float, lost: float) -> None:
         """Take note of how long a silent unit was waited for, and what of it others have lost."""

@@ -153,10 +153,11 @@ class ModbusSource:
         began = time.monotonic()
         unit = self._probing.choose(self._units, began, self._grid.spare(began))
         if unit is not None:
-            point = self._grid.next(began)
+            point, missed = self._grid.next(began), unit.missed
             await unit.probe(self._connection)
             now = time.monotonic()
-            self._probing.spent(now, now - began, self._grid.next(now) - point)
+            if not missed:
+                self._probing.spent(now, now - began, self._grid.next(now) - point)
 
     def _round(self, scan: Scan) -> list[Unit]:
         at = self._stamps.next()

@@ -16,6 +16,9 @@ from plant.quality import Status
 
 LONGEST_WAIT_S = 4.0
 """A dead unit is probed at least that often, where the line has the time."""
+MISSED = 1
+"""Failures in a row up to which a unit that answered before is asked again whatever it costs the
+others: a link that flaps may hit one unit twice, and that does not make it one of the dead."""
 
 
 class Unit:
@@ -68,6 +71,11 @@ class Unit:
     def heard(self) -> bool:
         """Whether Modbus came back the last time."""
         return self._answer.heard
+
+    @property
+    def missed(self) -> bool:
+        """Whether it answered a moment ago, and is expected back at once."""
+        return self.dead and bool(self.heard_at) and self._failures <= MISSED
 
     def recall(self, learnt: Learnt) -> None:
         """Take over what was known before the connection was lost."""

@@ -139,6 +139,8 @@ async def play(story: Story, folder: Path) -> Outcome:
                 returned.append(await peer.heals(story.fault))
                 await asyncio.sleep(UP_S)
             cut.append(time.time_ns())
+            # The ledger is compared with what is lost: it may still be fetching what is not.
+            await stage.settled()
         evidence = await asyncio.to_thread(stage.evidence)
     why = [text for name in names for text in stage.why(name)]
     return _judged(evidence, witness, names, returned, cut[1:], list(dict.fromkeys(why)))

@@ -81,6 +81,16 @@ class Stage:
                         return at
                 await asyncio.sleep(0.02)
 
+    async def settled(self, seconds: float = 30.0) -> None:
+        """Wait until the ledger has said of every gap what is lost; not for ever."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while None in {row["id"]: row["lost"] for row in self._rows("gap")}.values():
+                    await asyncio.sleep(0.1)
+
+    def _rows(self, kind: str) -> list[dict[str, Any]]:
+        return [row for _, told, row in self.told if told == kind]
+
     def why(self, source: str) -> list[str]:
         """Reasons that were told of a source, each once."""
         rows = (row for _, kind, row in self.told if kind == "source" and row["name"] == source)

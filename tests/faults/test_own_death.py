@@ -62,12 +62,16 @@ async def lived(config: Path, seconds: float) -> int:
         stderr=asyncio.subprocess.STDOUT,
     )
     assert process.stdout
-    async with asyncio.timeout(START_S):
-        while b'"first_value"' not in (said := await process.stdout.readline()):
-            assert said, "the gateway ended by itself"
-    await asyncio.sleep(seconds)
-    process.kill()
-    await process.communicate()
+    try:
+        async with asyncio.timeout(START_S):
+            while b'"first_value"' not in (said := await process.stdout.readline()):
+                assert said, "the gateway ended by itself"
+        await asyncio.sleep(seconds)
+    finally:
+        # Also one that was too late: it would be in the way of every row behind this.
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
     return time.time_ns()
 
 

@@ -205,7 +205,7 @@ def test_a_disk_that_is_full_at_the_end_is_told(
 def test_a_fault_in_the_pipeline_ends_the_gateway_and_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Pipeline, "take", lambda *_: 1 / 0)
+    monkeypatch.setattr(Pipeline, "conclude", lambda *_: 1 / 0)
     played = Played(tmp_path, monkeypatch)
     with pytest.raises(ExceptionGroup) as caught:
         asyncio.run(played.play(10))

@@ -168,8 +168,8 @@ class Silent:
 
     dead = True
 
-    def __init__(self, retry_at: float) -> None:
-        self.retry_at = retry_at
+    def __init__(self, retry_at: float, *, missed: bool = False) -> None:
+        self.retry_at, self.missed = retry_at, missed
 
 
 def choose(probing: Probing, units: list[Any], now: float, idle: float) -> Unit | None:
@@ -224,6 +224,42 @@ def test_the_unit_that_has_waited_longest_comes_first() -> None:
     early, late, not_yet = Silent(3.0), Silent(4.0), Silent(6.0)
     assert choose(Probing(0.1), [late, not_yet, early], 5.0, idle=1.0) is early
     assert choose(Probing(0.1), [not_yet], 5.0, idle=1.0) is None
+
+
+def test_a_unit_that_was_just_lost_does_not_wait_for_what_dead_ones_cost() -> None:
+    probing = Probing(1.0)
+    dead, lost = Silent(0.0), Silent(0.5, missed=True)
+    probing.spent(0.0, 1.0, 1.0)
+    assert choose(probing, [dead, lost], 1.0, idle=0.1) is lost
+    assert choose(probing, [dead], 1.0, idle=0.1) is None
+
+
+@pytest.mark.journey
+def test_a_link_that_flaps_twice_under_one_unit_does_not_make_it_wait(
+    start_plc: Any, tagged: Any
+) -> None:
+    """Its first probe fails as well; the other was asked in between and is well."""
+    off: list[bool] = []
+
+    def reply(asked: Any) -> Any:
+        return b"" if off and asked.unit == 7 else asked.registers()
+
+    async def story() -> float:
+        tags = tagged("unit 3, input 5, uint16", "unit 7, input 5, uint16")
+        async with (
+            start_plc(reply) as port,
+            ModbusSource(config(port, timeout_ms=400), tags) as source,
+        ):
+            await source.read()
+            off.append(True)
+            await read_for(source, 0.9)
+            off.clear()
+            back = time.monotonic()
+            while (await source.read()).status.any():
+                assert time.monotonic() < back + 5.0
+            return time.monotonic() - back
+
+    assert asyncio.run(story()) < 2.0
 
 
 @pytest.mark.journey
