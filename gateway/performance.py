@@ -24,7 +24,8 @@ FLOOD = 10
 """More annunciations than this in ten minutes are a flood (ISA-18.2 §16.5.4)."""
 WEEK_NS = 7 * 24 * 3600 * 10**9
 STEPS = 1000
-"""Looks at the scores of each asset, to tell for how long it was judged."""
+"""Looks at the scores of each asset, to tell for how long it was judged; none within a minute."""
+LEAST_STEP_NS = 60 * 10**9
 ACTORS = 10
 TAIL = 0.025
 """Of an interval of 95 %, on each side."""
@@ -85,9 +86,9 @@ def read_report(
     last = max(times) + 1 if stop is None else stop
     if first >= last:
         raise Rejected("the report would end before it begins; give a later end")
-    step = max(WINDOW_NS, (last - first) // STEPS)
+    step = max(LEAST_STEP_NS, (last - first) // STEPS)
     judged = journal.judged(first, last, step)
-    weeks = [steps * step / WEEK_NS for steps, _ in judged.values()]
+    weeks = [min(steps * step, last - first) / WEEK_NS for steps, _ in judged.values()]
     return report(course, first, last, weeks, budget=budget, damaged=damaged)
 
 
