@@ -6,7 +6,7 @@ from the scores, which tell for how long an asset was judged. One gateway is one
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -205,21 +205,17 @@ def poisson(count: int) -> list[float]:
     >>> [round(bound, 2) for bound in poisson(3)]
     [3.0, 0.62, 8.77]
     """
-    low = _root(lambda mean: _tail(count - 1, mean), 1 - TAIL, count) if count else 0.0
-    return [float(count), low, _root(lambda mean: _tail(count, mean), TAIL, count)]
+    low = _mean_at(count - 1, 1 - TAIL) if count else 0.0
+    return [float(count), low, _mean_at(count, TAIL)]
 
 
-def _tail(count: int, mean: float) -> float:
-    """Probability that a Poisson variable of this mean is at most `count`."""
-    if mean <= 0:
-        return 1.0
-    logs = [k * math.log(mean) - mean - math.lgamma(k + 1) for k in range(count + 1)]
-    return math.fsum(map(math.exp, logs))
-
-
-def _root(falling: Callable[[float], float], wanted: float, count: int) -> float:
+def _mean_at(count: int, tail: float) -> float:
+    """Give the mean at which a Poisson variable is at most `count` with probability `tail`."""
+    k = np.arange(count + 1)
+    factorials = np.cumsum(np.log(np.maximum(k, 1)))
     low, high = 0.0, count + 10 * math.sqrt(count + 1) + 10
-    for _ in range(80):
+    for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if falling(middle) > wanted else (low, middle)
+        below = float(np.exp(k * math.log(middle) - middle - factorials).sum())
+        low, high = (middle, high) if below > tail else (low, middle)
     return (low + high) / 2

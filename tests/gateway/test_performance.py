@@ -155,7 +155,7 @@ def scores(start: int, judged: bool) -> ScoreRecord:
 
 
 def test_an_asset_is_watched_while_it_is_judged(journal: Journal) -> None:
-    for tens in range(0, 360):
+    for tens in range(360):
         journal.append(scores(tens * 10 * SECOND, judged=tens >= 90))
     journal.append(EventRecord("alarm", 5, alarm_body(alarm(1, 5))))
     journal.commit_now()
