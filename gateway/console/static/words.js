@@ -104,7 +104,10 @@ export const since = (ms, now) =>
 
 export function stateOf(asset) {
   if (asset.alarm !== null) return alarmWord(asset.alarm_state);
-  if (asset.quiet !== null) return alarmWord(asset.quiet);
+  if (asset.quiet !== null) {
+    const behind = asset.hold && asset.incident !== null ? `, alarm ${asset.incident} behind it` : "";
+    return `${alarmWord(asset.quiet)}${behind}`;
+  }
   if (asset.unread) return "NOT READ";
   if (asset.phase === "learning") return `LEARNING ${percent(asset.progress)}`;
   return HEALTH[asset.health] || asset.health_name;

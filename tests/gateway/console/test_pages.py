@@ -673,7 +673,9 @@ def test_what_is_kept_quiet_is_grey_says_so_and_can_be_heard_again(
     page.get_by_role("link", name="pump-2").click()
     expect(page.locator(".heading .hold")).to_contain_text("SHELVED until")
     expect(page.locator(".heading .sentence")).to_contain_text("vibration 3.1× its normal")
-    page.screenshot(path=tmp_path / "quiet-asset.png", full_page=True)
+    expect(page.locator(".heading .state")).to_have_text("SHELVED, alarm 12 behind it")
+    picture = page.screenshot(path=tmp_path / "quiet-asset.png", full_page=True)
+    assert saturated(browser, picture) == 0
     page.get_by_role("button", name="Listen again …").click()
     dialog = page.get_by_role("dialog", name="Listen to pump-2 again")
     dialog.get_by_label("Your name").fill("Kim")
