@@ -21,7 +21,7 @@ MS = 1_000_000
 WINDOW_NS = 600 * 10**9
 """Ten minutes: the stretch in which both documents count."""
 FLOOD = 10
-"""More annunciations than this in ten minutes are a flood (ISA-18.2 §16.5.4)."""
+"""More annunciations than this in ten minutes are a flood (ISA-18.2 §16.5)."""
 WEEK_NS = 7 * 24 * 3600 * 10**9
 STEPS = 1000
 """Looks at the scores of each asset, to tell for how long it was judged; none within a minute."""

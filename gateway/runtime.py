@@ -14,7 +14,7 @@ import numpy as np
 from analytics.findings import Finding
 from connectors.catalogue import build
 from connectors.contract import Acknowledging, Source, Ticket
-from gateway.alarms import alarm_from, hold_body
+from gateway.alarms import alarm_from, hold_from
 from gateway.config.plan import Plan
 from gateway.console.server import ConsoleServer
 from gateway.journal import JSON, EventRecord, Journal, Record
@@ -23,7 +23,7 @@ from gateway.link import Link, LinkState
 from gateway.metrics import Metrics
 from gateway.notices import Notices
 from gateway.pipeline import Outcome, Pipeline, gap_event
-from gateway.rows import alarm_row, gap_row, link_words
+from gateway.rows import alarm_row, gap_row, hold_row, link_words
 from gateway.supervisor import Supervisor
 from plant.alarms import ANNUNCIATED, QUIET, Alarm, AlarmState
 from plant.errors import Rejected, Unreachable
@@ -274,7 +274,7 @@ class Gateway:
             self._tell_first_value(batch)
         self._tell_gaps(outcome.gaps)
         for hold in outcome.ended:
-            self._tell("hold-ended", hold_body(hold))
+            self._tell("hold-ended", {**hold_row(hold)})
         for alarm in outcome.alarms:
             self._tell_alarm(alarm)
 
@@ -358,7 +358,9 @@ class Gateway:
         for event in events:
             if event.kind == "alarm":
                 self._tell_alarm(alarm_from(event.body))
-            elif event.kind in ("hold", "release", "hold-ended"):
+            elif event.kind in ("hold", "hold-ended"):
+                self._tell(event.kind, {**hold_row(hold_from(event.body))})
+            elif event.kind == "release":
                 self._tell(event.kind, {**event.body})
 
     async def _commit_until_stopped(self) -> None:

@@ -176,7 +176,7 @@ class Spoken:
         terminal.say(f"  {row['sentence']}")
 
     def _hold(self, row: dict[str, Any]) -> None:
-        until = "" if row["until"] is None else f" until {terminal.local_time(row['until'] / 1e6)}"
+        until = "" if row["until"] is None else f" until {terminal.local_time(row['until'])}"
         kind = row["kind"].replace("-", " ")
         terminal.say(f"{row['asset']} is {kind}{until}, by {row['actor']}: {row['note']}")
 

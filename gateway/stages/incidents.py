@@ -68,6 +68,8 @@ class IncidentDesk:
         if not len(looked.at):
             return []
         changed = list(self._moved(asset, looked, verdict))
+        if self._book.open(asset) is None:
+            return [alarm for alarm in changed if alarm is not None]
         at = int(looked.at[-1])
         if looked.judgement is not None:
             heard = ~self._quiet(asset, looked.mode)
@@ -107,11 +109,11 @@ class IncidentDesk:
     def _moved(
         self, asset: str, looked: Looked, verdict: NDArray[np.uint8]
     ) -> Iterator[Alarm | None]:
-        quiet = self._quiet(asset, looked.mode)
-        turns = np.flatnonzero(quiet != np.append(self._book.quiet(asset), quiet[:-1]))
-        steps: list[tuple[int, Transition | bool]] = [
-            (int(looked.at[i]), bool(quiet[i])) for i in turns
-        ]
+        steps: list[tuple[int, Transition | bool]] = []
+        if asset in self._modes or self._book.quiet(asset):
+            quiet = self._quiet(asset, looked.mode)
+            turns = np.flatnonzero(quiet != np.append(self._book.quiet(asset), quiet[:-1]))
+            steps = [(int(looked.at[i]), bool(quiet[i])) for i in turns]
         if looked.judgement is not None:
             steps += [(one.at, one) for one in looked.judgement.transitions]
         # A mode begins with its row: what that row decides is decided in the new mode.

@@ -5,7 +5,7 @@ import {ask} from "./live.js";
 import {acknowledge, feedback, keepQuiet, listenAgain} from "./orders.js";
 import {assetLink, badge, every, problem} from "./parts.js";
 import {
-  acknowledgedBy, alarmWord, blinking, holdWords, kept, marksOf, moment, quietWords, unbroken,
+  acknowledgedBy, alarmWord, blinking, holdWords, kept, marksOf, moment, unbroken,
 } from "./words.js";
 
 const COLUMNS = [
@@ -58,7 +58,7 @@ function alarmLine(first, wanted, again, at) {
       said.hidden = alarm.feedback !== null;
       quiet.hidden = !asks;
       tell(state, alarmWord(alarm.state));
-      tell(marks, marksOf(alarm) || quietWords(alarm));
+      tell(marks, marksOf(alarm));
       mark(line.node, "data-state", alarm.state);
       line.update(alarm);
     },

@@ -94,7 +94,7 @@ function told(alarm, now) {
   const again = alarm.occurrences > 1 ? `, ${alarm.occurrences} times` : "";
   const gone = alarm.ended === null ? "" : ` Gone ${moment(alarm.ended, now)}.`;
   const marks = [alarm.chattering && "Chattering.", alarm.stale && "Stale."].filter(Boolean);
-  const raised = `Unusual ${since(alarm.onset, now)}; alarm raised ${moment(alarm.raised, now)}`;
+  const raised = `#${alarm.id}. Unusual ${since(alarm.onset, now)}; alarm raised ${moment(alarm.raised, now)}`;
   const noted = alarm.feedback ? "Noted" : "Acknowledged";
   const by = acknowledgedBy(alarm, now);
   return [`${raised}${again}.${gone}`, ...marks, by && `${noted} ${by}`].filter(Boolean).join(" ");

@@ -157,8 +157,8 @@ export function quietWords(alarm) {
 // What else is to be known of a state.
 export function marksOf(alarm) {
   return [
-    alarm.chattering ? "chattering" : "", alarm.stale ? "stale: stands for more than a day" : "",
-    alarm.state === "FSUPR" ? alarm.held : "",
+    `#${alarm.id}`, alarm.chattering ? "chattering" : "", alarm.stale ? "stale: over a day" : "",
+    alarm.state === "FSUPR" ? alarm.held : quietWords(alarm),
   ].filter(Boolean).join(" · ");
 }
 
