@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from gateway.console.view import AlarmRow, HoldRow, ReportRow
 from gateway.journal import JSON, Journal
@@ -48,6 +49,11 @@ class AlarmDesk:
         self._assets = {state.asset.path: state for state in pipeline.assets}
 
     def row(self, alarm: Alarm) -> AlarmRow:
+        """Write an alarm in full: earlier ones like it are told by what is known of them now."""
+        known = self._book.precedents(alarm.asset, alarm.id) or alarm.reason.precedents
+        return self._row(replace(alarm, reason=replace(alarm.reason, precedents=known)))
+
+    def _row(self, alarm: Alarm) -> AlarmRow:
         """Write an alarm, with the plant's word for its mode."""
         state = self._assets.get(alarm.asset)
         named = state is not None and state.mode is not None
@@ -55,7 +61,7 @@ class AlarmDesk:
 
     def alarms(self) -> list[AlarmRow]:
         """List the alarms kept, newest first."""
-        return [self.row(alarm) for alarm in reversed(self._book.alarms())]
+        return [self._row(alarm) for alarm in reversed(self._book.alarms())]
 
     def alarm(self, number: int) -> AlarmRow:
         """Give one alarm; `KeyError` when there is none."""

@@ -188,7 +188,7 @@ class AlarmBook:
             raised=transition.at,
             changed=transition.at,
             occurrences=1,
-            reason=replace(reason, precedents=self._precedents(asset, self._last)),
+            reason=replace(reason, precedents=self.precedents(asset, self._last)),
             mode=mode,
             peak=reason.severity,
             chattering=chattering,
@@ -212,7 +212,7 @@ class AlarmBook:
             beneath=beneath,
             priority=priority,
             peak=max(alarm.peak, reason.severity),
-            reason=replace(reason, precedents=self._precedents(alarm.asset, alarm.id)),
+            reason=replace(reason, precedents=self.precedents(alarm.asset, alarm.id)),
             silenced=bar is not None and reason.severity < bar.severity,
         )
 
@@ -229,7 +229,8 @@ class AlarmBook:
             self._incidents[asset] = Incidents(self._signals.get(asset, ()), ceiling)
         return self._incidents[asset]
 
-    def _precedents(self, asset: str, number: int) -> tuple[Precedent, ...]:
+    def precedents(self, asset: str, number: int) -> tuple[Precedent, ...]:
+        """Give the earlier incidents of an asset most like incident `number`, nearest first."""
         found = []
         for like in self._remembered(asset).alike(number):
             before = self._alarms.get(like.id)
@@ -387,11 +388,11 @@ class AlarmBook:
             alarm = replace(alarm, annunciated=self._now)
         alarm = replace(alarm, state=shown, changed=at if shown != alarm.state else alarm.changed)
         self._alarms[alarm.id] = alarm
-        if shown is AlarmState.NORMAL:
-            self._open.pop(alarm.asset, None)
-            self._forget()
-        else:
+        if shown is not AlarmState.NORMAL:
             self._open[alarm.asset] = alarm.id
+        elif self._open.get(alarm.asset) == alarm.id:
+            del self._open[alarm.asset]
+            self._forget()
         return alarm
 
     def _shown(self, alarm: Alarm) -> AlarmState:

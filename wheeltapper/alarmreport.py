@@ -148,7 +148,7 @@ def summary(row: "ReportRow") -> list[str]:
         f"chattering         {row['chattering']} (aim 0)",
         f"kept quiet         {quiet or 'none'}",
         "by priority        "
-        + ", ".join(f"{count} of {p}" for p, count in row["priorities"].items()),
+        + ", ".join(f"{p}: {count}" for p, count in row["priorities"].items()),
     ]
     if row["to_acknowledge"] is not None:
         median, most = row["to_acknowledge"]

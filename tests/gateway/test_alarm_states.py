@@ -281,6 +281,15 @@ def test_a_label_acknowledges_and_leaves_an_acknowledgement_alone() -> None:
     assert alarm.feedback == Feedback(Label.FALSE, "loose sensor", "Anna", desk.at)
 
 
+def test_a_label_on_a_closed_alarm_leaves_the_open_one_open() -> None:
+    desk = Desk()
+    desk.happens("raise ack clear raise")
+    desk.book.label(1, Feedback(Label.REAL, "", "Anna", desk.at))
+    opened = desk.book.open(ASSET)
+    assert opened is not None
+    assert opened.id == 2
+
+
 def test_the_priority_of_an_asset_is_the_plants_word() -> None:
     desk = Desk(priorities={ASSET: 4})
     desk.happens("raise worse")
@@ -392,7 +401,9 @@ class Shift(RuleBasedStateMachine):
     def what_is_not_held_is_told(self) -> None:
         free = [a for a in map(self.book.open, self.faulty) if a and not self.book.held(a.asset)]
         loud = [a for a in free if not (a.silenced or a.unconfirmed)]
-        assert [a for a in loud if a.state not in ANNUNCIATED or a.annunciated is None] == []
+        assert [a for a in loud if a.state not in ANNUNCIATED] == []
+        # Who notes what is held back knows of it without having been told.
+        assert [a for a in loud if a.annunciated is None and not a.actor] == []
 
     @invariant()
     def the_most_urgent_is_never_held_back(self) -> None:

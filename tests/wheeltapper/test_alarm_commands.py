@@ -168,6 +168,10 @@ def test_a_shift_at_the_line(line: Line, command: Command) -> None:
     assert "priority 3: held back, like #1, called expected (product change) by Anna" in shown
     assert "(100%): called expected by Anna: product change" in shown
 
+    command("alarms", "feedback", "1", "--false", "--note", "loose", "--actor", "Kim", *data)
+    assert "called a false alarm by Kim: loose" in command("alarms", "show", "2", *data).out
+    command("alarms", "feedback", "1", *product, *data)
+
     (label,) = rows(command("alarms", "labels", *data, "--json"))
     assert (label["asset"], label["label"], label["actor"]) == (PUMP, "expected", "Anna")
     assert label["contributors"] == [{"signal": f"{PUMP}/vibration", "share": 1.0}]
