@@ -163,7 +163,7 @@ class Watch:
         self._latch = AlarmLatch(int(settings.on_delay_s * 1e9), int(settings.off_delay_s * 1e9))
         bar = settings.bar or event_bar(settings.budget, settings.row_s)
         self._novelty = Novelty(bar) if len(signals) == 1 else None
-        self._event = False
+        self._event = self._accepted = False
         self._told = 0.0
         self._left = np.full(len(signals), _INSIDE, np.int64)
         self._some_left = False
@@ -231,20 +231,15 @@ class Watch:
         parts = self._parts(self._seen)
         return parts * (self._seen.score / max(float(parts.sum()), 1e-300))
 
-    def accept(self, at: int) -> Transition | None:
-        """Take the present for the new normal, because a person says so; None if no alarm stands.
+    def accept(self) -> None:
+        """Take the present for the new normal, because a person says so.
 
-        Parameters
-        ----------
-        at
-            Source time of the decision, ns.
+        An alarm that stands is let go; the next judged row says that it has cleared.
         """
-        if not self._latch.alarmed or self._seen is None:
-            return None
-        self._latch.let_go()
-        self._calm(self._modes[self._seen.mode])
-        reason = self._reason(self._seen)
-        return Transition(at, self._seen.at, AlarmAction.CLEAR, reason)
+        if self._latch.alarmed and self._seen is not None:
+            self._latch.let_go()
+            self._calm(self._modes[self._seen.mode])
+            self._accepted = True
 
     def band(self, mode: int) -> tuple[Columns, Columns, Columns]:
         """Give low, high and expected (p,) of a mode; NaN while it is not learnt."""
@@ -356,6 +351,9 @@ class Watch:
         )
         verdict.score(i, score, bar)
         self._note_who_left(at, deviation.scales)
+        if self._accepted:
+            self._accepted = False
+            verdict.add(self._transition(seen, AlarmAction.CLEAR))
         if latch.alarmed:
             standing = baseline.standing(deviation)
             action = latch.stand(at, mode, score / bar, standing)
@@ -448,7 +446,8 @@ class Watch:
             "left": self._left.copy(),
             "told": np.array([self._told]),
             "clock": np.array(
-                [self._rows, self._entered, self._last, self._apart, self._event], np.int64
+                [self._rows, self._entered, self._last, self._apart, self._event, self._accepted],
+                np.int64,
             ),
             "mode": np.array([] if self._mode is None else [self._mode], np.int64),
         }
@@ -466,8 +465,8 @@ class Watch:
         self._left = np.array(state["left"], np.int64)
         self._some_left = bool((self._left != _INSIDE).any())
         self._told = float(state["told"][0])
-        self._rows, self._entered, self._last, self._apart, event = state["clock"].tolist()
-        self._event = bool(event)
+        self._rows, self._entered, self._last, self._apart, *flags = state["clock"].tolist()
+        self._event, self._accepted = map(bool, flags)
         self._mode = int(state["mode"][0]) if len(state["mode"]) else None
         self._means.restore(part_of(state, "means."))
         self._latch.restore(part_of(state, "latch."))

@@ -1,22 +1,45 @@
-"""The alarms of this gateway: one incident an asset at a time, in the states of ISA-18.2."""
+"""The alarms of this gateway: one incident an asset at a time, in the states of ISA-18.2.
+
+The book is a fold over what the watches say, what people order and the time that stands in the
+records; it has no clock of its own. What holds an alarm back never touches the incident beneath:
+it is kept, grows and clears as any other, and is annunciated when the hold ends and it stands.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.feedback import Bar, Incidents
 from analytics.watch import Transition
-from plant.alarms import Alarm, AlarmAction, AlarmState, next_state
+from gateway.config.plan import AlarmPlan
+from plant.alarms import (
+    HOUR_NS,
+    STRONGEST,
+    WAITING,
+    Alarm,
+    AlarmAction,
+    AlarmState,
+    Feedback,
+    Hold,
+    HoldKind,
+    Label,
+    Member,
+    next_state,
+    priority_of,
+)
 from plant.errors import Rejected
-from plant.reasons import Contribution, Reason, Trend
+from plant.reasons import Contribution, Precedent, Reason, Trend
 
-PRIORITY = 2
-"""Priority of an anomaly alarm: look at it this shift (ISA-18.2 §6.5, second of four)."""
 KEPT = 1000
-"""Closed alarms kept in memory; the journal keeps them all."""
+"""Closed alarms kept in memory, those with a label the longest; the journal keeps them all."""
+MEMBERS = 50
+"""Tags named in an incident; one that moves a whole machine says no more with the rest."""
+CONFIRMED = 8
+"""Judged rows in a row beyond the limit that confirm what was raised in a suppressed mode."""
 
 
 def alarm_body(alarm: Alarm) -> dict[str, Any]:
@@ -25,99 +48,402 @@ def alarm_body(alarm: Alarm) -> dict[str, Any]:
 
 
 def alarm_from(body: Mapping[str, Any]) -> Alarm:
-    """Read an alarm back from plain data."""
-    reason = body["reason"]
+    """Read an alarm back from plain data, also from before there were holds."""
+    reason, said = body["reason"], body.get("feedback")
     parts = tuple(
         Contribution(**{**part, "trend": Trend(part["trend"])}) for part in reason["contributions"]
     )
+    before = tuple(Precedent(**one) for one in reason.get("precedents", ()))
     return Alarm(
         **{
             **body,
             "state": AlarmState(body["state"]),
-            "reason": Reason(reason["score"], reason["threshold"], parts),
+            "beneath": AlarmState(body.get("beneath", body["state"])),
+            "reason": Reason(reason["score"], reason["threshold"], parts, before),
+            "members": tuple(Member(**one) for one in body.get("members", ())),
+            "feedback": Feedback(**{**said, "label": Label(said["label"])}) if said else None,
         }
     )
 
 
-class AlarmBook:
-    """Every alarm, newest last. A fold over transitions and acknowledgements, without a clock."""
+def hold_body(hold: Hold) -> dict[str, Any]:
+    """Write a hold as plain data."""
+    return asdict(hold)
 
-    def __init__(self) -> None:
+
+def hold_from(body: Mapping[str, Any]) -> Hold:
+    """Read a hold back from plain data."""
+    return Hold(**{**body, "kind": HoldKind(body["kind"])})
+
+
+class AlarmBook:
+    """Every alarm, newest last, and what is held.
+
+    Parameters
+    ----------
+    plan
+        How alarms are told.
+    signals
+        Signals of each asset, for the fingerprints of its incidents.
+    """
+
+    def __init__(
+        self,
+        plan: AlarmPlan | None = None,
+        signals: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self._plan = plan or AlarmPlan()
+        self._signals = dict(signals or {})
         self._alarms: dict[int, Alarm] = {}
+        self._open: dict[str, int] = {}
+        self._holds: dict[tuple[str, HoldKind], Hold] = {}
+        self._quiet: set[str] = set()
+        self._raises: dict[str, list[int]] = {}
+        self._streaks: dict[str, int] = {}
+        self._incidents: dict[str, Incidents] = {}
         self._last = 0
+        self._now = 0
 
     def alarms(self) -> list[Alarm]:
         """List all alarms kept, oldest first."""
         return list(self._alarms.values())
 
-    def open(self, asset: str) -> Alarm | None:
-        """Give the alarm of `asset` that is not both normal and acknowledged, if any."""
-        for alarm in reversed(self._alarms.values()):
-            if alarm.asset == asset and alarm.state is not AlarmState.NORMAL:
-                return alarm
-        return None
-
-    def apply(self, asset: str, transition: Transition) -> Alarm | None:
-        """Take a transition of an asset's watch; give the alarm if it changed."""
-        alarm = self.open(asset)
-        if transition.action is AlarmAction.RAISE:
-            if alarm is None:
-                return self._begin(asset, transition)
-            if alarm.state is AlarmState.RETURNED:
-                alarm = replace(alarm, occurrences=alarm.occurrences + 1, reason=transition.reason)
-        if alarm is None:
-            return None
-        if transition.action is AlarmAction.WORSEN:
-            alarm = replace(alarm, reason=transition.reason)
-        return self._move(alarm, transition.action, transition.at)
-
-    def acknowledge(self, number: int, at: int, actor: str, note: str) -> Alarm:
-        """Acknowledge alarm `number`; KeyError if there is none, Rejected if it was already."""
-        alarm = self._alarms[number]
-        if alarm.state not in (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED):
-            raise Rejected(f"alarm {number} is already acknowledged, by {alarm.actor}")
-        noted = replace(alarm, actor=actor, note=note)
-        return self._move(noted, AlarmAction.ACKNOWLEDGE, at)
+    def holds(self) -> list[Hold]:
+        """List what people hold back, in the order in which they did."""
+        return list(self._holds.values())
 
     def get(self, number: int) -> Alarm:
         """Give alarm `number`; KeyError if there is none."""
         return self._alarms[number]
 
-    def _begin(self, asset: str, transition: Transition) -> Alarm:
+    def open(self, asset: str) -> Alarm | None:
+        """Give the alarm of `asset` that is not both normal and acknowledged, if any."""
+        number = self._open.get(asset)
+        return None if number is None else self._alarms[number]
+
+    def held(self, asset: str) -> AlarmState | None:
+        """Give the state in which an alarm of `asset` is kept quiet now, if it is."""
+        for kind in STRONGEST:
+            by_mode = kind is HoldKind.SUPPRESSED and asset in self._quiet
+            if by_mode or (asset, kind) in self._holds:
+                return kind.state
+        return None
+
+    def quiet(self, asset: str) -> bool:
+        """Tell whether the mode of `asset` suppresses its alarms."""
+        return asset in self._quiet
+
+    # What the watches say.
+
+    def apply(self, asset: str, transition: Transition, mode: int = 0) -> Alarm | None:
+        """Take a transition of an asset's watch; give the alarm if it changed."""
+        alarm = self.open(asset)
+        if transition.action is AlarmAction.RAISE:
+            return self._raise(asset, alarm, transition, mode)
+        if alarm is None:
+            return None
+        if transition.action is AlarmAction.CLEAR:
+            alarm = replace(alarm, ended=transition.at)
+            if alarm.chattering:
+                self._alarms[alarm.id] = replace(alarm, cleared=alarm.cleared or transition.at)
+                return None
+        if transition.action is AlarmAction.WORSEN:
+            alarm = self._grown(alarm, transition)
+        return self._move(alarm, transition.action, transition.at)
+
+    def _raise(
+        self, asset: str, alarm: Alarm | None, transition: Transition, mode: int
+    ) -> Alarm | None:
+        chattering = self._chatters(asset, transition.at)
+        if alarm is None:
+            return self._begin(asset, transition, mode, chattering=chattering)
+        if alarm.beneath is AlarmState.RETURNED or alarm.cleared:
+            again = alarm.occurrences + 1
+            alarm = self._grown(replace(alarm, occurrences=again, cleared=0), transition)
+        alarm = replace(alarm, chattering=alarm.chattering or chattering, ended=None)
+        return self._move(alarm, AlarmAction.RAISE, transition.at)
+
+    def _chatters(self, asset: str, at: int) -> bool:
+        within = round(self._plan.chatter_min * 60e9)
+        times = [time for time in self._raises.get(asset, ()) if at - time < within]
+        self._raises[asset] = [*times, at][-self._plan.chatter_count :]
+        return len(self._raises[asset]) >= self._plan.chatter_count
+
+    def _begin(
+        self, asset: str, transition: Transition, mode: int, *, chattering: bool
+    ) -> Alarm | None:
         self._last += 1
+        reason = transition.reason
+        incidents = self._remembered(asset)
+        incidents.remember(self._last, transition.at, mode, reason)
+        bar = incidents.bar(self._last, transition.at)
+        silenced = bar is not None and reason.severity < bar.severity
         alarm = Alarm(
             id=self._last,
             asset=asset,
-            priority=PRIORITY,
-            state=next_state(AlarmState.NORMAL, AlarmAction.RAISE),
+            priority=self._priority(asset, transition),
+            state=AlarmState.NORMAL,
+            beneath=next_state(AlarmState.NORMAL, AlarmAction.RAISE),
             onset=transition.onset,
             raised=transition.at,
             changed=transition.at,
             occurrences=1,
-            reason=transition.reason,
+            reason=replace(reason, precedents=self.precedents(asset, self._last)),
+            mode=mode,
+            peak=reason.severity,
+            chattering=chattering,
+            unconfirmed=asset in self._quiet,
+            silenced=silenced,
+            held=self._words(bar) if bar and silenced else "",
         )
-        self._keep(alarm)
-        return alarm
+        return self._put(alarm, transition.at)
+
+    def _grown(self, alarm: Alarm, transition: Transition) -> Alarm:
+        """Take in a reason told anew; more urgent than what was acknowledged is told again."""
+        reason, incidents = transition.reason, self._remembered(alarm.asset)
+        incidents.worsen(alarm.id, reason.severity)
+        bar = incidents.bar(alarm.id, transition.at) if alarm.silenced else None
+        priority = min(alarm.priority, self._priority(alarm.asset, transition))
+        beneath = alarm.beneath
+        if priority < alarm.priority:
+            beneath = next_state(beneath, AlarmAction.ESCALATE)
+        return replace(
+            alarm,
+            beneath=beneath,
+            priority=priority,
+            peak=max(alarm.peak, reason.severity),
+            reason=replace(reason, precedents=self.precedents(alarm.asset, alarm.id)),
+            silenced=bar is not None and reason.severity < bar.severity,
+        )
+
+    def _priority(self, asset: str, transition: Transition) -> int:
+        fixed = self._plan.priorities.get(asset)
+        if fixed is not None:
+            return fixed
+        lasted = transition.at - transition.onset
+        return priority_of(transition.reason.severity, lasted, self._plan.priority_at)
+
+    def _remembered(self, asset: str) -> Incidents:
+        if asset not in self._incidents:
+            ceiling = self._plan.priority_at[-1]
+            self._incidents[asset] = Incidents(self._signals.get(asset, ()), ceiling)
+        return self._incidents[asset]
+
+    def precedents(self, asset: str, number: int) -> tuple[Precedent, ...]:
+        """Give the earlier incidents of an asset most like incident `number`, nearest first."""
+        found = []
+        for like in self._remembered(asset).alike(number):
+            before = self._alarms.get(like.id)
+            said = before.feedback if before else None
+            note, actor = (before.note, before.actor) if before else ("", "")
+            if said is not None:
+                note, actor = said.note, said.actor
+            label = str(like.label or "")
+            found.append(Precedent(like.id, like.similarity, like.at, label, note, actor))
+        return tuple(found)
+
+    def _words(self, bar: Bar) -> str:
+        before = self._alarms.get(bar.because)
+        said = before.feedback if before else None
+        what = "a false alarm" if bar.label is Label.FALSE else "expected"
+        if said is None:
+            return f"like #{bar.because}, called {what}"
+        note = f" ({said.note})" if said.note else ""
+        return f"like #{bar.because}, called {what}{note} by {said.actor}"
+
+    def observe(self, asset: str, at: int) -> Alarm | None:
+        """Take note that an asset was looked at; give its alarm if the time has changed it."""
+        alarm = self.open(asset)
+        if alarm is None:
+            return None
+        if alarm.cleared and at - alarm.cleared >= self._plan.chatter_min * 60e9:
+            calm = replace(alarm, chattering=False, cleared=0)
+            return self._move(calm, AlarmAction.CLEAR, at)
+        lasts = at - alarm.raised >= self._plan.stale_h * HOUR_NS
+        if lasts and alarm.stands and not alarm.stale:
+            return self._put(replace(alarm, stale=True), at)
+        return None
+
+    def confirm(
+        self, asset: str, at: int, judged: NDArray[np.bool_], anomalous: NDArray[np.bool_]
+    ) -> Alarm | None:
+        """Look whether a fault raised in a suppressed mode is seen after it, in rows (n,)."""
+        alarm = self.open(asset)
+        if alarm is None or not alarm.unconfirmed or asset in self._quiet:
+            return None
+        for beyond in anomalous[judged].tolist():
+            self._streaks[asset] = self._streaks.get(asset, 0) + 1 if beyond else 0
+            if self._streaks[asset] >= CONFIRMED:
+                del self._streaks[asset]
+                return self._put(replace(alarm, unconfirmed=False), at)
+        return None
+
+    def join(self, asset: str, found: Mapping[str, int], at: int) -> Alarm | None:
+        """Let findings of single tags (`Finding` bits) join the incident of their asset."""
+        alarm = self.open(asset)
+        if alarm is None:
+            return None
+        members = {member.tag: member for member in alarm.members}
+        for tag, bits in found.items():
+            known = members.get(tag)
+            if known is not None and known.findings | bits != known.findings:
+                members[tag] = replace(known, findings=known.findings | bits)
+            elif known is None and len(members) < MEMBERS:
+                members[tag] = Member(tag, bits, at)
+        joined = tuple(members.values())
+        return None if joined == alarm.members else self._put(replace(alarm, members=joined), at)
+
+    # What people order, and what ends by itself.
+
+    def acknowledge(self, number: int, at: int, actor: str, note: str) -> Alarm:
+        """Acknowledge alarm `number`; KeyError if there is none, Rejected if it was already."""
+        alarm = self._alarms[number]
+        if alarm.beneath not in WAITING:
+            raise Rejected(f"alarm {number} is already acknowledged, by {alarm.actor}")
+        noted = replace(alarm, actor=actor, note=note)
+        return self._move(noted, AlarmAction.ACKNOWLEDGE, at)
+
+    def label(self, number: int, feedback: Feedback) -> Alarm:
+        """Take in what a person calls alarm `number`, which acknowledges it; KeyError if none."""
+        alarm = replace(self._alarms[number], feedback=feedback)
+        self._remembered(alarm.asset).label(number, feedback.label)
+        if feedback.label is Label.REAL:
+            alarm = replace(alarm, silenced=False)
+        if alarm.beneath not in WAITING:
+            return self._put(alarm, feedback.at)
+        alarm = replace(alarm, actor=feedback.actor, note=feedback.note or str(feedback.label))
+        return self._move(alarm, AlarmAction.ACKNOWLEDGE, feedback.at)
+
+    def hold(self, hold: Hold) -> Alarm | None:
+        """Keep the alarms of an asset quiet; give its open alarm.
+
+        Raises
+        ------
+        Rejected
+            It would be shelved for longer than the plan allows, or for no time at all.
+        """
+        if hold.until is not None and hold.until <= hold.since:
+            raise Rejected(f"{hold.asset}: it would end before it begins; give a time after now")
+        longest = round(self._plan.shelf_h * HOUR_NS)
+        if hold.kind is HoldKind.SHELVED and (
+            hold.until is None or hold.until - hold.since > longest
+        ):
+            raise Rejected(
+                f"{hold.asset}: an alarm is shelved for {self._plan.shelf_h:g} h at most; "
+                "suppress it or take it out of service for longer"
+            )
+        self._holds[hold.asset, hold.kind] = hold
+        return self._again(hold.asset, hold.since)
+
+    def release(self, asset: str, kind: HoldKind, at: int) -> Alarm | None:
+        """End a hold; give the open alarm of the asset. Rejected if there is no such hold."""
+        if self._holds.pop((asset, kind), None) is None:
+            raise Rejected(f"{asset} is not {kind.replace('-', ' ')}")
+        alarm = self.open(asset)
+        if alarm is not None and kind is not HoldKind.SUPPRESSED:
+            # The time on the shelf was a reminder; who put it there wants to be told.
+            beneath = next_state(alarm.beneath, AlarmAction.ESCALATE)
+            self._alarms[alarm.id] = replace(alarm, beneath=beneath)
+        return self._again(asset, at)
+
+    def due(self, now: int) -> bool:
+        """Tell whether a hold is over at `now`, ns of the gateway's clock."""
+        return any(hold.until is not None and hold.until <= now for hold in self._holds.values())
+
+    def advance(self, now: int) -> list[tuple[Hold, Alarm | None]]:
+        """Take the time of a record, ns of the gateway's clock; give the holds that it ends.
+
+        A clock that was set back does not bring back what is over.
+        """
+        self._now = max(self._now, now)
+        ended = [h for h in self._holds.values() if h.until is not None and h.until <= self._now]
+        return [(hold, self.release(hold.asset, hold.kind, hold.until or now)) for hold in ended]
+
+    def suppress(self, asset: str, at: int, *, quiet: bool) -> Alarm | None:
+        """Take note that the mode of an asset begins or ends to suppress its alarms."""
+        if quiet:
+            self._quiet.add(asset)
+        else:
+            self._quiet.discard(asset)
+        self._streaks.pop(asset, None)
+        return self._again(asset, at)
+
+    # How it is kept.
+
+    def _again(self, asset: str, at: int) -> Alarm | None:
+        alarm = self.open(asset)
+        return None if alarm is None else self._put(alarm, at)
 
     def _move(self, alarm: Alarm, action: AlarmAction, at: int) -> Alarm:
-        state = next_state(alarm.state, action)
-        moved = replace(alarm, state=state, changed=at if state != alarm.state else alarm.changed)
-        self._keep(moved)
-        return moved
+        return self._put(replace(alarm, beneath=next_state(alarm.beneath, action)), at)
 
-    def _keep(self, alarm: Alarm) -> None:
+    def _put(self, alarm: Alarm, at: int) -> Alarm:
+        """Keep an alarm, with the state that is shown."""
+        unheard = alarm.beneath is AlarmState.RETURNED and alarm.annunciated is None
+        if unheard and self.held(alarm.asset) is None:
+            # It came and went while it was held back: nobody was told, nobody has to take note.
+            alarm = replace(alarm, beneath=AlarmState.NORMAL)
+        shown = self._shown(alarm)
+        if shown is AlarmState.UNACKNOWLEDGED and alarm.state is not shown:
+            alarm = replace(alarm, annunciated=self._now)
+        alarm = replace(alarm, state=shown, changed=at if shown != alarm.state else alarm.changed)
         self._alarms[alarm.id] = alarm
-        closed = [a.id for a in self._alarms.values() if a.state is AlarmState.NORMAL]
-        for number in closed[: max(0, len(closed) - KEPT)]:
-            del self._alarms[number]
+        if shown is not AlarmState.NORMAL:
+            self._open[alarm.asset] = alarm.id
+        elif self._open.get(alarm.asset) == alarm.id:
+            del self._open[alarm.asset]
+            self._forget()
+        return alarm
+
+    def _shown(self, alarm: Alarm) -> AlarmState:
+        if alarm.beneath is AlarmState.NORMAL:
+            return alarm.beneath
+        held = self.held(alarm.asset)
+        if held is not None:
+            return held
+        if alarm.unconfirmed and alarm.beneath is AlarmState.UNACKNOWLEDGED:
+            return AlarmState.SUPPRESSED
+        if alarm.silenced and alarm.beneath is AlarmState.UNACKNOWLEDGED:
+            return AlarmState.HELD_BACK
+        return alarm.beneath
+
+    def _forget(self) -> None:
+        closed = [a for a in self._alarms.values() if a.state is AlarmState.NORMAL]
+        closed.sort(key=lambda alarm: alarm.feedback is not None)
+        for alarm in closed[: max(0, len(closed) - KEPT)]:
+            del self._alarms[alarm.id]
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Give the book as arrays (JSON bytes)."""
-        text = json.dumps({"last": self._last, "alarms": [alarm_body(a) for a in self.alarms()]})
-        return {"book": np.frombuffer(text.encode(), np.uint8)}
+        """Give the book as arrays (JSON bytes, and the fingerprints)."""
+        body = {
+            "last": self._last,
+            "now": self._now,
+            "alarms": [alarm_body(alarm) for alarm in self.alarms()],
+            "holds": [hold_body(hold) for hold in self.holds()],
+            "quiet": sorted(self._quiet),
+            "raises": self._raises,
+            "streaks": self._streaks,
+            "signals": {asset: one.signals for asset, one in self._incidents.items()},
+        }
+        arrays = {"book": np.frombuffer(json.dumps(body).encode(), np.uint8)}
+        for place, incidents in enumerate(self._incidents.values()):
+            arrays |= {f"{place}.{name}": array for name, array in incidents.state().items()}
+        return arrays
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take up a state."""
+        """Take up a state; incidents told by other signals than the asset's own are forgotten."""
         body = json.loads(state["book"].tobytes())
-        self._last = body["last"]
+        self._last, self._now = body["last"], body["now"]
         self._alarms = {alarm["id"]: alarm_from(alarm) for alarm in body["alarms"]}
+        self._open = {
+            a.asset: a.id for a in self._alarms.values() if a.state is not AlarmState.NORMAL
+        }
+        self._holds = {(h.asset, h.kind): h for h in map(hold_from, body["holds"])}
+        self._quiet = set(body["quiet"])
+        self._raises, self._streaks = body["raises"], body["streaks"]
+        self._incidents = {}
+        for place, (asset, signals) in enumerate(body["signals"].items()):
+            incidents = self._remembered(asset)
+            if incidents.signals == tuple(signals):
+                names = ("prints", "severity", "facts")
+                incidents.restore({name: state[f"{place}.{name}"] for name in names})

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 
+from gateway.alarmdesk import AlarmDesk, Order
 from gateway.config.plan import Plan
 from gateway.connections import Connections
 from gateway.console.view import (
@@ -17,8 +18,10 @@ from gateway.console.view import (
     AssetSummary,
     GapRow,
     GatewayRow,
+    HoldRow,
     LineRow,
     QualityWord,
+    ReportRow,
     ScoreSeries,
     SignalRow,
     SourceRow,
@@ -32,7 +35,6 @@ from gateway.notices import Notices
 from gateway.pipeline import UNKNOWN_MODE, Pipeline, WatchedAsset, asset_tags
 from gateway.rows import (
     MS,
-    alarm_row,
     contributor_row,
     finding_words,
     gap_row,
@@ -42,12 +44,19 @@ from gateway.rows import (
     number,
 )
 from gateway.supervisor import Supervisor
-from plant.alarms import Alarm, AlarmState
+from plant.alarms import ANNUNCIATED, QUIET, WAITING, AlarmState
 from plant.assets import Health
 from plant.quality import Quality, Status, is_good, status_name
 from plant.reasons import Reason, sentence
 from plant.tags import TagHandle
 
+HEALTH_BY_PRIORITY = {
+    1: Health.FAILURE,
+    2: Health.OFF_SPEC,
+    3: Health.OFF_SPEC,
+    4: Health.MAINTENANCE_REQUIRED,
+}
+"""NE 107 state of an asset on which an incident of that priority stands."""
 WORDS: dict[int, QualityWord] = {0: "Good", 1: "Uncertain", 2: "Bad"}
 
 
@@ -66,8 +75,8 @@ class LineView:
 
     Parameters
     ----------
-    acknowledge
-        Acknowledges an alarm durably and gives it back.
+    order
+        Does what a person orders of the alarms, durably; see `Pipeline.order`.
     """
 
     def __init__(
@@ -78,7 +87,7 @@ class LineView:
         journal: Journal,
         metrics: Metrics,
         notices: Notices,
-        acknowledge: Callable[[int, str, str], Awaitable[Alarm]],
+        order: Order,
     ) -> None:
         self._plan = plan
         self._pipeline = pipeline
@@ -86,7 +95,7 @@ class LineView:
         self._journal = journal
         self._metrics = metrics
         self._notices = notices
-        self._acknowledge = acknowledge
+        self._desk = AlarmDesk(pipeline, journal, order, time.time_ns, plan.alarms.budget)
         self._by_name = {handle.tag.name: handle for handle in pipeline.handles}
         self._connections = Connections(plan, pipeline, supervisor)
         self._states = {state.asset.path: state for state in pipeline.assets}
@@ -95,15 +104,15 @@ class LineView:
 
     def line(self) -> LineRow:
         """Give the overview."""
-        open_alarms = [a for a in self._pipeline.book.alarms() if a.state is not AlarmState.NORMAL]
-        waiting = (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED)
+        counts = self._desk.counts()
         return {
             "gateway": self._gateway(),
             "now": time.time() * 1000,
             "assets": [self._summary(state) for state in self._pipeline.assets],
             "sources": self._connections.rows(),
-            "alarms_open": len(open_alarms),
-            "unacknowledged": sum(a.state in waiting for a in open_alarms),
+            "alarms_open": sum(counts[state] for state in ANNUNCIATED),
+            "unacknowledged": sum(counts[state] for state in WAITING),
+            "kept_quiet": sum(counts[state] for state in QUIET),
         }
 
     def _gateway(self) -> GatewayRow:
@@ -125,10 +134,15 @@ class LineView:
         return [gap_row(gap) for gap in reversed(self._pipeline.gaps.gaps())]
 
     def _summary(self, state: WatchedAsset) -> AssetSummary:
-        alarm = self._pipeline.book.open(state.asset.path)
-        return {**self._state(state, alarm), "alarm": alarm.id if alarm else None}
+        shown = self._state(state)
+        return {**shown, "alarm": shown["incident"] if shown["alarm_state"] else None}
 
-    def _state(self, state: WatchedAsset, alarm: Alarm | None) -> AssetState:
+    def _state(self, state: WatchedAsset) -> AssetState:
+        book, path = self._pipeline.book, state.asset.path
+        incident = book.open(path)
+        told = incident is not None and incident.state in ANNUNCIATED
+        alarm = incident if told else None
+        quiet = book.held(path) or (incident.state if incident and not told else None)
         health = self._health_of(state)
         unread = self._unread(state)
         # What was read last is not shown as the present.
@@ -152,19 +166,28 @@ class LineView:
             "priority": alarm.priority if alarm else None,
             "alarm_state": str(alarm.state) if alarm else None,
             "sentence": sentence(alarm.asset, alarm.reason) if alarm else None,
+            "quiet": str(quiet) if quiet else None,
+            "incident": incident.id if incident else None,
+            "hold": self._desk.hold_of(path),
         }
 
     def _health_of(self, state: WatchedAsset) -> Health:
-        """NE 107: what cannot be judged is never shown as normal."""
-        if self._unread(state) or state.asset.path in self._supervisor.benched:
+        """NE 107: what is worked on is C, what cannot be judged is never shown as normal."""
+        path = state.asset.path
+        if self._pipeline.book.held(path) in (AlarmState.SUPPRESSED, AlarmState.OUT_OF_SERVICE):
             return Health.CHECK_FUNCTION
+        if self._unread(state) or path in self._supervisor.benched:
+            return Health.CANNOT_JUDGE
+        incident = self._pipeline.book.open(path)
+        if incident is not None and incident.stands:
+            return HEALTH_BY_PRIORITY[incident.priority]
         if state.watch.phase == "alarmed":
             return Health.OFF_SPEC
         handles = np.array([self._by_name[name].handle for name in state.asset.signals])
         missing = ~is_good(self._pipeline.latest.status[handles])
         unjudged = state.mode is not None and state.mode_now == UNKNOWN_MODE
         if state.watch.phase == "learning" or unjudged or missing.mean() > 0.5:
-            return Health.CHECK_FUNCTION
+            return Health.CANNOT_JUDGE
         return Health.NORMAL
 
     def _unread(self, state: WatchedAsset) -> bool:
@@ -175,15 +198,17 @@ class LineView:
     def asset(self, path: str) -> AssetRow:
         """Give one asset by its path; `KeyError` when there is none."""
         state = self._states[path]
-        alarm = self._pipeline.book.open(path)
-        reason: Reason | None = alarm.reason if alarm else state.watch.explain()
+        incident = self._pipeline.book.open(path)
+        reason: Reason | None = incident.reason if incident else state.watch.explain()
+        row = self._desk.row(incident) if incident else None
+        told = incident is not None and incident.state in ANNUNCIATED
         low, high, expected = state.watch.band(state.mode_now)
         signals = [
             self._signal(self._by_name[name], low[i], high[i], expected[i])
             for i, name in enumerate(state.asset.signals)
         ]
         return {
-            **self._state(state, alarm),
+            **self._state(state),
             "labels": [
                 {"label": span.label, "start": span.start / MS, "stop": span.stop / MS}
                 for span in self._plan.labels
@@ -191,7 +216,8 @@ class LineView:
             ],
             "signals": signals,
             "contributors": [contributor_row(p) for p in reason.contributions] if reason else [],
-            "alarm": alarm_row(alarm) if alarm else None,
+            "alarm": row if told else None,
+            "kept": None if told else row,
         }
 
     def _signal(self, handle: TagHandle, low: float, high: float, expected: float) -> SignalRow:
@@ -282,11 +308,39 @@ class LineView:
 
     def alarms(self) -> list[AlarmRow]:
         """List the alarms kept, newest first."""
-        return [alarm_row(alarm) for alarm in reversed(self._pipeline.book.alarms())]
+        return self._desk.alarms()
+
+    def alarm(self, number: int) -> AlarmRow:
+        """Give one alarm; `KeyError` when there is none."""
+        return self._desk.alarm(number)
 
     async def acknowledge(self, alarm: int, actor: str, note: str) -> AlarmRow:
         """Acknowledge one alarm and return once the journal holds it."""
-        return alarm_row(await self._acknowledge(alarm, actor, note))
+        return await self._desk.acknowledge(alarm, actor, note)
+
+    async def feedback(
+        self, alarm: int, label: str, actor: str, note: str, *, new_normal: bool
+    ) -> AlarmRow:
+        """Keep what a person calls an alarm, and return once the journal holds it."""
+        return await self._desk.feedback(alarm, label, actor, note, new_normal=new_normal)
+
+    def holds(self) -> list[HoldRow]:
+        """List what keeps alarms quiet now."""
+        return self._desk.holds()
+
+    async def hold(
+        self, target: str, kind: str, seconds: float | None, actor: str, note: str
+    ) -> HoldRow:
+        """Keep the alarms of an asset quiet, and return once the journal holds it."""
+        return await self._desk.hold(target, kind, seconds, actor, note)
+
+    async def release(self, target: str, kind: str, actor: str, note: str) -> HoldRow:
+        """End a hold and give it as it was."""
+        return await self._desk.release(target, kind, actor, note)
+
+    async def report(self, start_ms: float | None, stop_ms: float | None) -> ReportRow:
+        """Report how the alarms did."""
+        return await self._desk.report(start_ms, stop_ms)
 
     def tags(self) -> list[TagRow]:
         """List every tag with its present value."""
@@ -343,10 +397,13 @@ class LineView:
             self._metrics.show(row, link.overdue_s() if link and row["connected"] else 0.0)
         for priority in (1, 2, 3, 4):
             count = sum(
-                a.priority == priority and a.state is not AlarmState.NORMAL
+                a.priority == priority and a.state in ANNUNCIATED
                 for a in self._pipeline.book.alarms()
             )
             self._metrics.alarms_open.labels(str(priority)).set(count)
+        counts = self._desk.counts()
+        for state in QUIET:
+            self._metrics.alarms_kept_quiet.labels(str(state)).set(counts[state])
         self._metrics.journal_bytes.set(self._journal.size_bytes)
         self._metrics.journal_pending.set(self._journal.pending)
         return self._metrics.text()

@@ -132,6 +132,9 @@ class Metrics:
             "certificate_expiry_seconds", "Until a certificate of a source is out of date", "source"
         )
         self.alarms_open = self._gauge("alarms_open", "Alarms not yet closed", "priority")
+        self.alarms_kept_quiet = self._gauge(
+            "alarms_kept_quiet", "Incidents that are kept and not annunciated", "state"
+        )
         self.journal_bytes = self._gauge("journal_bytes", "Size of the journal on disk")
         self.journal_pending = self._gauge("journal_pending_samples", "Samples not yet on disk")
 

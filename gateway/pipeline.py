@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from analytics.findings import Finding
 from analytics.monitors import MonitorBank
 from analytics.watch import Judgement, Watch
-from gateway.alarms import AlarmBook, alarm_body
+from gateway.alarms import AlarmBook, alarm_body, hold_body, hold_from
 from gateway.config.plan import Plan
 from gateway.gaps import GapLedger, gap_body, gap_from
 from gateway.journal import (
@@ -29,10 +29,11 @@ from gateway.journal import (
     ScoreRecord,
 )
 from gateway.stages.align import Alignment, Rows
+from gateway.stages.incidents import IncidentDesk, Looked
 from gateway.stages.latest import Latest
 from gateway.stages.scale import Scaling
 from gateway.stages.watches import build_watch
-from plant.alarms import Alarm
+from plant.alarms import Alarm, Feedback, Hold, HoldKind, Label
 from plant.assets import Asset
 from plant.errors import Rejected
 from plant.gaps import Gap
@@ -62,6 +63,7 @@ class Outcome:
     scores: list[ScoreRecord] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    ended: list[Hold] = field(default_factory=list)
 
     def records(self) -> Iterable[Record]:
         """Give the journal's records: what came in first, but gaps as they were before it."""
@@ -70,8 +72,18 @@ class Outcome:
         for event in self.batch.context:
             yield context_event(self.batch, event)
         yield from self.scores
-        for alarm in self.alarms:
-            yield EventRecord("alarm", alarm.changed, alarm_body(alarm))
+        yield from map(ended_event, self.ended)
+        yield from map(alarm_event, self.alarms)
+
+
+def alarm_event(alarm: Alarm) -> EventRecord:
+    """Write an alarm as it now is."""
+    return EventRecord("alarm", alarm.changed, alarm_body(alarm))
+
+
+def ended_event(hold: Hold) -> EventRecord:
+    """Write that the time of a hold is over; it follows from the records and is not folded."""
+    return EventRecord("hold-ended", hold.until or hold.since, hold_body(hold))
 
 
 def gap_event(gap: Gap) -> EventRecord:
@@ -131,9 +143,10 @@ class Pipeline:
         self._scaling = Scaling(handles)
         self.monitors = MonitorBank(handles)
         self.latest = Latest(max((h.handle for h in handles), default=-1) + 1)
-        self.book = AlarmBook()
+        self.book = AlarmBook(plan.alarms, {asset.path: asset.signals for asset in plan.assets})
         self.gaps = GapLedger(handles, watched_sources(plan))
         self.groups = build_groups(plan, handles)
+        self._desk = IncidentDesk(self.book, own_handles(plan, handles), plan.alarms.suppressed)
         self._fed: dict[str, list[Group]] = {}
         for group in self.groups:
             for source in group.alignment.sources:
@@ -204,15 +217,19 @@ class Pipeline:
         self.gaps.observe(batch)
         for event in batch.context:
             self.gaps.say(event, batch.recovered, batch.upto)
-        if batch.recovered:
-            return Outcome(batch, verdict)
-        self.latest.add(batch, verdict)
+        ended = self.book.advance(batch.received)
         outcome = Outcome(batch, verdict)
+        outcome.ended = [hold for hold, _ in ended]
+        outcome.alarms = [alarm for _, alarm in ended if alarm is not None]
+        if batch.recovered:
+            return outcome
+        self.latest.add(batch, verdict)
         for group in self._fed.get(batch.source, ()):
             rows = group.alignment.add(batch)
             if rows is not None and len(rows.at):
                 for state in group.assets:
                     self._judge(state, rows, outcome)
+        outcome.alarms += self._desk.findings(batch.tag, batch.at, verdict)
         return outcome
 
     def _judge(self, state: WatchedAsset, rows: Rows, outcome: Outcome) -> None:
@@ -225,6 +242,8 @@ class Pipeline:
             lambda: state.watch.judge(rows.at[known], value[known], mode[known]),
         )
         state.last = judgement
+        looked = Looked(rows.at[known], mode[known], judgement)
+        outcome.alarms += self._desk.take(state.asset.path, looked, self.latest.verdict)
         if judgement is None or not len(judgement.at):
             return
         flags = JUDGED * judgement.judged + ANOMALOUS * judgement.anomalous
@@ -237,10 +256,6 @@ class Pipeline:
                 flags.astype(np.uint8),
             )
         )
-        for transition in judgement.transitions:
-            alarm = self.book.apply(state.asset.path, transition)
-            if alarm is not None:
-                outcome.alarms.append(alarm)
 
     def link(self, source: str, state: str, why: str, at: int) -> EventRecord:
         """Note that the link of a source came up or was lost."""
@@ -252,19 +267,58 @@ class Pipeline:
         """Fold an event that came in."""
         self._fold_event(event)
 
-    def acknowledge(self, number: int, at: int, actor: str, note: str) -> list[EventRecord]:
-        """Acknowledge an alarm; raises as `AlarmBook.acknowledge` does."""
-        event = EventRecord("acknowledge", at, {"id": number, "actor": actor, "note": note})
-        alarm = self.book.acknowledge(number, at, actor, note)
-        return [event, EventRecord("alarm", at, alarm_body(alarm))]
+    def order(self, event: EventRecord) -> list[EventRecord]:
+        """Do what a person orders of the alarms; give the order and what follows from it.
+
+        Its kinds: acknowledge, feedback, hold, release, and clock, which only tells the time.
+
+        Raises
+        ------
+        KeyError
+            There is no such alarm.
+        Rejected
+            It cannot be done; the message is the reason.
+        """
+        return [event, *self._order(event)]
+
+    def _order(self, event: EventRecord) -> list[EventRecord]:
+        body: Mapping[str, Any] = event.body
+        ended: list[tuple[Hold, Alarm | None]] = []
+        changed: list[Alarm | None] = []
+        match event.kind:
+            case "clock":
+                ended = self.book.advance(event.at)
+                changed += [alarm for _, alarm in ended]
+            case "acknowledge":
+                said = body["actor"], body["note"]
+                changed.append(self.book.acknowledge(body["id"], event.at, *said))
+            case "feedback":
+                changed.append(self._label(event.at, body))
+            case "hold":
+                changed.append(self.book.hold(hold_from(body)))
+            case "release":
+                kind = HoldKind(body["kind"])
+                changed.append(self.book.release(body["asset"], kind, event.at))
+        told = [alarm_event(alarm) for alarm in changed if alarm is not None]
+        return [ended_event(hold) for hold, _ in ended] + told
+
+    def _label(self, at: int, body: Mapping[str, Any]) -> Alarm:
+        asset = self.book.get(body["id"]).asset
+        said = Feedback(Label(body["label"]), body["note"], body["actor"], at)
+        alarm = self.book.label(body["id"], said)
+        if body["new_normal"]:
+            for state in self.assets:
+                if state.asset.path == asset:
+                    self._contain(asset, state.watch.accept)
+        return alarm
 
     def _fold_event(self, event: EventRecord) -> None:
         body: Mapping[str, Any] = event.body
         match event.kind:
             case "context":
                 self._say(event.at, body)
-            case "acknowledge":
-                self.book.acknowledge(body["id"], event.at, body["actor"], body["note"])
+            case "acknowledge" | "feedback" | "hold" | "release" | "clock":
+                self._order(event)
             case "link":
                 self._link(body["source"], body["state"], body["why"])
             case "gap":
@@ -390,6 +444,15 @@ def build_group(
         for asset in assets
     ]
     return Group(alignment, states)
+
+
+def own_handles(plan: Plan, handles: Sequence[TagHandle]) -> dict[str, tuple[TagHandle, ...]]:
+    """Give the tags of each asset that can join its incidents."""
+    own: dict[str, list[TagHandle]] = {asset.path: [] for asset in plan.assets}
+    for handle in handles:
+        if handle.tag.asset in own:
+            own[handle.tag.asset].append(handle)
+    return {path: tuple(found) for path, found in own.items()}
 
 
 def watched_sources(plan: Plan) -> dict[str, int]:

@@ -3,12 +3,20 @@
 import numpy as np
 
 from analytics.findings import ABNORMAL, finding_names
-from gateway.console.view import AlarmRow, ContributorRow, GapRow
+from gateway.console.view import (
+    AlarmRow,
+    ContributorRow,
+    FeedbackRow,
+    GapRow,
+    HoldRow,
+    MemberRow,
+    PrecedentRow,
+)
 from gateway.link import Link
 from gateway.pipeline import UNKNOWN_MODE, WatchedAsset
-from plant.alarms import Alarm
+from plant.alarms import Alarm, Feedback, Hold, Member
 from plant.gaps import Gap
-from plant.reasons import Contribution, sentence
+from plant.reasons import Contribution, Precedent, sentence
 
 MS = 1_000_000
 """Nanoseconds; a browser counts in milliseconds."""
@@ -30,8 +38,48 @@ def contributor_row(part: Contribution) -> ContributorRow:
     }
 
 
-def alarm_row(alarm: Alarm) -> AlarmRow:
-    """Write an alarm for the page, with its sentence."""
+def member_row(member: Member) -> MemberRow:
+    """Write a tag that joined an incident for the page."""
+    return {
+        "tag": member.tag,
+        "signal": member.tag.rpartition("/")[2],
+        "finding": finding_words(member.findings),
+        "since": member.since / MS,
+    }
+
+
+def precedent_row(like: Precedent) -> PrecedentRow:
+    """Write an earlier incident for the page."""
+    return {
+        "id": like.id,
+        "similarity": like.similarity,
+        "at": like.at / MS,
+        "label": like.label,
+        "note": like.note,
+        "actor": like.actor,
+    }
+
+
+def feedback_row(said: Feedback) -> FeedbackRow:
+    """Write what a person called an alarm for the page."""
+    return {"label": str(said.label), "note": said.note, "actor": said.actor, "at": said.at / MS}
+
+
+def hold_row(hold: Hold) -> HoldRow:
+    """Write what keeps an asset quiet for the page."""
+    return {
+        "asset": hold.asset,
+        "name": hold.asset.rpartition("/")[2],
+        "kind": str(hold.kind),
+        "since": hold.since / MS,
+        "until": None if hold.until is None else hold.until / MS,
+        "actor": hold.actor,
+        "note": hold.note,
+    }
+
+
+def alarm_row(alarm: Alarm, mode: str = "") -> AlarmRow:
+    """Write an alarm for the page, with its sentence and the name of its mode."""
     return {
         "id": alarm.id,
         "asset": alarm.asset,
@@ -46,6 +94,18 @@ def alarm_row(alarm: Alarm) -> AlarmRow:
         "contributions": [contributor_row(part) for part in alarm.reason.contributions],
         "actor": alarm.actor,
         "note": alarm.note,
+        "score": alarm.reason.score,
+        "threshold": alarm.reason.threshold,
+        "peak": alarm.peak,
+        "mode": mode,
+        "ended": None if alarm.ended is None else alarm.ended / MS,
+        "chattering": alarm.chattering,
+        "stale": alarm.stale,
+        "unconfirmed": alarm.unconfirmed,
+        "held": alarm.held,
+        "members": [member_row(member) for member in alarm.members],
+        "precedents": [precedent_row(like) for like in alarm.reason.precedents],
+        "feedback": feedback_row(alarm.feedback) if alarm.feedback else None,
     }
 
 

@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 from analytics.findings import Finding
 from connectors.catalogue import build
 from connectors.contract import Acknowledging, Source, Ticket
+from gateway.alarms import alarm_from, hold_from
 from gateway.backlog import Backlog, is_long
 from gateway.config.plan import Plan
 from gateway.console.server import ConsoleServer
-from gateway.journal import EventRecord, Journal, Record
+from gateway.journal import JSON, EventRecord, Journal, Record
 from gateway.lineview import LineView
 from gateway.link import Link, LinkState
 from gateway.metrics import Metrics
 from gateway.notices import Notices
 from gateway.pipeline import Outcome, Pipeline, gap_event
-from gateway.rows import alarm_row, gap_row, link_words
+from gateway.rows import alarm_row, gap_row, hold_row, link_words
 from gateway.supervisor import Supervisor
-from plant.alarms import Alarm, AlarmState
+from plant.alarms import ANNUNCIATED, QUIET, Alarm, AlarmState
 from plant.errors import Rejected, Unreachable
 from plant.gaps import Gap
 from plant.quality import Quality, quality
@@ -50,7 +51,7 @@ LIVE_SHARE = 4
 """Recovery waits at this part of both: what comes live has the rest for itself."""
 LOOK_S = 1.0
 TICKET_BYTES = 10_000
-SNAPSHOT = "pipeline-4"
+SNAPSHOT = "pipeline-6"
 """Named by the format of the state: after a change of format the journal is folded anew."""
 
 Event = Callable[[str, dict[str, Any]], None]
@@ -68,8 +69,9 @@ class Gateway:
         these start; each is built from its tag handles.
     on_event
         Told "console", "prelude", "live", "first_value", "source", "gap" (opened, closed, settled),
-        "overload", "certificate", "relearn", "damaged", "alarm" (its state changed) and "worse"
-        (its reason did), each with a row.
+        "overload", "certificate", "relearn", "damaged", "alarm" (its state changed), "worse"
+        (its reason did), "quiet" (a change of an incident that is kept and not annunciated),
+        "hold", "release" and "hold-ended", each with a row.
     listen
         Serve the console.
     """
@@ -97,7 +99,7 @@ class Gateway:
         self._stopping = False
         self._seen: set[str] = set()
         self._initial: set[str] = set()
-        self._standing: dict[int, tuple[AlarmState, int]] = {}
+        self._standing: dict[int, tuple[tuple[AlarmState, int], float]] = {}
         self._position = 0
         self._snapshot_at = 0.0
         self._snapshot_samples = self._snapshot_bytes = 0
@@ -145,7 +147,8 @@ class Gateway:
         for damage in self._pipeline.replay(self._journal.read(after=position)):
             self._tell("damaged", {"position": damage.position, "why": damage.reason})
         for alarm in self._pipeline.book.alarms():
-            self._standing[alarm.id] = (alarm.state, alarm.occurrences)
+            again = 0 if alarm.chattering else alarm.occurrences
+            self._standing[alarm.id] = ((alarm.state, again), alarm.peak)
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         view = LineView(
@@ -155,7 +158,7 @@ class Gateway:
             self._journal,
             self._metrics,
             self._notices,
-            self._acknowledge,
+            self._order,
         )
         self._view = view
         if not self._listen:
@@ -281,11 +284,21 @@ class Gateway:
         elif batch.source not in self._seen:
             self._tell_first_value(batch)
         self._tell_gaps(outcome.gaps)
+        for hold in outcome.ended:
+            self._tell("hold-ended", {**hold_row(hold)})
         for alarm in outcome.alarms:
-            standing = (alarm.state, alarm.occurrences)
-            kind = "worse" if self._standing.get(alarm.id) == standing else "alarm"
-            self._standing[alarm.id] = standing
-            self._tell(kind, {**alarm_row(alarm)})
+            self._tell_alarm(alarm)
+
+    def _tell_alarm(self, alarm: Alarm) -> None:
+        """Tell an alarm whose state or urgency changed; a tag that joined it is no news."""
+        standing, peak = self._standing.get(alarm.id, (None, 0.0))
+        again = 0 if alarm.chattering else alarm.occurrences
+        self._standing[alarm.id] = ((alarm.state, again), alarm.peak)
+        if standing != (alarm.state, again):
+            told = alarm.annunciated is not None and alarm.state not in QUIET
+            self._tell("alarm" if told else "quiet", {**alarm_row(alarm)})
+        elif peak < alarm.peak and alarm.state in ANNUNCIATED:
+            self._tell("worse", {**alarm_row(alarm)})
 
     def _tell_first_value(self, batch: Batch) -> None:
         good = (quality(batch.status) == Quality.GOOD).nonzero()[0]
@@ -344,10 +357,22 @@ class Gateway:
         """Tell whether an asset waits for this source and another one."""
         return self._pipeline.shares(source)
 
-    async def _acknowledge(self, number: int, actor: str, note: str) -> Alarm:
-        self._append(*self._pipeline.acknowledge(number, time.time_ns(), actor, note))
+    async def _order(self, kind: str, body: dict[str, JSON]) -> None:
+        """Do what a person orders of the alarms, and return once it is on disk."""
+        event = EventRecord(kind, time.time_ns(), body)
+        self._follow(self._pipeline.order(event))
         await self._commit()
-        return self._pipeline.book.get(number)
+
+    def _follow(self, events: Sequence[EventRecord]) -> None:
+        """Journal an order with what follows from it, and tell of it."""
+        self._append(*events)
+        for event in events:
+            if event.kind == "alarm":
+                self._tell_alarm(alarm_from(event.body))
+            elif event.kind in ("hold", "hold-ended"):
+                self._tell(event.kind, {**hold_row(hold_from(event.body))})
+            elif event.kind == "release":
+                self._tell(event.kind, {**event.body})
 
     async def _commit_until_stopped(self) -> None:
         self._snapshot()  # a second crash shall not replay what the first one did
@@ -374,6 +399,10 @@ class Gateway:
         for kind, body in self._notices.look():
             self._append(EventRecord(kind, time.time_ns(), body))
             self._tell(kind, body)
+        now = time.time_ns()
+        if self._pipeline.book.due(now):
+            # No source has spoken since: the fold knows no time but that of the records.
+            self._follow(self._pipeline.order(EventRecord("clock", now, {})))
 
     def _snapshot_due(self) -> bool:
         age = time.monotonic() - self._snapshot_at

@@ -8,14 +8,19 @@ from plant.tags import Role, Tag
 
 
 class Health(IntEnum):
-    """State of an asset (NAMUR NE 107; OPC 10000-100 DeviceHealthEnumeration)."""
+    """State of an asset (NAMUR NE 107; OPC 10000-100 DeviceHealthEnumeration but for the last)."""
 
     NORMAL = 0
     FAILURE = 1
+    """F: an incident of the highest priority stands."""
     CHECK_FUNCTION = 2
-    """Cannot be judged: not read, or still learning. Never shown as normal."""
+    """C: it is being worked on, and its alarms are suppressed."""
     OFF_SPEC = 3
+    """S: an incident stands; it runs outside of what is normal for it."""
     MAINTENANCE_REQUIRED = 4
+    """M: an incident of the lowest priority stands; it runs, and wants a look before long."""
+    CANNOT_JUDGE = 5
+    """Not read, still learning, or benched. Never shown as normal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,12 +55,47 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Precedent:
+    """An earlier incident of the same asset that looked alike.
+
+    Parameters
+    ----------
+    id
+        Its number.
+    similarity
+        Cosine of the two fingerprints, at most 1.
+    at
+        Source time at which it was raised, ns.
+    label
+        What a person called it: real, false or expected; empty when nobody did.
+    note, actor
+        How it was resolved, and who said so.
+    """
+
+    id: int
+    similarity: float
+    at: int
+    label: str
+    note: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
-    """Score, limit and contributors (largest share first) of an anomaly alarm."""
+    """Score, limit and contributors (largest share first) of an anomaly alarm.
+
+    `precedents` are the earlier incidents most alike, the nearest first.
+    """
 
     score: float
     threshold: float
     contributions: tuple[Contribution, ...]
+    precedents: tuple[Precedent, ...] = ()
+
+    @property
+    def severity(self) -> float:
+        """Score over limit; above 1 is beyond it."""
+        return self.score / self.threshold if self.threshold > 0 else 0.0
 
 
 def _phrase(part: Contribution) -> str:

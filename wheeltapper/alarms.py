@@ -1,36 +1,73 @@
-"""``wheeltapper alarms``: what stands, and to take note of it."""
+"""``wheeltapper alarms``: what stands, what is kept quiet, and what people say of it."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wheeltapper.options import AsJson
 
-app = typer.Typer(no_args_is_help=True, help="List alarms and acknowledge them.")
+if TYPE_CHECKING:
+    from gateway.journal import Journal
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List alarms, acknowledge and shelve them, say what they were, report how they did.",
+)
 
 Data = Annotated[Path | None, typer.Option(help="Data folder of the gateway.")]
 Url = Annotated[str, typer.Option(help="Console of a running gateway, http://127.0.0.1:8080.")]
+Number = Annotated[int, typer.Argument(metavar="N", help="Number of the alarm.")]
+Actor = Annotated[str, typer.Option("--actor", help="Who does it.")]
 
 
 @app.command("list")
-def list_(data: Data = None, url: Url = "", as_json: AsJson = False) -> None:
+def list_(
+    data: Data = None,
+    url: Url = "",
+    open_: Annotated[bool, typer.Option("--open", help="Without the closed ones.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """List alarms, from the running gateway or, when none runs, from the journal in --data."""
     from wheeltapper import terminal
 
-    rows = _from_console(url) if url else _from_data(_named(data))
+    rows: list[Any] = answered(data, url, "/api/alarms", alarms_kept)["alarms"]
+    if open_:
+        rows = [row for row in rows if row["state"] != "NORM"]
     if as_json:
         for row in rows:
             terminal.record(row)
     elif rows:
         show(rows)
     else:
-        terminal.say("no alarms")
+        terminal.say("no open alarms" if open_ else "no alarms")
+
+
+@app.command("show")
+def show_(alarm: Number, data: Data = None, url: Url = "", as_json: AsJson = False) -> None:
+    """Show one alarm: why, what joined it, and what earlier ones like it turned out to be."""
+    from plant.errors import Rejected
+    from wheeltapper import terminal
+    from wheeltapper.alarmwords import told
+
+    def kept(journal: "Journal") -> Any:
+        for row in alarms_kept(journal)["alarms"]:
+            if row["id"] == alarm:
+                return row
+        raise Rejected(f"There is no alarm {alarm}.")
+
+    row = answered(data, url, f"/api/alarms/{alarm}", kept)
+    if as_json:
+        terminal.record(row)
+    else:
+        for line in told(row):
+            terminal.say(line)
 
 
 @app.command("ack")
 def acknowledge(
-    alarm: Annotated[int, typer.Argument(help="Number of the alarm.")],
+    alarm: Number,
     actor: Annotated[str, typer.Option("--actor", help="Who takes note of it.")],
     reason: Annotated[str, typer.Option("--reason", help="What was found or done.")],
     data: Data = None,
@@ -38,87 +75,138 @@ def acknowledge(
     as_json: AsJson = False,
 ) -> None:
     """Acknowledge an alarm at the running gateway; name and reason are kept with it."""
-    from plant.errors import Unreachable
     from wheeltapper import terminal
-    from wheeltapper.running import ask, console_of
     from wheeltapper.story import STATES
 
-    console = url or console_of(_named(data))
-    if console is None:
-        raise Unreachable(f"{data}: no gateway runs on this folder; start it, then acknowledge")
-    row = ask(console, f"/api/alarms/{alarm}/acknowledge", {"actor": actor, "note": reason})
+    said: dict[str, Any] = {"actor": actor, "note": reason}
+    row = ordered(data, url, f"/api/alarms/{alarm}/acknowledge", said, "acknowledge")
     if as_json:
         terminal.record(row)
     else:
         terminal.say(f"alarm {row['id']} is {STATES[row['state']]}: {row['sentence']}")
 
 
-def show(rows: list[Any]) -> None:
+@app.command("feedback")
+def feedback(
+    alarm: Number,
+    actor: Actor,
+    real: Annotated[bool, typer.Option("--real", help="A fault of the machine.")] = False,
+    false: Annotated[bool, typer.Option("--false", help="No fault, and nothing changed.")] = False,
+    expected: Annotated[
+        str, typer.Option(metavar="WHAT", help='A change that was meant: "product change".')
+    ] = "",
+    note: Annotated[str, typer.Option("--note", help="What was found or done.")] = "",
+    new_normal: Annotated[
+        bool, typer.Option("--new-normal", help="It stays like this: learn it as normal.")
+    ] = False,
+    data: Data = None,
+    url: Url = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say what an alarm was; that acknowledges it, and raises the bar for more like a false one."""
+    from wheeltapper import terminal
+
+    chosen = [name for name, on in (("real", real), ("false", false), ("expected", expected)) if on]
+    if len(chosen) != 1:
+        raise typer.BadParameter('say one of --real, --false, --expected "product change"')
+    words = "; ".join(part for part in (expected, note) if part)
+    said = {"label": chosen[0], "actor": actor, "note": words, "new_normal": new_normal}
+    row = ordered(data, url, f"/api/alarms/{alarm}/feedback", said, "say what it was")
+    if as_json:
+        terminal.record(row)
+        return
+    terminal.say(f"alarm {row['id']} is kept as {chosen[0]}{f': {words}' if words else ''}")
+    if chosen[0] != "real":
+        terminal.say("the next one like it is held back, until it is half as severe again as this")
+
+
+def show(rows: Sequence[Any]) -> None:
     """Write alarms as a table."""
     from wheeltapper import terminal
+    from wheeltapper.alarmwords import marks, noted
     from wheeltapper.story import STATES, counted
 
     terminal.table(
         counted(len(rows), "alarm"),
-        ("id", "state", "raised", "asset", "why", "acknowledged by"),
+        ("id", "pr", "state", "raised", "asset", "why", "noted"),
         [
             (
                 str(row["id"]),
-                STATES[row["state"]],
+                str(row["priority"]),
+                ", ".join((STATES[row["state"]], *marks(row))),
                 terminal.local_time(row["raised"]),
                 row["asset"],
                 row["sentence"],
-                f"{row['actor']}: {row['note']}" if row["actor"] else "",
+                noted(row),
             )
             for row in rows
         ],
     )
 
 
-def _named(data: Path | None) -> Path:
+def named(data: Path | None) -> Path:
+    """Give the data folder that was named; an error says how to name one."""
     if data is None:
         raise typer.BadParameter("say which gateway: --data FOLDER or --url ADDRESS")
     return data
 
 
-def _from_console(url: str) -> list[Any]:
-    from wheeltapper.running import ask
+def ordered(data: Path | None, url: str, path: str, content: dict[str, Any], what: str) -> Any:
+    """Order something of the running gateway: only it may write to its journal.
 
-    return list(ask(url, "/api/alarms")["alarms"])
-
-
-def _from_data(data: Path) -> list[Any]:
+    Raises
+    ------
+    Unreachable
+        None runs on the folder.
+    """
     from plant.errors import Unreachable
-    from wheeltapper.running import console_of
+    from wheeltapper.running import ask, console_of
 
-    console = console_of(data)
+    console = url or console_of(named(data))
+    if console is None:
+        raise Unreachable(f"{data}: no gateway runs on this folder; start it, then {what}")
+    return ask(console, path, content)
+
+
+def answered(data: Path | None, url: str, path: str, kept: "Callable[[Journal], Any]") -> Any:
+    """Ask the running gateway or, when none runs, read its journal."""
+    from plant.errors import Unreachable
+    from wheeltapper.running import ask, console_of
+
+    if url:
+        return ask(url, path)
+    console = console_of(named(data))
     if console is not None:
         try:
-            return _from_console(console)
+            return ask(console, path)
         except Unreachable:
             # Killed before it could take its address back: then the journal is free to be read.
-            return _from_journal(data)
-    return _from_journal(data)
+            return _from_journal(named(data), kept)
+    return _from_journal(named(data), kept)
 
 
-def _from_journal(data: Path) -> list[Any]:
-    from gateway.alarms import alarm_from
-    from gateway.journal import DamagedRecord, EventRecord, Journal
-    from gateway.rows import alarm_row
+def _from_journal(data: Path, kept: "Callable[[Journal], Any]") -> Any:
+    from gateway.journal import Journal
     from plant.errors import Misconfigured
 
     path = data / "journal.db"
     if not path.is_file():
         raise Misconfigured(f"{data}: no journal there; name the data folder of a gateway")
-    latest: dict[int, Any] = {}
     journal = Journal.open(path)
     try:
-        for _, record in journal.read(kinds=(EventRecord,)):
-            if isinstance(record, DamagedRecord):
-                raise Misconfigured(f"{path}: damaged at {record.position}: {record.reason}")
-            if isinstance(record, EventRecord) and record.kind == "alarm":
-                alarm = alarm_from(record.body)
-                latest[alarm.id] = alarm_row(alarm)
+        return kept(journal)
     finally:
         journal.close()
-    return [latest[number] for number in sorted(latest, reverse=True)]
+
+
+def alarms_kept(journal: "Journal") -> dict[str, Any]:
+    """Give the alarms of a journal as they last were, newest first."""
+    from gateway.alarms import alarm_from
+    from gateway.rows import alarm_row
+    from plant.errors import Misconfigured
+
+    events, damaged = journal.events("alarm")
+    if damaged:
+        raise Misconfigured(f"{journal.path}: {damaged} events of alarms are damaged")
+    latest = {alarm.id: alarm for alarm in (alarm_from(event.body) for event in events)}
+    return {"alarms": [alarm_row(latest[number]) for number in sorted(latest, reverse=True)]}

@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from wheeltapper import (
+    alarmholds,
+    alarmreport,
     alarms,
     browse,
     check,
@@ -59,6 +61,18 @@ app.command("run")(run.run)
 app.command("replay")(replay.replay)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(alarms.app, name="alarms")
+for name, command in (
+    ("shelve", alarmholds.shelve),
+    ("unshelve", alarmholds.unshelve),
+    ("suppress", alarmholds.suppress),
+    ("unsuppress", alarmholds.unsuppress),
+    ("out-of-service", alarmholds.out_of_service),
+    ("in-service", alarmholds.in_service),
+    ("quiet", alarmholds.quiet),
+    ("labels", alarmreport.labels),
+    ("report", alarmreport.report),
+):
+    alarms.app.command(name)(command)
 app.command("gaps")(gaps.gaps)
 app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")

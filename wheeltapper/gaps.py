@@ -49,7 +49,7 @@ def gaps(
         terminal.say(f"no gaps of {source}" if source else "no gaps")
 
 
-def earliest(since: str, now: datetime) -> float:
+def earliest(since: str, now: datetime, option: str = "--since") -> float:
     """Read a span back from `now`, or a time of this machine's zone, as ms since 1970 UTC.
 
     Examples
@@ -67,7 +67,7 @@ def earliest(since: str, now: datetime) -> float:
         return moment.timestamp() * 1000
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(
-            f"--since {since!r}: write a span as 30m, 12h or 7d, or a time as 2026-11-23T06:00"
+            f"{option} {since!r}: write a span as 30m, 12h or 7d, or a time as 2026-11-23T06:00"
         ) from error
 
 

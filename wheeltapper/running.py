@@ -25,7 +25,7 @@ def console_of(data: Path) -> str | None:
         raise Misconfigured(f"{address}: is not a gateway's address; remove it") from error
 
 
-def ask(url: str, path: str, content: dict[str, str] | None = None) -> Any:
+def ask(url: str, path: str, content: dict[str, Any] | None = None) -> Any:
     """Get `path` from the console, or post `content` to it.
 
     Raises

@@ -11,6 +11,10 @@ STATES = {
     "ACKED": "acknowledged",
     "RTNUN": "returned, not acknowledged",
     "NORM": "closed",
+    "SHLVD": "shelved",
+    "DSUPR": "suppressed",
+    "OOSRV": "out of service",
+    "FSUPR": "held back",
 }
 """States of an alarm (ISA-18.2) as people say them."""
 
@@ -111,6 +115,10 @@ class Spoken:
             "damaged": self._damaged,
             "alarm": self._alarm,
             "worse": self._worse,
+            "quiet": self._quiet,
+            "hold": self._hold,
+            "release": self._release,
+            "hold-ended": self._hold_ended,
             "verdict": self._verdict,
             "silence": self._silence,
         }
@@ -160,6 +168,24 @@ class Spoken:
 
     def _worse(self, row: dict[str, Any]) -> None:
         terminal.say(f"  now: {row['sentence']}")
+
+    def _quiet(self, row: dict[str, Any]) -> None:
+        state = STATES[row["state"]]
+        why = f" ({row['held']})" if row["held"] and row["state"] == "FSUPR" else ""
+        terminal.say(f"{terminal.local_time(row['changed'])} kept quiet, {state}{why}")
+        terminal.say(f"  {row['sentence']}")
+
+    def _hold(self, row: dict[str, Any]) -> None:
+        until = "" if row["until"] is None else f" until {terminal.local_time(row['until'])}"
+        kind = row["kind"].replace("-", " ")
+        terminal.say(f"{row['asset']} is {kind}{until}, by {row['actor']}: {row['note']}")
+
+    def _release(self, row: dict[str, Any]) -> None:
+        kind = row["kind"].replace("-", " ")
+        terminal.say(f"{row['asset']} is no longer {kind}, by {row['actor']}: {row['note']}")
+
+    def _hold_ended(self, row: dict[str, Any]) -> None:
+        terminal.say(f"{row['asset']} is no longer {row['kind'].replace('-', ' ')}: time is over")
 
     def _verdict(self, row: dict[str, Any]) -> None:
         terminal.say(f"{terminal.local_time(row['raised'])} {row['sentence']}")

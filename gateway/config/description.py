@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from connectors.catalogue import SourceConfig
-from gateway.config.plan import Plan
+from gateway.config.plan import AlarmPlan, Plan
 
 
 def described(plan: Plan) -> dict[str, Any]:
@@ -14,12 +14,19 @@ def described(plan: Plan) -> dict[str, Any]:
         "data": str(plan.data),
         "console": asdict(plan.console),
         "detection": asdict(plan.detection),
+        "alarms": alarms_described(plan.alarms),
         "sources": [source_described(source) for source in plan.sources],
         "tags": [asdict(tag) for tag in plan.tags],
         "assets": [asdict(asset) for asset in plan.assets],
         "simulated": plan.simulated,
         "notice": plan.notice,
     }
+
+
+def alarms_described(alarms: AlarmPlan) -> dict[str, Any]:
+    """Give how alarms are told."""
+    suppressed = {path: sorted(modes) for path, modes in alarms.suppressed.items()}
+    return {**asdict(alarms), "priorities": dict(alarms.priorities), "suppressed": suppressed}
 
 
 def source_described(source: SourceConfig) -> dict[str, Any]:

@@ -79,6 +79,35 @@ class DetectionSection(_Section):
     ] = 5.0
 
 
+class AlarmsSection(_Section):
+    """How alarms are told (ISA-18.2)."""
+
+    shelf_h: Annotated[
+        float, Field(gt=0, le=24, description="Longest time on the shelf, h: a shift")
+    ] = 8.0
+    stale_h: Annotated[float, Field(gt=0, description="Standing so long it is stale, h")] = 24.0
+    chatter_count: Annotated[int, Field(ge=2, description="So often is chattering …")] = 3
+    chatter_min: Annotated[float, Field(gt=0, description="… within so many minutes")] = 60.0
+    priority_at: Annotated[
+        list[Annotated[float, Field(gt=0)]],
+        Field(
+            min_length=3,
+            max_length=3,
+            description="Score over limit from which on a fault is of priority 3, 2 and 1",
+        ),
+    ] = [2.0, 4.0, 8.0]
+    budget: Annotated[
+        float, Field(gt=0, description="False alarms that an asset may give in a week")
+    ] = 1.0
+
+    @field_validator("priority_at")
+    @classmethod
+    def _ascending(cls, steps: list[float]) -> list[float]:
+        if sorted(set(steps)) != steps:
+            raise ValueError("must ascend, like [2.0, 4.0, 8.0]")
+        return steps
+
+
 class TagEntry(_Section):
     """One tag: a ``[[tag]]`` table, or a row of the tags CSV."""
 
@@ -137,6 +166,13 @@ class AssetEntry(_Section):
     modes: Annotated[
         dict[int, str], Field(description='What its modes are called: { 0 = "idle", 1 = "run" }')
     ] = {}
+    suppress: Annotated[
+        list[int | str],
+        Field(description='Modes, by name or number, in which its alarms are suppressed: ["off"]'),
+    ] = []
+    priority: Annotated[
+        int | None, Field(ge=1, le=4, description="Of all its alarms, 1 is most urgent")
+    ] = None
 
 
 _STRINGS = {"type": "array", "items": {"type": "string"}}
@@ -160,6 +196,7 @@ class Document(_Section):
     gateway: GatewaySection
     console: ConsoleSection = ConsoleSection()
     detection: DetectionSection = DetectionSection()
+    alarms: AlarmsSection = AlarmsSection()
     source: list[SourceConfig] = []
     tag: list[TagEntry] = []
     asset: Annotated[

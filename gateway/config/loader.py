@@ -13,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 from connectors import catalogue
 from connectors.catalogue import SourceConfig
 from gateway.config.document import (
+    AlarmsSection,
+    AssetEntry,
     ConsoleSection,
     DetectionSection,
     Document,
@@ -22,7 +24,7 @@ from gateway.config.document import (
 )
 from gateway.config.environment import PLACE, as_json, override
 from gateway.config.lines import KeyPath, key_lines
-from gateway.config.plan import ConsolePlan, DetectionPlan, Plan
+from gateway.config.plan import AlarmPlan, ConsolePlan, DetectionPlan, Plan
 from gateway.config.problems import Problems, nearest
 from gateway.config.tagsheet import PlacedTag, read_sheet
 from gateway.config.wording import key_text, sharpened, within
@@ -36,6 +38,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "gateway": GatewaySection,
     "console": ConsoleSection,
     "detection": DetectionSection,
+    "alarms": AlarmsSection,
 }
 
 
@@ -61,6 +64,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
     tags = reading.tags(document)
     reading.check_tags(tags, sources)
     assets = reading.assets(document, tags)
+    alarms = reading.alarms(document, assets)
     data = path.parent / document.gateway.data
     if data.exists() and not data.is_dir():
         reading.wrong(("gateway", "data"), f'"{document.gateway.data}" is a file, not a folder')
@@ -73,6 +77,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
         tags=tuple(placed.tag for placed in tags),
         assets=assets,
         detection=DetectionPlan(**document.detection.model_dump()),
+        alarms=alarms,
         notice=document.gateway.notice,
     )
 
@@ -245,6 +250,37 @@ class _Reading:
         modes = {entry.path: entry.modes.items() for entry in document.asset}
         built = (asset_of(path, own, modes.get(path, ())) for path in named or parents)
         return tuple(asset for asset in built if asset.signals)
+
+    def alarms(self, document: Document, assets: tuple[Asset, ...]) -> AlarmPlan:
+        """Build how alarms are told; a mode that suppresses has to be one of the asset's."""
+        told = document.alarms.model_dump()
+        low, middle, high = told.pop("priority_at")
+        with_mode = {asset.path for asset in assets if asset.mode}
+        suppressed = {}
+        for number, entry in enumerate(document.asset):
+            if entry.suppress and entry.path not in with_mode:
+                key = ("asset", number, "suppress")
+                self.wrong(key, f'"{entry.path}" has no tag with role mode to suppress by')
+            suppressed[entry.path] = self.suppressed(number, entry)
+        return AlarmPlan(
+            **told,
+            priority_at=(low, middle, high),
+            suppressed={path: modes for path, modes in suppressed.items() if modes},
+            priorities={e.path: e.priority for e in document.asset if e.priority is not None},
+        )
+
+    def suppressed(self, number: int, entry: AssetEntry) -> frozenset[int]:
+        """Give the numbers of the modes in which an asset's alarms are suppressed."""
+        numbers = {name: mode for mode, name in entry.modes.items()}
+        found = set()
+        for word in entry.suppress:
+            mode = word if isinstance(word, int) else numbers.get(word)
+            if mode is None:
+                hint = nearest(str(word), numbers)
+                self.wrong(("asset", number, "suppress"), f'no mode is named "{word}"{hint}')
+            else:
+                found.add(mode)
+        return frozenset(found)
 
 
 def _syntax(place: str, text: str, error: tomllib.TOMLDecodeError) -> str:

@@ -1,5 +1,6 @@
 """What one gateway is to do: the checked outcome of a configuration, or built by a command."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,38 @@ class DetectionPlan:
     stale_s: float = 5.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmPlan:
+    """How alarms are told (ANSI/ISA-18.2).
+
+    Parameters
+    ----------
+    shelf_h
+        Longest time for which an alarm is shelved, h: a shift, so that whoever comes next is told.
+    stale_h
+        Standing so long an alarm is stale, h.
+    chatter_count, chatter_min
+        So many times within so many minutes is chattering.
+    priority_at
+        Severities (score over limit) from which on an alarm is of priority 3, 2 and 1.
+    budget
+        False alarms that an asset may give in a week.
+    suppressed
+        Modes of each asset in which its alarms are suppressed by design.
+    priorities
+        Priority of all alarms of an asset, where the plant has set one.
+    """
+
+    shelf_h: float = 8.0
+    stale_h: float = 24.0
+    chatter_count: int = 3
+    chatter_min: float = 60.0
+    priority_at: tuple[float, float, float] = (2.0, 4.0, 8.0)
+    budget: float = 1.0
+    suppressed: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    priorities: Mapping[str, int] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class LabelSpan:
     """A stretch of a recording that somebody labelled; drawn beside the score, never judged by.
@@ -73,6 +106,8 @@ class Plan:
         The machines to judge.
     detection
         How they are judged.
+    alarms
+        How their alarms are told.
     simulated
         No real machine stands behind the values; every page says so.
     notice
@@ -88,6 +123,7 @@ class Plan:
     tags: tuple[Tag, ...] = ()
     assets: tuple[Asset, ...] = ()
     detection: DetectionPlan = field(default_factory=DetectionPlan)
+    alarms: AlarmPlan = field(default_factory=AlarmPlan)
     simulated: bool = False
     notice: str = ""
     labels: tuple[LabelSpan, ...] = ()

@@ -1,11 +1,23 @@
 """The JSON endpoints: read the query, ask the view, answer."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.console.answers import answer
-from gateway.console.queries import ROWS_LIMIT, WORD_LIMIT, acknowledgement, window, word
+from gateway.console.queries import (
+    ROWS_LIMIT,
+    WORD_LIMIT,
+    acknowledgement,
+    holding,
+    judgement,
+    stretch,
+    window,
+    word,
+)
 from gateway.console.view import TagRow, View
 from plant.errors import Rejected, Unreachable
 
@@ -62,19 +74,52 @@ class Api:
         """Answer the gap ledger."""
         return answer({"gaps": self._view.gaps()})
 
+    async def alarm(self, request: Request) -> Response:
+        """Answer one alarm."""
+        number = request.path_params["alarm"]
+        try:
+            return answer(self._view.alarm(number))
+        except KeyError as error:
+            raise _unknown("alarm", number) from error
+
     async def acknowledge(self, request: Request) -> Response:
         """Acknowledge one alarm and answer its new row."""
         alarm = request.path_params["alarm"]
         said = await acknowledgement(request)
-        try:
-            row = await self._view.acknowledge(alarm, said.actor, said.note)
-        except KeyError as error:
-            raise HTTPException(404, f"There is no alarm {alarm}.") from error
-        except Rejected as error:
-            raise HTTPException(409, str(error)) from error
-        except Unreachable as error:
-            raise HTTPException(503, str(error)) from error
-        return answer(row)
+        with _refusing("alarm", alarm):
+            return answer(await self._view.acknowledge(alarm, said.actor, said.note))
+
+    async def feedback(self, request: Request) -> Response:
+        """Keep what a person calls an alarm and answer its new row."""
+        alarm = request.path_params["alarm"]
+        said = await judgement(request)
+        with _refusing("alarm", alarm):
+            row = await self._view.feedback(
+                alarm, said.label, said.actor, said.note, new_normal=said.new_normal
+            )
+            return answer(row)
+
+    async def holds(self, _request: Request) -> Response:
+        """Answer what keeps alarms quiet."""
+        return answer({"holds": self._view.holds()})
+
+    async def hold(self, request: Request) -> Response:
+        """Keep an asset quiet and answer how."""
+        said = await holding(request)
+        with _refusing("asset or alarm", said.target):
+            row = await self._view.hold(said.target, said.kind, said.seconds, said.actor, said.note)
+            return answer(row)
+
+    async def release(self, request: Request) -> Response:
+        """End a hold and answer how it was."""
+        said = await holding(request)
+        with _refusing("asset or alarm", said.target):
+            return answer(await self._view.release(said.target, said.kind, said.actor, said.note))
+
+    async def report(self, request: Request) -> Response:
+        """Answer how the alarms did."""
+        with _refusing("report", ""):
+            return answer(await self._view.report(*stretch(request.query_params)))
 
     async def tags(self, request: Request) -> Response:
         """Answer the tags that hold every word of ``match``, at most `ROWS_LIMIT` of them."""
@@ -95,8 +140,22 @@ class Api:
         return Response(self._view.metrics(), media_type="text/plain; version=0.0.4")
 
 
-def _unknown(what: str, name: str) -> HTTPException:
-    return HTTPException(404, f"There is no {what} '{name}'.")
+def _unknown(what: str, name: str | int) -> HTTPException:
+    quoted = name if isinstance(name, int) else f"'{name}'"
+    return HTTPException(404, f"There is no {what} {quoted}.")
+
+
+@contextmanager
+def _refusing(what: str, name: str | int) -> Iterator[None]:
+    """Say in the words of the web why something cannot be done."""
+    try:
+        yield
+    except KeyError as error:
+        raise _unknown(what, name) from error
+    except Rejected as error:
+        raise HTTPException(409, str(error)) from error
+    except Unreachable as error:
+        raise HTTPException(503, str(error)) from error
 
 
 def _holds(row: TagRow, words: list[str]) -> bool:

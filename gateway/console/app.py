@@ -14,7 +14,7 @@ from gateway.console.gate import Gate
 from gateway.console.stream import Stream
 from gateway.console.view import View
 
-PAGES = ("/", "/asset", "/alarms", "/tags", "/sources")
+PAGES = ("/", "/asset", "/alarms", "/report", "/tags", "/sources")
 
 
 def create_app(view: View, *, stream: Stream | None = None) -> Starlette:
@@ -36,7 +36,13 @@ def create_app(view: View, *, stream: Stream | None = None) -> Starlette:
         Route("/api/asset/scores", api.scores),
         Route("/api/trend", api.trend),
         Route("/api/alarms", api.alarms),
+        Route("/api/alarms/{alarm:int}", api.alarm),
         Route("/api/alarms/{alarm:int}/acknowledge", api.acknowledge, methods=["POST"]),
+        Route("/api/alarms/{alarm:int}/feedback", api.feedback, methods=["POST"]),
+        Route("/api/holds", api.holds, methods=["GET"]),
+        Route("/api/holds", api.hold, methods=["POST"]),
+        Route("/api/holds/release", api.release, methods=["POST"]),
+        Route("/api/report", api.report),
         Route("/api/tags", api.tags),
         Route("/api/sources", api.sources),
         Route("/api/gaps", api.gaps),

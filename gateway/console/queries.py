@@ -3,10 +3,14 @@
 import json
 import math
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+
+from plant.alarms import HoldKind, Label
 
 BODY_BYTES = 16_384
 WORD_LIMIT = 512
@@ -17,6 +21,7 @@ LATEST_MS = 9e12
 """The year 2255: times in nanoseconds end in 2262."""
 POINTS_DEFAULT = 300
 POINTS_LIMIT = 2_000
+LONGEST_HOLD_S = 366 * 86_400
 ROWS_LIMIT = 500
 """Tags in one answer; the page asks the reader to narrow the filter beyond that."""
 
@@ -34,6 +39,27 @@ class Window:
 class Acknowledgement:
     """Who acknowledges, and why."""
 
+    actor: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a person calls an alarm."""
+
+    label: str
+    actor: str
+    note: str
+    new_normal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Which asset is to be kept quiet or heard again, and who says so; `seconds` None: open."""
+
+    target: str
+    kind: str
+    seconds: float | None
     actor: str
     note: str
 
@@ -76,8 +102,59 @@ def _number(query: QueryParams, name: str, default: float | None = None) -> floa
     return value
 
 
+def stretch(query: QueryParams) -> tuple[float | None, float | None]:
+    """Read ``start_ms`` and ``stop_ms``, either of which may be left out."""
+    bounds = [_number(query, name) if name in query else None for name in ("start_ms", "stop_ms")]
+    return bounds[0], bounds[1]
+
+
 async def acknowledgement(request: Request) -> Acknowledgement:
     """Read the JSON body of an acknowledgement; the reason is mandatory."""
+    content = await _content(request)
+    return Acknowledgement(
+        _said(content.get("actor"), "Who acknowledges ('actor')", ACTOR_LIMIT),
+        _said(content.get("note"), "A reason ('note')", NOTE_LIMIT),
+    )
+
+
+async def judgement(request: Request) -> Judgement:
+    """Read the JSON body of a feedback; what was expected has to be said."""
+    content = await _content(request)
+    label = _one_of(content.get("label"), "label", Label)
+    note = content.get("note", "")
+    if label == Label.EXPECTED or note:
+        note = _said(note, "What was it ('note')", NOTE_LIMIT)
+    actor = _said(content.get("actor"), "Who says so ('actor')", ACTOR_LIMIT)
+    return Judgement(label, actor, str(note), content.get("new_normal") is True)
+
+
+async def holding(request: Request) -> Holding:
+    """Read the JSON body of a hold or of its end; who and why are mandatory."""
+    content = await _content(request)
+    seconds = content.get("seconds")
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if seconds is not None and not (number and 0 < seconds <= LONGEST_HOLD_S):
+        raise HTTPException(400, "'seconds' must be a number above 0, a year at most.")
+    kind = _one_of(content.get("kind"), "kind", HoldKind)
+    if kind == HoldKind.OUT_OF_SERVICE:
+        seconds = None
+    return Holding(
+        _said(content.get("target"), "An asset or an alarm ('target')", WORD_LIMIT),
+        kind,
+        seconds,
+        _said(content.get("actor"), "Who does it ('actor')", ACTOR_LIMIT),
+        _said(content.get("note"), "A reason ('note')", NOTE_LIMIT),
+    )
+
+
+def _one_of(value: object, name: str, words: type[StrEnum]) -> str:
+    known = [str(word) for word in words]
+    if value not in known:
+        raise HTTPException(400, f"'{name}' must be one of: {', '.join(known)}.")
+    return str(value)
+
+
+async def _content(request: Request) -> dict[str, Any]:
     body = await _body(request)
     try:
         content = json.loads(body)
@@ -85,10 +162,7 @@ async def acknowledgement(request: Request) -> Acknowledgement:
         raise HTTPException(400, "The body is not JSON.") from error
     if not isinstance(content, dict):
         raise HTTPException(400, "The body must be an object with 'actor' and 'note'.")
-    return Acknowledgement(
-        _said(content.get("actor"), "Who acknowledges ('actor')", ACTOR_LIMIT),
-        _said(content.get("note"), "A reason ('note')", NOTE_LIMIT),
-    )
+    return content
 
 
 def _said(value: object, what: str, limit: int) -> str:

@@ -26,12 +26,29 @@ class GatewayRow(TypedDict):
     unsecured: list[str]
 
 
+class HoldRow(TypedDict):
+    """What keeps the alarms of an asset quiet, as `plant.alarms.Hold` with times in ms.
+
+    `since` is None and `actor` empty where the mode of the asset does it.
+    """
+
+    asset: str
+    name: str
+    kind: str
+    since: float | None
+    until: float | None
+    actor: str
+    note: str
+
+
 class AssetState(TypedDict):
     """What every row about a machine tells.
 
     `health` is a `plant.assets.Health` number, `unread` tells that a source of its tags does not
     deliver, `progress` of learning runs from 0 to 1, `settling` tells that its mode has just
-    changed, `alarm_state` is a `plant.alarms.AlarmState` value.
+    changed, `alarm_state` is a `plant.alarms.AlarmState` value. What is kept quiet has no part in
+    `priority`, `alarm_state` and `sentence`: `quiet` is the state in which it is kept, with the
+    number of the `incident`, if there is one, and the `hold`, if that is why.
     """
 
     path: str
@@ -49,6 +66,9 @@ class AssetState(TypedDict):
     priority: int | None
     alarm_state: str | None
     sentence: str | None
+    quiet: str | None
+    incident: int | None
+    hold: HoldRow | None
 
 
 class AssetSummary(AssetState):
@@ -108,6 +128,7 @@ class LineRow(TypedDict):
     sources: list[SourceRow]
     alarms_open: int
     unacknowledged: int
+    kept_quiet: int
 
 
 class SignalRow(TypedDict):
@@ -144,8 +165,40 @@ class ContributorRow(TypedDict):
     trend: str
 
 
+class MemberRow(TypedDict):
+    """A tag whose monitor found something while an incident stood, `since` in ms."""
+
+    tag: str
+    signal: str
+    finding: str
+    since: float
+
+
+class PrecedentRow(TypedDict):
+    """An earlier incident that looked alike, as `plant.reasons.Precedent` with `at` in ms."""
+
+    id: int
+    similarity: float
+    at: float
+    label: str
+    note: str
+    actor: str
+
+
+class FeedbackRow(TypedDict):
+    """What a person called an alarm, as `plant.alarms.Feedback` with `at` in ms."""
+
+    label: str
+    note: str
+    actor: str
+    at: float
+
+
 class AlarmRow(TypedDict):
-    """One alarm, as `plant.alarms.Alarm` with its sentence rendered and its times in ms."""
+    """One alarm, as `plant.alarms.Alarm` with its sentence rendered and its times in ms.
+
+    `score` and `threshold` are those of its reason, `ended` is None while the fault stands.
+    """
 
     id: int
     asset: str
@@ -160,6 +213,18 @@ class AlarmRow(TypedDict):
     contributions: list[ContributorRow]
     actor: str
     note: str
+    score: float
+    threshold: float
+    peak: float
+    mode: str
+    ended: float | None
+    chattering: bool
+    stale: bool
+    unconfirmed: bool
+    held: str
+    members: list[MemberRow]
+    precedents: list[PrecedentRow]
+    feedback: FeedbackRow | None
 
 
 class LabelRow(TypedDict):
@@ -171,13 +236,61 @@ class LabelRow(TypedDict):
 
 
 class AssetRow(AssetState):
-    """One machine in full; contributors are those of its alarm, else of its present score."""
+    """One machine in full; contributors are those of its alarm, else of its present score.
+
+    `alarm` is the one that stands, `kept` the incident that is kept quiet.
+    """
 
     labels: list[LabelRow]
 
     signals: list[SignalRow]
     contributors: list[ContributorRow]
     alarm: AlarmRow | None
+    kept: AlarmRow | None
+
+
+class ActorRow(TypedDict):
+    """How many of the annunciations one asset gave, and their share, 0 to 1."""
+
+    asset: str
+    count: int
+    share: float
+
+
+class ReportRow(TypedDict):
+    """How the alarms did (ANSI/ISA-18.2 §16, EEMUA 191); times in ms, rates with intervals of 95 %.
+
+    `counts` is the number of annunciations in each stretch of ten minutes from `start` on, and
+    `flood` the share of them with more than ten. `to_acknowledge` is median and 90th percentile, s.
+    `precision` is the share of real ones among those that people labelled. `false_week` is the
+    number of alarms an asset and week that nobody called real, over the `asset_weeks` in which they
+    were judged. `damaged` events could not be read.
+    """
+
+    start: float
+    stop: float
+    counts: list[int]
+    annunciated: int
+    incidents: int
+    mean: float
+    most: int
+    flood: float
+    standing: int
+    stale: int
+    chattering: int
+    kept_quiet: dict[str, int]
+    actors: list[ActorRow]
+    priorities: dict[str, int]
+    to_acknowledge: list[float] | None
+    unacknowledged: int
+    labels: dict[str, int]
+    precision: list[float] | None
+    assets: int
+    asset_weeks: float
+    not_real: int
+    false_week: list[float] | None
+    budget: float
+    damaged: int
 
 
 class ScoreSeries(TypedDict):
@@ -264,6 +377,42 @@ class View(Protocol):
         plant.errors.Rejected
             It cannot be acknowledged in its present state.
         """
+        ...
+
+    def alarm(self, number: int, /) -> AlarmRow:
+        """Give one alarm by its number; `KeyError` when there is none."""
+        ...
+
+    async def feedback(
+        self, alarm: int, label: str, actor: str, note: str, /, *, new_normal: bool
+    ) -> AlarmRow:
+        """Keep what a person calls an alarm; raises as `acknowledge` does."""
+        ...
+
+    def holds(self) -> list[HoldRow]:
+        """List what keeps alarms quiet now."""
+        ...
+
+    async def hold(
+        self, target: str, kind: str, seconds: float | None, actor: str, note: str, /
+    ) -> HoldRow:
+        """Keep the alarms of an asset quiet: `target` is its path, its name, or an alarm of it.
+
+        Raises
+        ------
+        KeyError
+            There is no such asset or alarm.
+        plant.errors.Rejected
+            It may not be done, or not for so long.
+        """
+        ...
+
+    async def release(self, target: str, kind: str, actor: str, note: str, /) -> HoldRow:
+        """End a hold and give it as it was; raises as `hold` does."""
+        ...
+
+    async def report(self, start_ms: float | None, stop_ms: float | None, /) -> ReportRow:
+        """Report how the alarms did, over all that the journal holds or a part of it."""
         ...
 
     def tags(self) -> list[TagRow]:

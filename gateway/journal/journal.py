@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gateway.journal import bodies, file, tagtable, trends
 from gateway.journal.bodies import KINDS, Row
-from gateway.journal.records import DamagedRecord, Entry, Record, SampleRecord
+from gateway.journal.records import DamagedRecord, Entry, EventRecord, Record, SampleRecord
 from gateway.journal.snapshots import pack_arrays, unpack_arrays
 from plant.errors import Rejected, Unreachable
 from plant.tags import Tag, TagHandle
@@ -335,6 +335,21 @@ class Journal:
         """Read an asset's scores over [start, stop) ns; blocks, so call it in a thread."""
         with file.reader(self.path) as connection:
             return trends.score_trend(connection, asset, start, stop, points)
+
+    def events(self, kind: str) -> tuple[list[EventRecord], int]:
+        """Read every event of one kind, and count those that are damaged; blocks."""
+        with file.reader(self.path) as connection:
+            return trends.events_of(connection, kind)
+
+    def score_span(self) -> tuple[int, int] | None:
+        """Give first and last source time, ns, at which anything was scored; blocks."""
+        with file.reader(self.path) as connection:
+            return trends.score_span(connection)
+
+    def judged(self, start: int, stop: int, step: int) -> dict[str, tuple[int, int]]:
+        """Tell for how many steps of `step` ns each asset was judged, of how many; blocks."""
+        with file.reader(self.path) as connection:
+            return trends.judged_steps(connection, start, stop, step)
 
     def close(self) -> None:
         """Commit what is left and let go of the file; a second call does nothing.

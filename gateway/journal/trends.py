@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.journal.bodies import Kind, Row, decode
-from gateway.journal.records import SampleRecord, ScoreRecord
+from gateway.journal.records import EventRecord, SampleRecord, ScoreRecord
 from plant.errors import Rejected
 from plant.quality import is_good
 
@@ -23,6 +23,11 @@ ORDER BY last_at DESC
 _BODY = """
 SELECT position, kind, subject, first_at, last_at, samples, body, name
 FROM record LEFT JOIN subject ON subject.id = record.subject WHERE position = ?
+"""
+
+_NEXT = """
+SELECT position, last_at FROM record INDEXED BY record_by_time
+WHERE kind = ? AND subject = ? AND last_at >= ? ORDER BY last_at LIMIT 1
 """
 
 
@@ -95,6 +100,65 @@ def _records(
             continue
         if isinstance(record, SampleRecord | ScoreRecord):
             yield record
+
+
+def judged_steps(
+    connection: sqlite3.Connection, start: int, stop: int, step: int
+) -> dict[str, tuple[int, int]]:
+    """Tell for how long each asset was judged over source times [start, stop), by a sample a step.
+
+    Returns
+    -------
+    The number of steps of `step` ns whose first score was a judged one, and of those with a score;
+    the former counts an asset that learns, or whose mode has just changed, as not judged.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for subject, name in connection.execute("SELECT id, name FROM subject").fetchall():
+        judged = seen = 0
+        at = start
+        while at < stop:
+            row = connection.execute(_NEXT, (int(Kind.SCORES), subject, at)).fetchone()
+            if row is None or row[1] >= stop:
+                break
+            position, last_at = row
+            *index, body, _ = connection.execute(_BODY, (position,)).fetchone()
+            at = start + ((last_at - start) // step + 1) * step
+            try:
+                record = decode(Row(*index), str(name), body)
+            except Rejected:
+                continue
+            seen += 1
+            judged += isinstance(record, ScoreRecord) and bool((record.flags & 1).any())
+        if seen:
+            found[str(name)] = judged, seen
+    return found
+
+
+def score_span(connection: sqlite3.Connection) -> tuple[int, int] | None:
+    """Give first and last source time, ns, at which anything was scored; None: never."""
+    query = "SELECT min(last_at), max(last_at) FROM record INDEXED BY record_by_time WHERE kind = ?"
+    first, last = connection.execute(query, (int(Kind.SCORES),)).fetchone()
+    return None if first is None else (int(first), int(last))
+
+
+def events_of(connection: sqlite3.Connection, kind: str) -> tuple[list[EventRecord], int]:
+    """Give every event of one kind in the journal's order, and how many could not be read."""
+    found = connection.execute("SELECT id FROM subject WHERE name = ?", (kind,)).fetchone()
+    if found is None:
+        return [], 0
+    query = "SELECT position FROM record INDEXED BY record_by_time WHERE kind = ? AND subject = ?"
+    places = sorted(connection.execute(query, (int(Kind.EVENT), found[0])).fetchall())
+    events, damaged = [], 0
+    for (position,) in places:
+        *index, body, name = connection.execute(_BODY, (position,)).fetchone()
+        try:
+            record = decode(Row(*index), str(name), body)
+        except Rejected:
+            damaged += 1
+            continue
+        if isinstance(record, EventRecord):
+            events.append(record)
+    return events, damaged
 
 
 def _buckets(

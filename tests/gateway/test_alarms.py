@@ -16,6 +16,7 @@ from plant.reasons import Contribution, Reason, Trend
 REASON = Reason(
     9.0, 3.0, (Contribution("a/p/vibration", 0.7, 7.0, 2.3, 1.9, 2.7, "mm/s", 40, Trend.RISING),)
 )
+DAY = 24 * 3600 * 10**9
 RAISE, CLEAR, ACK = AlarmAction.RAISE, AlarmAction.CLEAR, AlarmAction.ACKNOWLEDGE
 
 
@@ -61,9 +62,20 @@ def test_a_grown_fault_is_told_anew_and_keeps_its_state(acknowledged: bool) -> N
     book = AlarmBook()
     raised = book.apply("a/p", move(RAISE))
     before = [book.acknowledge(1, 60, "kim", "seen")] if acknowledged else [raised]
+    grown = replace(move(AlarmAction.WORSEN, 90), reason=replace(REASON, score=11.0))
+    after = book.apply("a/p", grown)
+    assert after == replace(before[0], reason=grown.reason, peak=11 / 3)
+
+
+def test_a_fault_that_became_more_urgent_than_what_was_acknowledged_alarms_again() -> None:
+    book = AlarmBook()
+    book.apply("a/p", move(RAISE))
+    acked = book.acknowledge(1, 60, "kim", "seen")
     grown = replace(move(AlarmAction.WORSEN, 90), reason=replace(REASON, score=30.0))
     after = book.apply("a/p", grown)
-    assert after == replace(before[0], reason=grown.reason)
+    assert after is not None
+    assert (acked.priority, after.priority) == (3, 1)
+    assert (after.id, after.state) == (1, AlarmState.UNACKNOWLEDGED)
 
 
 def test_clearing_what_never_was_changes_nothing() -> None:
@@ -75,9 +87,9 @@ def test_clearing_what_never_was_changes_nothing() -> None:
 def test_closed_alarms_do_not_grow_without_bound() -> None:
     book = AlarmBook()
     for number in range(1, KEPT + 20):
-        book.apply("a/p", move(RAISE))
+        book.apply("a/p", move(RAISE, number * DAY))
         book.acknowledge(number, 60, "kim", "seen")
-        book.apply("a/p", move(CLEAR))
+        book.apply("a/p", move(CLEAR, number * DAY + 1))
     assert len(book.alarms()) == KEPT
 
 

@@ -48,7 +48,7 @@ def scan(second: int, x: float, mode: int) -> Batch:
 
 @pytest.mark.parametrize(
     ("mode", "health"),
-    [(Status.GOOD, "NORMAL"), (Status.UNCERTAIN, "CHECK_FUNCTION"), (Status.BAD, "CHECK_FUNCTION")],
+    [(Status.GOOD, "NORMAL"), (Status.UNCERTAIN, "CANNOT_JUDGE"), (Status.BAD, "CANNOT_JUDGE")],
 )
 def test_a_machine_whose_mode_is_unknown_is_not_normal(
     tmp_path: Path, mode: int, health: str
@@ -71,10 +71,8 @@ def test_a_machine_whose_mode_is_unknown_is_not_normal(
     supervisor = Supervisor(intake)
     supervisor.links["plc"] = Link("plc", (0, 1), LinkState.UP)
     journal = Journal.open(tmp_path / "journal.db")
-    acknowledge: Any = None
-    view = LineView(
-        plan, pipeline, supervisor, journal, Metrics(), Notices(supervisor), acknowledge
-    )
+    order: Any = None
+    view = LineView(plan, pipeline, supervisor, journal, Metrics(), Notices(supervisor), order)
     shown = view.line()["assets"][0]["health_name"]
     journal.close()
     assert shown == health

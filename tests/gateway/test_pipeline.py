@@ -129,7 +129,8 @@ def test_an_acknowledgement_survives_a_restart(
     pipeline = Pipeline(plan, handles, plain)
     for batch in batches:
         journalled(pipeline, journal, batch)
-    for record in pipeline.acknowledge(1, 99, "kim", "greased"):
+    order = EventRecord("acknowledge", 99, {"id": 1, "actor": "kim", "note": "greased"})
+    for record in pipeline.order(order):
         journal.append(record)
     journal.commit_now()
     again = Pipeline(plan, handles, plain)

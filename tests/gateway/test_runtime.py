@@ -449,3 +449,30 @@ def test_a_folder_that_takes_no_address_is_named(
     monkeypatch.setattr(Path, "write_text", refuse)
     with pytest.raises(Unreachable, match=r"gateway\.json: cannot be written: No space left"):
         asyncio.run(Gateway(replace(played.plan, console=ConsolePlan(port=0))).run(played.stop))
+
+
+def test_a_shelf_time_ends_though_no_source_speaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> list[tuple[str, dict[str, Any]]]:
+        played = Played(tmp_path, monkeypatch)
+        gateway = Gateway(played.plan, on_event=played.hear, listen=False)
+        running = asyncio.create_task(gateway.run(played.stop))
+        await played.first.wait()
+        monkeypatch.setattr(Plc, "read", lambda _: asyncio.sleep(3600))
+        await asyncio.sleep(0.1)
+        row = await gateway._view.hold("p", "shelved", 0.2, "kim", "belt off")
+        assert (row["asset"], row["note"]) == ("a/p", "belt off")
+        assert gateway._view.holds() == [row]
+        await asyncio.sleep(2 * runtime.LOOK_S)
+        assert gateway._view.holds() == []
+        played.stop.set()
+        await running
+        return played.heard
+
+    told = [kind for kind, _ in asyncio.run(story()) if kind in ("hold", "hold-ended")]
+    assert told == ["hold", "hold-ended"]
+    journal = Journal.open(tmp_path / "journal.db")
+    counts = [len(journal.events(kind)[0]) for kind in ("hold", "clock", "hold-ended")]
+    journal.close()
+    assert counts == [1, 1, 1]

@@ -74,7 +74,7 @@ def test_off_at_start_lost_and_back_without_a_restart(
                 await asyncio.wait_for(watched.until(connected=True, good=1.0), 20)
                 assert time.monotonic() - back <= BOUND_S
             line = await asyncio.wait_for(watched.until(connected=False, good=0.0), 20)
-            assert {asset["health_name"] for asset in line["assets"]} == {"CHECK_FUNCTION"}
+            assert {asset["health_name"] for asset in line["assets"]} == {"CANNOT_JUDGE"}
             present = {(row["unread"], row["mode"], row["score"]) for row in line["assets"]}
             assert present == {(True, None, None)}
         stop.set()

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.alarms import alarm_body
 from gateway.journal import EventRecord, Journal
+from gateway.rows import alarm_row
 from plant.alarms import Alarm, AlarmState
 from plant.reasons import Contribution, Reason, Trend
 
@@ -65,8 +66,8 @@ def console() -> Iterator[_Console]:
 
 
 def row(number: int = 1, state: str = "UNACK") -> dict[str, object]:
-    said = {"id": number, "asset": PATH, "state": state, "raised": 0.0, "actor": "", "note": ""}
-    return {**said, "sentence": "pump-2: vibration 3.1× its normal; 70 %"}
+    shown = alarm_row(alarm(number, AlarmState(state), 3))
+    return {**shown, "sentence": "pump-2: vibration 3.1× its normal; 70 %"}
 
 
 def alarm(number: int, state: AlarmState, changed: int) -> Alarm:
@@ -75,6 +76,7 @@ def alarm(number: int, state: AlarmState, changed: int) -> Alarm:
         asset=PATH,
         priority=2,
         state=state,
+        beneath=state,
         onset=1,
         raised=2,
         changed=changed,
@@ -116,6 +118,24 @@ def test_list_as_json_is_a_line_an_alarm(command: Command, console: _Console) ->
     console.say(200, {"alarms": [row(2), row(1)]})
     ended = command("alarms", "list", "--url", console.url, "--json")
     assert [json.loads(line)["id"] for line in ended.out.splitlines()] == [2, 1]
+
+
+def test_closed_alarms_are_left_out_when_asked(command: Command, console: _Console) -> None:
+    console.say(200, {"alarms": [row(2), row(1, "NORM")]})
+    ended = command("alarms", "list", "--open", "--url", console.url, "--json")
+    assert [json.loads(line)["id"] for line in ended.out.splitlines()] == [2]
+
+
+def test_an_alarm_of_an_earlier_release_can_be_read(command: Command, tmp_path: Path) -> None:
+    body = alarm_body(alarm(1, AlarmState.ACKNOWLEDGED, 3))
+    del body["beneath"], body["members"], body["feedback"], body["annunciated"], body["ended"]
+    del body["reason"]["precedents"]
+    journal = Journal.open(tmp_path / "journal.db")
+    journal.append(EventRecord("alarm", 3, body))
+    journal.commit_now()
+    journal.close()
+    ended = command("alarms", "show", 1, "--data", tmp_path, "--json")
+    assert json.loads(ended.out)["state"] == "ACKED"
 
 
 def test_no_alarms_is_said(command: Command, console: _Console) -> None:

@@ -10,6 +10,14 @@ from wheeltapper.story import Recorded, Spoken
 URL = "http://127.0.0.1:8080"
 CAST = {"title": "simulated line", "assets": 3, "signals": 42, "opcua": 4840, "modbus": 5020}
 ALARM = {"changed": 0.0, "raised": 0.0, "state": "UNACK", "sentence": "pump-2: flow falling; 90 %"}
+QUIET = {**ALARM, "held": "like #3, called expected"}
+HOLD = {
+    "asset": "l/pump-2",
+    "kind": "out-of-service",
+    "until": None,
+    "actor": "kim",
+    "note": "belt is off",
+}
 FAULT = {"kind": "bearing_wear", "asset": "l/pump-2", "onset": 0.0}
 
 
@@ -30,6 +38,12 @@ FAULT = {"kind": "bearing_wear", "asset": "l/pump-2", "onset": 0.0}
         ("first_value", {"source": "a", "tag": "b", "value": 1.25}, "b = 1.25"),
         ("source", {"name": "plc", "state": "down", "why": "down: refused"}, "plc is down"),
         ("alarm", ALARM, "ALARM: pump-2: flow falling"),
+        ("quiet", {**QUIET, "state": "SHLVD"}, "kept quiet, shelved\n  pump-2: flow falling"),
+        ("quiet", {**QUIET, "state": "FSUPR"}, "kept quiet, held back (like #3, called expected)"),
+        ("hold", HOLD, "l/pump-2 is out of service, by kim: belt is off"),
+        ("hold", {**HOLD, "until": 0.0}, "l/pump-2 is out of service until 1970-01-01"),
+        ("release", HOLD, "l/pump-2 is no longer out of service, by kim: belt is off"),
+        ("hold-ended", HOLD, "l/pump-2 is no longer out of service: time is over"),
         ("verdict", {**ALARM, "injected": FAULT}, "injected: bearing wear at l/pump-2"),
         ("silence", {"injected": None}, "injected nothing"),
         ("relearn", {"asset": "l/pump-2"}, "l/pump-2 learns again"),

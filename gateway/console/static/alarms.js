@@ -1,70 +1,116 @@
-// The alarm list: what nobody has acknowledged stands first.
+// The alarm list: what nobody has acknowledged stands first, what is kept quiet below what asks.
 
-import {acknowledge} from "./acknowledge.js";
 import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
+import {acknowledge, feedback, keepQuiet, listenAgain} from "./orders.js";
 import {assetLink, badge, every, problem} from "./parts.js";
-import {acknowledgedBy, alarmWord, blinking, moment, unbroken} from "./words.js";
+import {
+  acknowledgedBy, alarmWord, blinking, holdWords, kept, marksOf, moment, unbroken,
+} from "./words.js";
 
 const COLUMNS = [
   ["Priority", ""], ["Asset", "short"], ["What", "wide"], ["State", ""],
-  ["Since", "number"], ["Raised", "extra"], ["Times", "extra"], ["Acknowledged", "wide"],
+  ["Since", "number"], ["Raised", "extra"], ["Times", "extra"], ["Noted", "wide"],
 ];
+const QUIET = [["Asset", "short"], ["How", "wide"], ["", ""]];
 const AGAIN_MS = 5000;
+const CLOSED = 3;
 
-const rank = (alarm) => (blinking(alarm.state) ? 0 : alarm.state === "ACKED" ? 1 : 2);
+function rank(alarm) {
+  if (blinking(alarm.state)) return 0;
+  if (alarm.state === "ACKED") return 1;
+  return kept(alarm.state) ? 2 : CLOSED;
+}
 // Among the closed ones the priority says nothing any more.
 const order = (one, two) => rank(one) - rank(two)
-  || (rank(one) < 2 && one.priority - two.priority) || two.raised - one.raised;
+  || (rank(one) < CLOSED && one.priority - two.priority) || two.raised - one.raised;
+
+function alarmLine(first, wanted, again, at) {
+  const sign = badge();
+  const link = assetLink(first.asset, first.name);
+  const act = (word, name) => make("button", {text: word, class: name});
+  const button = act("Acknowledge …", "ack");
+  const said = act("What was it …", "less");
+  const quiet = act("Keep quiet …", "less");
+  const state = make("span");
+  const marks = make("span", {class: "marks"});
+  const where = make("div", {}, [
+    state, marks, make("div", {class: "orders"}, [button, said, quiet]),
+  ]);
+  const line = row(COLUMNS, (alarm) => [
+    sign.node, link, unbroken(alarm.sentence), where, moment(alarm.onset, at()),
+    moment(alarm.raised, at()), String(alarm.occurrences), acknowledgedBy(alarm, at()),
+  ]);
+  let present = first;
+  button.addEventListener("click", () => acknowledge(present, again));
+  said.addEventListener("click", () => feedback(present, again));
+  quiet.addEventListener("click", () => keepQuiet(present.asset, present.name, again));
+  toggle(line.node, "wanted", String(first.id) === wanted);
+  return {
+    node: line.node,
+    update: (alarm) => {
+      present = alarm;
+      const asks = rank(alarm) < 2;
+      sign.update(asks ? alarm.priority : null, alarm.state);
+      // Who has just acknowledged with the keyboard goes on from here, not from the page's top.
+      if (!blinking(alarm.state) && document.activeElement === button) link.focus();
+      button.hidden = !blinking(alarm.state);
+      said.hidden = alarm.feedback !== null;
+      quiet.hidden = !asks;
+      tell(state, alarmWord(alarm.state));
+      tell(marks, marksOf(alarm));
+      mark(line.node, "data-state", alarm.state);
+      line.update(alarm);
+    },
+  };
+}
+
+function holdLine(first, again, at) {
+  const button = make("button", {text: "Listen again …", class: "less"});
+  const link = assetLink(first.asset, first.name);
+  const line = row(QUIET, (hold) => [link, holdWords(hold, at()), button]);
+  let present = first;
+  button.addEventListener("click", () => listenAgain(present, again));
+  return {
+    node: line.node,
+    update: (hold) => {
+      present = hold;
+      button.hidden = !hold.actor;
+      line.update(hold);
+    },
+  };
+}
 
 export function alarmsPage(main) {
   const wanted = new URLSearchParams(location.search).get("id");
   const trouble = problem(main);
   const {box, body} = table("Alarms", COLUMNS);
   const none = make("p", {class: "hint", text: "No alarms.", hidden: true});
-  main.append(make("h1", {text: "Alarms"}), trouble.node, box, none);
+  const holds = table("Kept quiet", QUIET);
+  const quiet = make("section", {hidden: true}, [make("h2", {text: "Kept quiet"}), holds.box]);
+  main.append(make("h1", {text: "Alarms"}), trouble.node, box, none, quiet);
   let now = 0;
   let known = "";
+  const at = () => now;
 
-  function build(first) {
-    const sign = badge();
-    const link = assetLink(first.asset, first.name);
-    const button = make("button", {text: "Acknowledge …", class: "ack"});
-    const state = make("span");
-    const where = make("div", {}, [state, button]);
-    const line = row(COLUMNS, (alarm) => [
-      sign.node, link, unbroken(alarm.sentence), where, moment(alarm.onset, now),
-      moment(alarm.raised, now), String(alarm.occurrences), acknowledgedBy(alarm, now),
-    ]);
-    let present = first;
-    button.addEventListener("click", () => acknowledge(present, () => again(true)));
-    toggle(line.node, "wanted", String(first.id) === wanted);
-    return {
-      node: line.node,
-      update: (alarm) => {
-        present = alarm;
-        sign.update(alarm.state === "NORM" ? null : alarm.priority, alarm.state);
-        // Who has just acknowledged with the keyboard goes on from here, not from the page's top.
-        if (!blinking(alarm.state) && document.activeElement === button) link.focus();
-        button.hidden = !blinking(alarm.state);
-        tell(state, alarmWord(alarm.state));
-        mark(line.node, "data-state", alarm.state);
-        line.update(alarm);
-      },
-    };
-  }
-
-  const rows = new Keyed(body, (alarm) => alarm.id, build);
+  const rows = new Keyed(body, (alarm) => alarm.id, (first) => (
+    alarmLine(first, wanted, () => again(true), at)
+  ));
+  const held = new Keyed(holds.body, (hold) => `${hold.asset} ${hold.kind} ${hold.actor}`,
+    (first) => holdLine(first, () => again(true), at));
   const again = every(() => AGAIN_MS, async () => {
     const {alarms} = await ask("/api/alarms");
+    const found = await ask("/api/holds");
     rows.show(alarms.sort(order));
+    held.show(found.holds);
     box.hidden = !alarms.length;
     none.hidden = Boolean(alarms.length);
+    quiet.hidden = !found.holds.length;
   }, trouble.tell);
 
   return (line) => {
     now = line.now;
-    const counts = `${line.alarms_open}/${line.unacknowledged}`;
+    const counts = `${line.alarms_open}/${line.unacknowledged}/${line.kept_quiet}`;
     again(counts !== known);
     known = counts;
   };

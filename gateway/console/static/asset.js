@@ -1,13 +1,14 @@
 // One machine: what is wrong and since when, its score, what moves it, its signals.
 
-import {acknowledge} from "./acknowledge.js";
 import {PRIORITY, ScoreChart, TrendChart} from "./charts.js";
 import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
+import {acknowledge, feedback, keepQuiet, listenAgain} from "./orders.js";
 import {badge, every, gauge, position, problem} from "./parts.js";
 import {
-  acknowledgedBy, age, blinking, factsOf, findingWords, measured, moment, percent, quality,
-  quantity, readable, since, span, stateOf, trendWord, unbroken, unit, unjudged,
+  acknowledgedBy, age, blinking, factsOf, findingWords, holdWords, measured, moment,
+  percent, quality, quantity, quietWords, readable, resolvedWords, since, span, stateOf, trendWord,
+  unbroken, unit, unjudged,
 } from "./words.js";
 
 const SPANS = [["15 min", 900], ["1 h", 3600], ["8 h", 28800], ["24 h", 86400]];
@@ -31,51 +32,105 @@ function heading(path, acknowledged) {
   const sentence = make("p", {class: "sentence big"});
   const when = make("p", {class: "since"});
   const bar = gauge();
+  const hold = make("p", {class: "hold"});
   const button = make("button", {class: "ack", text: "Acknowledge …", hidden: true});
-  const top = make("h1", {tabindex: "-1"}, [sign.node, name, make("small", {text: path}), button]);
+  const said = make("button", {text: "What was it …", hidden: true});
+  const quiet = make("button", {text: "Keep quiet …"});
+  const listen = make("button", {text: "Listen again …", hidden: true});
+  const orders = make("span", {class: "orders"}, [button, said, quiet, listen]);
+  const top = make("h1", {tabindex: "-1"}, [sign.node, name, make("small", {text: path}), orders]);
   const node = make("section", {class: "heading"}, [
     top,
     sentence,
     when,
+    hold,
     make("p", {class: "state-line"}, [state, facts, bar.node]),
   ]);
   let alarm = null;
+  let shown = null;
   button.addEventListener("click", () => acknowledge(alarm, acknowledged));
+  said.addEventListener("click", () => feedback(alarm || shown.kept, acknowledged));
+  quiet.addEventListener("click", () => keepQuiet(path, shown.name, acknowledged));
+  listen.addEventListener("click", () => listenAgain(shown.hold, acknowledged));
 
   function update(asset, now) {
+    shown = asset;
     alarm = asset.alarm;
+    const incident = alarm || asset.kept;
     sign.update(alarm ? alarm.priority : null, alarm && alarm.state);
     mark(node, "data-priority", alarm && alarm.priority);
     toggle(node, "unjudged", unjudged(asset));
     tell(name, asset.name);
     tell(state, stateOf({...asset, alarm: alarm && alarm.id}));
     tell(facts, factsOf(asset));
-    tell(sentence, alarm ? unbroken(alarm.sentence) : quiet(asset));
-    tell(when, alarm ? told(alarm, now) : "");
-    when.hidden = !alarm;
+    tell(sentence, incident ? unbroken(incident.sentence) : silent(asset));
+    tell(when, incident ? told(incident, now) : "");
+    when.hidden = !incident;
+    tell(hold, asset.hold ? holdWords(asset.hold, now) : (incident && quietWords(incident)) || "");
+    hold.hidden = !hold.textContent;
     bar.update(asset);
     const settled = !alarm || !blinking(alarm.state);
     // Who has just acknowledged with the keyboard goes on from here, not from the page's top.
     if (settled && document.activeElement === button) top.focus();
     button.hidden = settled;
+    said.hidden = !incident || incident.feedback !== null;
+    listen.hidden = !asset.hold || !asset.hold.actor;
+    quiet.hidden = !listen.hidden;
   }
   return {node, update};
 }
 
-function quiet(asset) {
+function silent(asset) {
   if (asset.unread) return "Not judged: its signals cannot be read.";
   if (asset.phase === "learning") {
     return `Learning what is normal here (${percent(asset.progress)}); nothing is judged yet.`;
   }
-  if (asset.health === 2) return "Not judged: some of its signals, or its mode, cannot be read.";
+  if (unjudged(asset)) return "Not judged: some of its signals, or its mode, cannot be read.";
   const beyond = asset.score !== null && asset.score > asset.threshold;
   return beyond ? "Beyond its limit; if it stays there, an alarm follows." : "Nothing unusual.";
 }
 
 function told(alarm, now) {
   const again = alarm.occurrences > 1 ? `, ${alarm.occurrences} times` : "";
-  const raised = `Unusual ${since(alarm.onset, now)}; alarm raised ${moment(alarm.raised, now)}${again}.`;
-  return alarm.actor ? `${raised} Acknowledged ${acknowledgedBy(alarm, now)}` : raised;
+  const gone = alarm.ended === null ? "" : ` Gone ${moment(alarm.ended, now)}.`;
+  const marks = [alarm.chattering && "Chattering.", alarm.stale && "Stale."].filter(Boolean);
+  const raised = `#${alarm.id}. Unusual ${since(alarm.onset, now)}; alarm raised ${moment(alarm.raised, now)}`;
+  const noted = alarm.feedback ? "Noted" : "Acknowledged";
+  const by = acknowledgedBy(alarm, now);
+  return [`${raised}${again}.${gone}`, ...marks, by && `${noted} ${by}`].filter(Boolean).join(" ");
+}
+
+const MEMBERS = [["Signal", "name"], ["Its own monitor found", "wide"], ["Since", "number"]];
+const BEFORE = [
+  ["Alarm", ""], ["Alike", "number"], ["When", "number"], ["How it was resolved", "wide"],
+];
+
+// What else belongs to an incident: tags that joined it, and earlier ones like it.
+function context() {
+  const joined = table("Joined by", MEMBERS);
+  const before = table("Earlier ones like it", BEFORE);
+  const titles = ["Joined by", "Earlier ones like it"].map((text) => make("h2", {text}));
+  const node = make("section", {}, [titles[0], joined.box, titles[1], before.box]);
+  let now = 0;
+  const members = new Keyed(joined.body, (one) => one.tag, () => row(MEMBERS, (one) => [
+    readable(one.signal), findingWords(one.finding), moment(one.since, now),
+  ]));
+  const likes = new Keyed(before.body, (one) => one.id, (first) => {
+    const link = make("a", {href: `/alarms?id=${first.id}`, text: `#${first.id}`});
+    return row(BEFORE, (one) => [
+      link, percent(one.similarity), moment(one.at, now), resolvedWords(one),
+    ]);
+  });
+  const update = (incident, at) => {
+    now = at;
+    const found = [incident ? incident.members : [], incident ? incident.precedents : []];
+    members.show(found[0]);
+    likes.show(found[1]);
+    [joined.box, before.box].forEach((box, index) => {
+      box.hidden = titles[index].hidden = !found[index].length;
+    });
+  };
+  return {node, update};
 }
 
 function contributor() {
@@ -151,11 +206,12 @@ export function assetPage(main) {
   const shaded = make("p", {class: "hint", text: "Shaded: labelled in the recording."});
   const why = make("h2");
   const contributors = table("Contributors", CONTRIBUTORS);
+  const more = context();
   const trends = make("div", {class: "trends"});
   const signals = table("Signals", SIGNALS);
   const rest = make("div", {hidden: true}, [
     make("div", {class: "title"}, [make("h2", {text: "Score and limit"}), spans]), missed.node,
-    chart.box, legend, shaded, why, contributors.box, make("h2", {text: "Trends"}),
+    chart.box, legend, shaded, why, contributors.box, more.node, make("h2", {text: "Trends"}),
     make("p", {class: "hint", text: "Grey band: normal in the present mode. Dashed: expected."}),
     trends,
     make("h2", {text: "Signals"}), signals.box,
@@ -200,7 +256,7 @@ export function assetPage(main) {
 
   // Charts follow the contributors of an alarm and stay put between alarms.
   function follow() {
-    const id = asset.alarm ? asset.alarm.id : null;
+    const id = asset.incident;
     if (id === alarmed && followed.length) return;
     alarmed = id;
     followed = asset.contributors.slice(0, id === null ? 2 : SHOWN).map((part) => part.tag);
@@ -215,7 +271,8 @@ export function assetPage(main) {
   }
 
   function fitting() {
-    const long = asset.alarm ? ((now - asset.alarm.onset) / 1000) * 1.25 : 0;
+    const incident = asset.alarm || asset.kept;
+    const long = incident ? ((now - incident.onset) / 1000) * 1.25 : 0;
     const fits = SPANS.find(([, length]) => length >= long);
     return (fits || SPANS[SPANS.length - 1])[1];
   }
@@ -223,7 +280,7 @@ export function assetPage(main) {
   const redraw = every(() => Math.max(5000, seconds * 5), async () => {
     const start = now - seconds * 1000;
     const query = {path, start_ms: start, stop_ms: now, points: POINTS};
-    chart.draw(await ask("/api/asset/scores", query), start, now, asset.alarm, asset.labels);
+    chart.draw(await ask("/api/asset/scores", query), start, now, asset.alarm || asset.kept, asset.labels);
     for (const part of charts.parts.values()) await part.read(start, now);
   }, missed.tell);
 
@@ -234,11 +291,13 @@ export function assetPage(main) {
     const before = alarmed;
     follow();
     const when = asset.score === null ? "last" : "present";
-    tell(why, asset.alarm ? "What raised the alarm" : `Largest parts of the ${when} score`);
+    const incident = asset.alarm || asset.kept;
+    tell(why, incident ? "What raised the alarm" : `Largest parts of the ${when} score`);
+    more.update(incident, now);
     lines.show(asset.contributors.slice(0, SHOWN));
     contributors.box.hidden = !asset.contributors.length;
     why.hidden = contributors.box.hidden;
-    legend.hidden = !asset.alarm;
+    legend.hidden = !incident;
     shaded.hidden = !asset.labels.length;
     list();
     if (!seconds) show(fitting());

@@ -1,7 +1,7 @@
 // Charts in greys: the band that is normal is drawn, colour is left to alarms.
 
 import {make} from "./dom.js";
-import {day, minute, number, second} from "./words.js";
+import {day, kept, minute, number, second} from "./words.js";
 
 const INK = "#303030";
 const SOFT = "#6a6a6a";
@@ -82,7 +82,8 @@ function onPlot(chart, paint) {
 export class ScoreChart extends Chart {
   constructor() {
     const marks = (chart) => this.alarm && onPlot(chart, (ctx, box, ratio) => {
-      ctx.fillStyle = ctx.strokeStyle = PRIORITY[this.alarm.priority];
+      const colour = kept(this.alarm.state) ? "#1e1e1e" : PRIORITY[this.alarm.priority];
+      ctx.fillStyle = ctx.strokeStyle = colour;
       ctx.lineWidth = 2 * ratio;
       for (const [at, dash] of [[this.alarm.onset, [4, 4]], [this.alarm.raised, []]]) {
         const x = Math.round(chart.valToPos(at / 1000, "x", true));

@@ -6,12 +6,13 @@ import {make, tell, toggle} from "./dom.js";
 import {linePage} from "./line.js";
 import {Live} from "./live.js";
 import {badge} from "./parts.js";
+import {reportPage} from "./report.js";
 import {sourcesPage} from "./sources.js";
 import {tagsPage} from "./tags.js";
 import {age, blinking, second, zoned} from "./words.js";
 
 const PAGES = {
-  "/": linePage, "/asset": assetPage, "/alarms": alarmsPage, "/tags": tagsPage,
+  "/": linePage, "/asset": assetPage, "/alarms": alarmsPage, "/report": reportPage, "/tags": tagsPage,
   "/sources": sourcesPage,
 };
 const at = (id) => document.getElementById(id);
@@ -61,7 +62,7 @@ function frame(line) {
   sign.update(first && first.priority, first && first.alarm_state);
   const count = line.alarms_open
     ? `${line.alarms_open} open, ${line.unacknowledged} not acknowledged` : "0";
-  tell(at("alarm-count"), count);
+  tell(at("alarm-count"), line.kept_quiet ? `${count}, ${line.kept_quiet} kept quiet` : count);
   document.title = `${line.alarms_open ? `(${line.alarms_open}) ` : ""}${gateway.name} – Wheeltapper`;
   announce(line.assets);
 }

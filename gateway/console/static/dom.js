@@ -22,6 +22,11 @@ export function toggle(node, name, wanted) {
   if (node.classList.contains(name) !== wanted) node.classList.toggle(name, wanted);
 }
 
+export function fill(node, children) {
+  node.textContent = "";
+  node.append(...children);
+}
+
 export function mark(node, name, value) {
   if (value === null || value === undefined) node.removeAttribute(name);
   else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, String(value));
@@ -72,13 +77,8 @@ export function row(columns, cells) {
     cells(item).forEach((content, index) => {
       const box = boxes[index];
       if (!(content instanceof Node)) tell(box, content);
-      else if (box.firstChild !== content) put(box, content);
+      else if (box.firstChild !== content) fill(box, [content]);
     });
   };
   return {node, update};
-}
-
-function put(box, content) {
-  box.textContent = "";
-  box.append(content);
 }

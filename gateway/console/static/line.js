@@ -4,7 +4,9 @@ import {sparkline} from "./charts.js";
 import {Keyed, make, mark, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {assetLink, badge, gauge} from "./parts.js";
-import {NE107, age, factsOf, letterTitle, percent, stateOf, unbroken, unjudged} from "./words.js";
+import {
+  NE107, age, factsOf, holdWords, letterTitle, percent, stateOf, unbroken, unjudged,
+} from "./words.js";
 
 const SPARK_MS = 900000;
 const SPARK_AGAIN_MS = 30000;
@@ -44,7 +46,8 @@ function tile(first) {
     tell(state, stateOf(asset));
     tell(more, factsOf(asset));
     bar.update(asset);
-    tell(sentence, unbroken(asset.sentence || ""));
+    tell(sentence, unbroken(asset.sentence || (asset.hold ? holdWords(asset.hold, now) : "")));
+    toggle(sentence, "held", !asset.sentence && asset.hold !== null);
     if (performance.now() - read > SPARK_AGAIN_MS) {
       // A sparkline that cannot be read now is drawn from the values that arrive.
       recall(now).catch(() => undefined);

@@ -1,13 +1,22 @@
 // How numbers, units, times and states are told.
 
 const UNITS = {Cel: "°C", "[degF]": "°F", "m3/h": "m³/h", um: "µm", "m/s2": "m/s²", "/min": "1/min", "1": ""};
-const HEALTH = ["Normal", "FAILURE", "CHECK FUNCTION", "OFF SPEC", "MAINTENANCE REQUIRED"];
+const HEALTH = [
+  "Normal", "FAILURE", "CHECK FUNCTION", "OFF SPEC", "MAINTENANCE REQUIRED", "CANNOT JUDGE",
+];
+const CANNOT_JUDGE = 5;
 const ALARM = {
   UNACK: "ALARM, not acknowledged",
   ACKED: "ALARM, acknowledged",
   RTNUN: "RETURNED, not acknowledged",
   NORM: "closed",
+  SHLVD: "SHELVED",
+  DSUPR: "SUPPRESSED",
+  OOSRV: "OUT OF SERVICE",
+  FSUPR: "HELD BACK",
 };
+const HELD = {shelved: "SHLVD", suppressed: "DSUPR", "out-of-service": "OOSRV"};
+const CALLED = {real: "called real", false: "called a false alarm", expected: "called expected"};
 const FINDING = {
   range: "out of range", rate: "changes too fast", flatline: "stuck", shift: "level shifted",
 };
@@ -18,7 +27,8 @@ export const CAUSE = {
   overload: "overload", stopped: "gateway not running",
 };
 
-export const NE107 = ["", "F", "C", "S", "M"];
+// The last is no letter of NE 107: nothing is known, which must not look like normal.
+export const NE107 = ["", "F", "C", "S", "M", "?"];
 export const blinking = (state) => state === "UNACK" || state === "RTNUN";
 export const alarmWord = (state) => ALARM[state] || state;
 export const findingWords = (names) =>
@@ -94,6 +104,10 @@ export const since = (ms, now) =>
 
 export function stateOf(asset) {
   if (asset.alarm !== null) return alarmWord(asset.alarm_state);
+  if (asset.quiet !== null) {
+    const behind = asset.hold && asset.incident !== null ? `, alarm ${asset.incident} behind it` : "";
+    return `${alarmWord(asset.quiet)}${behind}`;
+  }
   if (asset.unread) return "NOT READ";
   if (asset.phase === "learning") return `LEARNING ${percent(asset.progress)}`;
   return HEALTH[asset.health] || asset.health_name;
@@ -104,19 +118,55 @@ export function factsOf(asset) {
   return [
     asset.mode || "",
     asset.part === null ? "" : `part ${asset.part}`,
-    asset.unread && asset.alarm !== null ? "✕ not read" : "",
+    asset.unread && (asset.alarm !== null || asset.quiet !== null) ? "✕ not read" : "",
   ].filter(Boolean).join(" · ");
 }
 
 // When somebody took note; once the alarm has moved on, only who and why are known.
 export function acknowledgedBy(alarm, now) {
+  const said = alarm.feedback;
+  if (said) {
+    const note = said.note ? `: ${said.note}` : "";
+    return `${moment(said.at, now)} ${said.actor}, ${CALLED[said.label]}${note}`;
+  }
   if (!alarm.actor) return "";
   const when = alarm.state === "ACKED" ? `${moment(alarm.changed, now)} ` : "";
   return `${when}${alarm.actor}: ${alarm.note}`;
 }
 
 // Not judged is never shown as normal.
-export const unjudged = (asset) => asset.health === 2 || asset.phase === "learning";
+export const unjudged = (asset) => asset.health === CANNOT_JUDGE || asset.phase === "learning";
+export const kept = (state) => state in ALARM && !["UNACK", "ACKED", "RTNUN", "NORM"].includes(state);
+export const holdState = (kind) => HELD[kind];
+
+// Who keeps a machine quiet, why, and until when.
+export function holdWords(hold, now) {
+  const word = alarmWord(holdState(hold.kind));
+  if (!hold.actor) return `${word} by the machine: ${hold.note}; told again when the mode ends.`;
+  const end = hold.until === null ? "until somebody ends it" : `until ${moment(hold.until, now)}`;
+  return `${word} ${end} by ${hold.actor}: ${hold.note}`;
+}
+
+// Why an incident that stands asks nobody, where no hold is the reason.
+export function quietWords(alarm) {
+  if (alarm.state === "FSUPR") return `HELD BACK: ${alarm.held}. Told when it gets clearly worse.`;
+  return alarm.unconfirmed && alarm.state === "DSUPR"
+    ? "SUPPRESSED: raised in a mode whose alarms are suppressed, not seen since." : "";
+}
+
+// What else is to be known of a state.
+export function marksOf(alarm) {
+  return [
+    `#${alarm.id}`, alarm.chattering ? "chattering" : "", alarm.stale ? "stale: over a day" : "",
+    alarm.state === "FSUPR" ? alarm.held : quietWords(alarm),
+  ].filter(Boolean).join(" · ");
+}
+
+export function resolvedWords(like) {
+  const word = CALLED[like.label] || (like.actor ? "acknowledged" : "nobody said what it was");
+  const by = like.actor ? ` by ${like.actor}` : "";
+  return `${word}${by}${like.note ? `: ${like.note}` : ""}`;
+}
 
 export const decimal = (value) => (value < 10 ? value.toFixed(1) : String(Math.round(value)));
 

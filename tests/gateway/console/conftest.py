@@ -22,7 +22,9 @@ from gateway.console.view import (
     AssetSummary,
     ContributorRow,
     GapRow,
+    HoldRow,
     LineRow,
+    ReportRow,
     ScoreSeries,
     SignalRow,
     SourceRow,
@@ -94,6 +96,11 @@ class Plant:
         self.certificate_days: float | None = 412.0
         self.never_up = False
         self.failure: Exception | None = None
+        self.quiet: str | None = None
+        self.hold_row: HoldRow | None = None
+        self.ordered: list[tuple[object, ...]] = []
+        self.said: tuple[str, str, str] | None = None
+        self.chattering = self.stale = False
 
     def alarmed(self, state: str = "UNACK", priority: int = 2) -> None:
         self.alarm_state, self.priority = state, priority
@@ -115,14 +122,15 @@ class Plant:
 
     def _state(self, name: str) -> AssetState:
         ill = self.alarm_state is not None and name == "pump-2"
+        quiet = self.quiet if name == "pump-2" else None
         learning = name in self.learning
         unread = learning or (self.cut and name == "press-1")
         press = name == "press-1"
         return {
             "path": f"{LINE}/{name}",
             "name": self.prefix + name,
-            "health": 3 if ill else 2 if unread else 0,
-            "health_name": "OFF_SPEC" if ill else "CHECK_FUNCTION" if unread else "NORMAL",
+            "health": 3 if ill else 2 if quiet else 5 if unread else 0,
+            "health_name": "OFF_SPEC" if ill else "CANNOT_JUDGE" if unread else "NORMAL",
             "unread": self.unread or (self.cut and press),
             "phase": "learning" if learning else "alarmed" if ill else "watching",
             "progress": 0.45 if learning else 1.0,
@@ -134,6 +142,9 @@ class Plant:
             "priority": self.priority if ill else None,
             "alarm_state": self.alarm_state if ill else None,
             "sentence": self.sentence if ill else None,
+            "quiet": quiet,
+            "incident": 12 if ill or quiet else None,
+            "hold": self.hold_row if quiet else None,
         }
 
     def _summary(self, name: str) -> AssetSummary:
@@ -157,6 +168,7 @@ class Plant:
             "sources": self.sources(),
             "alarms_open": int(raised),
             "unacknowledged": int(self.alarm_state in ("UNACK", "RTNUN")),
+            "kept_quiet": int(self.quiet is not None),
         }
 
     def sources(self) -> list[SourceRow]:
@@ -259,6 +271,7 @@ class Plant:
             "labels": [{"label": "anomaly", "start": self.onset, "stop": self.onset + 60_000}],
             "contributors": contributors(self.onset) if alarm else [],
             "alarm": alarm,
+            "kept": self._alarm() if state["quiet"] else None,
         }
 
     async def scores(self, path: str, start: float, stop: float, points: int, /) -> ScoreSeries:
@@ -298,7 +311,7 @@ class Plant:
             "asset": PUMP,
             "name": f"{self.prefix}pump-2",
             "priority": self.priority,
-            "state": str(self.alarm_state),
+            "state": str(self.quiet or self.alarm_state),
             "onset": self.onset,
             "raised": self.onset + 60_000,
             "changed": self.onset + 60_000,
@@ -307,6 +320,122 @@ class Plant:
             "contributions": contributors(self.onset),
             "actor": self.actor,
             "note": self.note,
+            "score": 9.0,
+            "threshold": 3.0,
+            "peak": 3.0,
+            "mode": "run",
+            "ended": None,
+            "chattering": self.chattering,
+            "stale": self.stale,
+            "unconfirmed": False,
+            "held": f"like #7, called expected ({self.prefix}die changed) by M. Weber",
+            "members": [
+                {
+                    "tag": f"{PUMP}/motor_current",
+                    "signal": f"{self.prefix}motor_current",
+                    "finding": "range, shift",
+                    "since": self.onset + 30_000,
+                }
+            ],
+            "precedents": [
+                {
+                    "id": 7,
+                    "similarity": 0.94,
+                    "at": self.start - 199_900_000,
+                    "label": "expected",
+                    "note": f"{self.prefix}die changed",
+                    "actor": "M. Weber",
+                }
+            ],
+            "feedback": None
+            if self.said is None
+            else {
+                "label": self.said[0],
+                "actor": self.said[1],
+                "note": self.said[2],
+                "at": self.start,
+            },
+        }
+
+    def alarm(self, number: int, /) -> AlarmRow:
+        return {row["id"]: row for row in self.alarms()}[number]
+
+    async def feedback(
+        self, alarm: int, label: str, actor: str, note: str, /, *, new_normal: bool
+    ) -> AlarmRow:
+        self._fail()
+        self.alarm(alarm)
+        self.ordered.append(("feedback", alarm, label, actor, note, new_normal))
+        self.alarm_state, self.said = "ACKED", (label, actor, note)
+        return self._alarm()
+
+    def holds(self) -> list[HoldRow]:
+        return [self.hold_row] if self.hold_row else []
+
+    async def hold(
+        self, target: str, kind: str, seconds: float | None, actor: str, note: str, /
+    ) -> HoldRow:
+        if "gone" in target:
+            raise KeyError(target)
+        self.ordered.append(("hold", target, kind, seconds, actor, note))
+        return self.keep_quiet(kind, seconds, actor, note)
+
+    def keep_quiet(
+        self,
+        kind: str = "shelved",
+        seconds: float | None = 3600,
+        actor: str = "Anna",
+        note: str = "belt is off",
+        state: str = "SHLVD",
+    ) -> HoldRow:
+        self.quiet, self.alarm_state = state, None
+        self.hold_row = {
+            "asset": PUMP,
+            "name": f"{self.prefix}pump-2",
+            "kind": kind,
+            "since": self.start,
+            "until": None if seconds is None else self.start + seconds * 1000,
+            "actor": actor,
+            "note": self.prefix + note,
+        }
+        return self.hold_row
+
+    async def release(self, target: str, kind: str, actor: str, note: str, /) -> HoldRow:
+        if self.hold_row is None:
+            raise Rejected(f"{target} is not {kind}")
+        self.ordered.append(("release", target, kind, actor, note))
+        held, self.hold_row = self.hold_row, None
+        self.quiet, self.alarm_state = None, "UNACK"
+        return held
+
+    async def report(self, start_ms: float | None, stop_ms: float | None, /) -> ReportRow:
+        self._fail()
+        self.ordered.append(("report", start_ms, stop_ms))
+        return {
+            "start": self.start - 604_800_000,
+            "stop": self.start,
+            "counts": [0, 2, 14, 1] * 252,
+            "annunciated": 17,
+            "incidents": 19,
+            "mean": 4.25,
+            "most": 14,
+            "flood": 0.25,
+            "standing": 2,
+            "stale": 1,
+            "chattering": 1,
+            "kept_quiet": {"SHLVD": 1, "DSUPR": 0, "OOSRV": 0, "FSUPR": 1},
+            "actors": [{"asset": f"{LINE}/{self.prefix}pump-2", "count": 15, "share": 0.88}],
+            "priorities": {"1": 1, "2": 2, "3": 4, "4": 10},
+            "to_acknowledge": [62.0, 540.0],
+            "unacknowledged": 2,
+            "labels": {"real": 8, "false": 1, "expected": 1},
+            "precision": [0.8, 0.49, 0.94],
+            "assets": 3,
+            "asset_weeks": 3.0,
+            "not_real": 9,
+            "false_week": [3.0, 1.37, 5.69],
+            "budget": 1.0,
+            "damaged": 0,
         }
 
     def alarms(self) -> list[AlarmRow]:
@@ -323,7 +452,7 @@ class Plant:
             "actor": "M. Weber",
             "note": "die changed",
         }
-        return [closed, self._alarm()] if self.alarm_state else [closed]
+        return [closed, self._alarm()] if self.alarm_state or self.quiet else [closed]
 
     async def acknowledge(self, alarm: int, actor: str, note: str, /) -> AlarmRow:
         if alarm not in (7, 12):

@@ -11,7 +11,7 @@ import pytest
 from plant.errors import Unreachable
 
 if TYPE_CHECKING:
-    from tests.gateway.console.conftest import Console, Plant
+    from tests.gateway.console.conftest import Answer, Console, Plant
 
 pytestmark = pytest.mark.journey
 
@@ -210,3 +210,64 @@ def test_hostile_name_stays_inside_its_json_string(console: Console, plant: Plan
     line = json.loads(console.ask("/api/line").body)
 
     assert line["assets"][0]["name"] == plant.prefix + "pump-1"
+
+
+JSON_TYPE = {"Content-Type": "application/json"}
+HOLD = {"target": "pump-2", "kind": "shelved", "seconds": 60, "actor": "kim", "note": "belt"}
+
+
+def post(console: Console, path: str, content: object) -> Answer:
+    return console.ask(path, method="POST", headers=JSON_TYPE, body=json.dumps(content).encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "status", "said"),
+    [
+        ("/api/holds", HOLD, 200, "belt"),
+        ("/api/holds", {**HOLD, "target": "gone"}, 404, "There is no asset or alarm 'gone'."),
+        ("/api/holds", {**HOLD, "kind": "hidden"}, 400, "'kind' must be one of: shelved"),
+        ("/api/holds", {**HOLD, "seconds": -1}, 400, "'seconds' must be a number above 0"),
+        ("/api/holds", {**HOLD, "seconds": True}, 400, "'seconds' must be a number above 0"),
+        ("/api/holds", {**HOLD, "seconds": 1e12}, 400, "'seconds' must be a number above 0"),
+        ("/api/holds", {**HOLD, "note": " "}, 400, "A reason ('note') is needed"),
+        ("/api/holds", [], 400, "The body must be an object"),
+        ("/api/holds/release", HOLD, 409, "pump-2 is not shelved"),
+        ("/api/alarms/7/feedback", {"label": "real", "actor": "kim"}, 200, "real"),
+        ("/api/alarms/8/feedback", {"label": "real", "actor": "kim"}, 404, "There is no alarm 8."),
+        ("/api/alarms/7/feedback", {"label": "odd", "actor": "kim"}, 400, "one of: real, false"),
+        ("/api/alarms/7/feedback", {"label": "expected", "actor": "kim"}, 400, "What was it"),
+        ("/api/alarms/7/feedback", {"label": "real"}, 400, "Who says so"),
+    ],
+)
+def test_orders_are_checked_before_the_gateway_sees_them(
+    console: Console, path: str, content: object, status: int, said: str
+) -> None:
+    answer = post(console, path, content)
+    assert answer.status == status
+    assert said in answer.body.decode()
+
+
+def test_a_hold_is_listed_with_who_and_why(console: Console, plant: Plant) -> None:
+    plant.keep_quiet()
+    (row,) = console.ask("/api/holds").content["holds"]
+    assert (row["kind"], row["actor"], row["note"]) == ("shelved", "Anna", "belt is off")
+
+
+@pytest.mark.parametrize(("number", "status"), [(7, 200), (8, 404)])
+def test_one_alarm_is_given_by_its_number(console: Console, number: int, status: int) -> None:
+    assert console.ask(f"/api/alarms/{number}").status == status
+
+
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [("", (None, None)), ("?start_ms=5", (5.0, None)), ("?start_ms=5&stop_ms=9", (5.0, 9.0))],
+)
+def test_a_report_may_be_of_a_part(
+    console: Console, plant: Plant, query: str, asked: tuple[float | None, float | None]
+) -> None:
+    assert console.ask(f"/api/report{query}").status == 200
+    assert plant.ordered == [("report", *asked)]
+
+
+def test_a_report_of_nonsense_is_refused(console: Console) -> None:
+    assert console.ask("/api/report?start_ms=soon").status == 400

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.journey
 
 PUMP = "/asset?path=works/hall-2/line1/pump-2"
-PAGES = ("/", PUMP, "/alarms", "/tags", "/sources")
+PAGES = ("/", PUMP, "/alarms", "/report", "/tags", "/sources")
 READY = {
     "/": ".tile .spark",
     PUMP: "figure canvas",
     "/alarms": "td",
+    "/report": "td",
     "/tags": "td",
     "/sources": "td",
 }
@@ -314,8 +315,8 @@ def test_acknowledging_needs_no_mouse(
     show(page, console, "/alarms")
     button = page.get_by_role("button", name="Acknowledge …")
     expect(button).to_be_visible()
-    # The way there: skip link, four pages, the table's box, the asset, the button.
-    for _ in range(8):
+    # The way there: skip link, five pages, the table's box, the asset, the button.
+    for _ in range(9):
         page.keyboard.press("Tab")
     expect(button).to_be_focused()
     expect(button).to_have_css("outline-style", "solid")
@@ -592,3 +593,155 @@ def test_without_anything_unsecured_there_is_no_banner(page: Page, console: Cons
     show(page, console, "/")
 
     expect(page.locator("#unsecured")).to_be_hidden()
+
+
+def test_what_an_alarm_was_is_told_with_the_product_change(
+    page: Page, console: Console, plant: Plant, tmp_path: Path
+) -> None:
+    plant.alarmed()
+    show(page, console, PUMP)
+    page.get_by_role("button", name="What was it …").click()
+    dialog = page.get_by_role("dialog", name="What was alarm 12?")
+    dialog.get_by_label("Your name").fill("Anna")
+    dialog.get_by_label("Expected").check()
+    page.screenshot(path=tmp_path / "feedback.png")
+
+    dialog.get_by_role("button", name="Keep").click()
+    expect(dialog).to_be_visible()
+    assert plant.ordered == []
+
+    dialog.get_by_label("What was found or done").fill("product change")
+    dialog.get_by_role("button", name="Keep").click()
+    expect(dialog).to_have_count(0)
+    assert plant.ordered == [("feedback", 12, "expected", "Anna", "product change", False)]
+    expect(page.locator(".heading .since")).to_contain_text(
+        re.compile("Noted .* Anna, called expected: product change")
+    )
+    expect(page.get_by_role("button", name="What was it …")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("how", "length", "ordered"),
+    [
+        ("Shelve", "2 h", ("shelved", 7200)),
+        ("Suppress", "1 day", ("suppressed", 86400)),
+    ],
+)
+def test_a_machine_is_kept_quiet_for_a_time_and_with_a_reason(
+    page: Page, console: Console, plant: Plant, how: str, length: str, ordered: tuple[str, int]
+) -> None:
+    plant.alarmed()
+    show(page, console, "/alarms")
+    page.get_by_role("button", name="Keep quiet …").click()
+    dialog = page.get_by_role("dialog", name="Keep pump-2 quiet")
+    dialog.get_by_label("Your name").fill("Anna")
+    dialog.get_by_label(how).check()
+    dialog.get_by_label("For").select_option(label=length)
+    dialog.get_by_label("Reason").fill("belt is off")
+    dialog.get_by_role("button", name="Keep quiet").click()
+
+    expect(dialog).to_have_count(0)
+    kind, seconds = ordered
+    assert plant.ordered == [
+        ("hold", "works/hall-2/line1/pump-2", kind, seconds, "Anna", "belt is off")
+    ]
+    expect(page.get_by_role("region", name="Kept quiet")).to_contain_text("by Anna: belt is off")
+
+
+def test_out_of_service_asks_for_no_time(page: Page, console: Console, plant: Plant) -> None:
+    plant.alarmed()
+    show(page, console, PUMP)
+    page.get_by_role("button", name="Keep quiet …").click()
+    dialog = page.get_by_role("dialog", name="Keep pump-2 quiet")
+
+    dialog.get_by_label("Out of service").check()
+
+    expect(dialog.get_by_label("For")).to_be_hidden()
+
+
+def test_what_is_kept_quiet_is_grey_says_so_and_can_be_heard_again(
+    browser: Browser, page: Page, console: Console, plant: Plant, tmp_path: Path
+) -> None:
+    plant.keep_quiet()
+    show(page, console, "/")
+    expect(tile(page, "pump-2")).to_contain_text("SHELVED")
+    expect(tile(page, "pump-2")).to_contain_text(re.compile(r"until \d\d:\d\d:\d\d by Anna"))
+    expect(page.locator("#alarm-count")).to_have_text("0, 1 kept quiet")
+    picture = page.screenshot(path=tmp_path / "quiet-line.png", full_page=True)
+    assert saturated(browser, picture) == 0
+
+    page.get_by_role("link", name="pump-2").click()
+    expect(page.locator(".heading .hold")).to_contain_text("SHELVED until")
+    expect(page.locator(".heading .sentence")).to_contain_text("vibration 3.1× its normal")
+    expect(page.locator(".heading .state")).to_have_text("SHELVED, alarm 12 behind it")
+    picture = page.screenshot(path=tmp_path / "quiet-asset.png", full_page=True)
+    assert saturated(browser, picture) == 0
+    page.get_by_role("button", name="Listen again …").click()
+    dialog = page.get_by_role("dialog", name="Listen to pump-2 again")
+    dialog.get_by_label("Your name").fill("Kim")
+    dialog.get_by_label("Reason").fill("belt is on")
+    dialog.get_by_role("button", name="Listen again").click()
+
+    expect(page.locator(".heading")).to_contain_text("ALARM, not acknowledged")
+    assert plant.ordered[-1][0] == "release"
+
+
+def test_what_feedback_holds_back_says_like_which(
+    page: Page, console: Console, plant: Plant
+) -> None:
+    plant.keep_quiet(state="FSUPR")
+    plant.hold_row = None
+    show(page, console, "/alarms")
+
+    line = page.locator("tr", has_text="pump-2")
+    expect(line).to_contain_text("HELD BACK")
+    expect(line).to_contain_text("like #7, called expected (die changed) by M. Weber")
+    expect(line.get_by_role("button", name="Acknowledge …")).to_be_hidden()
+
+
+def test_an_alarm_shows_what_joined_it_and_how_earlier_ones_were_resolved(
+    page: Page, console: Console, plant: Plant
+) -> None:
+    plant.alarmed()
+    plant.chattering = plant.stale = True
+    show(page, console, PUMP)
+
+    expect(page.get_by_role("region", name="Joined by")).to_contain_text(
+        re.compile("motor current.*out of range, level shifted")
+    )
+    expect(page.get_by_role("region", name="Earlier ones like it")).to_contain_text(
+        re.compile(r"#7.*94\s%.*called expected by M. Weber: die changed")
+    )
+    expect(page.locator(".heading .since")).to_contain_text("Chattering. Stale.")
+
+
+def test_the_report_tells_figures_aims_and_who_alarms_most(
+    page: Page, console: Console, plant: Plant, tmp_path: Path
+) -> None:
+    show(page, console, "/report")
+
+    figures = page.get_by_role("region", name="Figures")
+    expect(figures).to_contain_text("14 at most")
+    expect(figures).to_contain_text(re.compile(r"3\.0 an asset-week.*1\.4 to 5\.7.*OVER BUDGET"))
+    expect(figures).to_contain_text(re.compile(r"80\s% of 10 labelled were real"))
+    expect(page.get_by_role("region", name="Who alarms most")).to_contain_text(
+        re.compile(r"pump-2.*15.*88\s%")
+    )
+    page.screenshot(path=tmp_path / "report.png", full_page=True)
+    page.get_by_role("button", name="All").click()
+    expect(page.get_by_role("button", name="All")).to_have_attribute("aria-pressed", "true")
+    page.wait_for_timeout(200)
+    assert plant.ordered[-1] == ("report", None, None)
+
+
+@pytest.mark.parametrize("path", ["/", PUMP, "/alarms", "/report"])
+def test_words_of_people_stay_words_where_things_are_kept_quiet(
+    page: Page, console: Console, plant: Plant, path: str
+) -> None:
+    plant.prefix = plant.hostile
+    plant.keep_quiet()
+
+    page.goto(console.url + path)
+    page.wait_for_timeout(500)
+
+    assert page.evaluate("window.stolen") is None

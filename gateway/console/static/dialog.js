@@ -1,0 +1,62 @@
+// A dialog that takes who and why; the browser's own dialog keeps the focus inside.
+
+import {make, tell} from "./dom.js";
+
+const REMEMBERED = "wheeltapper.actor";
+
+export const text = (id, limit, required) => make("input", {
+  id, required, maxlength: limit, autocomplete: id === "actor" ? "name" : "off",
+});
+
+// One of several words; the first is chosen unless `none` is.
+export function choice(name, options, none) {
+  const inputs = options.map(([value, words], index) => {
+    const input = make("input", {type: "radio", name, value, required: true, id: `${name}-${index}`});
+    input.checked = !none && index === 0;
+    return [input, make("label", {for: `${name}-${index}`, class: "choice"}, [input, words])];
+  });
+  const value = () => (inputs.find(([input]) => input.checked) || [{value: ""}])[0].value;
+  return {nodes: inputs.map(([, label]) => label), value, first: inputs[0][0]};
+}
+
+// `submit(actor)` sends; it throws what the gateway refuses.
+export function dialog({title, sentence, fields, word, refused, submit, done}) {
+  const actor = text("actor", 80, true);
+  const error = make("p", {class: "problem", role: "alert", hidden: true});
+  const confirm = make("button", {type: "submit", text: word});
+  const cancel = make("button", {type: "button", text: "Cancel", on: {click: () => box.close()}});
+  const form = make("form", {}, [
+    make("h2", {id: "dialog-title", text: title}),
+    make("p", {text: sentence}),
+    make("label", {for: "actor", text: "Your name"}), actor,
+    ...fields, error,
+    make("div", {class: "buttons"}, [confirm, cancel]),
+  ]);
+  const box = make("dialog", {"aria-labelledby": "dialog-title"}, [form]);
+  const before = document.activeElement;
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    confirm.disabled = true;
+    try {
+      await submit(actor.value);
+      localStorage.setItem(REMEMBERED, actor.value);
+      box.close();
+      done();
+    } catch (refusal) {
+      error.hidden = false;
+      tell(error, `${refused} ${refusal.message}`);
+      confirm.disabled = false;
+    }
+  });
+  box.addEventListener("close", () => {
+    box.remove();
+    if (before && before.isConnected) before.focus();
+  });
+  document.body.append(box);
+  actor.value = localStorage.getItem(REMEMBERED) || "";
+  box.showModal();
+  const next = fields.flatMap((node) => [node, ...node.querySelectorAll("input")])
+    .find((node) => node.tagName === "INPUT");
+  (actor.value && next ? next : actor).focus();
+}

@@ -1,0 +1,114 @@
+// What a person orders of an alarm: to take note, to say what it was, to keep it quiet.
+
+import {choice, dialog, text} from "./dialog.js";
+import {fill, make} from "./dom.js";
+import {send} from "./live.js";
+import {alarmWord, holdState} from "./words.js";
+
+const QUARTER_S = 900;
+const HOUR_S = 3600;
+const SHELF = [
+  [QUARTER_S, "15 min"], [HOUR_S, "1 h"], [2 * HOUR_S, "2 h"], [4 * HOUR_S, "4 h"],
+  [8 * HOUR_S, "8 h"],
+];
+const WORK = [
+  [HOUR_S, "1 h"], [4 * HOUR_S, "4 h"], [8 * HOUR_S, "8 h"], [24 * HOUR_S, "1 day"],
+  [72 * HOUR_S, "3 days"],
+];
+
+const labelled = (words, input) => make("div", {}, [
+  make("label", {for: input.id, text: words}), input,
+]);
+
+export function acknowledge(alarm, done) {
+  const note = text("note", 1000, true);
+  dialog({
+    title: `Acknowledge alarm ${alarm.id}`,
+    sentence: alarm.sentence,
+    fields: [labelled("Reason (mandatory): what you saw or will do", note)],
+    word: "Acknowledge",
+    refused: "Not acknowledged.",
+    submit: (actor) => send(`/api/alarms/${alarm.id}/acknowledge`, {actor, note: note.value}),
+    done,
+  });
+}
+
+export function feedback(alarm, done) {
+  const label = choice("label", [
+    ["real", "A real fault"], ["false", "A false alarm: nothing is wrong, nothing changed"],
+    ["expected", "Expected: a product change, a repair, a trial"],
+  ], true);
+  const note = text("note", 1000, false);
+  for (const node of label.nodes) {
+    node.addEventListener("change", () => {
+      note.required = label.value() === "expected";
+    });
+  }
+  dialog({
+    title: `What was alarm ${alarm.id}?`,
+    sentence: alarm.sentence,
+    fields: [
+      make("fieldset", {}, [make("legend", {text: "It was"}), ...label.nodes]),
+      labelled("What was found or done", note),
+      make("p", {
+        class: "hint",
+        text: "It counts as acknowledged. More like a false or expected one is held back, and "
+          + "still kept here, until it is clearly more severe.",
+      }),
+    ],
+    word: "Keep",
+    refused: "Not kept.",
+    submit: (actor) => send(`/api/alarms/${alarm.id}/feedback`, {
+      actor, label: label.value(), note: note.value,
+    }),
+    done,
+  });
+}
+
+export function keepQuiet(asset, name, done) {
+  const kind = choice("kind", [
+    ["shelved", "Shelve: I know, remind me later"],
+    ["suppressed", "Suppress: maintenance, off or changeover"],
+    ["out-of-service", "Out of service: until somebody ends it"],
+  ]);
+  const length = make("select", {id: "length"});
+  const how = labelled("For", length);
+  const offer = () => {
+    const spans = kind.value() === "shelved" ? SHELF : WORK;
+    fill(length, spans.map(([value, words]) => make("option", {value, text: words})));
+    length.selectedIndex = 1;
+    how.hidden = kind.value() === "out-of-service";
+  };
+  for (const node of kind.nodes) node.addEventListener("change", offer);
+  offer();
+  const note = text("note", 1000, true);
+  dialog({
+    title: `Keep ${name} quiet`,
+    sentence: "What it does meanwhile is kept and shown here, and told when the time is over.",
+    fields: [
+      make("fieldset", {}, [make("legend", {text: "How"}), ...kind.nodes]), how,
+      labelled("Reason (mandatory)", note),
+    ],
+    word: "Keep quiet",
+    refused: "Not done.",
+    submit: (actor) => send("/api/holds", {
+      target: asset, kind: kind.value(), seconds: Number(length.value), actor, note: note.value,
+    }),
+    done,
+  });
+}
+
+export function listenAgain(hold, done) {
+  const note = text("note", 1000, true);
+  dialog({
+    title: `Listen to ${hold.name} again`,
+    sentence: `It is ${alarmWord(holdState(hold.kind)).toLowerCase()} by ${hold.actor}: ${hold.note}`,
+    fields: [labelled("Reason (mandatory)", note)],
+    word: "Listen again",
+    refused: "Not done.",
+    submit: (actor) => send("/api/holds/release", {
+      target: hold.asset, kind: hold.kind, actor, note: note.value,
+    }),
+    done,
+  });
+}
