@@ -25,6 +25,8 @@ GATHERS = 60
 """Rows after the alarm in which the culprits and their height are gathered."""
 CULPRIT = 0.35
 """Share of the largest deviation that makes another signal a culprit."""
+HOLDS = 40
+"""Rows after the alarm in which the slow channel, too, has to agree that the fault is gone."""
 GONE = 0.2
 """Share of its height below which the fault is gone."""
 QUIET = 0.66
@@ -107,7 +109,8 @@ class AlarmLatch:
     @property
     def culprits(self) -> NDArray[np.bool_]:
         """Signals (p,) that make the standing alarm."""
-        return self.peak >= CULPRIT * self.peak.max()
+        found: NDArray[np.bool_] = self.peak >= CULPRIT * self.peak.max()
+        return found
 
     def hold(self) -> None:
         """Pass over a row that could not be judged: no delay runs across it."""
@@ -185,7 +188,7 @@ class AlarmLatch:
             return False
         if height <= WEAK and _rms(row.lately[culprits]) >= QUIET:
             return False
-        return self.age > GATHERS or row.slow < QUIET
+        return self.age > HOLDS or row.slow < QUIET
 
     def state(self) -> State:
         """Give the latch as arrays."""

@@ -21,8 +21,10 @@ MODES = 64
 """Modes that can have a baseline; an asset that shows more has no mode tag but a counter."""
 BAND = (0.005, 0.995)
 """Quantiles of the healthy values between which a signal is in its band."""
-RIPE = (8, 40, 8)
-"""Rows after a start before quick, slow and restless are judged."""
+ROUNDED = 12**-0.5
+"""Standard deviation of rounding, in steps of a quantised signal."""
+RIPE = 58
+"""Rows after a start before the slow means are as quiet as they will be, and are judged."""
 OTHER, LONE = 0.65, 1.3
 """A signal that deviates while no other reaches this share of its limit counts this much less: a
 machine's fault is seldom seen by one sensor alone, a sensor's own wandering always."""
@@ -35,7 +37,7 @@ GROWS = 81.0
 ROOTS = 8
 """Rows after which the roots of the scales are taken anew."""
 FOLLOWED = 0.43
-"""Deviation, in limits, at which a signal of an alarmed asset is followed at half its usual rate."""
+"""Deviation, in limits, at which an alarmed asset's signal is followed at half the usual rate."""
 CATCHES_UP, SETTLES = 25.0, 20.0
 """Half-lives of the baselines of signals that have no part in a standing alarm, and of all while
 the asset settles, rows."""
@@ -86,6 +88,8 @@ class ModeBaseline:
     def __init__(self, signals: int, limit: float) -> None:
         self._signals, self._limit = signals, limit
         self._store: BlockStore | None = BlockStore(signals)
+        self.visits = 0
+        """Times that the mode was entered."""
         self._reach = np.zeros((2, signals))
         self._first = np.full((2, signals), np.nan)
         self.centre = np.full(signals, np.nan)
@@ -114,6 +118,12 @@ class ModeBaseline:
         moved: Columns = (self.centre - self._first[0]) / self._first[1]
         return moved
 
+    def visit(self) -> None:
+        """Note that the mode was entered anew."""
+        self.visits += 1
+        if self._channels is not None:
+            self._channels.visits += 1
+
     def gather(self, row: Columns) -> None:
         """Keep one healthy row (p,)."""
         if self._store is not None:
@@ -130,9 +140,9 @@ class ModeBaseline:
         if self._store is None:
             return
         rows = self._store.rows
-        floor = np.maximum(floor, 0.5 * quantum(rows))
+        floor = np.maximum(floor, ROUNDED * quantum(rows))
         self.relations, channels = learn(
-            self._store.blocks(), self._store.offered, floor, self._limit
+            self._store.blocks(), self._store.offered, self.visits, floor, self._limit
         )
         self._store = None
         known = seen(rows)
@@ -199,13 +209,13 @@ class ModeBaseline:
         if self._missing is not None:
             self._away[:, self._missing] = 0.0
             rest[self._missing] = channels.variance[0, self._missing]
-        if counts and age >= RIPE[0]:
+        if counts:
             channels.variance += _VARIANCE * (rest - channels.variance)
         return self._score(channels, age)
 
     def _score(self, channels: Channels, age: int) -> Deviation:
         quick, slow, restless, quick_all, slow_all = channels.limits()
-        ripe = age >= RIPE[1]
+        ripe = age >= RIPE
         self._q[:, 0] = (1 / quick, 1 / slow if ripe else 0.0, 1 / restless)
         scaled, size = self._scaled, self._size
         np.multiply(self._away, self._inverse, out=scaled[:2])
@@ -234,7 +244,7 @@ class ModeBaseline:
     def standing(self, deviation: Deviation) -> Standing:
         """Say what the row means for an alarm that stands."""
         channels = self._known
-        quick, slow, restless, _, _ = channels.limits()
+        _, slow, restless, _, _ = channels.limits()
         quick_mean = self._away[0] + channels.base[0]
         now = np.abs(quick_mean - channels.base[1]) * self._inverse[1] / slow
         calmed = (np.log(channels.variance[1] + channels.least) - channels.usual) / (
@@ -261,7 +271,7 @@ class ModeBaseline:
             if not self._turn:
                 np.sqrt(channels.square, out=self._inverse)
                 np.reciprocal(self._inverse, out=self._inverse)
-        self._shift(_FOLLOW if age >= RIPE[1] else _FOLLOW_QUICK)
+        self._shift(_FOLLOW if age >= RIPE else _FOLLOW_QUICK)
         self._follow(smooth, _FOLLOW[1, 0])
 
     def settle(self, smooth: Columns) -> None:
@@ -320,6 +330,7 @@ class ModeBaseline:
             "first": self._first.copy(),
             "centre": self.centre.copy(),
             "limit": np.array([self._limit]),
+            "visits": np.array([self.visits]),
         }
         if self._store is not None:
             return known | prefixed("store.", self._store.state())
@@ -336,7 +347,7 @@ class ModeBaseline:
         """Build the same baseline again."""
         again = cls(state["reach"].shape[1], float(state["limit"][0]))
         again._reach, again._first = state["reach"].copy(), state["first"].copy()
-        again.centre = state["centre"].copy()
+        again.centre, again.visits = state["centre"].copy(), int(state["visits"][0])
         if "turn" not in state:
             if again._store is not None:
                 again._store.restore(part_of(state, "store."))
@@ -377,6 +388,11 @@ class ModeBaselines:
         """Give the baseline of a mode, if it has been seen."""
         return self._modes.get(mode)
 
+    def first(self, mode: int) -> bool:
+        """Tell whether a mode has been entered once only."""
+        known = self._modes.get(mode)
+        return known is not None and known.visits == 1
+
     def progress(self, mode: int) -> float:
         """How much of a mode is learnt, 0 to 1."""
         known = self._modes.get(mode)
@@ -384,13 +400,17 @@ class ModeBaselines:
             return 0.0
         return 1.0 if known.ready else min(0.99, known.gathered / self._needed)
 
-    def gather(self, mode: int, row: Columns) -> None:
-        """Keep one healthy row (p,) of a mode."""
-        if mode not in self._modes:
-            if len(self._modes) >= MODES:
-                return
+    def visit(self, mode: int) -> None:
+        """Note that a mode was entered."""
+        if mode not in self._modes and len(self._modes) < MODES:
             self._modes[mode] = ModeBaseline(self._signals, self._limit)
-        self._modes[mode].gather(row)
+        if mode in self._modes:
+            self._modes[mode].visit()
+
+    def gather(self, mode: int, row: Columns) -> None:
+        """Keep one healthy row (p,) of a mode that was entered."""
+        if mode in self._modes:
+            self._modes[mode].gather(row)
 
     def fit(self) -> None:
         """Fit every mode that has enough rows and is not fitted yet."""

@@ -70,8 +70,8 @@ class Channels:
     limit
         Limits of quick, slow, restless for one signal, in scales, for an endless history, and of
         the root mean square of quick and slow (5,).
-    rows
-        Healthy rows learnt.
+    rows, visits
+        Healthy rows learnt, and times that the mode was entered.
     """
 
     base: Columns
@@ -82,36 +82,40 @@ class Channels:
     least: Columns
     limit: Columns
     rows: float
+    visits: float
 
     def limits(self) -> tuple[float, float, float, float, float]:
         """Give the five limits as far as the history supports them."""
         quick, slow, restless, quick_all, slow_all = self.limit.tolist()
+        again = widened(0.0, self.rows, self.visits)
         return (
-            quick * widened(QUICK, self.rows),
-            slow * widened(SLOW, self.rows),
-            restless * widened(RESTLESS, self.rows),
-            quick_all,
-            slow_all,
+            quick * widened(QUICK, self.rows, self.visits),
+            slow * widened(SLOW, self.rows, self.visits),
+            restless * widened(RESTLESS, self.rows, self.visits),
+            quick_all * again,
+            slow_all * again,
         )
 
     def state(self) -> State:
         """Give everything as arrays."""
         return {
             **{name: getattr(self, name).copy() for name in _ARRAYS},
-            "rows": np.array([self.rows]),
+            "learnt": np.array([self.rows, self.visits]),
         }
 
     @classmethod
     def restore(cls, state: State) -> Self:
         """Build the same channels again."""
-        return cls(*(state[name].copy() for name in _ARRAYS), rows=float(state["rows"][0]))
+        arrays = {name: state[name].copy() for name in _ARRAYS}
+        rows, visits = state["learnt"].tolist()
+        return cls(**arrays, rows=rows, visits=visits)
 
 
 _ARRAYS = ("base", "square", "variance", "usual", "spread", "least", "limit")
 
 
 def learn(
-    blocks: Sequence[Columns], rows: int, floor: Columns, limit: float
+    blocks: Sequence[Columns], rows: int, visits: int, floor: Columns, limit: float
 ) -> tuple[Relations, Channels]:
     """Learn relations and channels from healthy rows.
 
@@ -121,6 +125,8 @@ def learn(
         Contiguous stretches (n, p) in time order, NaN = not Good.
     rows
         Rows that they stand for; they may be a selection.
+    visits
+        Times that the mode was entered meanwhile.
     floor
         Smallest deviation of each signal worth telling (p,), in the signals' units.
     limit
@@ -135,7 +141,7 @@ def learn(
     causes = number_of_causes(z)
     relations = Relations(centre, unit, Causes(z).correlation(causes))
     shift, rest = _unseen(blocks, centre, unit, z, causes)
-    return relations, _channels(relations, whole, shift, rest, floor / unit, rows, limit)
+    return relations, _channels(relations, whole, shift, rest, floor / unit, limit, rows, visits)
 
 
 def _unseen(
@@ -175,8 +181,9 @@ def _channels(
     shift: list[Columns],
     rest: Columns,
     floor: Columns,
-    rows: int,
     limit: float,
+    rows: int,
+    visits: int,
 ) -> Channels:
     raw = np.maximum(_trimmed(rest), floor)
     scales, tops, pools = [], [], []
@@ -209,6 +216,7 @@ def _channels(
         least=least,
         limit=np.array([one[0], one[1], STRICTER * one[2], *pools]),
         rows=float(rows),
+        visits=float(visits),
     )
 
 

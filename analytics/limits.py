@@ -41,12 +41,23 @@ def limit_of(signals: int, budget: float, row_s: float) -> float:
     return max(LEAST, sqrt(2 * log(max(crossings / budget, 1.0))))
 
 
-def widened(half_life: float, rows: float) -> float:
+def widened(half_life: float, rows: float, visits: float = 1.0) -> float:
     """Give the factor by which a limit is wider after so many healthy rows.
+
+    Parameters
+    ----------
+    half_life
+        Of the mean that is held against the limit, rows.
+    rows
+        Healthy rows learnt.
+    visits
+        Times that the mode was entered meanwhile. Each entry finds its own level, so of a mode
+        that comes in visits every visit is one independent look, however long it lasts.
 
     Examples
     --------
-    >>> round(widened(20.0, 400.0), 2), round(widened(20.0, 1e9), 2)
-    (1.41, 1.0)
+    >>> round(widened(20.0, 400.0), 2), round(widened(20.0, 1e9), 2), widened(20.0, 1e9, 8.0)
+    (1.41, 1.0, 1.35)
     """
-    return 1 + UNSURE * POOLS * half_life / max(rows, 1.0)
+    unsure = POOLS * half_life / max(rows, 1.0)
+    return 1 + UNSURE * (max(unsure, 1 / visits) if visits > 1 else unsure)

@@ -3,9 +3,9 @@
 A few common causes (load, speed, temperature) move many signals together. With C = LLᵀ + D, causes
 in L and a noise of its own for every signal in D, the residual of a signal is what the others
 cannot explain of it: (C⁻¹z)ⱼ / (C⁻¹)ⱼⱼ, the regression-adjusted variable of Hawkins (1991). In a
-plant of 200 signals a fault of half a common swing is then ten times the noise. The number of causes
-is the one that foretells rows that were not learnt best (blocked cross-validation; Bishop 1999
-for the probabilistic reading of principal components).
+plant of 200 signals a fault of half a common swing is then ten times the noise. The number of
+causes is the one that foretells rows that were not learnt best (blocked cross-validation; Bishop
+1999 for the probabilistic reading of principal components).
 """
 
 from collections.abc import Iterator, Sequence
@@ -161,7 +161,7 @@ def number_of_causes(z: Columns) -> int:
 
 
 def without_levels(blocks: Sequence[Columns], half_life: float) -> Columns:
-    """Give all rows (n, p) less their own slow level, block by block; NaN counts as no deviation."""
+    """Give all rows (n, p) less their own slow level, block by block; NaN as no deviation."""
     return np.concatenate([np.nan_to_num(block - means(block, half_life)) for block in blocks])
 
 

@@ -35,8 +35,8 @@ State_ = Literal["learning", "watching", "alarmed"]
 
 PAST = 60.0
 """Half-life of the recent past against which a trend is told, rows."""
-STEADY_ROWS = 8
-"""Rows after a start before the smoothed signals are judged."""
+STEADY_ROWS = 20
+"""Rows after a start before the quick means are as quiet as they will be, and are judged."""
 GAP_NS, GAP_ROWS = 60 * 10**9, 10
 """Rows further apart than this, and than so many usual rows, do not belong to one stretch."""
 IN_BAND, OUT_OF_BAND = 2.5, 3.0
@@ -92,7 +92,7 @@ class WatchSettings:
     learn_rows: int = 390
     mode_rows: int = 300
     settle_s: float = 20.0
-    on_delay_s: float = 3.0
+    on_delay_s: float = 5.0
     off_delay_s: float = 8.0
     budget: float = 1.0
     row_s: float = 1.0
@@ -269,16 +269,19 @@ class Watch:
         self, verdict: OpenJudgement, i: int, at: int, mode: int, row: Columns, whole: bool
     ) -> None:
         self._rows += 1
-        means = self._smooth(row, whole) if self._enter(at, mode) else None
+        settled = self._enter(at, mode)
+        means = self._means.smooth(row, whole) if settled else None
+        if self._means.rows == 1 and settled and not self._latch.alarmed:
+            self._modes.visit(mode)
         if not self._learnt:
-            if means is not None:
+            if settled and (self._means.rows >= STEADY_ROWS or self._modes.first(mode)):
                 self._learn_history(mode, row, whole)
             return
         if self._rows == self.settings.learn_rows:
             self._modes.fit()
             if self._novelty is not None:
                 self._novelty.fit()
-        if means is None:
+        if means is None or self._means.rows < STEADY_ROWS:
             self._latch.hold()
             return
         self._judge_settled(verdict, i, at, mode, row, means, whole)
@@ -287,11 +290,6 @@ class Watch:
         self._modes.gather(mode, row)
         if self._novelty is not None and whole:
             self._novelty.learn(float(row[0]))
-
-    def _smooth(self, row: Columns, whole: bool) -> Columns | None:
-        """Smooth a row (p,) → (3, p); None while the means are too young to be judged."""
-        means = self._means.smooth(row, whole)
-        return means if self._means.rows >= STEADY_ROWS else None
 
     def _enter(self, at: int, mode: int) -> bool:
         """Take note of time and mode; say whether the asset has settled in it."""
@@ -384,7 +382,7 @@ class Watch:
         baseline: ModeBaseline,
         novelty: Novelty,
     ) -> None:
-        """Judge a row of an asset of one signal: an event is raised, and cleared by the next row."""
+        """Judge a row of a lone signal: an event is raised, and cleared by the next row."""
         deviation = baseline.deviation(row, means[0], means[1], self._means.rows, None, True)
         bar = novelty.bar
         score, event = novelty.surprise(float(row[0]))
