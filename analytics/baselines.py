@@ -16,6 +16,7 @@ from analytics.scaling import quantiles, quantum, scale_floor, seen
 
 Columns = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Limits = tuple[float, float, float, float, float]
 
 MODES = 64
 """Modes that can have a baseline; an asset that shows more has no mode tag but a counter."""
@@ -34,8 +35,10 @@ LEARNS, WIDEST = 0.001, 9.0
 """Weight of a row in the squared scales, and squared scales as which the furthest row counts."""
 GROWS = 81.0
 """No squared scale grows beyond this many times what was learnt at first."""
-ROOTS = 8
-"""Rows after which the roots of the scales are taken anew."""
+TURN = 8
+"""Rows after which limits and roots of the scales are taken anew."""
+LOOKS = 4
+"""Rows between two looks at the restlessness, whose half-life is long beside it."""
 FOLLOWED = 0.43
 """Deviation, in limits, at which an alarmed asset's signal is followed at half the usual rate."""
 CATCHES_UP, SETTLES = 25.0, 20.0
@@ -162,8 +165,9 @@ class ModeBaseline:
         self._channels = channels
         self._most = channels.square * GROWS
         self._inverse = 1 / np.sqrt(channels.square)
-        self._turn = 0
-        self._q = np.empty((3, 1))
+        self._turn = self._look = 0
+        self._stack = np.empty((3, self._signals))
+        self._renew(channels)
         self._away = np.zeros((2, self._signals))
         self._scaled = np.zeros((3, self._signals))
         self._in_limits = np.zeros((3, self._signals))
@@ -172,6 +176,18 @@ class ModeBaseline:
         self._larger = np.zeros(self._signals)
         self._scales = np.zeros(self._signals)
         self._missing: Flags | None = None
+
+    def _renew(self, channels: Channels) -> None:
+        """Take limits and scales anew."""
+        self._hold(channels.limits())
+        np.sqrt(channels.square, out=self._inverse)
+        np.reciprocal(self._inverse, out=self._inverse)
+
+    def _hold(self, limits: Limits) -> None:
+        self._limits = limits
+        quick, slow, restless, self._quick_all, self._slow_all = limits
+        self._ripe = np.array([[1 / quick], [1 / slow], [1 / restless]])
+        self._unripe = np.array([[1 / quick], [0.0], [1 / restless]])
 
     def deviation(
         self,
@@ -197,7 +213,8 @@ class ModeBaseline:
             mode stands.
         """
         channels = self._known
-        stack = np.stack((row, quick, slow))
+        stack = self._stack
+        stack[0], stack[1], stack[2] = row, quick, slow
         self._missing = None
         if present is not None:
             stack = self.relations.fill(stack, present)
@@ -214,37 +231,41 @@ class ModeBaseline:
         return self._score(channels, age)
 
     def _score(self, channels: Channels, age: int) -> Deviation:
-        quick, slow, restless, quick_all, slow_all = channels.limits()
         ripe = age >= RIPE
-        self._q[:, 0] = (1 / quick, 1 / slow if ripe else 0.0, 1 / restless)
-        scaled, size = self._scaled, self._size
-        np.multiply(self._away, self._inverse, out=scaled[:2])
-        np.add(channels.variance[0], channels.least, out=scaled[2])
-        np.log(scaled[2], out=scaled[2])
-        scaled[2] -= channels.usual
-        scaled[2] /= channels.spread
-        np.maximum(scaled[2], 0.0, out=scaled[2])
-        np.abs(scaled[:2], out=size)
-        in_limits = self._in_limits
-        np.multiply(size, self._q[:2], out=in_limits[:2])
-        np.multiply(scaled[2], self._q[2], out=in_limits[2])
-        tops = np.maximum.reduce(in_limits, axis=1).tolist()
+        scaled, size, in_limits = self._scaled, self._size, self._in_limits
+        np.multiply(self._away, self._inverse, out=size)
+        np.abs(size, out=size)
+        scaled[:2] = size
+        if not self._look:
+            self._calm(channels)
+        self._look = (self._look + 1) % LOOKS
+        np.multiply(scaled, self._ripe if ripe else self._unripe, out=in_limits)
+        quick, slow, restless = np.maximum.reduce(in_limits, axis=1).tolist()
         squares = np.einsum("ij,ij->i", size, size).tolist()
-        together = (squares[0] / self._signals) ** 0.5 / quick_all
-        slow_score = max(tops[1], (squares[1] / self._signals) ** 0.5 / slow_all if ripe else 0.0)
-        score = max(tops[0], together, slow_score, tops[2])
+        together = (squares[0] / self._signals) ** 0.5 / self._quick_all
+        if ripe:
+            slow = max(slow, (squares[1] / self._signals) ** 0.5 / self._slow_all)
+        score = max(quick, together, slow, restless)
         np.maximum.reduce(in_limits, axis=0, out=self._strength)
         if np.count_nonzero(self._strength >= OTHER) < 2:
             score /= LONE
         np.maximum(size[0], size[1], out=self._larger)
-        return Deviation(
-            score, slow_score, self._strength, np.maximum(self._larger, scaled[2], out=self._scales)
-        )
+        np.maximum(self._larger, scaled[2], out=self._scales)
+        return Deviation(score, slow, self._strength, self._scales)
+
+    def _calm(self, channels: Channels) -> None:
+        """Look at the restlessness of each signal anew."""
+        restless = self._scaled[2]
+        np.add(channels.variance[0], channels.least, out=restless)
+        np.log(restless, out=restless)
+        restless -= channels.usual
+        restless /= channels.spread
+        np.maximum(restless, 0.0, out=restless)
 
     def standing(self, deviation: Deviation) -> Standing:
         """Say what the row means for an alarm that stands."""
         channels = self._known
-        _, slow, restless, _, _ = channels.limits()
+        _, slow, restless, _, _ = self._limits
         quick_mean = self._away[0] + channels.base[0]
         now = np.abs(quick_mean - channels.base[1]) * self._inverse[1] / slow
         calmed = (np.log(channels.variance[1] + channels.least) - channels.usual) / (
@@ -267,10 +288,9 @@ class ModeBaseline:
                 far[:, self._missing] = channels.square[:, self._missing]
             channels.square += LEARNS * (far - channels.square)
             np.minimum(channels.square, self._most, out=channels.square)
-            self._turn = (self._turn + 1) % ROOTS
-            if not self._turn:
-                np.sqrt(channels.square, out=self._inverse)
-                np.reciprocal(self._inverse, out=self._inverse)
+        self._turn = (self._turn + 1) % TURN
+        if not self._turn:
+            self._renew(channels)
         self._shift(_FOLLOW if age >= RIPE else _FOLLOW_QUICK)
         self._follow(smooth, _FOLLOW[1, 0])
 
@@ -339,7 +359,9 @@ class ModeBaseline:
         return known | {
             "most": self._most.copy(),
             "inverse": self._inverse.copy(),
-            "turn": np.array([self._turn]),
+            "limits": np.array(self._limits),
+            "restless": self._scaled[2].copy(),
+            "turn": np.array([self._turn, self._look]),
         }
 
     @classmethod
@@ -356,7 +378,9 @@ class ModeBaseline:
         again.relations = Relations.restore(part_of(state, "relations."))
         again._begin(Channels.restore(part_of(state, "channels.")))
         again._most, again._inverse = state["most"].copy(), state["inverse"].copy()
-        again._turn = int(state["turn"][0])
+        again._hold(tuple(state["limits"].tolist()))
+        again._scaled[2] = state["restless"]
+        again._turn, again._look = state["turn"].tolist()
         return again
 
 

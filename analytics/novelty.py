@@ -65,6 +65,8 @@ class Novelty:
         self._range = np.zeros(2)
         self._recent = np.zeros(WIDE)
         self._shapes = np.zeros((SHAPES, WIDE))
+        self._sizes = np.zeros((2, SHAPES))
+        self._middle = np.zeros(1)
         self._history: list[Columns] = []
         self._begin = np.zeros(SCORES)
         self._excess = np.ones(SCORES)
@@ -123,7 +125,7 @@ class Novelty:
         if not self._rows:
             self._level[:] = self._range[:] = value
             self._moves[0] = value
-            self._recent[:] = value
+            self._recent[:] = self._middle[:] = value
         level, last, trend = self._level, self._moves[0], self._moves[1]
         step = abs(value - last)
         before = level.copy()
@@ -165,14 +167,20 @@ class Novelty:
         if self._rows < WIDE - 1:
             return 0.0, 0.0
         count = int(self._moves[4])
+        recent = self._recent - self._middle
+        squares = recent * recent
+        size = np.array([[squares[-BRIEF:].sum()], [squares.sum()]])
         brief = wide = 0.0
         if count:
-            away = self._shapes[: min(count, SHAPES)] - self._recent
-            away *= away
-            brief = float(np.sqrt(away[:, -BRIEF:].sum(axis=1).min() / BRIEF))
-            wide = float(np.sqrt(away.sum(axis=1).min() / WIDE))
+            known = min(count, SHAPES)
+            shapes = self._shapes[:known]
+            # |a − b|² = |a|² − 2a·b + |b|²: two products instead of a table of differences
+            near = np.stack((shapes[:, -BRIEF:] @ recent[-BRIEF:], shapes @ recent))
+            least = (self._sizes[:, :known] - 2 * near).min(axis=1, keepdims=True) + size
+            brief, wide = np.sqrt(np.maximum(least[:, 0], 0.0) / _LENGTHS).tolist()
         if self._rows % EVERY == 0:
-            self._shapes[count % SHAPES] = self._recent
+            self._shapes[count % SHAPES] = recent
+            self._sizes[:, count % SHAPES] = size[:, 0]
             self._moves[4] += 1
         return brief, wide
 
@@ -196,4 +204,7 @@ class Novelty:
 
 
 _FADES = 0.5 ** (1 / HALF_LIFE)
-_ARRAYS = ("level", "moves", "range", "recent", "shapes", "begin", "excess", "familiar")
+_LENGTHS = np.array([BRIEF, WIDE])
+_ARRAYS = (
+    "level", "moves", "range", "recent", "shapes", "sizes", "middle", "begin", "excess", "familiar",
+)  # fmt: skip

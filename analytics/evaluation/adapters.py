@@ -1,6 +1,7 @@
 """Detectors of the product behind the interface of the protocol."""
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ class WatchedRows:
 
     def __init__(self, signals: Sequence[str], bar: float = EVENTS_AT) -> None:
         self._signals, self._bar = tuple(signals), bar
+        self._values = itemgetter(*self._signals)
         self._history: list[Columns] = []
         self._watch: Watch | None = None
         self._rows = 0
@@ -63,7 +65,7 @@ class WatchedRows:
     def score_one(self, x: dict[str, float]) -> float:
         """Score a row, then learn it; NaN while the watch cannot judge."""
         watch = self._made
-        said = watch.judge_one(self._rows * SECOND, row_of(self._signals, x), 0)
+        said = watch.judge_one(self._rows * SECOND, self._row(x), 0)
         self._rows += 1
         if said is None:
             return float("nan")
@@ -71,6 +73,12 @@ class WatchedRows:
         lone = len(self._signals) == 1
         self.threshold = limit if lone else 1.0
         return watch.strangeness if lone else score / limit
+
+    def _row(self, x: dict[str, float]) -> Columns:
+        try:
+            return np.array(self._values(x), np.float64).reshape(-1)
+        except KeyError:  # a signal is missing
+            return row_of(self._signals, x)
 
     def alarm_one(self, _score: float, _x: dict[str, float]) -> bool:
         """Tell whether the watch's alarm stands."""
