@@ -61,6 +61,16 @@ WORDS: dict[int, QualityWord] = {0: "Good", 1: "Uncertain", 2: "Bad"}
 
 
 @dataclass(frozen=True, slots=True)
+class _Normal:
+    """What a signal shows while healthy, and how far that has moved since it was learnt."""
+
+    low: float | None
+    high: float | None
+    expected: float | None
+    drift: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Present:
     """The present value of a tag, with the link taken into account."""
 
@@ -202,9 +212,11 @@ class LineView:
         reason: Reason | None = incident.reason if incident else state.watch.explain()
         row = self._desk.row(incident) if incident else None
         told = incident is not None and incident.state in ANNUNCIATED
-        low, high, expected = state.watch.band(state.mode_now)
+        columns = (*state.watch.band(state.mode_now), state.watch.drift(state.mode_now))
+        told_of = zip(*columns, strict=True)
+        shown = [_Normal(*map(number, one)) for one in told_of]
         signals = [
-            self._signal(self._by_name[name], low[i], high[i], expected[i])
+            self._signal(self._by_name[name], shown[i])
             for i, name in enumerate(state.asset.signals)
         ]
         return {
@@ -220,7 +232,7 @@ class LineView:
             "kept": None if told else row,
         }
 
-    def _signal(self, handle: TagHandle, low: float, high: float, expected: float) -> SignalRow:
+    def _signal(self, handle: TagHandle, normal: _Normal) -> SignalRow:
         present = self._present(handle)
         return {
             "tag": handle.tag.name,
@@ -230,9 +242,10 @@ class LineView:
             "status": present.status,
             "quality": present.quality,
             "age_s": present.age_s,
-            "low": number(low),
-            "high": number(high),
-            "expected": number(expected),
+            "low": normal.low,
+            "high": normal.high,
+            "expected": normal.expected,
+            "drift": normal.drift,
             "finding": finding_words(int(self._pipeline.latest.verdict[handle.handle])),
         }
 

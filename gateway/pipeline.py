@@ -434,7 +434,10 @@ def build_group(
             asset=asset,
             key=asset_key(asset, [by_name[name].tag for name in asset_tags(asset)]),
             watch=build_watch(
-                [by_name[name].tag for name in asset.signals], plan.detection, place[asset.path]
+                [by_name[name].tag for name in asset.signals],
+                plan.detection,
+                plan.alarms.budget,
+                place[asset.path],
             ),
             signals=np.array([column[name] for name in asset.signals], np.intp),
             mode=column[asset.mode] if asset.mode else None,

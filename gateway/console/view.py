@@ -147,6 +147,8 @@ class SignalRow(TypedDict):
     low: float | None
     high: float | None
     expected: float | None
+    drift: float | None
+    """How far it has moved since it was learnt, in its usual widths."""
     finding: str
 
 

@@ -14,7 +14,9 @@ SPREAD_ROWS = 60
 in the same loop that reads the sources, and must not hold it up."""
 
 
-def build_watch(signals: Sequence[Tag], plan: DetectionPlan, place: int = 0) -> Watch:
+def build_watch(
+    signals: Sequence[Tag], plan: DetectionPlan, budget: float = 1.0, place: int = 0
+) -> Watch:
     """Build the watch of one asset over its signals, in their order.
 
     Parameters
@@ -23,6 +25,8 @@ def build_watch(signals: Sequence[Tag], plan: DetectionPlan, place: int = 0) -> 
         Tags of the columns.
     plan
         What the plant wants.
+    budget
+        False alarms an asset-week that the plant accepts.
     place
         Number of the asset among those of the gateway.
     """
@@ -30,5 +34,7 @@ def build_watch(signals: Sequence[Tag], plan: DetectionPlan, place: int = 0) -> 
     settings = WatchSettings(
         learn_rows=learn_rows,
         mode_rows=max(LEAST_ROWS, min(300, round(learn_rows * MODE_SHARE))),
+        budget=budget,
+        row_s=plan.grid_s,
     )
     return Watch([tag.name for tag in signals], [tag.unit for tag in signals], settings)

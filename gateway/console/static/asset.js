@@ -6,7 +6,7 @@ import {ask} from "./live.js";
 import {acknowledge, feedback, keepQuiet, listenAgain} from "./orders.js";
 import {badge, every, gauge, position, problem} from "./parts.js";
 import {
-  acknowledgedBy, age, blinking, factsOf, findingWords, holdWords, measured, moment,
+  acknowledgedBy, age, blinking, driftWords, factsOf, findingWords, holdWords, measured, moment,
   percent, quality, quantity, quietWords, readable, resolvedWords, since, span, stateOf, trendWord,
   unbroken, unit, unjudged,
 } from "./words.js";
@@ -159,7 +159,8 @@ function signal(choose) {
   const place = position();
   const line = row(SIGNALS, (part) => [
     button, measured(part.value), unit(part.unit), place.node, span(part.low, part.high),
-    quality(part), age(part.age_s), findingWords(part.finding),
+    quality(part), age(part.age_s), [findingWords(part.finding), driftWords(part.drift)]
+      .filter(Boolean).join("; "),
   ]);
   let tag = "";
   button.addEventListener("click", () => choose(tag));

@@ -193,3 +193,12 @@ export function lostWords(gap) {
   }
   return `${gap.estimated ? "≈ " : ""}${gap.lost} lost`;
 }
+
+const DRIFTED = 3;
+
+// Slow change is followed, and told once it has gone further than chance would carry it.
+export function driftWords(drift) {
+  if (drift === null || Math.abs(drift) < DRIFTED) return "";
+  const widths = Math.abs(drift).toFixed(0);
+  return `drifted ${drift > 0 ? "up" : "down"} by ${widths} of its usual widths since learnt`;
+}

@@ -258,6 +258,7 @@ class Plant:
             "low": low,
             "high": high,
             "expected": value,
+            "drift": 4.2 if name == "bearing_temperature" else 0.3,
             "finding": "shift" if name in seen else "",
         }
 
