@@ -1,6 +1,7 @@
 """What a watch says about rows: scores, and what happened to the alarm."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,35 @@ class Judgement:
     transitions: tuple[Transition, ...]
 
 
+class Verdict(Protocol):
+    """Takes in what is said of rows while they are being worked through."""
+
+    def score(self, i: int, score: float, threshold: float) -> None:
+        """Say how strange row i is."""
+        ...
+
+    def add(self, transition: Transition) -> None:
+        """Say that the alarm came or went."""
+        ...
+
+
+class OneRow:
+    """What is said of a single row."""
+
+    def __init__(self) -> None:
+        self.said: tuple[float, float] | None = None
+        """Score and limit; None while the row is not judged."""
+        self.transitions: list[Transition] = []
+
+    def score(self, _i: int, score: float, threshold: float) -> None:
+        """Say how strange the row is."""
+        self.said = score, threshold
+
+    def add(self, transition: Transition) -> None:
+        """Say that the alarm came or went."""
+        self.transitions.append(transition)
+
+
 class OpenJudgement:
     """A judgement while its rows are being worked through.
 
@@ -73,18 +103,10 @@ class OpenJudgement:
         self._score = np.full(len(at), np.nan)
         self._threshold = np.full(len(at), np.nan)
         self._transitions: list[Transition] = []
-        self._first: tuple[float, float] | None = None
-
-    @property
-    def first(self) -> tuple[float, float] | None:
-        """Score and limit of the first row; None if it was not judged."""
-        return self._first
 
     def score(self, i: int, score: float, threshold: float) -> None:
         """Say how strange row i is."""
         self._score[i], self._threshold[i] = score, threshold
-        if not i:
-            self._first = (score, threshold)
 
     def add(self, transition: Transition) -> None:
         """Say that the alarm came or went."""

@@ -20,7 +20,7 @@ from analytics.baselines import ModeBaseline, ModeBaselines, part_of, prefixed
 from analytics.channels import QUICK, SLOW
 from analytics.contract import State
 from analytics.explanations import Evidence, explain
-from analytics.judgements import Judgement, OpenJudgement, Transition
+from analytics.judgements import Judgement, OneRow, OpenJudgement, Transition, Verdict
 from analytics.limits import WEEK_S, limit_of
 from analytics.novelty import Novelty
 from analytics.smoothing import Smoother
@@ -49,7 +49,6 @@ EVENTS_AT, EVENT_RATE, EVENT_TAIL = 6.5, 8.6e-4, 0.55
 """Lone signals: events a row at that bar, and how fast they get fewer above it, as measured on
 seventeen public series (docs/detection.md)."""
 _INSIDE = np.iinfo(np.int64).max
-_ONE = np.zeros(1, np.int64)
 
 
 def event_bar(budget: float, row_s: float) -> float:
@@ -110,7 +109,7 @@ class WatchSettings:
             raise Misconfigured("budget and row_s must be > 0")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Seen:
     """The last judged row: score and limit, quick means, recent past, deviations (p,)."""
 
@@ -220,9 +219,9 @@ class Watch:
 
     def judge_one(self, at: int, row: Columns, mode: int) -> tuple[float, float] | None:
         """Judge one row (p,) as `judge` does; give its score and limit, None if not judged."""
-        verdict = OpenJudgement(_ONE)
+        verdict = OneRow()
         self._advance(verdict, 0, at, mode, row, bool(np.isfinite(row).all()))
-        return verdict.first
+        return verdict.said
 
     def contributions(self) -> Columns:
         """Split the last judged score over the signals (p,), summing to it; 0 before the first."""
@@ -266,7 +265,7 @@ class Watch:
         return self._rows >= self.settings.learn_rows
 
     def _advance(
-        self, verdict: OpenJudgement, i: int, at: int, mode: int, row: Columns, whole: bool
+        self, verdict: Verdict, i: int, at: int, mode: int, row: Columns, whole: bool
     ) -> None:
         self._rows += 1
         settled = self._enter(at, mode)
@@ -305,7 +304,7 @@ class Watch:
 
     def _judge_settled(
         self,
-        verdict: OpenJudgement,
+        verdict: Verdict,
         i: int,
         at: int,
         mode: int,
@@ -330,7 +329,7 @@ class Watch:
 
     def _judge_row(
         self,
-        verdict: OpenJudgement,
+        verdict: Verdict,
         i: int,
         at: int,
         mode: int,
@@ -373,7 +372,7 @@ class Watch:
 
     def _judge_lone(
         self,
-        verdict: OpenJudgement,
+        verdict: Verdict,
         i: int,
         at: int,
         mode: int,

@@ -5,101 +5,162 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from analytics.alarming import AlarmLatch
+from analytics.alarming import HOLDS, LONGEST, RISES, AlarmLatch, Phase, Standing
 from plant.alarms import AlarmAction
 
 SECOND = 10**9
-LIMIT = 3.0
 
 
 def latch() -> AlarmLatch:
-    return AlarmLatch(2, on_delay=5 * SECOND, off_delay=10 * SECOND)
+    return AlarmLatch(on_delay=5 * SECOND, off_delay=10 * SECOND)
 
 
-def play(machine: AlarmLatch, scores: list[float], start: int = 0) -> list[tuple[int, str]]:
-    """Feed scores at one row a second, the first signal deviating as much."""
+def step(
+    machine: AlarmLatch, at: int, score: float, mode: int = 0, slow: float = 0.0
+) -> AlarmAction | None:
+    """Feed one row in which the first signal deviates as much as the score says."""
+    strength = np.array([score, 0.3])
+    row = Standing(strength, np.array([slow, 0.0]), slow)
+    return (
+        machine.stand(at, mode, score / machine.bar, row)
+        if machine.alarmed
+        else machine.watch(at, mode, score / machine.bar, strength)
+    )
+
+
+def play(
+    machine: AlarmLatch, scores: list[float], start: int = 0, slow: float = 0.0
+) -> list[tuple[int, str]]:
+    """Feed scores, in limits, at one row a second."""
     told = []
     for k, score in enumerate(scores):
-        at = (start + k) * SECOND
-        action = machine.step(at, 0, score, LIMIT, np.array([score, 1.0]))
+        action = step(machine, (start + k) * SECOND, score, slow=slow)
         told += [(start + k, str(action))] * (action is not None)
     return told
 
 
 def test_alarm_comes_after_the_on_delay_and_goes_after_the_off_delay() -> None:
     machine = latch()
-    assert play(machine, [1.0] * 5 + [8.0] * 20 + [1.0] * 20) == [(10, "raise"), (35, "clear")]
+    told = play(machine, [0.3] * 5 + [2.7] * 60 + [0.3] * 20)
+    assert told == [(10, "raise"), (75, "clear")]
     assert not machine.alarmed
 
 
 @pytest.mark.parametrize("high", [1, 4, 5])
 def test_shorter_than_the_delay_is_no_alarm(high: int) -> None:
-    assert play(latch(), [1.0] * 5 + [8.0] * high + [1.0] * 20) == []
+    assert play(latch(), [0.3] * 5 + [2.7] * high + [0.3] * 20) == []
+
+
+@pytest.mark.parametrize("row_s", [300, 3600])
+def test_slow_rows_need_as_many_as_the_latch_asks_for(row_s: int) -> None:
+    machine = latch()
+    told = [step(machine, k * row_s * SECOND, 2.7) for k in range(10)]
+    assert [k for k, action in enumerate(told) if action is not None] == [RISES - 1]
 
 
 def test_score_around_the_limit_does_not_chatter() -> None:
-    wobble = [3.5] * 10 + [2.9, 3.1] * 200
+    wobble = [1.2] * 10 + [0.97, 1.03] * 200
     assert play(latch(), wobble) == [(5, "raise")]
 
 
 def test_fading_disturbance_is_not_an_alarm() -> None:
-    assert play(latch(), [20 * 0.5 ** (k / 7) for k in range(60)]) == []
+    assert play(latch(), [7 * 0.5 ** (k / 7) for k in range(60)]) == []
 
 
 def test_large_fault_is_gone_when_little_of_it_is_left() -> None:
-    told = play(latch(), [100.0] * 70 + [15.0] * 30)
+    told = play(latch(), [33.0] * 70 + [5.0] * 30)
     assert told == [(5, "raise"), (80, "clear")]
 
 
 def test_trace_of_a_fault_does_not_alarm_again_at_once() -> None:
-    told = play(latch(), [100.0] * 70 + [15.0] * 60)
+    told = play(latch(), [33.0] * 70 + [5.0] * 60)
     assert [word for _, word in told] == ["raise", "clear"]
 
 
 def test_fault_that_comes_back_while_settling_alarms_again() -> None:
-    told = play(latch(), [100.0] * 70 + [1.0] * 20 + [90.0] * 20)
+    told = play(latch(), [33.0] * 70 + [0.3] * 20 + [33.0] * 20)
     assert [word for _, word in told] == ["raise", "clear", "raise"]
 
 
+def test_asset_settles_until_its_score_is_low_and_no_longer_than_it_may() -> None:
+    machine = latch()
+    play(machine, [33.0] * 70 + [5.0] * (15 + LONGEST // 2))
+    assert machine.phase is Phase.SETTLING
+    play(machine, [0.3] * 2, start=300)
+    assert machine.phase is Phase.HEALTHY
+    other = latch()
+    play(other, [33.0] * 70 + [5.0] * (11 + LONGEST))
+    assert other.phase is Phase.HEALTHY
+
+
+def test_small_fault_is_gone_only_when_the_slow_mean_agrees() -> None:
+    machine = latch()
+    play(machine, [1.5] * 20)
+    assert play(machine, [0.3] * 200, start=20, slow=0.9) == []
+    assert play(machine, [0.3] * 20, start=220, slow=0.1) == [(230, "clear")]
+
+
+def test_slow_channel_alone_holds_a_large_fault_for_its_first_rows_only() -> None:
+    machine = latch()
+    play(machine, [30.0] * 8)
+    assert play(machine, [0.3] * 60, start=8, slow=0.9) == [(5 + HOLDS + 1 + 10, "clear")]
+
+
+def test_every_alarm_that_went_makes_the_next_one_harder_for_a_while() -> None:
+    machine = latch()
+    assert machine.bar == 1.0
+    play(machine, [33.0] * 70 + [0.3] * 15)
+    after = machine.bar
+    assert after == pytest.approx(1.5, abs=0.01)
+    play(machine, [0.3] * 2000, start=85)
+    assert machine.bar == pytest.approx(1.25, abs=0.01)
+
+
+def test_person_can_let_the_alarm_go() -> None:
+    machine = latch()
+    play(machine, [8.0] * 10)
+    machine.let_go()
+    assert machine.phase is Phase.SETTLING
+    assert play(machine, [4.0] * 60, start=10) == []
+
+
 def test_delays_run_on_source_time_not_on_rows() -> None:
-    machine, score = latch(), 8.0
-    actions = [
-        machine.step(k * SECOND // 10, 0, score, LIMIT, np.array([score, 1.0])) for k in range(60)
-    ]
+    machine = latch()
+    actions = [step(machine, k * SECOND // 10, 2.7) for k in range(60)]
     assert [k for k, action in enumerate(actions) if action is not None] == [50]
 
 
 def test_only_the_mode_that_raised_it_clears_it() -> None:
     machine = latch()
-    play(machine, [8.0] * 10)
-    quiet = np.array([0.5, 0.5])
-    other = [machine.step((10 + k) * SECOND, 1, 0.5, LIMIT, quiet) for k in range(100)]
+    play(machine, [2.7] * 60)
+    other = [step(machine, (60 + k) * SECOND, 0.2, mode=1) for k in range(100)]
     assert other == [None] * 100
-    same = [machine.step((110 + k) * SECOND, 0, 0.5, LIMIT, quiet) for k in range(12)]
+    same = [step(machine, (160 + k) * SECOND, 0.2) for k in range(12)]
     assert same[10] is AlarmAction.CLEAR
 
 
-def test_culprit_that_is_missing_keeps_the_alarm() -> None:
+@pytest.mark.parametrize("standing", [10, 100])
+def test_standing_fault_is_never_let_go_by_time(standing: int) -> None:
     machine = latch()
-    play(machine, [8.0] * 10)
-    blind = np.array([np.nan, 0.1])
-    told = [machine.step((10 + k) * SECOND, 0, 0.5, LIMIT, blind) for k in range(100)]
-    assert told == [None] * 100
+    told = play(machine, [6.0] * standing + [2.0] * 20_000)
+    assert [word for _, word in told] == ["raise"]
+    assert machine.alarmed
 
 
 def test_row_that_cannot_be_judged_starts_the_delay_again() -> None:
     machine = latch()
-    play(machine, [8.0] * 5)
+    play(machine, [2.7] * 5)
     machine.hold()
-    assert play(machine, [8.0] * 10, start=5) == [(10, "raise")]
+    assert play(machine, [2.7] * 10, start=5) == [(10, "raise")]
 
 
 @pytest.mark.parametrize("cut", [3, 8, 40, 78, 95])
 def test_restored_latch_goes_on(cut: int) -> None:
-    scores = [1.0] * 2 + [60.0] * 68 + [9.0] * 20 + [50.0] * 20
+    scores = [0.3] * 2 + [20.0] * 68 + [3.0] * 20 + [20.0] * 20
     whole = play(latch(), scores)
     first, again = latch(), latch()
     told = play(first, scores[:cut])
     again.restore(first.state())
     assert told + play(again, scores[cut:], start=cut) == whole
+    assert [word for _, word in whole] == ["raise", "clear", "raise"]
     assert all(before < after for before, after in pairwise(at for at, _ in whole))

@@ -1,7 +1,8 @@
 """The whole of detection on the simulated line: the right machine, the right signal, and silence.
 
-The generator is read at full speed: four healthy hours to learn from, then a fault or eight more
-healthy hours.
+The generator is read at full speed: four healthy hours to learn from, then a fault of each of
+twenty seeds, or four more healthy hours of six of them. Fewer healthy hours than faults, to keep
+the run short; rates of false alarms over weeks are measured by `wheeltapper bench`, not here.
 """
 
 from dataclasses import dataclass
@@ -106,6 +107,6 @@ def test_shares_sum_to_one_at_most(verdicts: dict[int, Verdict]) -> None:
             assert shares == sorted(shares, reverse=True)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_eight_healthy_hours_raise_nothing(seed: int) -> None:
-    assert watched(seed, "none", LEARN + 8 * HOUR).transitions == ()
+@pytest.mark.parametrize("seed", range(6))
+def test_four_healthy_hours_raise_nothing(seed: int) -> None:
+    assert watched(seed, "none", LEARN + 4 * HOUR).transitions == ()
