@@ -1,4 +1,4 @@
-"""Limits of a score from healthy scores alone: no label, and no score of a row that was learnt."""
+"""Healthy scores that mean something: no row is scored by what was learnt from it."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -10,16 +10,6 @@ Columns = NDArray[np.float64]
 
 FOLDS = 5
 """Contiguous parts of the history, each scored by what the others say."""
-HIGH = 0.98
-"""Quantile that stands for the upper end of healthy scores."""
-REACH = 4.0
-"""Distances from median to that quantile at which a score is no longer healthy."""
-ABOVE = 1.2
-"""And above the highest healthy score by this, as far as the history is believed."""
-LOWEST = 2.5
-"""No limit below this: about the highest of a dozen normal signals in a few thousand rows."""
-BELIEVED = 0.998
-"""Share of the history that is believed; the rest may be faults in it."""
 
 
 def cross_fitted(
@@ -44,24 +34,3 @@ def cross_fitted(
         others = np.concatenate((rows[:begin], rows[end:]))
         parts.append(score(others, rows[begin:end]))
     return np.concatenate(parts)
-
-
-def calibrated_limit(scores: Columns, margin: float = 1.0) -> float:
-    """Give the score above which a row is anomalous, from healthy cross-fitted scores (n,).
-
-    Parameters
-    ----------
-    scores
-        Scores of healthy rows that the detector had not learnt.
-    margin
-        Multiplies the distance between median and limit; more = fewer alarms.
-
-    Examples
-    --------
-    >>> calibrated_limit(np.linspace(0.5, 2.5, 101))
-    5.34
-    """
-    usable = scores[np.isfinite(scores)]
-    median, high, top = np.quantile(usable, (0.5, HIGH, BELIEVED))
-    reach = max(REACH * (high - median), ABOVE * top - median)
-    return float(round(max(LOWEST, median + margin * reach), 12))

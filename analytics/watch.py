@@ -268,6 +268,8 @@ class Watch:
         self, verdict: Verdict, i: int, at: int, mode: int, row: Columns, whole: bool
     ) -> None:
         self._rows += 1
+        if not whole:
+            row = np.where(np.isfinite(row), row, np.nan)
         settled = self._enter(at, mode)
         means = self._means.smooth(row, whole) if settled else None
         if self._means.rows == 1 and settled and not self._latch.alarmed:

@@ -1,8 +1,8 @@
 """The whole of detection on the simulated line: the right machine, the right signal, and silence.
 
 The generator is read at full speed: four healthy hours to learn from, then a fault of each of
-twenty seeds, or four more healthy hours of six of them. Fewer healthy hours than faults, to keep
-the run short; rates of false alarms over weeks are measured by `wheeltapper bench`, not here.
+twenty seeds, or four more healthy hours of six of them. Fewer healthy hours, to keep the run short:
+these are hours of silence, not a rate of false alarms.
 """
 
 from dataclasses import dataclass

@@ -56,15 +56,26 @@ def test_noise_alone_is_no_event(seed: int) -> None:
     assert events == []
 
 
+def daily(height: float, days: int = 20) -> Columns:
+    """Make a history, then days with a spike at noon."""
+    values = noise(LEARN + days * DAY)
+    values[LEARN + DAY // 2 :: DAY] += height
+    return values
+
+
 def test_spike_of_every_day_is_no_news_after_a_while() -> None:
-    values = noise(LEARN + 20 * DAY)
-    values[LEARN + DAY // 2 :: DAY] += 3.0
-    scores, events = told(taught(values), values[LEARN:])
-    highest = scores.reshape(20, DAY).max(axis=1)
+    values = daily(0.5)
+    _, events = told(taught(values), values[LEARN:])
     assert events[0] == DAY // 2
     assert len(events) <= 4
-    assert highest[-5:].max() < 0.5 * highest[0]
-    assert highest[-5:].max() < BAR
+
+
+def test_large_spike_of_every_day_surprises_less_and_less() -> None:
+    values = daily(3.0)
+    scores, _ = told(taught(values), values[LEARN:])
+    highest = scores.reshape(20, DAY).max(axis=1)
+    assert highest[1:].max() < highest[0] / 2
+    assert highest[-5:].max() < highest[0] / 3
 
 
 def test_no_event_follows_at_once() -> None:
