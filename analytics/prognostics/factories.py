@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from analytics.prognostics.defects import DefectModel
 from analytics.prognostics.remaining_life import RemainingLife
 from plant.errors import Rejected
 
@@ -53,6 +54,31 @@ class RemainingLifeJudged:
 def remaining_life(seed: int) -> RemainingLifeJudged:
     """Make a model of remaining life that has learnt nothing yet."""
     return RemainingLifeJudged(seed)
+
+
+class DefectJudged:
+    """Defects over tables: learn from labelled parts, then give probabilities."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self.model: DefectModel | None = None
+        self.classes_: NDArray[Any] = np.zeros(0, np.int64)
+
+    def fit(self, parts: Table, labels: ArrayLike) -> None:
+        """Learn from labelled parts, in the order they were made."""
+        self.model = DefectModel.fit(parts.to_numpy(), labels, _names(parts), self._seed)
+        self.classes_ = self.model.classes_
+
+    def predict_proba(self, parts: Table) -> Columns:
+        """Give the probability of each class (n, classes)."""
+        if self.model is None:
+            raise Rejected("the model of defects has not been fitted")
+        return self.model.predict_proba(parts.to_numpy(), _names(parts))
+
+
+def defect(seed: int) -> DefectJudged:
+    """Make a model of defects that has learnt nothing yet."""
+    return DefectJudged(seed)
 
 
 def _names(table: Table) -> list[str]:

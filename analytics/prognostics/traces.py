@@ -161,12 +161,14 @@ def _every(x: Columns, windows: tuple[int, ...], start: int) -> Columns:
 
 
 def _last(x: Columns, windows: tuple[int, ...], start: int) -> Columns:
-    means, slopes = [], []
-    for w in windows:
-        part = x[-w:]
-        count = float(len(part))
-        means.append(part.sum(axis=0) / count)
-        away = np.arange(count) - (count - 1) / 2
-        slopes.append(away @ part / max(count * (count * count - 1) / 12, 1.0))
+    back = x[: -windows[-1] - 1 : -1]
+    ago = np.arange(len(back), dtype=np.float64)[:, None]
+    count = np.minimum(windows, len(back))[:, None]
+    within = np.cumsum(back, axis=0)[count[:, 0] - 1]
+    moment = np.cumsum(ago * back, axis=0)[count[:, 0] - 1]
+    means = within / count
+    spread = np.maximum(count * (count * count - 1.0) / 12, 1.0)
+    slopes = ((count - 1) / 2 * within - moment) / spread
     began = x[:start].sum(axis=0) / min(len(x), start)
-    return np.concatenate([*means, *slopes, x.sum(axis=0) / len(x), means[0] - began])
+    rest = (means.ravel(), slopes.ravel(), x.sum(axis=0) / len(x), means[0] - began)
+    return np.concatenate(rest)

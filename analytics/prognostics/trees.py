@@ -7,7 +7,7 @@ its own child, so every tree takes the same number of steps. A prediction equals
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -63,6 +63,20 @@ class FlatTrees:
     value: Columns
     steps: int
     single: bool
+
+    @classmethod
+    def constant(cls, width: int, value: float) -> Self:
+        """Make an ensemble that always predicts the same."""
+        none = np.zeros(1, np.intp)
+        leaf = np.array([np.inf])
+        return cls(width, value, none, none, leaf, none, np.zeros(1, np.int8), np.zeros(1), 0, False)
+
+    def narrowed(self, kept: NDArray[np.bool_]) -> Self:
+        """Leave out inputs (width,) that no node looks at."""
+        place = np.maximum(np.cumsum(kept) - 1, 0)
+        inner = self.first != np.arange(len(self.first))
+        feature = np.where(inner, place[self.feature], 0)
+        return replace(self, width=int(kept.sum()), feature=feature)
 
     def predict(self, rows: Columns) -> Columns:
         """Predict rows (n, p) → (n,); NaN is a missing value."""
@@ -138,9 +152,9 @@ class FlatTrees:
         arrays = (self.feature, self.threshold, self.first, self.missing, self.value)
         _require(all(each.shape == (nodes,) for each in arrays), "nodes of one length")
         _require(self.roots.ndim == 1, "one root a tree")
-        _require(self.width >= 1 and 0 <= self.steps <= DEEPEST, "a sane width and depth")
+        _require(self.width >= 0 and 0 <= self.steps <= DEEPEST, "a sane width and depth")
         _require(_within(self.roots, nodes), "roots that exist")
-        _require(_within(self.feature, self.width), "inputs that exist")
+        _require(_within(self.feature, max(self.width, 1)), "inputs that exist")
         _require(bool(((self.missing == 0) | (self.missing == 1)).all()), "0 or 1 for missing")
         own = np.arange(nodes)
         leaf = self.first == own
