@@ -265,9 +265,7 @@ def _lines(told: Columns, seen: Columns) -> Columns:
     """Fit a level and slopes (1 + c, p), the slopes shrunk as by one row of evidence."""
     middle, level = told.mean(axis=0), seen.mean(axis=0)
     away = told - middle
-    slopes = np.linalg.solve(
-        away.T @ away + np.eye(told.shape[1]), away.T @ (seen - level)
-    )
+    slopes = np.linalg.solve(away.T @ away + np.eye(told.shape[1]), away.T @ (seen - level))
     return np.vstack([level - middle @ slopes, slopes])
 
 

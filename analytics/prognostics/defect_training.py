@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analytics.prognostics.defects import ClassOdds, Mixture
+from analytics.prognostics.defects import ClassOdds, Mixture, calibrated
 from analytics.prognostics.derived import Derived
 from analytics.prognostics.trees import FlatTrees, from_boosting, from_forest, together
 from plant.errors import Rejected
@@ -22,13 +22,9 @@ TREES = 60
 """Trees of the final forest; half of them in each fold."""
 STRONG = 12
 """Columns of which pairs are made, at most."""
-CHUNKS = 4
-"""Neighbouring parts of a class stay in one fold: each fold gets so many stretches of time."""
 
 
-def learn(
-    rows: Columns, labels: ArrayLike, columns: tuple[str, ...], seed: int
-) -> dict[str, Any]:
+def learn(rows: Columns, labels: ArrayLike, columns: tuple[str, ...], seed: int) -> dict[str, Any]:
     """Learn the parts of a `DefectModel`."""
     x, y, classes = _checked(rows, labels, columns)
     plain = _plain(x, y == classes[-1])
@@ -104,36 +100,51 @@ def _share_only(wanted: Mask, width: int) -> ClassOdds:
     share = (wanted.sum() + 0.5) / (len(wanted) + 1)
     start = float(np.log(share / (1 - share)))
     mixture = Mixture(FlatTrees.constant(width, start), FlatTrees.constant(width, share))
-    return ClassOdds(mixture, 1.0, 0.0, 0.5, 0.0)
+    return ClassOdds(mixture, (1.0, 1.0, 0.0), 0.5, 0.0)
 
 
 def _odds(inputs: Columns, wanted: Mask, seed: int) -> ClassOdds:
     """Learn one class; calibrate, and choose its limit, on parts left out."""
-    fold = _folds(wanted, seed)
+    fold = _folds(wanted)
     said = np.zeros(len(wanted))
     for k in range(int(fold.max()) + 1):
         mixture = _mixture(inputs[fold != k], wanted[fold != k], seed, 1, TREES // 2)
         said[fold == k] = mixture.log_odds(inputs[fold == k])
-    calibrated = np.zeros(len(wanted))
+    chance = np.zeros(len(wanted))
     for k in range(int(fold.max()) + 1):
-        slope, level = _calibration(said[fold != k], wanted[fold != k])
-        calibrated[fold == k] = _chance(level + slope * said[fold == k])
-    slope, level = _calibration(said, wanted)
-    limit = _limit(_chance(level + slope * said), wanted)
-    error = calibration_error(calibrated, wanted)
-    return ClassOdds(_mixture(inputs, wanted, seed, MEMBERS, TREES), slope, level, limit, error)
+        curve = _calibration(said[fold != k], wanted[fold != k])
+        chance[fold == k] = _chance(calibrated(curve, said[fold == k]))
+    curve = _calibration(said, wanted)
+    limit = _limit(_chance(calibrated(curve, said)), wanted)
+    error = calibration_error(chance, wanted)
+    return ClassOdds(_mixture(inputs, wanted, seed, MEMBERS, TREES), curve, limit, error)
 
 
-def _folds(wanted: Mask, seed: int) -> NDArray[np.intp]:
-    """Deal each class out in stretches of time, so that neighbours are not split."""
-    folds = min(FOLDS, int(wanted.sum()), int((~wanted).sum()))
-    fold = np.zeros(len(wanted), np.intp)
-    rng = np.random.default_rng(seed)
-    for each in (wanted, ~wanted):
-        place = np.flatnonzero(each)
-        stretches = min(len(place), folds * CHUNKS)
-        dealt = rng.permutation(stretches) % folds
-        fold[place] = dealt[np.arange(len(place)) * stretches // len(place)]
+def _folds(wanted: Mask) -> NDArray[np.intp]:
+    """Deal stretches of time out, the rarer class evenly, so that neighbours are not split.
+
+    Both classes of a stretch go together: were they split, a drifting condition would itself tell
+    the class. Stretches are made shorter until every fold leaves enough of both classes.
+    """
+    rare = wanted if wanted.sum() <= (~wanted).sum() else ~wanted
+    folds = min(FOLDS, int(rare.sum()))
+    for stretches in (8 * folds, 32 * folds, len(rare)):
+        stretch = np.arange(len(rare)) * stretches // len(rare)
+        fold = _dealt(np.bincount(stretch, rare), np.bincount(stretch), folds)[stretch]
+        left = [int(rare[fold != k].sum()) for k in range(folds)]
+        if min(left) >= rare.sum() // 2:
+            break
+    return fold
+
+
+def _dealt(rare: Columns, count: NDArray[np.intp], folds: int) -> NDArray[np.intp]:
+    """Give each stretch to the fold that has the fewest of the rare class, then of all."""
+    fold = np.zeros(len(count), np.intp)
+    had = np.zeros((folds, 2))
+    for place in np.argsort(-rare, kind="stable"):
+        order = np.lexsort((had[:, 1], had[:, 0] if rare[place] else had[:, 1]))
+        fold[place] = order[0]
+        had[order[0]] += (rare[place], count[place])
     return fold
 
 
@@ -148,6 +159,7 @@ def _mixture(inputs: Columns, wanted: Mask, seed: int, members: int, trees: int)
                 learning_rate=0.1,
                 max_leaf_nodes=16,
                 max_features=0.3,
+                l2_regularization=3.0,
                 min_samples_leaf=int(np.clip(rare / 4, 2, 10)),
                 early_stopping=False,
                 random_state=1000 * seed + member,
@@ -164,29 +176,26 @@ def _chance(log_odds: Columns) -> Columns:
     return chance
 
 
-def _calibration(said: Columns, wanted: Mask) -> tuple[float, float]:
-    """Fit slope and level by logistic regression (Platt 1999), the slope held near 1.
+def _calibration(said: Columns, wanted: Mask) -> tuple[float, float, float]:
+    """Fit a beta calibration (Kull, Silva Filho & Flach 2017), held near no change.
 
-    With few parts of a class the slope is hardly known: it is drawn to 1 as by a normal prior of
-    spread 0.5, and stays above 0.1 so that the order of the parts is kept.
+    With few parts of a class the curve is hardly known: its two slopes are drawn to 1 as by a
+    normal prior of spread 0.25, and stay above 0.1 so that the order of the parts is kept.
     """
-    slope, level = 1.0, 0.0
-    for _ in range(50):
-        chance = _chance(level + slope * said)
-        weight = chance * (1 - chance)
-        gradient = np.array(
-            [(said * (chance - wanted)).sum() + (slope - 1) / 0.25, (chance - wanted).sum()]
-        )
-        cross = (weight * said).sum()
-        curve = np.array(
-            [[(weight * said**2).sum() + 4.0, cross], [cross, weight.sum() + 1e-6]]
-        )
-        move = np.linalg.solve(curve, gradient)
-        slope, level = slope - move[0], level - np.clip(move[1], -2, 2)
-        slope = float(np.clip(slope, 0.1, 3.0))
+    inputs = np.column_stack(
+        [-np.logaddexp(0.0, -said), np.logaddexp(0.0, said), np.ones(len(said))]
+    )
+    prior, middle = np.array([16.0, 16.0, 1e-6]), np.array([1.0, 1.0, 0.0])
+    curve = middle.copy()
+    for _ in range(100):
+        chance = _chance(inputs @ curve)
+        gradient = inputs.T @ (chance - wanted) + prior * (curve - middle)
+        bend = (inputs * (chance * (1 - chance))[:, None]).T @ inputs + np.diag(prior)
+        move = np.clip(np.linalg.solve(bend, gradient), -0.5, 0.5)
+        curve = np.clip(curve - move, [0.1, 0.1, -20.0], [5.0, 5.0, 20.0])
         if np.abs(move).max() < 1e-10:
             break
-    return slope, float(level)
+    return float(curve[0]), float(curve[1]), float(curve[2])
 
 
 def _limit(chance: Columns, wanted: Mask) -> float:

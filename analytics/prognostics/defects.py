@@ -71,8 +71,9 @@ class ClassOdds:
     ----------
     mixture
         From plain and derived columns to log-odds.
-    slope, level
-        Calibrated log-odds = level + slope · what the trees say (Platt 1999).
+    curve
+        Calibrated log-odds of a chance p = c + a·ln p − b·ln(1 − p) with curve = (a, b, c), a and
+        b > 0 (beta calibration: Kull, Silva Filho & Flach 2017).
     limit
         Probability from which the class is called: best F1 on parts left out of training.
     error
@@ -80,15 +81,25 @@ class ClassOdds:
     """
 
     mixture: Mixture
-    slope: float
-    level: float
+    curve: tuple[float, float, float]
     limit: float
     error: float
 
     def log_odds(self, inputs: Columns) -> Columns:
         """Give calibrated log-odds of inputs (n, p + d) → (n,)."""
-        calibrated: Columns = self.level + self.slope * self.mixture.log_odds(inputs)
-        return calibrated
+        return calibrated(self.curve, self.mixture.log_odds(inputs))
+
+    @property
+    def usual(self) -> float:
+        """Calibrated log-odds of a part of which nothing is known."""
+        return float(calibrated(self.curve, np.array([self.mixture.usual]))[0])
+
+    def contributions(self, inputs: Columns) -> Columns:
+        """Split the calibrated log-odds of one part (p + d,); with `usual` they sum to it."""
+        parts = self.mixture.contributions(inputs)
+        whole = self.log_odds(inputs[None, :])[0] - self.usual
+        stretched: Columns = parts * _ratio(whole, parts.sum())
+        return stretched
 
     def narrowed(self, kept: NDArray[np.bool_]) -> Self:
         """Leave out inputs that no tree looks at."""
@@ -121,9 +132,7 @@ class DefectModel:
     notes: tuple[str, ...]
 
     @classmethod
-    def fit(
-        cls, rows: Columns, labels: ArrayLike, columns: Sequence[str], seed: int = 0
-    ) -> Self:
+    def fit(cls, rows: Columns, labels: ArrayLike, columns: Sequence[str], seed: int = 0) -> Self:
         """Learn from labelled parts; needs scikit-learn.
 
         Parameters
@@ -186,15 +195,14 @@ class DefectModel:
         """
         odds = self._odds_of(label)
         inputs = self.derived.of(self._arranged(np.asarray(row)[None, :], columns))
-        parts = odds.slope * odds.mixture.contributions(inputs[0])
+        parts = odds.contributions(inputs[0])
         names = self.derived.names(self.columns)
         order = np.argsort(-np.abs(parts), kind="stable")
         return [(names[j], float(parts[j])) for j in order if parts[j] != 0]
 
     def usual_log_odds(self, label: Any = None) -> float:
         """Give the log-odds of a part of which nothing is known: where reasons start."""
-        odds = self._odds_of(label)
-        return odds.level + odds.slope * odds.mixture.usual
+        return self._odds_of(label).usual
 
     def signals(self, reasons: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
         """Share the parts of derived columns equally among the signals they are made of."""
@@ -214,7 +222,7 @@ class DefectModel:
             "columns": np.array(self.columns, np.str_),
             "classes": self.classes_,
             "notes": np.array(self.notes, np.str_),
-            "calibration": np.array([[o.slope, o.level, o.limit, o.error] for o in self.odds]),
+            "calibration": np.array([[*o.curve, o.limit, o.error] for o in self.odds]),
         }
         known |= {f"derived.{name}": array for name, array in self.derived.state().items()}
         for k, each in enumerate(self.odds):
@@ -243,15 +251,15 @@ class DefectModel:
             and classes.dtype.kind in "biu"
             and len(classes) >= 2
             and len(figures) == (1 if len(classes) == 2 else len(classes))
-            and figures.shape[1:] == (4,)
-            and bool(np.isfinite(figures).all())
+            and figures.shape[1:] == (5,)
+            and bool(np.isfinite(figures).all() and (figures[:, :2] > 0).all())
             and all(each.width == width for each in (*boosted, *forests))
         )
         if not fits:
             raise Rejected("the parts of the model of defects do not fit together")
         mixtures = map(Mixture, boosted, forests)
         told = zip(mixtures, figures.tolist(), strict=True)
-        odds = (ClassOdds(mixture, *each) for mixture, each in told)
+        odds = (ClassOdds(m, (a, b, c), limit, error) for m, (a, b, c, limit, error) in told)
         return cls(columns, classes, derived, tuple(odds), notes)
 
     def _odds_of(self, label: Any) -> ClassOdds:
@@ -279,6 +287,13 @@ class DefectModel:
 def _part(state: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:
     head = name + "."
     return {key[len(head) :]: value for key, value in state.items() if key.startswith(head)}
+
+
+def calibrated(curve: tuple[float, float, float], log_odds: Columns) -> Columns:
+    """Bend log-odds (n,) by a curve (a, b, c)."""
+    a, b, c = curve
+    bent: Columns = c + b * np.logaddexp(0.0, log_odds) - a * np.logaddexp(0.0, -log_odds)
+    return bent
 
 
 def _mean(log_odds: Any, chance: Any) -> Any:

@@ -1,7 +1,7 @@
 """Derived columns: what two signals tell together that neither tells alone.
 
-Power is a product, a heat loss a difference, strain a product, slip a ratio. Trees cut one column at
-a time and approximate such a boundary by a staircase that few bad parts cannot fill; given the
+Power is a product, a heat loss a difference, strain a product, slip a ratio. Trees cut one column
+at a time and approximate such a boundary by a staircase that few bad parts cannot fill; given the
 column, one cut does.
 """
 
@@ -82,9 +82,7 @@ class Derived:
         """Leave out what is not used (p + d,)."""
         p = len(self.plain)
         made = used[p:]
-        return type(self)(
-            self.plain[used[:p]], self.sign[made], self.left[made], self.right[made]
-        )
+        return type(self)(self.plain[used[:p]], self.sign[made], self.left[made], self.right[made])
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Give the columns as arrays."""

@@ -49,7 +49,7 @@ class Bands:
     @property
     def proven(self) -> bool:
         """Whether there are histories enough for the nominal share (2/α − 1 of them)."""
-        return self.histories >= 2 / (1 - self.nominal) - 1
+        return self.histories >= 2 / (1 - self.nominal) - 1 - 1e-9
 
     def around(self, predicted: Columns) -> tuple[Columns, Columns]:
         """Give the interval around predictions (n,)."""
@@ -85,7 +85,10 @@ class Bands:
 
 
 def learn_bands(
-    predicted: Columns, truth: Columns, history: NDArray[np.intp], fold: NDArray[np.intp],
+    predicted: Columns,
+    truth: Columns,
+    history: NDArray[np.intp],
+    fold: NDArray[np.intp],
     nominal: float,
 ) -> Bands:
     """Learn bands from predictions of histories that were left out.

@@ -153,7 +153,7 @@ def _every(x: Columns, windows: tuple[int, ...], start: int) -> Columns:
         within = total[until] - total[since]
         means.append(within / count)
         middle = (until - 1 + since)[:, None] / 2
-        spread = np.maximum(count * (count * count - 1) / 12, 1.0)
+        spread = np.maximum(count * (count * count - 1) / 12, 0.5)
         slopes.append((moment[until] - moment[since] - middle * within) / spread)
     first = np.minimum(until, start)
     began = total[first] / first[:, None]
@@ -167,7 +167,7 @@ def _last(x: Columns, windows: tuple[int, ...], start: int) -> Columns:
     within = np.cumsum(back, axis=0)[count[:, 0] - 1]
     moment = np.cumsum(ago * back, axis=0)[count[:, 0] - 1]
     means = within / count
-    spread = np.maximum(count * (count * count - 1.0) / 12, 1.0)
+    spread = np.maximum(count * (count * count - 1.0) / 12, 0.5)
     slopes = ((count - 1) / 2 * within - moment) / spread
     began = x[:start].sum(axis=0) / min(len(x), start)
     rest = (means.ravel(), slopes.ravel(), x.sum(axis=0) / len(x), means[0] - began)

@@ -69,13 +69,16 @@ class FlatTrees:
         """Make an ensemble that always predicts the same."""
         none = np.zeros(1, np.intp)
         leaf = np.array([np.inf])
-        return cls(width, value, none, none, leaf, none, np.zeros(1, np.int8), np.zeros(1), 0, False)
+        return cls(
+            width, value, none, none, leaf, none, np.zeros(1, np.int8), np.zeros(1), 0, False
+        )
 
     def narrowed(self, kept: NDArray[np.bool_]) -> Self:
         """Leave out inputs (width,) that no node looks at."""
         place = np.maximum(np.cumsum(kept) - 1, 0)
         inner = self.first != np.arange(len(self.first))
-        feature = np.where(inner, place[self.feature], 0)
+        feature = np.zeros_like(self.feature)
+        feature[inner] = place[self.feature[inner]]
         return replace(self, width=int(kept.sum()), feature=feature)
 
     def predict(self, rows: Columns) -> Columns:

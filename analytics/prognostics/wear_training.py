@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.prognostics.conditions import Conditions, find_conditions
+from analytics.prognostics.conditions import find_conditions
 from analytics.prognostics.intervals import learn_bands
 from analytics.prognostics.traces import Windows, blocks, filled
 from analytics.prognostics.trees import FlatTrees, from_boosting, together
@@ -47,8 +47,10 @@ def learn(
     lives = _Lives(
         [conditions.residuals(run) for run in cut],
         [(np.arange(len(run))[::-1] * windows.pace).astype(np.float64) for run in cut],
-        [len(run) - np.arange(len(c))[::-1] * float(windows.pace)
-         for run, c in zip(histories, cut, strict=True)],
+        [
+            len(run) - np.arange(len(c))[::-1] * float(windows.pace)
+            for run, c in zip(histories, cut, strict=True)
+        ],
     )
     horizon = find_horizon(lives.signals, lives.left)
     fold = np.random.default_rng(seed).permutation(len(cut)) % min(FOLDS, len(cut))
@@ -56,9 +58,7 @@ def learn(
     for k in range(int(fold.max()) + 1):
         model, directions = _fit(lives, np.flatnonzero(fold != k), horizon, windows, seed, 1)
         for i in np.flatnonzero(fold == k):
-            features = windows.every(
-                lives.signals[i], lives.signals[i] @ directions, lives.age[i]
-            )
+            features = windows.every(lives.signals[i], lives.signals[i] @ directions, lives.age[i])
             predicted[i] = np.clip(model.predict(features), 0.0, horizon)
     trees, directions = _fit(lives, np.arange(len(cut)), horizon, windows, seed, MEMBERS)
     judged = np.concatenate(predicted)
@@ -89,8 +89,8 @@ def _checked(runs: Sequence[Columns], columns: tuple[str, ...], coverage: float)
         raise Rejected("the columns need names, each a different one")
     if len(runs) < 3:
         raise Rejected(
-            f"{len(runs)} histories: at least three that end with a failure are needed, "
-            "one to learn from and one to measure the error on are not enough for an interval"
+            f"{len(runs)} histories: at least three that end with a failure are needed, so "
+            "that the error can be measured on some that were not learnt from"
         )
     histories = [np.asarray(run, np.float64) for run in runs]
     for number, run in enumerate(histories, 1):
