@@ -162,7 +162,7 @@ def ageing(runs: Sequence[Columns]) -> Columns:
     The change of the level, and of the log spread, from the first quarter of each history to the
     last is tested against none over the histories (Student's t); the smaller p-value, doubled.
     """
-    from scipy.stats import t as student
+    from scipy.stats import t as student  # type: ignore[import-untyped]
 
     long = [run for run in runs if len(run) >= 8]
     if len(long) < 3:
@@ -252,7 +252,7 @@ def _left_over(
 def _tree(told: Columns, seen: Columns, number: int, seed: int) -> Any:
     if number == 1:
         return None
-    from sklearn.tree import DecisionTreeRegressor
+    from sklearn.tree import DecisionTreeRegressor  # type: ignore[import-untyped]
 
     smallest = max(8, len(told) // 400)
     tree = DecisionTreeRegressor(

@@ -88,7 +88,7 @@ def _plain(x: Columns, wanted: Mask) -> NDArray[np.intp]:
 
 def _strongest(x: Columns, y: NDArray[Any], seed: int) -> NDArray[np.intp]:
     """Order the columns by what a forest gets out of them."""
-    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.ensemble import RandomForestClassifier  # type: ignore[import-untyped]
 
     forest = RandomForestClassifier(
         100, min_samples_leaf=3, max_features="sqrt", class_weight="balanced", random_state=seed
@@ -130,14 +130,15 @@ def _folds(wanted: Mask) -> NDArray[np.intp]:
     folds = min(FOLDS, int(rare.sum()))
     for stretches in (8 * folds, 32 * folds, len(rare)):
         stretch = np.arange(len(rare)) * stretches // len(rare)
-        fold = _dealt(np.bincount(stretch, rare), np.bincount(stretch), folds)[stretch]
+        rare_in = np.bincount(stretch[rare], minlength=stretches)
+        fold = _dealt(rare_in, np.bincount(stretch), folds)[stretch]
         left = [int(rare[fold != k].sum()) for k in range(folds)]
         if min(left) >= rare.sum() // 2:
             break
     return fold
 
 
-def _dealt(rare: Columns, count: NDArray[np.intp], folds: int) -> NDArray[np.intp]:
+def _dealt(rare: NDArray[np.intp], count: NDArray[np.intp], folds: int) -> NDArray[np.intp]:
     """Give each stretch to the fold that has the fewest of the rare class, then of all."""
     fold = np.zeros(len(count), np.intp)
     had = np.zeros((folds, 2))

@@ -38,7 +38,8 @@ class Mixture:
 
     def log_odds(self, inputs: Columns) -> Columns:
         """Give the log-odds of inputs (n, p + d) → (n,)."""
-        return _log_odds(_mean(self.boosted.predict(inputs), self.forest.predict(inputs)))
+        mixed: Columns = _log_odds(_mean(self.boosted.predict(inputs), self.forest.predict(inputs)))
+        return mixed
 
     @property
     def usual(self) -> float:

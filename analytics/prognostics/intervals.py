@@ -144,5 +144,6 @@ def _upper(error: Columns, share: Columns, history: NDArray[np.intp], level: flo
 def _shares(history: NDArray[np.intp]) -> Columns:
     """Give each row its share so that every history weighs the same."""
     _, place, count = np.unique(history, return_inverse=True, return_counts=True)
-    share: Columns = 1.0 / count[place]
-    return share / share.sum()
+    share = 1.0 / count[place]
+    whole: Columns = share / share.sum()
+    return whole

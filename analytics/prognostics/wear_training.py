@@ -48,7 +48,7 @@ def learn(
         [conditions.residuals(run) for run in cut],
         [(np.arange(len(run))[::-1] * windows.pace).astype(np.float64) for run in cut],
         [
-            len(run) - np.arange(len(c))[::-1] * float(windows.pace)
+            len(run) - np.arange(len(c), dtype=np.float64)[::-1] * windows.pace
             for run, c in zip(histories, cut, strict=True)
         ],
     )
@@ -137,7 +137,7 @@ def _fit(
     seed: int,
     members: int,
 ) -> tuple[FlatTrees, Columns]:
-    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.ensemble import HistGradientBoostingRegressor  # type: ignore[import-untyped]
 
     signals = np.vstack([lives.signals[i] for i in which])
     target = np.minimum(np.concatenate([lives.left[i] for i in which]), horizon)
