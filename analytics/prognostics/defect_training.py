@@ -158,7 +158,7 @@ def _mixture(inputs: Columns, wanted: Mask, seed: int, members: int, trees: int)
             HistGradientBoostingClassifier(
                 max_iter=100,
                 learning_rate=0.1,
-                max_leaf_nodes=16,
+                max_leaf_nodes=int(np.clip(rare / 4, 4, 16)),
                 max_features=0.3,
                 l2_regularization=3.0,
                 min_samples_leaf=int(np.clip(rare / 4, 2, 10)),

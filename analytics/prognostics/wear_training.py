@@ -157,7 +157,7 @@ def _fit(
             HistGradientBoostingRegressor(
                 max_iter=150,
                 learning_rate=0.08,
-                max_leaf_nodes=16,
+                max_leaf_nodes=int(np.clip(len(features) / 200, 4, 16)),
                 max_features=0.3,
                 min_samples_leaf=int(np.clip(len(features) / 300, 3, 60)),
                 early_stopping=False,

