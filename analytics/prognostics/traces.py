@@ -38,7 +38,7 @@ class Windows:
     @classmethod
     def of_life(cls, usual: float) -> Self:
         """Choose the windows for lives of usually so many rows."""
-        pace = max(1, round(usual / BLOCKS))
+        pace = max(1, -int(-usual // BLOCKS))
         return cls(
             pace,
             _lengths(SIGNAL_SHARES, usual / pace),
