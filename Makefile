@@ -4,9 +4,10 @@ VENV      := .venv
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 ARGS      ?=
+DATA      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fix bench bench-sources bench-overload faults clean
+.PHONY: help demo test check lint fix bench bench-sources bench-overload bench-detection faults clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 24
@@ -37,6 +38,9 @@ bench-sources: $(INSTALLED) ## measure the OPC UA and Modbus sources alone (abou
 
 bench-overload: $(INSTALLED) ## three times what the processor can take (about 3 minutes)
 	@$(BIN)/python -m bench.overload $(ARGS)
+
+bench-detection: $(INSTALLED) ## detection against what it promises (DATA=DIR with skab/, nab/, …)
+	@$(BIN)/python -m bench.detection $(if $(DATA),--data $(DATA)) $(ARGS)
 
 faults: $(INSTALLED) ## do to the gateway what plants do to it, and print the figures (25 minutes)
 	$(BIN)/pytest -q -m faults --tb=line --show-capture=no tests/faults $(ARGS)

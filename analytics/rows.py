@@ -1,6 +1,6 @@
 """Rows as arrays and as river's dictionaries, and a bounded store of them."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from analytics.contract import State
 Columns = NDArray[np.float64]
 
 
-def row_of(signals: Sequence[str], x: Mapping[Hashable, Any]) -> Columns:
+def row_of(signals: Sequence[str], x: Mapping[Any, Any]) -> Columns:
     """Lay out one dictionary as a row (p,); an absent signal is NaN, an unknown one is left out.
 
     Examples

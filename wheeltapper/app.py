@@ -12,6 +12,7 @@ from wheeltapper import (
     demo,
     discover,
     doctor,
+    evaluate,
     gaps,
     init,
     replay,
@@ -56,6 +57,7 @@ app.command("doctor")(doctor.doctor)
 app.command("check")(check.check)
 app.command("run")(run.run)
 app.command("replay")(replay.replay)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(alarms.app, name="alarms")
 app.command("gaps")(gaps.gaps)
 app.add_typer(config.app, name="config")

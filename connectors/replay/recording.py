@@ -41,6 +41,8 @@ class Recording:
         The signals' values, float64 (n, p); NaN where the cell was empty: a Bad sample.
     labels
         What was marked as label: name → float64 (n,). Never delivered as a signal.
+    lines
+        Row of the file that each row stands in, as a spreadsheet counts them, int64 (n,).
     notes
         What a person should know about how it was read.
     """
@@ -50,6 +52,7 @@ class Recording:
     at: NDArray[np.int64]
     values: NDArray[np.float64]
     labels: dict[str, NDArray[np.float64]]
+    lines: NDArray[np.int64]
     notes: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -125,6 +128,7 @@ def read_recording(
         at=np.concatenate(clock.taken),
         values=np.column_stack([column.values() for column in numeric]),
         labels={c.name: c.values() for c in signals if c.name in labels and c.is_label()},
+        lines=np.concatenate(clock.lines),
         notes=(
             *clock.notes(),
             *(note for note, c in zip(left_out, chosen, strict=True) if c not in numeric),
@@ -193,6 +197,7 @@ class _Clock:
         self._latest = -(2**63)
         self._dropped = 0
         self.taken: list[NDArray[np.int64]] = []
+        self.lines: list[NDArray[np.int64]] = []
 
     def take(self, part: Slice) -> NDArray[np.bool_]:
         """Read the times of some rows; say which rows (n,) are kept."""
@@ -208,11 +213,12 @@ class _Clock:
             where = self._where.format(part.rows[late[0]], texts[late[0]])
             raise Misconfigured(
                 f"{where}lies before the time of a row above; sort the file by time, or leave such "
-                'rows out with late_rows = "drop"'
+                'rows out with late_rows = "drop", or --drop-late-rows of a command'
             )
         self._dropped += len(late)
         self._latest = int(latest[-1])
         self.taken.append(at[keep])
+        self.lines.append(np.array(part.rows, np.int64)[keep])
         return keep
 
     def _instant(self, row: int, text: str) -> int:

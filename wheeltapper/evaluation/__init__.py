@@ -1,0 +1,1 @@
+"""What stands behind ``wheeltapper evaluate``: recordings in, pages and pictures out."""
