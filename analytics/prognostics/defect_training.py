@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analytics.calibration import expected_calibration_error
 from analytics.prognostics.defects import ClassOdds, Mixture, calibrated
 from analytics.prognostics.derived import Derived
 from analytics.prognostics.trees import FlatTrees, from_boosting, from_forest, together
@@ -116,7 +117,7 @@ def _odds(inputs: Columns, wanted: Mask, seed: int) -> ClassOdds:
         chance[fold == k] = _chance(calibrated(curve, said[fold == k]))
     curve = _calibration(said, wanted)
     limit = _limit(_chance(calibrated(curve, said)), wanted)
-    error = calibration_error(chance, wanted)
+    error = expected_calibration_error(wanted, chance)
     return ClassOdds(_mixture(inputs, wanted, seed, MEMBERS, TREES), curve, limit, error)
 
 
@@ -206,11 +207,3 @@ def _limit(chance: Columns, wanted: Mask) -> float:
     f1 = 2 * right / (np.arange(1, len(order) + 1) + wanted.sum())
     last = np.append(chance[order][1:] != chance[order][:-1], True)
     return float(chance[order][int(np.argmax(np.where(last, f1, -1.0)))])
-
-
-def calibration_error(chance: Columns, wanted: Mask, bins: int = 10) -> float:
-    """Give the expected calibration error (Naeini et al. 2015) over bins of equal width."""
-    place = np.minimum((chance * bins).astype(np.intp), bins - 1)
-    count = np.bincount(place, minlength=bins)
-    gap = np.bincount(place, chance - wanted, bins)
-    return float(np.abs(gap).sum() / max(count.sum(), 1))

@@ -1,32 +1,17 @@
-"""The two models as a judge of tables asks for them: `factory(seed)`, then `fit` and `predict`.
+"""The two models as a judge of tables asks for them: `factory(seed)`, then `fit` and `predict`."""
 
-A table is anything with `columns` and `to_numpy()`; a pandas DataFrame is one.
-"""
-
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analytics.frames import Frame
 from analytics.prognostics.defects import DefectModel
 from analytics.prognostics.remaining_life import RemainingLife
 from plant.errors import Rejected
 
 Columns = NDArray[np.float64]
-
-
-class Table(Protocol):
-    """Named columns of numbers."""
-
-    @property
-    def columns(self) -> Iterable[Any]:
-        """Names of the columns, in order."""
-        ...
-
-    def to_numpy(self) -> NDArray[Any]:
-        """Give the rows as an array (n, columns)."""
-        ...
 
 
 class RemainingLifeJudged:
@@ -36,7 +21,7 @@ class RemainingLifeJudged:
         self._seed = seed
         self.model: RemainingLife | None = None
 
-    def fit(self, runs: Sequence[Table]) -> None:
+    def fit(self, runs: Sequence[Frame]) -> None:
         """Learn from histories that each end with the failure."""
         if not runs:
             raise Rejected("no histories: at least three that end with a failure are needed")
@@ -44,7 +29,7 @@ class RemainingLifeJudged:
         rows = [_rows(run, names) for run in runs]
         self.model = RemainingLife.fit(rows, names, self._seed)
 
-    def predict(self, history: Table) -> float:
+    def predict(self, history: Frame) -> float:
         """Give the rows that are left after the last row of a history."""
         if self.model is None:
             raise Rejected("the model of remaining life has not been fitted")
@@ -64,12 +49,12 @@ class DefectJudged:
         self.model: DefectModel | None = None
         self.classes_: NDArray[Any] = np.zeros(0, np.int64)
 
-    def fit(self, parts: Table, labels: ArrayLike) -> None:
+    def fit(self, parts: Frame, labels: ArrayLike) -> None:
         """Learn from labelled parts, in the order they were made."""
         self.model = DefectModel.fit(parts.to_numpy(), labels, _names(parts), self._seed)
         self.classes_ = self.model.classes_
 
-    def predict_proba(self, parts: Table) -> Columns:
+    def predict_proba(self, parts: Frame) -> Columns:
         """Give the probability of each class (n, classes)."""
         if self.model is None:
             raise Rejected("the model of defects has not been fitted")
@@ -81,11 +66,12 @@ def defect(seed: int) -> DefectJudged:
     return DefectJudged(seed)
 
 
-def _names(table: Table) -> list[str]:
-    return [str(name) for name in table.columns]
+def _names(table: Frame) -> list[str]:
+    # an array first: asking a pandas index name by name takes longer than the features
+    return [str(name) for name in np.asarray(table.columns).tolist()]
 
 
-def _rows(table: Table, names: Sequence[str]) -> Columns:
+def _rows(table: Frame, names: Sequence[str]) -> Columns:
     """Lay out a table in the order of `names`."""
     place = {name: j for j, name in enumerate(_names(table))}
     lacking = [name for name in names if name not in place]

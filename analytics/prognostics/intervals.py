@@ -35,6 +35,8 @@ class Bands:
         Share of cases that the interval is meant to hold.
     measured
         Share that it held on histories left out of both the model and the bands.
+    by_size
+        The same around each of the sizes (b,).
     histories
         Number of histories behind it.
     """
@@ -44,6 +46,7 @@ class Bands:
     high: Columns
     nominal: float
     measured: float
+    by_size: Columns
     histories: int
 
     @property
@@ -53,9 +56,7 @@ class Bands:
 
     def around(self, predicted: Columns) -> tuple[Columns, Columns]:
         """Give the interval around predictions (n,)."""
-        low = predicted + np.interp(predicted, self.size, self.low)
-        high = predicted + np.interp(predicted, self.size, self.high)
-        return low, high
+        return _around((self.size, self.low, self.high), predicted)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Give the bands as arrays."""
@@ -63,25 +64,28 @@ class Bands:
             "size": self.size,
             "low": self.low,
             "high": self.high,
+            "by_size": self.by_size,
             "coverage": np.array([self.nominal, self.measured, float(self.histories)]),
         }
 
     @classmethod
     def restore(cls, state: Mapping[str, NDArray[Any]]) -> Self:
         """Build the same bands again; Rejected when they are none."""
-        size, low, high = (np.asarray(state[name], np.float64) for name in ("size", "low", "high"))
+        size, low, high, by_size = (
+            np.asarray(state[name], np.float64) for name in ("size", "low", "high", "by_size")
+        )
         fits = (
             size.ndim == 1
             and len(size) > 0
-            and size.shape == low.shape == high.shape
-            and bool(np.isfinite(np.concatenate([size, low, high])).all())
+            and size.shape == low.shape == high.shape == by_size.shape
+            and bool(np.isfinite(np.concatenate([size, low, high, by_size])).all())
             and bool((np.diff(size) >= 0).all() and (low <= high).all())
             and state["coverage"].shape == (3,)
         )
         if not fits:
             raise Rejected("the model's interval is damaged")
         nominal, measured, histories = (float(each) for each in state["coverage"])
-        return cls(size, low, high, nominal, measured, int(histories))
+        return cls(size, low, high, nominal, measured, by_size, int(histories))
 
 
 def learn_bands(
@@ -107,38 +111,78 @@ def learn_bands(
     """
     held = np.zeros(len(truth), np.bool_)
     for k in np.unique(fold):
-        rest = _bands(predicted[fold != k], truth[fold != k], history[fold != k], nominal)
-        low, high = Bands(*rest, nominal, np.nan, 0).around(predicted[fold == k])
+        rest = fold != k
+        bands = _bands(predicted[rest], truth[rest], history[rest], nominal)
+        low, high = _around(bands, predicted[fold == k])
         held[fold == k] = (low <= truth[fold == k]) & (truth[fold == k] <= high)
-    measured = float(np.average(held, weights=_shares(history)))
-    histories = len(np.unique(history))
-    return Bands(*_bands(predicted, truth, history, nominal), nominal, measured, histories)
+    share = _shares(history)
+    by_size = [
+        float(np.average(held[part], weights=share[part]))
+        for part in _by_size(predicted, len(np.unique(history)))
+    ]
+    return Bands(
+        *_bands(predicted, truth, history, nominal),
+        nominal,
+        float(np.average(held, weights=share)),
+        np.array(by_size),
+        len(np.unique(history)),
+    )
+
+
+def _around(bands: tuple[Columns, Columns, Columns], predicted: Columns) -> tuple[Columns, Columns]:
+    size, low, high = bands
+    return predicted + np.interp(predicted, size, low), predicted + np.interp(predicted, size, high)
+
+
+def _by_size(predicted: Columns, histories: int) -> list[NDArray[np.intp]]:
+    """Part rows (n,) by their prediction, as finely as the histories allow."""
+    sizes = int(np.clip(min(histories // 4, len(predicted) // 50), 1, SIZES))
+    return np.array_split(np.argsort(predicted, kind="stable"), sizes)
 
 
 def _bands(
     predicted: Columns, truth: Columns, history: NDArray[np.intp], nominal: float
 ) -> tuple[Columns, Columns, Columns]:
-    histories = len(np.unique(history))
-    sizes = int(np.clip(min(histories // 4, len(truth) // 50), 1, SIZES))
-    order = np.argsort(predicted, kind="stable")
-    size, low, high = [], [], []
-    for part in np.array_split(order, sizes):
-        error = truth[part] - predicted[part]
-        share = _shares(history[part])
-        tail = (1 - nominal) / 2
-        size.append(float(np.median(predicted[part])))
-        low.append(min(0.0, -_upper(-error, share, history[part], 1 - tail)))
-        high.append(max(0.0, _upper(error, share, history[part], 1 - tail)))
-    return np.array(size), np.array(low), np.array(high)
+    """Take the tails of the errors of each size, then stretch both until the share is held.
+
+    The tails give the shape. How far it reaches is one score for both sides, as in conformalised
+    quantile regression (Romano, Patterson & Candès 2019): were each tail alone made wide enough for
+    one history more, few histories would be held by far too wide an interval.
+    """
+    error = truth - predicted
+    tail = (1 - nominal) / 2
+    parts = _by_size(predicted, len(np.unique(history)))
+    size = np.array([np.median(predicted[part]) for part in parts])
+    least = 1e-6 * float(np.abs(error).max(initial=0.0)) + 1e-12
+    low, high = (
+        np.array(
+            [
+                max(least, _quantile(side * error[part], history[part], 1 - tail))
+                for part in parts
+            ]
+        )
+        for side in (-1.0, 1.0)
+    )
+    reach = np.where(
+        error < 0,
+        -error / np.interp(predicted, size, low),
+        error / np.interp(predicted, size, high),
+    )
+    stretch = np.array([_reached(reach[part], history[part], nominal) for part in parts])
+    return size, -low * stretch, high * stretch
 
 
-def _upper(error: Columns, share: Columns, history: NDArray[np.intp], level: float) -> float:
-    """Give the level's quantile where one more history could lie beyond all that were seen."""
+def _reached(reach: Columns, history: NDArray[np.intp], nominal: float) -> float:
+    """Give the quantile where one more history could lie beyond all that were seen."""
     count = len(np.unique(history))
-    wanted = min(1.0, level * (count + 1) / count)
-    order = np.argsort(error, kind="stable")
-    reached = np.searchsorted(np.cumsum(share[order]), wanted - 1e-9)
-    return float(error[order[min(int(reached), len(order) - 1)]])
+    return _quantile(reach, history, min(1.0, nominal * (count + 1) / count))
+
+
+def _quantile(values: Columns, history: NDArray[np.intp], level: float) -> float:
+    """Give the quantile with the same weight for every history."""
+    order = np.argsort(values, kind="stable")
+    reached = np.searchsorted(np.cumsum(_shares(history)[order]), level - 1e-9)
+    return float(values[order[min(int(reached), len(order) - 1)]])
 
 
 def _shares(history: NDArray[np.intp]) -> Columns:

@@ -3,7 +3,7 @@
 Learnt from run-to-failure histories; what stays is arrays, and a prediction needs numpy alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -90,7 +90,12 @@ class RemainingLife:
 
     @classmethod
     def fit(
-        cls, runs: Sequence[Columns], columns: Sequence[str], seed: int = 0, coverage: float = 0.9
+        cls,
+        runs: Sequence[Columns],
+        columns: Sequence[str],
+        seed: int = 0,
+        coverage: float = 0.9,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Self:
         """Learn from histories that each end with the failure; needs scikit-learn.
 
@@ -104,15 +109,17 @@ class RemainingLife:
             The same data and seed give the same bytes.
         coverage
             Share of cases the interval is to hold, between 0.5 and 0.99.
+        progress
+            Called with the steps that are done and all there are, a few seconds apart.
 
         Raises
         ------
         Rejected
             With fewer than three histories, or histories that do not fit together.
         """
-        from analytics.prognostics.wear_training import learn
+        from analytics.prognostics.wear_training import learn, unheard
 
-        return cls(**learn(runs, tuple(columns), seed, coverage))
+        return cls(**learn(runs, tuple(columns), seed, coverage, progress or unheard))
 
     @property
     def condition_columns(self) -> tuple[str, ...]:
@@ -266,7 +273,7 @@ class RemainingLife:
             age = (rows[-1, place] - begin) / step + 1
         cut = filled(blocks(rows[:, self.channels], self.windows.pace), self.usual)
         signals = self.conditions.residuals(cut)
-        return self.windows.last(signals, signals @ self.directions, age)
+        return self.windows.last(signals, self.directions, age)
 
 
 def _part(state: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:

@@ -2,11 +2,12 @@
 
 All windows are shares of the usual life, so the same rule serves lives of 40 rows and of 40,000;
 long lives are first averaged to blocks of rows. Features of every moment of a run come from
-cumulative sums, those of the last moment from the last window alone, and both agree to rounding.
+cumulative sums, those of the last moment from one product, and both agree to rounding.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -65,20 +66,45 @@ class Windows:
             told += [(f"{name} since the start", head + j) for j, name in enumerate(names)]
         return [*told, ("age", -1)]
 
-    def every(self, signals: Columns, wear: Columns, ages: Columns) -> Columns:
-        """Give the features at every block of a run: (n, p), (n, k), (n,) → (n, features)."""
+    def every(self, signals: Columns, directions: Columns, ages: Columns) -> Columns:
+        """Give the features at every block of a run.
+
+        Parameters
+        ----------
+        signals
+            Of the run (n, p).
+        directions
+            Wear indices as weighted sums of the signals (p, k).
+        ages
+            At each block (n,).
+
+        Returns
+        -------
+        Features (n, features), in the order of `names`.
+        """
         return np.hstack(
             [
                 _every(signals, self.signal, self.start),
-                _every(wear, self.wear, self.start),
+                _every(signals @ directions, self.wear, self.start),
                 ages[:, None],
             ]
         )
 
-    def last(self, signals: Columns, wear: Columns, age: float) -> Columns:
-        """Give the features at the last block of a history (features,)."""
-        parts = (_last(signals, self.signal, self.start), _last(wear, self.wear, self.start))
-        return np.concatenate([*parts, [age]])
+    def last(self, signals: Columns, directions: Columns, age: float) -> Columns:
+        """Give the features at the last block of a history alone (features,).
+
+        All of them are weighted sums of the last rows, so one product gives them for the signals;
+        the same of the wear index, which is a sum of signals itself, is a sum of those.
+        """
+        back = signals[: -max(self.signal[-1], self.wear[-1]) - 1 : -1]
+        shown = _weights((self.signal, self.wear), len(back)) @ back
+        whole = signals.sum(axis=0) / len(signals)
+        began = signals[: self.start].sum(axis=0) / min(len(signals), self.start)
+        cut = 2 * len(self.signal)
+        of_signals = (shown[:cut].ravel(), whole, shown[0] - began)
+        wear = shown[cut:] @ directions
+        of_wear = (wear.ravel(), whole @ directions, wear[0] - began @ directions)
+        return np.concatenate([*of_signals, *of_wear, [age]])
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Give the lengths as arrays."""
@@ -160,15 +186,17 @@ def _every(x: Columns, windows: tuple[int, ...], start: int) -> Columns:
     return np.hstack([*means, *slopes, total[until] / until[:, None], means[0] - began])
 
 
-def _last(x: Columns, windows: tuple[int, ...], start: int) -> Columns:
-    back = x[: -windows[-1] - 1 : -1]
-    ago = np.arange(len(back), dtype=np.float64)[:, None]
-    count = np.minimum(windows, len(back))[:, None]
-    within = np.cumsum(back, axis=0)[count[:, 0] - 1]
-    moment = np.cumsum(ago * back, axis=0)[count[:, 0] - 1]
-    means = within / count
-    spread = np.maximum(count * (count * count - 1.0) / 12, 0.5)
-    slopes = ((count - 1) / 2 * within - moment) / spread
-    began = x[:start].sum(axis=0) / min(len(x), start)
-    rest = (means.ravel(), slopes.ravel(), x.sum(axis=0) / len(x), means[0] - began)
-    return np.concatenate(rest)
+@lru_cache(maxsize=64)
+def _weights(windows: tuple[tuple[int, ...], ...], rows: int) -> Columns:
+    """Give what each of the last rows, newest first, weighs in the mean and slope over each window.
+
+    For each group of windows all means, then all slopes: (2 · windows, rows).
+    """
+    ago = np.arange(rows, dtype=np.float64)
+    parts = []
+    for group in windows:
+        count = np.minimum(group, rows)[:, None].astype(np.float64)
+        inside = ago < count
+        spread = np.maximum(count * (count * count - 1.0) / 12, 0.5)
+        parts += [inside / count, inside * (((count - 1) / 2 - ago) / spread)]
+    return np.concatenate(parts)

@@ -101,7 +101,7 @@ class FlatTrees:
         parts, holes = np.zeros(self.width), bool(np.isnan(x).any())
         at = self.roots
         for _ in range(self.steps):
-            after = self._step(x, at, 0, holes)
+            after = self._step(x, at, np.zeros(1, np.intp), holes)
             moved = self.value[after] - self.value[at]
             parts += np.bincount(self.feature[at], moved, self.width)
             at = after
@@ -186,15 +186,16 @@ class FlatTrees:
 
     def _sum(self, x: Columns) -> Columns:
         trees, holes = len(self.roots), bool(np.isnan(x).any())
-        at, flat = np.tile(self.roots, len(x)), x.ravel()
-        begins = np.repeat(np.arange(len(x)) * self.width, trees)
+        at, begins, flat = self.roots, np.zeros(1, np.intp), x.ravel()
+        if len(x) > 1:
+            at, begins = np.tile(at, len(x)), np.repeat(np.arange(len(x)) * self.width, trees)
         for _ in range(self.steps):
             at = self._step(flat, at, begins, holes)
         total: Columns = self.value[at].reshape(len(x), trees).sum(axis=1) + self.start
         return total
 
     def _step(
-        self, flat: Columns, at: NDArray[np.intp], begins: NDArray[np.intp] | int, holes: bool
+        self, flat: Columns, at: NDArray[np.intp], begins: NDArray[np.intp], holes: bool
     ) -> NDArray[np.intp]:
         seen = flat.take(self.feature.take(at) + begins)
         second = seen > self.threshold.take(at)

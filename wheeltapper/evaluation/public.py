@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from analytics.evaluation import changepoints, windows
 from analytics.evaluation.confusion import Confusion
-from analytics.evaluation.frames import Table
+from analytics.frames import Table
 from analytics.evaluation.prognoses import (
     DefectFactory,
     DefectFigures,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analytics.evaluation.folds import grouped_folds
-from analytics.evaluation.frames import Frame, Table
+from analytics.frames import Frame, Table
 from analytics.evaluation.prognoses import (
     DefectFigures,
     LifeFigures,

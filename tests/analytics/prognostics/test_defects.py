@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from analytics.prognostics.defect_training import calibration_error
+from analytics.calibration import expected_calibration_error
 from analytics.prognostics.defects import DefectModel
 from plant.errors import Rejected
 
@@ -47,7 +47,7 @@ def test_new_parts_are_told_apart(model: DefectModel) -> None:
 def test_chance_is_calibrated_on_new_parts(model: DefectModel) -> None:
     chance = model.predict_proba(NEW)
     assert chance.sum(axis=1) == pytest.approx(np.ones(len(NEW)))
-    assert calibration_error(chance[:, 1], TRUTH == 1) < 0.03
+    assert expected_calibration_error(TRUTH == 1, chance[:, 1]) < 0.03
     assert model.calibration_error < 0.03
 
 

@@ -56,6 +56,6 @@ def test_restored_bands_are_the_same_to_the_bit() -> None:
 )
 def test_damaged_bands_are_refused(name: str, value: list[float]) -> None:
     one = np.array([0.0, 1.0])
-    state = Bands(one, -one, one, 0.9, 0.9, 30).state() | {name: np.array(value)}
+    state = Bands(one, -one, one, 0.9, 0.9, one, 30).state() | {name: np.array(value)}
     with pytest.raises(Rejected):
         Bands.restore(state)

@@ -7,35 +7,35 @@ from analytics.prognostics.traces import BLOCKS, Windows, blocks, filled
 from plant.errors import Rejected
 
 WINDOWS = Windows.of_life(90)
+DIRECTIONS = np.array([[2.0, 0.0], [0.0, 2.0], [0.3, -0.1]])
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 7, 30, 89, 90, 91, 250])
 def test_last_moment_agrees_with_every_moment(rows: int) -> None:
     x = np.random.default_rng(0).normal(size=(250, 3))
-    wear = x[:, :2] * 2
-    every = WINDOWS.every(x, wear, np.arange(250) + 1.0)
-    last = WINDOWS.last(x[:rows], wear[:rows], float(rows))
+    every = WINDOWS.every(x, DIRECTIONS, np.arange(250) + 1.0)
+    last = WINDOWS.last(x[:rows], DIRECTIONS, float(rows))
     assert np.abs(last - every[rows - 1]).max() < 1e-10
 
 
 def test_what_comes_later_changes_nothing_before() -> None:
     x = np.random.default_rng(0).normal(size=(250, 3))
-    whole = WINDOWS.every(x, x, np.arange(250.0))
-    cut = WINDOWS.every(x[:100], x[:100], np.arange(100.0))
+    whole = WINDOWS.every(x, DIRECTIONS, np.arange(250.0))
+    cut = WINDOWS.every(x[:100], DIRECTIONS, np.arange(100.0))
     assert whole[:100].tobytes() == cut.tobytes()
 
 
 def test_each_feature_has_a_name() -> None:
     x = np.zeros((4, 3))
     names = WINDOWS.names(["a", "b", "c"], 2)
-    assert len(names) == WINDOWS.every(x, x[:, :2], np.zeros(4)).shape[1]
+    assert len(names) == WINDOWS.every(x, DIRECTIONS, np.zeros(4)).shape[1]
     assert ("mean of b over 4 rows", 1) in names
     assert names[-1] == ("age", -1)
 
 
 def test_slope_is_the_slope() -> None:
     x = np.arange(60.0)[:, None] * 0.25
-    last = WINDOWS.last(x, x, 60.0)
+    last = WINDOWS.last(x, np.ones((1, 1)), 60.0)
     names = [name for name, _ in WINDOWS.names(["a"], 1)]
     slopes = [value for name, value in zip(names, last, strict=True) if name.startswith("slope")]
     assert slopes == pytest.approx([0.25] * len(slopes))
