@@ -65,9 +65,8 @@ class Conditions:
     def residuals(self, rows: Columns) -> Columns:
         """Give rows (n, p) free of condition, in spreads (n, p); pure, row by row."""
         told = rows[:, self.columns]
-        if self.cells is None:
-            cell = np.zeros(len(rows), np.intp)
-        else:
+        cell: NDArray[np.intp] | int = 0
+        if self.cells is not None:
             cell = np.rint(self.cells.predict(told)).astype(np.intp)
         out = rows - self.lines[cell, 0]
         for j in range(len(self.columns)):

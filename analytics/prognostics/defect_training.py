@@ -1,13 +1,15 @@
 """Trains a model of defects; the only part of it that needs scikit-learn."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analytics.calibration import expected_calibration_error
-from analytics.prognostics.defects import ClassOdds, Mixture, calibrated
+from analytics.prognostics.defects import ClassOdds, Mixture, averaged, calibrated
 from analytics.prognostics.derived import Derived
+from analytics.prognostics.progress import Progress, counted
 from analytics.prognostics.trees import FlatTrees, from_boosting, from_forest, together
 from plant.errors import Rejected
 
@@ -21,11 +23,15 @@ MEMBERS = 3
 """Boosted ensembles that are averaged in the final model; one in each fold."""
 TREES = 60
 """Trees of the final forest; half of them in each fold."""
+SHARES = tuple(k / 10 for k in range(1, 10))
+"""Shares of the forest that are tried on parts left out."""
 STRONG = 12
 """Columns of which pairs are made, at most."""
 
 
-def learn(rows: Columns, labels: ArrayLike, columns: tuple[str, ...], seed: int) -> dict[str, Any]:
+def learn(
+    rows: Columns, labels: ArrayLike, columns: tuple[str, ...], seed: int, progress: Progress
+) -> dict[str, Any]:
     """Learn the parts of a `DefectModel`."""
     x, y, classes = _checked(rows, labels, columns)
     plain = _plain(x, y == classes[-1])
@@ -39,10 +45,12 @@ def learn(rows: Columns, labels: ArrayLike, columns: tuple[str, ...], seed: int)
         strong = plain[np.sort(_strongest(x[:, plain], y, seed)[:STRONG])]
     derived = Derived.pairs(plain, strong)
     inputs = derived.of(x)
+    learnt = [label for label in told if label not in rare and len(plain)]
+    moved = counted(progress, (FOLDS + 1) * len(learnt))
     odds = [
-        _share_only(y == label, inputs.shape[1])
-        if label in rare or not len(plain)
-        else _odds(inputs, y == label, seed)
+        _odds(inputs, y == label, seed, moved)
+        if label in learnt
+        else _share_only(y == label, inputs.shape[1])
         for label in told
     ]
     used = np.any([each.mixture.used() for each in odds], axis=0)
@@ -100,17 +108,21 @@ def _strongest(x: Columns, y: NDArray[Any], seed: int) -> NDArray[np.intp]:
 def _share_only(wanted: Mask, width: int) -> ClassOdds:
     share = (wanted.sum() + 0.5) / (len(wanted) + 1)
     start = float(np.log(share / (1 - share)))
-    mixture = Mixture(FlatTrees.constant(width, start), FlatTrees.constant(width, share))
+    mixture = Mixture(FlatTrees.constant(width, start), FlatTrees.constant(width, share), 0.5)
     return ClassOdds(mixture, (1.0, 1.0, 0.0), 0.5, 0.0)
 
 
-def _odds(inputs: Columns, wanted: Mask, seed: int) -> ClassOdds:
-    """Learn one class; calibrate, and choose its limit, on parts left out."""
+def _odds(inputs: Columns, wanted: Mask, seed: int, moved: Callable[[], None]) -> ClassOdds:
+    """Learn one class; share of the forest, calibration and limit come from parts left out."""
     fold = _folds(wanted)
-    said = np.zeros(len(wanted))
+    boosted, forest = np.zeros(len(wanted)), np.zeros(len(wanted))
     for k in range(int(fold.max()) + 1):
-        mixture = _mixture(inputs[fold != k], wanted[fold != k], seed, 1, TREES // 2)
-        said[fold == k] = mixture.log_odds(inputs[fold == k])
+        one, other = _trees(inputs[fold != k], wanted[fold != k], seed, 1, TREES // 2)
+        boosted[fold == k] = one.predict(inputs[fold == k])
+        forest[fold == k] = other.predict(inputs[fold == k])
+        moved()
+    share = min(SHARES, key=lambda share: _surprise(averaged(boosted, forest, share), wanted))
+    said = averaged(boosted, forest, share)
     chance = np.zeros(len(wanted))
     for k in range(int(fold.max()) + 1):
         curve = _calibration(said[fold != k], wanted[fold != k])
@@ -118,7 +130,14 @@ def _odds(inputs: Columns, wanted: Mask, seed: int) -> ClassOdds:
     curve = _calibration(said, wanted)
     limit = _limit(_chance(calibrated(curve, said)), wanted)
     error = expected_calibration_error(wanted, chance)
-    return ClassOdds(_mixture(inputs, wanted, seed, MEMBERS, TREES), curve, limit, error)
+    mixture = Mixture(*_trees(inputs, wanted, seed, MEMBERS, TREES), share)
+    moved()
+    return ClassOdds(mixture, curve, limit, error)
+
+
+def _surprise(log_odds: Columns, wanted: Mask) -> float:
+    """Give the mean log loss."""
+    return float(np.mean(np.logaddexp(0.0, np.where(wanted, -log_odds, log_odds))))
 
 
 def _folds(wanted: Mask) -> NDArray[np.intp]:
@@ -150,7 +169,9 @@ def _dealt(rare: NDArray[np.intp], count: NDArray[np.intp], folds: int) -> NDArr
     return fold
 
 
-def _mixture(inputs: Columns, wanted: Mask, seed: int, members: int, trees: int) -> Mixture:
+def _trees(
+    inputs: Columns, wanted: Mask, seed: int, members: int, trees: int
+) -> tuple[FlatTrees, FlatTrees]:
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
     rare = int(min(wanted.sum(), (~wanted).sum()))
@@ -170,7 +191,7 @@ def _mixture(inputs: Columns, wanted: Mask, seed: int, members: int, trees: int)
         for member in range(members)
     ]
     forest = RandomForestClassifier(trees, max_features=0.2, random_state=seed).fit(inputs, wanted)
-    return Mixture(together(boosted), from_forest(forest))
+    return together(boosted), from_forest(forest)
 
 
 def _chance(log_odds: Columns) -> Columns:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analytics.prognostics.derived import Derived
+from analytics.prognostics.progress import Progress, unheard
 from analytics.prognostics.trees import FlatTrees, State
 from plant.errors import Rejected
 
@@ -23,7 +24,7 @@ SURE = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mixture:
-    """Half boosted trees, half a forest: they err in different places.
+    """Boosted trees and a forest, averaged: they err in different places.
 
     Parameters
     ----------
@@ -31,32 +32,37 @@ class Mixture:
         Gives log-odds.
     forest
         Gives a probability.
+    share
+        Of the forest in the probability; the rest is that of the boosted trees.
     """
 
     boosted: FlatTrees
     forest: FlatTrees
+    share: float
 
     def log_odds(self, inputs: Columns) -> Columns:
         """Give the log-odds of inputs (n, p + d) → (n,)."""
-        mixed: Columns = _log_odds(_mean(self.boosted.predict(inputs), self.forest.predict(inputs)))
+        told = self.boosted.predict(inputs), self.forest.predict(inputs)
+        mixed: Columns = averaged(*told, self.share)
         return mixed
 
     @property
     def usual(self) -> float:
         """Log-odds of a part of which nothing is known."""
-        return float(_log_odds(_mean(self.boosted.usual, self.forest.usual)))
+        return float(averaged(self.boosted.usual, self.forest.usual, self.share))
 
     def contributions(self, inputs: Columns) -> Columns:
         """Split the log-odds of one part (p + d,) over its inputs; with `usual` they sum to it.
 
-        Both halves are split in probability, the boosted one in proportion to its log-odds, and
+        Both are split in probability, the boosted one in proportion to its log-odds, and
         the whole is stretched to the log-odds of the mixture.
         """
         parts = self.boosted.contributions(inputs)
         moved = _chance(self.boosted.usual + parts.sum()) - _chance(self.boosted.usual)
-        halves = parts * _ratio(moved, parts.sum()) + self.forest.contributions(inputs)
+        of_boosted = (1 - self.share) * parts * _ratio(moved, parts.sum())
+        both = of_boosted + self.share * self.forest.contributions(inputs)
         whole = self.log_odds(inputs[None, :])[0] - self.usual
-        stretched: Columns = halves * _ratio(whole, halves.sum())
+        stretched: Columns = both * _ratio(whole, both.sum())
         return stretched
 
     def used(self) -> NDArray[np.bool_]:
@@ -104,8 +110,8 @@ class ClassOdds:
 
     def narrowed(self, kept: NDArray[np.bool_]) -> Self:
         """Leave out inputs that no tree looks at."""
-        mixture = Mixture(self.mixture.boosted.narrowed(kept), self.mixture.forest.narrowed(kept))
-        return replace(self, mixture=mixture)
+        boosted, forest = self.mixture.boosted.narrowed(kept), self.mixture.forest.narrowed(kept)
+        return replace(self, mixture=replace(self.mixture, boosted=boosted, forest=forest))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,7 +139,14 @@ class DefectModel:
     notes: tuple[str, ...]
 
     @classmethod
-    def fit(cls, rows: Columns, labels: ArrayLike, columns: Sequence[str], seed: int = 0) -> Self:
+    def fit(
+        cls,
+        rows: Columns,
+        labels: ArrayLike,
+        columns: Sequence[str],
+        seed: int = 0,
+        progress: Progress = unheard,
+    ) -> Self:
         """Learn from labelled parts; needs scikit-learn.
 
         Parameters
@@ -147,6 +160,8 @@ class DefectModel:
             Names of the columns.
         seed
             The same data and seed give the same bytes.
+        progress
+            Called with the steps that are done and all there are, a few seconds apart.
 
         Raises
         ------
@@ -155,7 +170,7 @@ class DefectModel:
         """
         from analytics.prognostics.defect_training import learn
 
-        return cls(**learn(rows, labels, tuple(columns), seed))
+        return cls(**learn(rows, labels, tuple(columns), seed, progress))
 
     @property
     def calibration_error(self) -> float:
@@ -223,7 +238,9 @@ class DefectModel:
             "columns": np.array(self.columns, np.str_),
             "classes": self.classes_,
             "notes": np.array(self.notes, np.str_),
-            "calibration": np.array([[*o.curve, o.limit, o.error] for o in self.odds]),
+            "calibration": np.array(
+                [[*o.curve, o.limit, o.error, o.mixture.share] for o in self.odds]
+            ),
         }
         known |= {f"derived.{name}": array for name, array in self.derived.state().items()}
         for k, each in enumerate(self.odds):
@@ -252,15 +269,16 @@ class DefectModel:
             and classes.dtype.kind in "biu"
             and len(classes) >= 2
             and len(figures) == (1 if len(classes) == 2 else len(classes))
-            and figures.shape[1:] == (5,)
+            and figures.shape[1:] == (6,)
             and bool(np.isfinite(figures).all() and (figures[:, :2] > 0).all())
+            and bool(((figures[:, 5] >= 0) & (figures[:, 5] <= 1)).all())
             and all(each.width == width for each in (*boosted, *forests))
         )
         if not fits:
             raise Rejected("the parts of the model of defects do not fit together")
-        mixtures = map(Mixture, boosted, forests)
+        mixtures = map(Mixture, boosted, forests, figures[:, 5].tolist())
         told = zip(mixtures, figures.tolist(), strict=True)
-        odds = (ClassOdds(m, (a, b, c), limit, error) for m, (a, b, c, limit, error) in told)
+        odds = (ClassOdds(m, (a, b, c), limit, error) for m, (a, b, c, limit, error, _) in told)
         return cls(columns, classes, derived, tuple(odds), notes)
 
     def _odds_of(self, label: Any) -> ClassOdds:
@@ -297,8 +315,9 @@ def calibrated(curve: tuple[float, float, float], log_odds: Columns) -> Columns:
     return bent
 
 
-def _mean(log_odds: Any, chance: Any) -> Any:
-    return 0.5 * (_chance(log_odds) + chance)
+def averaged(boosted: Any, forest: Any, share: float) -> Any:
+    """Average the chances behind the log-odds of one and the probability of the other."""
+    return _log_odds((1 - share) * _chance(boosted) + share * forest)
 
 
 def _chance(log_odds: Any) -> Any:

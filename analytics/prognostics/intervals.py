@@ -156,10 +156,7 @@ def _bands(
     least = 1e-6 * float(np.abs(error).max(initial=0.0)) + 1e-12
     low, high = (
         np.array(
-            [
-                max(least, _quantile(side * error[part], history[part], 1 - tail))
-                for part in parts
-            ]
+            [max(least, _quantile(side * error[part], history[part], 1 - tail)) for part in parts]
         )
         for side in (-1.0, 1.0)
     )

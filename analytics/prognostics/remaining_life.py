@@ -3,7 +3,7 @@
 Learnt from run-to-failure histories; what stays is arrays, and a prediction needs numpy alone.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from analytics.prognostics.conditions import Conditions
 from analytics.prognostics.intervals import Bands
+from analytics.prognostics.progress import Progress, unheard
 from analytics.prognostics.traces import Windows, blocks, filled
 from analytics.prognostics.trees import FlatTrees, State
 from plant.errors import Rejected
@@ -95,7 +96,7 @@ class RemainingLife:
         columns: Sequence[str],
         seed: int = 0,
         coverage: float = 0.9,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress = unheard,
     ) -> Self:
         """Learn from histories that each end with the failure; needs scikit-learn.
 
@@ -117,9 +118,9 @@ class RemainingLife:
         Rejected
             With fewer than three histories, or histories that do not fit together.
         """
-        from analytics.prognostics.wear_training import learn, unheard
+        from analytics.prognostics.wear_training import learn
 
-        return cls(**learn(runs, tuple(columns), seed, coverage, progress or unheard))
+        return cls(**learn(runs, tuple(columns), seed, coverage, progress))
 
     @property
     def condition_columns(self) -> tuple[str, ...]:
@@ -142,21 +143,21 @@ class RemainingLife:
         Rejected
             Without rows, without a column that it needs, or without any known value.
         """
-        rows = self._arranged(history, columns)
-        features = self._features(rows)
-        raw = float(np.clip(self.trees.predict(features[None, :])[0], 0.0, self.horizon))
-        low, high = (float(each[0]) for each in self.bands.around(np.array([raw])))
-        recent = rows[-max(self.windows.wear[-1], self.windows.signal[-1]) * self.windows.pace :]
-        known = np.isfinite(recent[:, self.channels]).any(axis=0)
-        missing = tuple(self.columns[j] for j in self.channels[~known])
-        at_end = high >= self.horizon * (1 - 1e-9)
+        seen, age = self._seen(history, columns)
+        found = float(self.trees.predict(self._features(seen, age)[None, :])[0])
+        raw = min(max(found, 0.0), self.horizon)
+        low, high = self.bands.around(np.array([raw]))
+        rows = max(0.0, raw - self.shift)
+        recent = seen[-max(self.windows.wear[-1], self.windows.signal[-1]) * self.windows.pace :]
+        known = np.isfinite(recent).any(axis=0)
+        at_end = high[0] >= self.horizon * (1 - 1e-9)
         return Estimate(
-            max(0.0, raw - self.shift),
-            max(0.0, min(low, raw - self.shift)),
-            np.inf if at_end else max(high, raw - self.shift),
+            rows,
+            max(0.0, min(float(low[0]), rows)),
+            np.inf if at_end else max(float(high[0]), rows),
             self.bands.nominal,
             self.bands.measured,
-            missing,
+            tuple(self.columns[j] for j in self.channels[~known]),
         )
 
     def reasons(
@@ -168,7 +169,7 @@ class RemainingLife:
         it is bounded and shifted. What a wear index says is shared among its signals by their
         weight in it.
         """
-        parts = self.trees.contributions(self._features(self._arranged(history, columns)))
+        parts = self.trees.contributions(self._features(*self._seen(history, columns)))
         names = [self.columns[j] for j in self.channels]
         told = self.windows.names(names, self.directions.shape[1])
         whole = np.zeros(len(names) + 1)
@@ -246,33 +247,29 @@ class RemainingLife:
             error,
         )
 
-    def _arranged(self, history: Columns, columns: Sequence[str] | None) -> Columns:
+    def _seen(self, history: Columns, columns: Sequence[str] | None) -> tuple[Columns, float]:
+        """Give the channels of a history (n, p) and its age in rows."""
         rows = np.asarray(history, np.float64)
-        if columns is not None and tuple(columns) != self.columns:
-            place = {name: j for j, name in enumerate(columns)}
-            needed = [self.columns[j] for j in self.channels]
-            lacking = [name for name in needed if name not in place]
-            if lacking:
-                raise Rejected(f"the history lacks {', '.join(lacking)}")
-            if rows.ndim != 2 or rows.shape[1] != len(columns):
-                raise Rejected(f"{len(columns)} names for rows of shape {rows.shape}")
-            padded = np.column_stack([rows, np.full(len(rows), np.nan)])
-            rows = padded[:, [place.get(name, len(columns)) for name in self.columns]]
-        if rows.ndim != 2 or rows.shape[1] != len(self.columns):
-            raise Rejected(f"a history needs {len(self.columns)} columns, got shape {rows.shape}")
+        names = self.columns if columns is None else tuple(columns)
+        if rows.ndim != 2 or rows.shape[1] != len(names):
+            raise Rejected(f"a history needs {len(names)} columns, got shape {rows.shape}")
+        place = {name: j for j, name in enumerate(names)}
+        lacking = [self.columns[j] for j in self.channels if self.columns[j] not in place]
+        if lacking:
+            raise Rejected(f"the history lacks {', '.join(lacking)}")
         if not len(rows):
             raise Rejected("a history without rows says nothing about remaining life")
-        if not np.isfinite(rows[:, self.channels]).any():
+        seen = rows[:, [place[self.columns[j]] for j in self.channels]]
+        if not np.isfinite(seen).any():
             raise Rejected("no signal has a known value: remaining life cannot be judged")
-        return rows
+        counter, begin, step = self.counter
+        counted = place.get(self.columns[counter]) if counter >= 0 else None
+        if counted is None or not np.isfinite(rows[-1, counted]):
+            return seen, float(len(rows))
+        return seen, float((rows[-1, counted] - begin) / step + 1)
 
-    def _features(self, rows: Columns) -> Columns:
-        place, begin, step = self.counter
-        age = float(len(rows))
-        if place >= 0 and np.isfinite(rows[-1, place]):
-            age = (rows[-1, place] - begin) / step + 1
-        cut = filled(blocks(rows[:, self.channels], self.windows.pace), self.usual)
-        signals = self.conditions.residuals(cut)
+    def _features(self, seen: Columns, age: float) -> Columns:
+        signals = self.conditions.residuals(filled(blocks(seen, self.windows.pace), self.usual))
         return self.windows.last(signals, self.directions, age)
 
 

@@ -96,15 +96,25 @@ class Windows:
         All of them are weighted sums of the last rows, so one product gives them for the signals;
         the same of the wear index, which is a sum of signals itself, is a sum of those.
         """
+        near, every = len(self.signal), len(self.signal) + len(self.wear)
         back = signals[: -max(self.signal[-1], self.wear[-1]) - 1 : -1]
-        shown = _weights((self.signal, self.wear), len(back)) @ back
+        shown = _weights(self.signal + self.wear, len(back)) @ back
         whole = signals.sum(axis=0) / len(signals)
         began = signals[: self.start].sum(axis=0) / min(len(signals), self.start)
-        cut = 2 * len(self.signal)
-        of_signals = (shown[:cut].ravel(), whole, shown[0] - began)
-        wear = shown[cut:] @ directions
-        of_wear = (wear.ravel(), whole @ directions, wear[0] - began @ directions)
-        return np.concatenate([*of_signals, *of_wear, [age]])
+        wear_means, wear_slopes = shown[near:every] @ directions, shown[every + near :] @ directions
+        return np.concatenate(
+            [
+                shown[:near].ravel(),
+                shown[every : every + near].ravel(),
+                whole,
+                shown[0] - began,
+                wear_means.ravel(),
+                wear_slopes.ravel(),
+                whole @ directions,
+                wear_means[0] - began @ directions,
+                [age],
+            ]
+        )
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Give the lengths as arrays."""
@@ -187,16 +197,13 @@ def _every(x: Columns, windows: tuple[int, ...], start: int) -> Columns:
 
 
 @lru_cache(maxsize=64)
-def _weights(windows: tuple[tuple[int, ...], ...], rows: int) -> Columns:
+def _weights(windows: tuple[int, ...], rows: int) -> Columns:
     """Give what each of the last rows, newest first, weighs in the mean and slope over each window.
 
-    For each group of windows all means, then all slopes: (2 · windows, rows).
+    First all means, then all slopes (2 · windows, rows).
     """
     ago = np.arange(rows, dtype=np.float64)
-    parts = []
-    for group in windows:
-        count = np.minimum(group, rows)[:, None].astype(np.float64)
-        inside = ago < count
-        spread = np.maximum(count * (count * count - 1.0) / 12, 0.5)
-        parts += [inside / count, inside * (((count - 1) / 2 - ago) / spread)]
-    return np.concatenate(parts)
+    count = np.minimum(windows, rows)[:, None].astype(np.float64)
+    inside = ago < count
+    spread = np.maximum(count * (count * count - 1.0) / 12, 0.5)
+    return np.concatenate([inside / count, inside * (((count - 1) / 2 - ago) / spread)])

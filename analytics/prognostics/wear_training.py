@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from analytics.prognostics.conditions import find_conditions
 from analytics.prognostics.intervals import learn_bands
+from analytics.prognostics.progress import Progress, counted
 from analytics.prognostics.traces import Windows, blocks, filled
 from analytics.prognostics.trees import FlatTrees, from_boosting, together
 from plant.errors import Rejected
@@ -27,13 +28,6 @@ BINS, DEEPEST = 31, 6
 """Cuts a feature is tried at, and steps from a root to a leaf at most: no error left out grows with
 either, and both learning and asking take half as long."""
 
-Progress = Callable[[int, int], None]
-"""Called with the steps that are done, and all there are."""
-
-
-def unheard(_done: int, _known: int) -> None:
-    """Nobody watches."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lives:
@@ -49,14 +43,13 @@ def learn(
     columns: tuple[str, ...],
     seed: int,
     coverage: float,
-    progress: Progress = unheard,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Learn the parts of a `RemainingLife`."""
     histories = _checked(runs, columns, coverage)
     fold = np.random.default_rng(seed).permutation(len(histories)) % min(FOLDS, len(histories))
     folds = int(fold.max()) + 1
-    steps = folds + MEMBERS + 1
-    progress(0, steps)
+    moved = counted(progress, 1 + folds + MEMBERS)
     typical = float(np.median([len(run) for run in histories]))
     windows = Windows.of_life(typical)
     counter = _counter(histories)
@@ -66,26 +59,20 @@ def learn(
     conditions = find_conditions(cut, seed)
     lives = _lives(histories, [conditions.residuals(run) for run in cut], windows.pace)
     horizon = find_horizon(lives.signals, lives.left)
-    progress(1, steps)
+    moved()
     judged = [np.zeros(0)] * len(cut)
     for k in range(folds):
-        trees, directions = _fit(lives, np.flatnonzero(fold != k), horizon, windows, [1000 * seed])
+        trees, directions = _fit(
+            lives, np.flatnonzero(fold != k), horizon, windows, [1000 * seed], moved
+        )
         for i in np.flatnonzero(fold == k):
             features = windows.every(lives.signals[i], directions, lives.age[i])
             judged[i] = np.clip(trees.predict(features), 0.0, horizon)
-        progress(2 + k, steps)
     said, truth = np.concatenate(judged), np.minimum(np.concatenate(lives.left), horizon)
     history = np.repeat(np.arange(len(cut)), [len(run) for run in cut])
     shift = _shift(said, truth, history, typical)
     seeds = [1000 * seed + member for member in range(MEMBERS)]
-    trees, directions = _fit(
-        lives,
-        np.arange(len(cut)),
-        horizon,
-        windows,
-        seeds,
-        lambda member: progress(1 + folds + member, steps),
-    )
+    trees, directions = _fit(lives, np.arange(len(cut)), horizon, windows, seeds, moved)
     return {
         "columns": columns,
         "channels": channels,
@@ -161,7 +148,7 @@ def _fit(
     horizon: float,
     windows: Windows,
     seeds: Sequence[int],
-    fitted: Callable[[int], None] = lambda _number: None,
+    moved: Callable[[], None],
 ) -> tuple[FlatTrees, Columns]:
     """Learn wear indices and one ensemble a seed from some of the lives."""
     signals = np.vstack([lives.signals[i] for i in which])
@@ -169,16 +156,14 @@ def _fit(
     directions = np.column_stack(
         [_direction(signals, np.minimum(target, share * horizon)) for share in (0.32, 1.0)]
     )
-    features = np.vstack(
-        [windows.every(lives.signals[i], directions, lives.age[i]) for i in which]
-    )
+    features = np.vstack([windows.every(lives.signals[i], directions, lives.age[i]) for i in which])
     rows = len(features)
     thin = max(1, min(MEMBERS, rows // ENOUGH_ROWS), -(-rows // MOST_ROWS))
     ensembles = []
     for number, seed in enumerate(seeds):
         part = slice(number % thin, None, thin)
         ensembles.append(_boosted(features[part], target[part], seed))
-        fitted(number + 1)
+        moved()
     return together(ensembles), directions
 
 

@@ -82,7 +82,9 @@ def test_renamed_and_shuffled_columns_change_nothing(model: RemainingLife) -> No
 
 
 def test_same_data_and_seed_give_the_same_bytes(model: RemainingLife) -> None:
-    again = RemainingLife.fit(LEARNT, NAMES).state()
+    told: list[tuple[int, int]] = []
+    again = RemainingLife.fit(LEARNT, NAMES, progress=lambda *at: told.append(at)).state()
+    assert told == [(k, 9) for k in range(10)]
     assert {name: array.tobytes() for name, array in model.state().items()} == {
         name: array.tobytes() for name, array in again.items()
     }
@@ -106,13 +108,13 @@ def test_counter_tells_the_age_of_a_history_without_its_beginning(model: Remaini
     whole = dict(model.reasons(NEW[0][:40]))["age"]
     part = dict(model.reasons(NEW[0][20:40]))["age"]
     assert model.counter == (0, 1.0, 1.0)
-    assert model._features(NEW[0][20:40])[-1] == model._features(NEW[0][:40])[-1] == 40.0
+    assert model._seen(NEW[0][20:40], None)[1] == model._seen(NEW[0][:40], None)[1] == 40.0
     assert np.isfinite([whole, part]).all()
 
 
 def test_reasons_sum_to_the_prediction(model: RemainingLife) -> None:
     rows = NEW[1][:40]
-    raw = model.trees.predict(model._features(rows)[None, :])[0]
+    raw = model.trees.predict(model._features(*model._seen(rows, None))[None, :])[0]
     total = model.trees.usual + sum(part for _, part in model.reasons(rows))
     assert total == pytest.approx(raw, abs=1e-9)
 
