@@ -21,7 +21,7 @@ FEWEST = 5
 """A class of fewer parts cannot be told: its share is all that is given."""
 MEMBERS = 3
 """Boosted ensembles that are averaged in the final model; one in each fold."""
-TREES = 60
+TREES = 80
 """Trees of the final forest; half of them in each fold."""
 SHARES = tuple(k / 10 for k in range(1, 10))
 """Shares of the forest that are tried on parts left out."""
@@ -190,7 +190,9 @@ def _trees(
         )
         for member in range(members)
     ]
-    forest = RandomForestClassifier(trees, max_features=0.2, random_state=seed).fit(inputs, wanted)
+    forest = RandomForestClassifier(
+        trees, max_features=0.35, min_samples_leaf=2, random_state=seed
+    ).fit(inputs, wanted)
     return together(boosted), from_forest(forest)
 
 

@@ -11,13 +11,21 @@ from plant.errors import Rejected
 from tests.analytics.prognostics.lives import loaded_runs, plain_runs, regime_runs
 
 
+REGIMES = regime_runs(0)
+
+
+@pytest.fixture(scope="module")
+def in_regimes() -> Conditions:
+    return find_conditions(REGIMES, 0)
+
+
 def wear_seen(found: Conditions, runs: list[np.ndarray]) -> np.ndarray:
     """Give how far each column moved at the end of the lives, in its own spreads."""
     residuals = [found.residuals(run) for run in runs]
     return np.abs(np.mean([r[-3:].mean(axis=0) - r[:20].mean(axis=0) for r in residuals], axis=0))
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_discrete_regimes_are_found_and_taken_out(seed: int) -> None:
     runs = regime_runs(seed)
     found = find_conditions(runs, 0)
@@ -26,7 +34,7 @@ def test_discrete_regimes_are_found_and_taken_out(seed: int) -> None:
     assert wear_seen(found, runs)[3:].min() > 2.5
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_continuous_load_is_found_and_taken_out(seed: int) -> None:
     runs = loaded_runs(seed)
     found = find_conditions(runs, 0)
@@ -34,7 +42,7 @@ def test_continuous_load_is_found_and_taken_out(seed: int) -> None:
     assert wear_seen(found, runs)[1:].min() > 2.5
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_one_condition_stays_one(seed: int) -> None:
     runs = [run[:, 1:-1] for run in plain_runs(seed)]
     found = find_conditions(runs, 0)
@@ -49,11 +57,9 @@ def test_new_machines_in_the_same_regimes_are_free_of_them() -> None:
     assert np.abs(early[:, 3:]).mean() < 1.0
 
 
-def test_restored_conditions_are_the_same_to_the_bit() -> None:
-    runs = regime_runs(0)
-    found = find_conditions(runs, 0)
-    again = Conditions.restore(found.state())
-    assert again.residuals(runs[3]).tobytes() == found.residuals(runs[3]).tobytes()
+def test_restored_conditions_are_the_same_to_the_bit(in_regimes: Conditions) -> None:
+    again = Conditions.restore(in_regimes.state())
+    assert again.residuals(REGIMES[3]).tobytes() == in_regimes.residuals(REGIMES[3]).tobytes()
 
 
 @pytest.mark.parametrize(
@@ -66,7 +72,8 @@ def test_restored_conditions_are_the_same_to_the_bit() -> None:
         ("centre", np.array([np.nan])),
     ],
 )
-def test_damaged_conditions_are_refused(name: str, value: np.ndarray) -> None:
-    state = find_conditions(regime_runs(0), 0).state() | {name: value}
+def test_damaged_conditions_are_refused(
+    in_regimes: Conditions, name: str, value: np.ndarray
+) -> None:
     with pytest.raises(Rejected):
-        Conditions.restore(state)
+        Conditions.restore(in_regimes.state() | {name: value})

@@ -135,7 +135,7 @@ def test_holes_hardly_matter(model: RemainingLife) -> None:
 
 
 def test_long_lives_are_learnt_in_blocks() -> None:
-    runs = [np.repeat(run[:, 1:-1], 26, axis=0) for run in plain_runs(4, runs=5, usual=60)]
+    runs = [np.repeat(run[:, 1:-1], 30, axis=0) for run in plain_runs(4, runs=5, usual=45)]
     model = RemainingLife.fit(runs[:4], NAMES[1:-1])
     assert model.windows.pace > 1
     assert model.predict(runs[4]).rows < 0.3 * model.horizon
