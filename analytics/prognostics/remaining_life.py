@@ -253,20 +253,29 @@ class RemainingLife:
         names = self.columns if columns is None else tuple(columns)
         if rows.ndim != 2 or rows.shape[1] != len(names):
             raise Rejected(f"a history needs {len(names)} columns, got shape {rows.shape}")
-        place = {name: j for j, name in enumerate(names)}
-        lacking = [self.columns[j] for j in self.channels if self.columns[j] not in place]
-        if lacking:
-            raise Rejected(f"the history lacks {', '.join(lacking)}")
         if not len(rows):
             raise Rejected("a history without rows says nothing about remaining life")
-        seen = rows[:, [place[self.columns[j]] for j in self.channels]]
+        channels, counter = self.channels, self.counter[0]
+        if names != self.columns:
+            channels, counter = self._places(names)
+        seen = rows.take(channels, axis=1)
         if not np.isfinite(seen).any():
             raise Rejected("no signal has a known value: remaining life cannot be judged")
-        counter, begin, step = self.counter
-        counted = place.get(self.columns[counter]) if counter >= 0 else None
-        if counted is None or not np.isfinite(rows[-1, counted]):
+        if counter < 0 or not np.isfinite(rows[-1, counter]):
             return seen, float(len(rows))
-        return seen, float((rows[-1, counted] - begin) / step + 1)
+        _, begin, step = self.counter
+        return seen, float((rows[-1, counter] - begin) / step + 1)
+
+    def _places(self, names: tuple[str, ...]) -> tuple[NDArray[np.intp], int]:
+        """Find the channels and the counter (−1 for none) among other columns."""
+        place = {name: j for j, name in enumerate(names)}
+        needed = [self.columns[j] for j in self.channels]
+        lacking = [name for name in needed if name not in place]
+        if lacking:
+            raise Rejected(f"the history lacks {', '.join(lacking)}")
+        counter = self.counter[0]
+        counted = -1 if counter < 0 else place.get(self.columns[counter], -1)
+        return np.array([place[name] for name in needed], np.intp), counted
 
     def _features(self, seen: Columns, age: float) -> Columns:
         signals = self.conditions.residuals(filled(blocks(seen, self.windows.pace), self.usual))

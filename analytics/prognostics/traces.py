@@ -97,8 +97,7 @@ class Windows:
         the same of the wear index, which is a sum of signals itself, is a sum of those.
         """
         near, every = len(self.signal), len(self.signal) + len(self.wear)
-        back = signals[: -max(self.signal[-1], self.wear[-1]) - 1 : -1]
-        shown = _weights(self.signal + self.wear, len(back)) @ back
+        shown = _shown(signals, self.signal + self.wear)
         whole = signals.sum(axis=0) / len(signals)
         began = signals[: self.start].sum(axis=0) / min(len(signals), self.start)
         wear_means, wear_slopes = shown[near:every] @ directions, shown[every + near :] @ directions
@@ -196,14 +195,31 @@ def _every(x: Columns, windows: tuple[int, ...], start: int) -> Columns:
     return np.hstack([*means, *slopes, total[until] / until[:, None], means[0] - began])
 
 
-@lru_cache(maxsize=64)
-def _weights(windows: tuple[int, ...], rows: int) -> Columns:
-    """Give what each of the last rows, newest first, weighs in the mean and slope over each window.
+def _shown(x: Columns, windows: tuple[int, ...]) -> Columns:
+    """Give the means, then the slopes, of each signal over each window that ends with the last row.
 
-    First all means, then all slopes (2 · windows, rows).
+    A window that begins before the first row is all there is.
     """
-    ago = np.arange(rows, dtype=np.float64)
-    count = np.minimum(windows, rows)[:, None].astype(np.float64)
-    inside = ago < count
+    rows, longest = len(x), max(windows)
+    if rows >= longest:
+        return _weights(windows, longest) @ x[rows - longest :]
+    shown: Columns = _weights(windows, longest)[:, longest - rows :] @ x
+    cut = np.flatnonzero(np.array(windows) > rows)
+    shown[cut] = x.sum(axis=0) / rows
+    away = np.arange(rows) - (rows - 1) / 2
+    shown[cut + len(windows)] = away @ x / max(rows * (rows * rows - 1.0) / 12, 0.5)
+    return shown
+
+
+@lru_cache(maxsize=16)
+def _weights(windows: tuple[int, ...], rows: int) -> Columns:
+    """Give what each of so many rows, the last one last, weighs in the mean over each window.
+
+    First those of all means, then those of all slopes (2 · windows, rows).
+    """
+    ago = np.arange(rows, dtype=np.float64)[::-1]
+    count = np.array(windows, np.float64)[:, None]
     spread = np.maximum(count * (count * count - 1.0) / 12, 0.5)
-    return np.concatenate([inside / count, inside * (((count - 1) / 2 - ago) / spread)])
+    weights = np.vstack([1 / count + 0 * ago, ((count - 1) / 2 - ago) / spread])
+    weights[np.vstack([ago >= count] * 2)] = 0.0
+    return weights

@@ -10,7 +10,6 @@ from analytics.prognostics.conditions import Conditions, find_conditions
 from plant.errors import Rejected
 from tests.analytics.prognostics.lives import loaded_runs, plain_runs, regime_runs
 
-
 REGIMES = regime_runs(0)
 
 
