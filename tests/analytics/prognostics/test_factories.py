@@ -13,7 +13,7 @@ from tests.analytics.prognostics.test_defects import parts
 
 
 def test_remaining_life_over_tables_is_the_model() -> None:
-    runs = plain_runs(0, runs=5, usual=40)
+    runs = plain_runs(0, runs=3, usual=30)
     names = [f"c{j}" for j in range(7)]
     judged = remaining_life(3)
     judged.fit(
@@ -23,12 +23,12 @@ def test_remaining_life_over_tables_is_the_model() -> None:
         ]
     )
     model = RemainingLife.fit(runs, names, 3)
-    rows = runs[0][:20]
+    rows = runs[0][:15]
     assert judged.predict(Table(names, rows)) == model.predict(rows).rows
 
 
 def test_defects_over_tables_are_the_model() -> None:
-    rows, labels = parts(0, 200)
+    rows, labels = parts(0, 120)
     names = list("abcde")
     judged = defect(3)
     judged.fit(Table(names, rows), labels)
