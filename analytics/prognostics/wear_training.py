@@ -25,8 +25,8 @@ ENOUGH_ROWS, MOST_ROWS = 5_000, 20_000
 """Rows an ensemble learns from. Neighbouring rows tell nearly the same, so where there are enough
 each ensemble takes every third, and of very many fewer still."""
 BINS, DEEPEST = 31, 6
-"""Cuts a feature is tried at, and steps from a root to a leaf at most: no error left out grows with
-either, and both learning and asking take half as long."""
+"""Bins of a feature, and steps from a root to a leaf, at most: more of either makes the errors on
+lives left out no smaller, and learning and asking slower."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
