@@ -161,7 +161,7 @@ def ageing(runs: Sequence[Columns]) -> Columns:
     The change of the level, and of the log spread, from the first quarter of each history to the
     last is tested against none over the histories (Student's t); the smaller p-value, doubled.
     """
-    from scipy.stats import t as student  # type: ignore[import-untyped]
+    from scipy.special import stdtr  # type: ignore[import-untyped]
 
     long = [run for run in runs if len(run) >= 8]
     if len(long) < 3:
@@ -175,7 +175,7 @@ def ageing(runs: Sequence[Columns]) -> Columns:
     for each in (np.array(shifts), np.array(widths)):
         error = each.std(axis=0, ddof=1) / np.sqrt(len(each))
         ratio = np.abs(each.mean(axis=0)) / np.maximum(error, 1e-9)
-        both.append(2 * student.sf(ratio, len(each) - 1))
+        both.append(2 * stdtr(len(each) - 1, -ratio))
     smaller: Columns = np.minimum(1.0, 2 * np.minimum(*both))
     return smaller
 
