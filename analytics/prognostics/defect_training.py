@@ -21,6 +21,8 @@ FEWEST = 5
 """A class of fewer parts cannot be told: its share is all that is given."""
 MEMBERS = 3
 """Boosted ensembles that are averaged in the final model; one in each fold."""
+ROUNDS = 100
+"""Trees of a boosted ensemble."""
 TREES = 80
 """Trees of the final forest; half of them in each fold."""
 SHARES = tuple(k / 10 for k in range(1, 10))
@@ -178,7 +180,7 @@ def _trees(
     boosted = [
         from_boosting(
             HistGradientBoostingClassifier(
-                max_iter=100,
+                max_iter=ROUNDS,
                 learning_rate=0.1,
                 max_leaf_nodes=int(np.clip(rare / 4, 4, 16)),
                 max_features=0.3,

@@ -24,6 +24,8 @@ MEMBERS = 3
 ENOUGH_ROWS, MOST_ROWS = 5_000, 20_000
 """Rows an ensemble learns from. Neighbouring rows tell nearly the same, so where there are enough
 each ensemble takes every third, and of very many fewer still."""
+ROUNDS = 150
+"""Trees of an ensemble."""
 BINS, DEEPEST = 31, 6
 """Bins of a feature, and steps from a root to a leaf, at most: more of either makes the errors on
 lives left out no smaller, and learning and asking slower."""
@@ -171,7 +173,7 @@ def _boosted(features: Columns, target: Columns, seed: int) -> FlatTrees:
     from sklearn.ensemble import HistGradientBoostingRegressor  # type: ignore[import-untyped]
 
     model = HistGradientBoostingRegressor(
-        max_iter=150,
+        max_iter=ROUNDS,
         learning_rate=0.08,
         max_leaf_nodes=int(np.clip(len(features) / 200, 4, 16)),
         max_depth=DEEPEST,

@@ -120,6 +120,7 @@ def test_training_takes_missing_values() -> None:
     assert np.mean(called == (TRUTH == 1)) > 0.95
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_three_classes_have_a_chance_each() -> None:
     rows = LEARNT[:300, :3]
     labels = (rows[:, 0] > 48) + 2 * ((rows[:, 1] > 303) & (rows[:, 0] <= 48))
@@ -134,6 +135,7 @@ def test_three_classes_have_a_chance_each() -> None:
         model.reasons(hot)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_many_columns_take_pairs_of_the_strong_ones() -> None:
     rng = np.random.default_rng(0)
     rows = rng.normal(10, 2, (120, 25))

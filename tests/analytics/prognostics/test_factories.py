@@ -12,6 +12,7 @@ from tests.analytics.prognostics.lives import plain_runs
 from tests.analytics.prognostics.test_defects import parts
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_remaining_life_over_tables_is_the_model() -> None:
     runs = plain_runs(0, runs=3, usual=30)
     names = [f"c{j}" for j in range(7)]
@@ -27,6 +28,7 @@ def test_remaining_life_over_tables_is_the_model() -> None:
     assert judged.predict(Table(names, rows)) == model.predict(rows).rows
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_defects_over_tables_are_the_model() -> None:
     rows, labels = parts(0, 120)
     names = list("abcde")

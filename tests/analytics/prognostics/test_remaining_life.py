@@ -134,6 +134,7 @@ def test_holes_hardly_matter(model: RemainingLife) -> None:
     assert model.predict(rows).rows == pytest.approx(whole, abs=2 * model.error)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_long_lives_are_learnt_in_blocks() -> None:
     runs = [np.repeat(run[:, 1:4], 40, axis=0) for run in plain_runs(4, runs=5, usual=36)]
     model = RemainingLife.fit(runs[:4], NAMES[1:4])
