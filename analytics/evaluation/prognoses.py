@@ -11,13 +11,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.calibration import brier, expected_calibration_error
 from analytics.evaluation import lifetimes
-from analytics.evaluation.calibration import brier, expected_calibration_error
 from analytics.evaluation.confusion import Confusion
 from analytics.evaluation.folds import grouped_folds
-from analytics.evaluation.frames import Frame, Table
 from analytics.evaluation.ranking import average_precision, best_f1, roc_auc
 from analytics.evaluation.segments import Marks
+from analytics.frames import Frame, Table
 
 Columns = NDArray[np.float64]
 

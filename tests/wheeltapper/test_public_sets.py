@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analytics.evaluation.frames import Frame
 from analytics.evaluation.yardsticks import DETECTORS
+from analytics.frames import Frame
 from plant.errors import Misconfigured
 from wheeltapper.evaluation.public import Trial, defects, layout, lives, nab, numbers, skab
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from analytics.evaluation import changepoints, windows
 from analytics.evaluation.confusion import Confusion
-from analytics.evaluation.frames import Table
 from analytics.evaluation.prognoses import (
     DefectFactory,
     DefectFigures,
@@ -27,6 +26,7 @@ from analytics.evaluation.ranking import average_precision, best_f1, roc_auc
 from analytics.evaluation.segments import Events, Marks, stretches
 from analytics.evaluation.summary import GAP, GAP_ALONE, matched
 from analytics.evaluation.volumes import volumes
+from analytics.frames import Table
 from connectors.replay import cells
 from connectors.replay.table import opened
 from plant.errors import Misconfigured

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from analytics.evaluation.folds import grouped_folds
-from analytics.evaluation.frames import Frame, Table
 from analytics.evaluation.prognoses import (
     DefectFigures,
     LifeFigures,
     best_threshold,
     cross_validated,
 )
+from analytics.frames import Frame, Table
 
 
 class Cheat:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.calibration import brier, expected_calibration_error
 from analytics.evaluation import changepoints, windows
-from analytics.evaluation.calibration import brier, expected_calibration_error
 from analytics.evaluation.changepoints import Changepoints, changepoint_score, switches
 from analytics.evaluation.lifetimes import late_share, phm08, rmse
 from analytics.evaluation.ranking import average_precision, best_f1, roc_auc

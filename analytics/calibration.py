@@ -3,9 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.evaluation.segments import Marks
-
 Columns = NDArray[np.float64]
+Marks = NDArray[np.bool_]
 
 
 def expected_calibration_error(truth: Marks, probability: Columns, bins: int = 10) -> float:
