@@ -1,4 +1,4 @@
-"""Relations: how many causes there are, what is left over, and what a missing signal should show."""
+"""Relations: how many causes there are, what is left over, what a missing signal should show."""
 
 from typing import Any
 

@@ -240,8 +240,7 @@ def test_new_mode_is_learnt_before_it_is_judged() -> None:
     assert watch.phase == "learning"
     assert 0 < watch.progress < 1
     judgement = watch.judge(seconds(300, 1300), rows[1300:], mode[1300:])
-    assert watch.phase == "watching"
-    assert judgement.judged[-1]
+    assert (watch.phase, judgement.judged[-1]) == ("watching", True)
     assert judgement.transitions == ()
 
 
