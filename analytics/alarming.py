@@ -37,7 +37,7 @@ AGAIN = 0.65
 """While the asset settles, share of the old height that alarms again."""
 SETTLES, LONGEST, SETTLED = 30, 240, 0.65
 """Rows for which the asset settles at least and at most, and score below which it has."""
-FADING = 0.75
+FADING = 0.85
 """Share of its height below which a score that is not yet an alarm is on its way out."""
 HIGHER, FORGETS = 0.5, 2000.0
 """Each alarm that has gone raises the bar by so much; half-life of that, rows."""

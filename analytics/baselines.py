@@ -33,6 +33,8 @@ TOGETHER = 3.0
 """Scales beyond which two signals that deviate at once teach nobody a wider scale."""
 LEARNS, WIDEST = 0.001, 9.0
 """Weight of a row in the squared scales, and squared scales as which the furthest row counts."""
+WILDEST = 64.0
+"""No row counts in a variance as more than this many usual variances."""
 GROWS = 81.0
 """No squared scale grows beyond this many times what was learnt at first."""
 TURN = 8
@@ -128,8 +130,8 @@ class ModeBaseline:
             self._channels.visits += 1
 
     def gather(self, row: Columns) -> None:
-        """Keep one healthy row (p,)."""
-        if self._store is not None:
+        """Keep one healthy row (p,); one without any value tells nothing."""
+        if self._store is not None and np.isfinite(row).any():
             self._store.append(row)
 
     def fit(self, floor: Columns) -> None:
@@ -166,6 +168,7 @@ class ModeBaseline:
         self._most = channels.square * GROWS
         self._inverse = 1 / np.sqrt(channels.square)
         self._turn = self._look = 0
+        self._wildest = WILDEST * np.exp(channels.usual)
         self._stack = np.empty((3, self._signals))
         self._renew(channels)
         self._away = np.zeros((2, self._signals))
@@ -176,6 +179,12 @@ class ModeBaseline:
         self._larger = np.zeros(self._signals)
         self._scales = np.zeros(self._signals)
         self._missing: Flags | None = None
+
+    def complete(self, row: Columns, present: Flags) -> Columns:
+        """Give a row (p,) in which signals that are not `present` show what the others expect."""
+        moved = self.centre - self.relations.centre
+        filled: Columns = self.relations.fill((row - moved)[None, :], present)[0] + moved
+        return filled
 
     def _renew(self, channels: Channels) -> None:
         """Take limits and scales anew."""
@@ -227,6 +236,7 @@ class ModeBaseline:
             self._away[:, self._missing] = 0.0
             rest[self._missing] = channels.variance[0, self._missing]
         if counts:
+            np.minimum(rest, self._wildest, out=rest)
             channels.variance += _VARIANCE * (rest - channels.variance)
         return self._score(channels, age)
 

@@ -43,8 +43,12 @@ HIGH, ABOVE = 0.995, 1.2
 """No limit below that quantile of the healthy history's own scores, times this."""
 POOLED = 2.5
 """All signals together: medians of the healthy root mean square that are the limit."""
+CALMEST = 0.6
+"""Least healthy root mean square, for a machine that stood still while it was learnt."""
 STRICTER = 1.15
 """The restlessness has the smaller share of the alarm budget."""
+LATELY = 3.0
+"""Half-lives of the slower baseline from which both begin."""
 BEGINS = (8, 25, 20)
 """Rows at the begin of each block that the channels leave out."""
 BLURS = tuple(float(np.sqrt(g / (2 - g))) for g in (1 - 0.5 ** (1 / hl) for hl in (QUICK, SLOW)))
@@ -193,25 +197,26 @@ def _channels(
         scales.append(scale)
         deviation = part / scale
         tops.append(np.quantile(np.abs(deviation).max(axis=1), HIGH))
-        pools.append(POOLED * np.median(np.sqrt((deviation**2).mean(axis=1))))
+        usual = float(np.median(np.sqrt((deviation**2).mean(axis=1))))
+        pools.append(POOLED * max(usual, CALMEST))
     least = 0.01 * floor**2 + 1e-12
     variance = means(rest**2, RESTLESS)
     logs = np.log(variance[BEGINS[2] :] + least)
-    usual = np.median(logs, axis=0)
-    spread = 1.4826 * np.median(np.abs(logs - usual), axis=0)
+    calm = np.median(logs, axis=0)
+    spread = 1.4826 * np.median(np.abs(logs - calm), axis=0)
     spread = np.maximum(spread, np.sqrt(2 / (POOLS * RESTLESS)))
-    tops.append(np.quantile(((logs - usual) / spread).max(axis=1), HIGH))
+    tops.append(np.quantile(((logs - calm) / spread).max(axis=1), HIGH))
     lives = (QUICK, SLOW, RESTLESS)
     one = [
         max(limit, ABOVE * top / widened(life, len(whole)))
         for top, life in zip(tops, lives, strict=True)
     ]
-    lately = np.nan_to_num(relations.residuals(whole[-int(2 * FOLLOWS[1]) :])).mean(axis=0)
+    lately = np.nan_to_num(relations.residuals(whole[-int(LATELY * FOLLOWS[1]) :]))
     return Channels(
-        base=np.stack((lately, lately)),
+        base=np.stack([means(lately, half_life)[-1] for half_life in FOLLOWS]),
         square=np.stack(scales) ** 2,
         variance=np.stack((variance[-1], variance[-1])),
-        usual=usual,
+        usual=calm,
         spread=spread,
         least=least,
         limit=np.array([one[0], one[1], STRICTER * one[2], *pools]),

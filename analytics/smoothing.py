@@ -30,6 +30,12 @@ class Smoother:
         self.rows = 0
         """Rows since the start."""
 
+    @property
+    def shortest(self) -> Columns:
+        """The mean of the first half-life (p,)."""
+        first: Columns = self._mean[0]
+        return first
+
     def start_again(self) -> None:
         """Forget everything, as after a change of mode."""
         self._mean = np.full(self._mean.shape, np.nan)

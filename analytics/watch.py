@@ -37,6 +37,9 @@ PAST = 60.0
 """Half-life of the recent past against which a trend is told, rows."""
 STEADY_ROWS = 20
 """Rows after a start before the quick means are as quiet as they will be, and are judged."""
+SPIKE, SPIKES = 10.0, 2
+"""Usual deviations in one row that are a spike, and rows for which it is not believed: what a
+machine does lasts longer."""
 GAP_NS, GAP_ROWS = 60 * 10**9, 10
 """Rows further apart than this, and than so many usual rows, do not belong to one stretch."""
 IN_BAND, OUT_OF_BAND = 2.5, 3.0
@@ -165,6 +168,7 @@ class Watch:
         self._event = self._accepted = False
         self._told = 0.0
         self._left = np.full(len(signals), _INSIDE, np.int64)
+        self._spikes = np.zeros(len(signals), np.int64)
         self._some_left = False
         self._seen: _Seen | None = None
         self._rows = 0
@@ -271,7 +275,11 @@ class Watch:
         if not whole:
             row = np.where(np.isfinite(row), row, np.nan)
         settled = self._enter(at, mode)
-        means = self._means.smooth(row, whole) if settled else None
+        if settled and self._learnt:
+            row, whole, believed = self._believe(mode, row, whole)
+        else:
+            believed = row
+        means = self._means.smooth(believed, whole or believed is not row) if settled else None
         if self._means.rows == 1 and settled and not self._latch.alarmed:
             self._modes.visit(mode)
         if not self._learnt:
@@ -287,6 +295,32 @@ class Watch:
             return
         self._judge_settled(verdict, i, at, mode, row, means, whole)
 
+    def _believe(self, mode: int, row: Columns, whole: bool) -> tuple[Columns, bool, Columns]:
+        """Leave out what a row (p,) has of spikes, and give what the means may take of it.
+
+        A signal that is left out or missing goes on where the others expect it: a mean that stood
+        still meanwhile would fit them no more.
+
+        Returns
+        -------
+        The row, NaN where it is not believed; whether it is whole; the same completed.
+        """
+        baseline = self._modes.get(mode)
+        if baseline is None or not baseline.ready or self._means.rows < STEADY_ROWS:
+            return row, whole, row
+        away = np.abs(row - self._means.shortest) > SPIKE * baseline.relations.unit
+        if away.any():
+            self._spikes = np.where(away, self._spikes + 1, 0)
+            doubted = away & (self._spikes <= SPIKES)
+            if doubted.any():
+                row, whole = np.where(doubted, np.nan, row), False
+        elif self._spikes.any():
+            self._spikes = np.zeros_like(self._spikes)
+        present = np.isfinite(row)
+        if whole or not present.any():
+            return row, whole, row
+        return row, whole, baseline.complete(row, present)
+
     def _learn_history(self, mode: int, row: Columns, whole: bool) -> None:
         self._modes.gather(mode, row)
         if self._novelty is not None and whole:
@@ -295,8 +329,8 @@ class Watch:
     def _enter(self, at: int, mode: int) -> bool:
         """Take note of time and mode; say whether the asset has settled in it."""
         apart = at - self._last
-        gap = apart > max(GAP_NS, GAP_ROWS * self._apart)
-        if self._rows > 1:
+        gap = apart < 0 or apart > max(GAP_NS, GAP_ROWS * self._apart)
+        if self._rows > 1 and apart > 0:
             self._apart = min(self._apart, apart) if self._apart else apart
         if mode != self._mode or gap:
             self._mode, self._entered = mode, at
@@ -353,7 +387,10 @@ class Watch:
         if self._accepted:
             self._accepted = False
             verdict.add(self._transition(seen, AlarmAction.CLEAR))
-        if latch.alarmed:
+        if latch.alarmed and present is not None and (latch.culprits & ~present).any():
+            latch.hold()  # without its culprit nobody knows whether a fault has gone
+            action = None
+        elif latch.alarmed:
             standing = baseline.standing(deviation)
             action = latch.stand(at, mode, score / bar, standing)
             if latch.alarmed and counts:
@@ -443,6 +480,7 @@ class Watch:
         """Give everything that decides later verdicts, as arrays."""
         known: dict[str, NDArray[Any]] = {
             "left": self._left.copy(),
+            "spikes": self._spikes.copy(),
             "told": np.array([self._told]),
             "clock": np.array(
                 [self._rows, self._entered, self._last, self._apart, self._event, self._accepted],
@@ -462,6 +500,7 @@ class Watch:
     def restore(self, state: State) -> None:
         """Go on from a `state` of a watch with the same signals."""
         self._left = np.array(state["left"], np.int64)
+        self._spikes = np.array(state["spikes"], np.int64)
         self._some_left = bool((self._left != _INSIDE).any())
         self._told = float(state["told"][0])
         self._rows, self._entered, self._last, self._apart, *flags = state["clock"].tolist()
