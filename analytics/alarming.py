@@ -19,8 +19,9 @@ from plant.alarms import AlarmAction
 
 Columns = NDArray[np.float64]
 
-RISES, GOES = 4, 9
-"""Rows in a row that it takes at least, whatever the delays say."""
+RISES, CREEPS, GOES = 4, 15, 9
+"""Rows in a row that it takes at least, whatever the delays say: for an alarm that the quick means
+see, for one that only slower ones see (they remember a short disturbance for longer), to go."""
 GATHERS = 60
 """Rows after the alarm in which the culprits and their height are gathered."""
 CULPRIT = 0.35
@@ -117,7 +118,9 @@ class AlarmLatch:
         self._above = self._below = _NEVER
         self._highs = self._lows = 0
 
-    def watch(self, at: int, mode: int, score: float, strength: Columns) -> AlarmAction | None:
+    def watch(
+        self, at: int, mode: int, score: float, strength: Columns, *, sudden: bool = True
+    ) -> AlarmAction | None:
         """Take in a row while no alarm stands.
 
         Parameters
@@ -130,6 +133,8 @@ class AlarmLatch:
             The row's score, by the present bar.
         strength
             Deviation of each signal (p,), in limits.
+        sudden
+            Whether the quick means see it.
         """
         self._bar *= _FADES
         needed = 1.0
@@ -146,7 +151,7 @@ class AlarmLatch:
             self._above, self._highs, self._rising = at, 0, score
         self._rising = max(self._rising, score)
         self._highs += 1
-        if self._highs < RISES or at - self._above < self._on_delay:
+        if self._highs < (RISES if sudden else CREEPS) or at - self._above < self._on_delay:
             return None
         self.phase, self.age, self.mode = Phase.ALARMED, 0, mode
         self._height = score

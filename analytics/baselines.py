@@ -65,8 +65,8 @@ class Deviation:
     ----------
     score
         In limits: above 1 is strange.
-    slow
-        The part of the slow channel in it.
+    quick, slow
+        The parts of these channels in it.
     strength
         Deviation of each signal (p,) in limits, in the channel where it is largest.
     scales
@@ -74,6 +74,7 @@ class Deviation:
     """
 
     score: float
+    quick: float
     slow: float
     strength: Columns
     scales: Columns
@@ -255,13 +256,14 @@ class ModeBaseline:
         together = (squares[0] / self._signals) ** 0.5 / self._quick_all
         if ripe:
             slow = max(slow, (squares[1] / self._signals) ** 0.5 / self._slow_all)
-        score = max(quick, together, slow, restless)
+        quick = max(quick, together)
+        score = max(quick, slow, restless)
         np.maximum.reduce(in_limits, axis=0, out=self._strength)
         if np.count_nonzero(self._strength >= OTHER) < 2:
             score /= LONE
         np.maximum(size[0], size[1], out=self._larger)
         np.maximum(self._larger, scaled[2], out=self._scales)
-        return Deviation(score, slow, self._strength, self._scales)
+        return Deviation(score, quick, slow, self._strength, self._scales)
 
     def _calm(self, channels: Channels) -> None:
         """Look at the restlessness of each signal anew."""

@@ -398,7 +398,8 @@ class Watch:
             if action is None and score > WORSE * self._told:
                 action = AlarmAction.WORSEN
         else:
-            action = latch.watch(at, mode, score / bar, deviation.strength)
+            sudden = deviation.quick > bar
+            action = latch.watch(at, mode, score / bar, deviation.strength, sudden=sudden)
             if latch.phase is Phase.SETTLING:
                 baseline.settle(means[0])
             elif not latch.alarmed and score <= bar:
