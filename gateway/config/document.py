@@ -95,7 +95,7 @@ class AlarmsSection(_Section):
             max_length=3,
             description="Score over limit from which on a fault is of priority 3, 2 and 1",
         ),
-    ] = [2.0, 4.0, 8.0]
+    ] = [2.0, 4.0, 30.0]
     budget: Annotated[
         float, Field(gt=0, description="False alarms that an asset may give in a week")
     ] = 1.0
@@ -104,7 +104,7 @@ class AlarmsSection(_Section):
     @classmethod
     def _ascending(cls, steps: list[float]) -> list[float]:
         if sorted(set(steps)) != steps:
-            raise ValueError("must ascend, like [2.0, 4.0, 8.0]")
+            raise ValueError("must ascend, like [2.0, 4.0, 30.0]")
         return steps
 
 

@@ -67,7 +67,7 @@ class AlarmPlan:
     stale_h: float = 24.0
     chatter_count: int = 3
     chatter_min: float = 60.0
-    priority_at: tuple[float, float, float] = (2.0, 4.0, 8.0)
+    priority_at: tuple[float, float, float] = (2.0, 4.0, 30.0)
     budget: float = 1.0
     suppressed: Mapping[str, frozenset[int]] = field(default_factory=dict)
     priorities: Mapping[str, int] = field(default_factory=dict)

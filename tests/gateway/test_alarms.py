@@ -71,7 +71,7 @@ def test_a_fault_that_became_more_urgent_than_what_was_acknowledged_alarms_again
     book = AlarmBook()
     book.apply("a/p", move(RAISE))
     acked = book.acknowledge(1, 60, "kim", "seen")
-    grown = replace(move(AlarmAction.WORSEN, 90), reason=replace(REASON, score=30.0))
+    grown = replace(move(AlarmAction.WORSEN, 90), reason=replace(REASON, score=90.0))
     after = book.apply("a/p", grown)
     assert after is not None
     assert (acked.priority, after.priority) == (3, 1)
