@@ -257,7 +257,7 @@ def test_files_of_one_name_do_not_overwrite_each_other(
 def test_what_was_judged_is_told_before_what_could_not_be(
     command: Command, bare: Path, tmp_path: Path
 ) -> None:
-    short = save(tmp_path / "short.csv", lines(300, 200))
+    short = save(tmp_path / "short.csv", lines(40, 30))
     ended = command("evaluate", bare, short)
     assert ended.code == 2
     assert "bare: 1 alarm" in ended.out
@@ -322,7 +322,7 @@ def empty(first: int, last: int) -> list[str]:
         (empty(401, 901), [], ["rows 402 to 901", "after the warm-up"]),
         (empty(1, 901), [], ["no column of numbers"]),
         (two_rates(), [], ["from row 702", "every 60 s", "every 1 s", "--any-rate"]),
-        (lines(300, 200), [], ["still learning", "300 rows", "longer recording"]),
+        (lines(40, 30), [], ["still learning", "40 rows", "longer recording"]),
         (lines(), ["--detector", "defalt"], ["did you mean default?"]),
         (
             lines(),
