@@ -43,6 +43,8 @@ HIGH, ABOVE = 0.995, 1.2
 """No limit below that quantile of the healthy history's own scores, times this."""
 POOLED = 2.5
 """All signals together: medians of the healthy root mean square that are the limit."""
+TRIED = 400.0
+"""Rows of history on which that was tried; the limit is wider after fewer."""
 CALMEST = 0.6
 """Least healthy root mean square, for a machine that stood still while it was learnt."""
 STRICTER = 1.15
@@ -92,12 +94,13 @@ class Channels:
         """Give the five limits as far as the history supports them."""
         quick, slow, restless, quick_all, slow_all = self.limit.tolist()
         again = widened(0.0, self.rows, self.visits)
+        young = [max(1.0, widened(h, self.rows) / widened(h, TRIED)) for h in (QUICK, SLOW)]
         return (
             quick * widened(QUICK, self.rows, self.visits),
             slow * widened(SLOW, self.rows, self.visits),
             restless * widened(RESTLESS, self.rows, self.visits),
-            quick_all * again,
-            slow_all * again,
+            quick_all * again * young[0],
+            slow_all * again * young[1],
         )
 
     def state(self) -> State:
