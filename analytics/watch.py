@@ -275,7 +275,7 @@ class Watch:
         if not whole:
             row = np.where(np.isfinite(row), row, np.nan)
         settled = self._enter(at, mode)
-        if settled and self._learnt:
+        if settled and self._learnt and self._novelty is None:
             row, whole, believed = self._believe(mode, row, whole)
         else:
             believed = row

@@ -569,3 +569,12 @@ def test_bar_of_a_lone_signal_follows_the_budget_and_can_be_given() -> None:
     assert event_bar(1.0, 1.0) > event_bar(10.0, 1.0) > event_bar(10.0, 60.0)
     given = Watch(("flow",), ("m3/h",), WatchSettings(learn_rows=1000, mode_rows=200, bar=1e9))
     assert given.judge(seconds(2400), lone(2400), np.zeros(2400, np.int64)).transitions == ()
+
+
+def test_spike_of_a_lone_signal_is_an_event_and_no_doubt() -> None:
+    rows = np.random.default_rng(3).normal(20.0, 0.5, size=(2400, 1))
+    rows[FAULT] += 30.0
+    watch = Watch(["level"], ["%"], WatchSettings(learn_rows=1000, mode_rows=200))
+    judgement = watch.judge(seconds(2400), rows, np.zeros(2400, np.int64))
+    assert [each.at // SECOND for each in comings_and_goings(judgement)] == [FAULT, FAULT + 1]
+    assert judgement.judged[1000:].all()
