@@ -139,7 +139,7 @@ class AlarmLatch:
         self._bar *= _FADES
         needed = 1.0
         if self.phase is Phase.SETTLING:
-            # the bar is for what comes later: what comes amid the settling is held against the fault
+            # the bar is for later: what comes while it settles is held against the old fault
             needed = max(1.0, AGAIN * self._height) / self.bar
             self.age += 1
             if self.age >= (SETTLES if score < SETTLED else LONGEST):
