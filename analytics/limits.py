@@ -35,7 +35,7 @@ def limit_of(signals: int, budget: float, row_s: float) -> float:
     Examples
     --------
     >>> round(limit_of(8, 1.0, 1.0), 2), round(limit_of(200, 1.0, 1.0), 2)
-    (4.97, 5.59)
+    (4.97, 5.58)
     """
     crossings = CHANNELS * signals * WEEK_S / row_s / CROSSES
     return max(LEAST, sqrt(2 * log(max(crossings / budget, 1.0))))
