@@ -183,8 +183,7 @@ class ModeBaseline:
 
     def complete(self, row: Columns, present: Flags) -> Columns:
         """Give a row (p,) in which signals that are not `present` show what the others expect."""
-        moved = self.centre - self.relations.centre
-        filled: Columns = self.relations.fill((row - moved)[None, :], present)[0] + moved
+        filled: Columns = self.relations.fill(row[None, :], present, self.centre)[0]
         return filled
 
     def _renew(self, channels: Channels) -> None:

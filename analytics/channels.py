@@ -19,12 +19,13 @@ from analytics.relations import (
     CLIPPED,
     Causes,
     Relations,
-    folds,
     means,
     number_of_causes,
     residual_map,
     without_levels,
 )
+from analytics.scaling import robust_centre, robust_scale
+from analytics.thresholds import contiguous
 
 Columns = NDArray[np.float64]
 
@@ -34,8 +35,6 @@ FOLLOWS = (110.0, 240.0)
 """Half-lives of their baselines, rows."""
 RESTLESS, CALMED = 25.0, 12.0
 """Half-lives of the variance, and of the one by which a fault is seen to be gone, rows."""
-TRIM, WIDEN = 0.95, 1.15
-"""Share of the squared deviations that is believed, and what makes up for the rest."""
 LIKE_OTHERS = 0.9
 """A signal's scale is at least this share of what the other signals' would make of its noise:
 of many scales from a short history some come out far too small by chance."""
@@ -140,10 +139,12 @@ def learn(
         Deviations that chance reaches as often as the plant accepts, see `limits.limit_of`.
     """
     whole = np.concatenate(blocks)
-    centre = _filled_median(whole)
+    centre = np.nan_to_num(robust_centre(whole))
     away = without_levels(blocks, FOLLOWS[0])
     middle = np.median(np.abs(away - np.median(away, axis=0)), axis=0)
-    unit = np.maximum(np.maximum(1.4826 * middle, 0.5 * _trimmed(away)), floor)
+    unit = np.maximum(
+        1.4826 * middle, np.maximum(0.5 * robust_scale(away, np.zeros(len(floor))), floor)
+    )
     z = np.clip(away / unit, -CLIPPED, CLIPPED)
     causes = number_of_causes(z)
     relations = Relations(centre, unit, Causes(z).correlation(causes))
@@ -168,7 +169,7 @@ def _unseen(
         ),
         np.concatenate([block - one for block, one in zip(deviations, quick, strict=True)]),
     ]
-    for begin, end in folds(len(z)):
+    for begin, end in contiguous(len(z)):
         others = Causes(np.concatenate((z[:begin], z[end:]))).correlation(causes)
         turned = residual_map(others).T
         for part in parts:
@@ -192,10 +193,10 @@ def _channels(
     rows: int,
     visits: int,
 ) -> Channels:
-    raw = np.maximum(_trimmed(rest), floor)
+    raw = robust_scale(rest, floor)
     scales, tops, pools = [], [], []
     for part, blur in zip(shift, BLURS, strict=True):
-        scale = np.maximum(_trimmed(part), blur * floor)
+        scale = robust_scale(part, blur * floor)
         scale = np.maximum(scale, LIKE_OTHERS * np.median(scale / raw) * raw)
         scales.append(scale)
         deviation = part / scale
@@ -226,18 +227,3 @@ def _channels(
         rows=float(rows),
         visits=float(visits),
     )
-
-
-def _trimmed(away: Columns) -> Columns:
-    """Give the root of the trimmed mean square (p,) of deviations (n, p)."""
-    square = np.sort(away**2, axis=0)
-    kept = max(1, int(np.ceil(TRIM * len(square))))
-    return np.asarray(WIDEN * np.sqrt(square[:kept].mean(axis=0)), np.float64)
-
-
-def _filled_median(rows: Columns) -> Columns:
-    centre = np.zeros(rows.shape[1])
-    known = np.isfinite(rows).any(axis=0)
-    if known.any():
-        centre[known] = np.nanmedian(rows[:, known], axis=0)
-    return centre

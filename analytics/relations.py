@@ -8,19 +8,18 @@ causes is the one that foretells rows that were not learnt best (blocked cross-v
 1999 for the probabilistic reading of principal components).
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analytics.contract import State
+from analytics.thresholds import FOLDS, contiguous
 
 Columns = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-FOLDS = 5
 CAUSES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """Numbers of common causes that are tried."""
 CLIPPED = 5.0
@@ -55,18 +54,19 @@ class Relations:
         """Give what the others do not explain of each signal, rows (n, p) → (n, p), in `unit`s."""
         return (rows - self.centre) @ self.operator
 
-    def fill(self, rows: Columns, present: Flags) -> Columns:
-        """Give rows (n, p) in which signals that are not `present` (p,) show what is expected."""
-        key = present.tobytes()
-        weights = self._filled.get(key)
-        if weights is None:
-            if len(self._filled) >= PATTERNS:
-                self._filled.clear()
-            weights = self._weights(present)
-            self._filled[key] = weights
+    def fill(self, rows: Columns, present: Flags, centre: Columns | None = None) -> Columns:
+        """Give rows (n, p) in which signals that are not `present` (p,) show what is expected.
+
+        Parameters
+        ----------
+        centre
+            Where the signals (p,) lie at present; None: where they were learnt.
+        """
+        middle = self.centre if centre is None else centre
         filled = rows.copy()
-        away = (rows[:, present] - self.centre[present]) / self.unit[present]
-        filled[:, ~present] = self.centre[~present] + (away @ weights) * self.unit[~present]
+        away = (rows[:, present] - middle[present]) / self.unit[present]
+        told = away @ self._weights(present)
+        filled[:, ~present] = middle[~present] + told * self.unit[~present]
         return filled
 
     def expected(self, row: Columns, centre: Columns, doubted: Flags) -> Columns:
@@ -78,11 +78,9 @@ class Relations:
             Where the signals (p,) lie at present; NaN in `row` counts as doubted.
         """
         given = np.isfinite(row) & ~doubted
-        told = centre.copy()
-        if given.any() and not given.all():
-            away = (row[given] - centre[given]) / self.unit[given]
-            told[~given] += (away @ self._weights(given)) * self.unit[~given]
-        return told
+        if given.all() or not given.any():
+            return centre.copy()
+        return np.where(given, centre, self.fill(row[None, :], given, centre)[0])
 
     def state(self) -> State:
         """Give the relations as arrays."""
@@ -99,9 +97,17 @@ class Relations:
 
     def _weights(self, present: Flags) -> Columns:
         """Give what the present ones say of the missing ones (present, missing)."""
+        key = present.tobytes()
+        known = self._filled.get(key)
+        if known is not None:
+            return known
+        if len(self._filled) >= PATTERNS:
+            self._filled.clear()
         inner = self.correlation[np.ix_(present, present)]
         across = self.correlation[np.ix_(present, ~present)]
-        return np.asarray(np.linalg.solve(inner, across), np.float64)
+        weights = np.asarray(np.linalg.solve(inner, across), np.float64)
+        self._filled[key] = weights
+        return weights
 
 
 def residual_map(correlation: Columns) -> Columns:
@@ -109,11 +115,6 @@ def residual_map(correlation: Columns) -> Columns:
     inverse = np.linalg.inv(correlation)
     inverse = 0.5 * (inverse + inverse.T)
     return np.asarray(inverse / np.diag(inverse)[:, None], np.float64)
-
-
-def folds(rows: int) -> Iterator[tuple[int, int]]:
-    """Give begin and end of each contiguous part of the history that is judged by the others."""
-    return pairwise(np.linspace(0, rows, FOLDS + 1).astype(int).tolist())
 
 
 class Causes:
@@ -154,7 +155,7 @@ def number_of_causes(z: Columns) -> int:
     rows, signals = z.shape
     tried = [causes for causes in CAUSES if causes <= min(signals // 2, rows // FOLDS)]
     total = np.zeros(len(tried))
-    for begin, end in folds(rows):
+    for begin, end in contiguous(rows):
         learnt = Causes(np.concatenate((z[:begin], z[end:])))
         total += [learnt.likelihood(z[begin:end], causes) for causes in tried]
     return tried[int(total.argmax())]

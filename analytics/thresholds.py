@@ -1,6 +1,6 @@
 """Healthy scores that mean something: no row is scored by what was learnt from it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +10,11 @@ Columns = NDArray[np.float64]
 
 FOLDS = 5
 """Contiguous parts of the history, each scored by what the others say."""
+
+
+def contiguous(rows: int, folds: int = FOLDS) -> Iterator[tuple[int, int]]:
+    """Give begin and end of each part of a history of so many rows."""
+    return pairwise(np.linspace(0, rows, folds + 1).astype(int).tolist())
 
 
 def cross_fitted(
@@ -28,9 +33,8 @@ def cross_fitted(
     folds
         Number of contiguous parts.
     """
-    ends = np.linspace(0, len(rows), folds + 1).astype(np.intp)
     parts = []
-    for begin, end in pairwise(ends.tolist()):
+    for begin, end in contiguous(len(rows), folds):
         others = np.concatenate((rows[:begin], rows[end:]))
         parts.append(score(others, rows[begin:end]))
     return np.concatenate(parts)

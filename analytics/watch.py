@@ -316,10 +316,12 @@ class Watch:
                 row, whole = np.where(doubted, np.nan, row), False
         elif self._spikes.any():
             self._spikes = np.zeros_like(self._spikes)
+        if whole:
+            return row, True, row
         present = np.isfinite(row)
-        if whole or not present.any():
-            return row, whole, row
-        return row, whole, baseline.complete(row, present)
+        if not present.any():
+            return row, False, row
+        return row, False, baseline.complete(row, present)
 
     def _learn_history(self, mode: int, row: Columns, whole: bool) -> None:
         self._modes.gather(mode, row)
