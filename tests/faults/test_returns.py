@@ -1,7 +1,7 @@
 """P1 and P5: the link comes back, and so do the values, every time.
 
-All stories run side by side, each with a server, a gateway and a journal of its own: most of their
-time is waiting.
+Stories run side by side, each with a server, a gateway and a journal of its own: most of their time
+is waiting.
 """
 
 import asyncio

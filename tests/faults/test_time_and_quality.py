@@ -155,7 +155,7 @@ def test_p11_link_down_is_bad(fault: str, bar_s: float, tmp_path: Path, row: Row
                 await stage.until("plc", "up", 30)
                 await asyncio.sleep(30)
                 cut = time.time_ns()
-                await Peer(witness, proxy).breaks(fault)
+                await Peer(witness, proxy, asyncio.Lock()).breaks(fault)
                 await asyncio.sleep(12)
                 return cut, time.time_ns(), stage
 
