@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     mark = item.get_closest_marker("pain")
     if mark is not None:
-        row = Row(*mark.args, **mark.kwargs)
+        row = Row(*mark.args, **mark.kwargs, when=_when())
         named = f"test_{row.pain.lower().replace('p', 'p0', len(row.pain) == 2)}_"
         assert item.name.startswith(named), f"{item.name} has to begin with {named}"
         item.config.stash[ROWS][item.nodeid] = row
@@ -88,15 +89,19 @@ def _reason(report: pytest.TestReport) -> str:
     return first.removeprefix("AssertionError: ").removeprefix("Failed: ")[:160]
 
 
+@cache
 def _when() -> str:
     git = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
-    cores = os.cpu_count()
+    return f"{time.strftime('%Y-%m-%d', time.gmtime())}, {git.stdout.strip()}"
+
+
+def _where() -> str:
     long = "long counts" if os.environ.get("FULL", "") not in ("", "0") else "short counts"
     return (
-        f"Measured {time.strftime('%Y-%m-%d', time.gmtime())} at {git.stdout.strip()}, {long}, "
-        f"{cores} cores, Python {platform.python_version()}, Linux {platform.release()}."
+        f"Measured last with {long} on {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, Linux {platform.release()}."
     )
 
 
@@ -111,5 +116,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     RESULTS.write_text(json.dumps([asdict(row) for row in rows], indent=1), "utf-8")
     terminalreporter.write_line(f"figures: {RESULTS}")
     if config.getoption("--write", default=False):
-        write(DOCUMENT, rows, _when())
+        whole = not config.option.keyword and config.args == ["tests/faults"]
+        write(DOCUMENT, rows, _where(), whole=whole)
         terminalreporter.write_line(f"table renewed: {DOCUMENT}")

@@ -18,7 +18,7 @@ def test_a_row_holds_its_figures_and_no_column_breaks() -> None:
     row.measured(sessions_at_most=1, first_good_value="2.31 s | 20 of 20", share=0.98765)
     line = table([row]).splitlines()[2]
     assert "sessions at most 1; first good value 2.31 s ∣ 20 of 20; share 0.988" in line
-    assert line.count("|") == 7
+    assert line.count("|") == 8
 
 
 def test_rows_stand_in_the_order_of_their_numbers() -> None:
@@ -33,6 +33,18 @@ def test_the_document_around_the_table_stays() -> None:
     assert once.startswith("before\n")
     assert once.endswith(f"{END}\nafter\n")
     assert "old" not in once
+
+
+def test_rows_that_were_not_run_again_stay_as_they_were() -> None:
+    old, new = some_row("P3"), some_row("P4")
+    old.verdict, old.when = "pass", "a day | a commit"
+    once = written(f"{BEGIN}\n{END}", [old, some_row("P4")], "here")
+    new.verdict = "pass"
+    part = written(once, [new], "here", whole=False)
+    assert part.count("| pass |") == 2
+    assert "a day ∣ a commit" in part
+    assert len(part.splitlines()) == len(once.splitlines())
+    assert written(once, [new], "here").count("| pass |") == 1
 
 
 @pytest.mark.parametrize(
