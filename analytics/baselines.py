@@ -1,7 +1,8 @@
 """What an asset shows in one operating mode while healthy, and how a row deviates from it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from analytics.alarming import Standing
 from analytics.channels import CALMED, FOLLOWS, QUICK, RESTLESS, SLOW, Channels, learn
 from analytics.contract import State
+from analytics.regimes import Regimes, find
 from analytics.relations import Relations
 from analytics.rows import BlockStore
 from analytics.scaling import quantiles, quantum, scale_floor, seen
@@ -41,6 +43,9 @@ TURN = 8
 """Healthy rows that are learnt in one step: smoothed neighbours say the same."""
 LOOKS = 4
 """Rows between two looks at the restlessness, whose half-life is long beside it."""
+ENTERS, SHORTEST = 20, 30
+"""Rows after a change between found modes that are not learnt, because the machine settles; and
+rows below which what is left of a stay tells nothing."""
 FOLLOWED = 0.43
 """Deviation, in limits, at which an alarmed asset's signal is followed at half the usual rate."""
 CATCHES_UP, SETTLES = 25.0, 20.0
@@ -108,12 +113,16 @@ class ModeBaseline:
         Number of signals.
     limit
         See `limits.limit_of`.
+    store, visits
+        Rows that were gathered already, in so many stays.
     """
 
-    def __init__(self, signals: int, limit: float) -> None:
+    def __init__(
+        self, signals: int, limit: float, store: BlockStore | None = None, visits: int = 0
+    ) -> None:
         self._signals, self._limit = signals, limit
-        self._store: BlockStore | None = BlockStore(signals)
-        self.visits = 0
+        self._store: BlockStore | None = BlockStore(signals) if store is None else store
+        self.visits = visits
         """Times that the mode was entered."""
         self._reach = np.zeros((2, signals))
         self._first = np.full((2, signals), np.nan)
@@ -136,6 +145,11 @@ class ModeBaseline:
     def rows(self) -> Columns:
         """Rows kept (n, p), until it can judge."""
         return self.centre[None, :] if self._store is None else self._store.rows
+
+    @property
+    def stretches(self) -> list[Columns]:
+        """Rows kept, in contiguous stretches (n, p), until it can judge."""
+        return [] if self._store is None else self._store.stretches()
 
     @property
     def drift(self) -> Columns:
@@ -487,6 +501,25 @@ class ModeBaselines:
         if mode in self._modes:
             self._modes[mode].gather(row)
 
+    def part(self) -> Regimes | None:
+        """Part what was gathered by modes that nobody declared; None if there is one mode only."""
+        if len(self._modes) != 1:
+            return None
+        (only,) = self._modes.values()
+        stretches = only.stretches
+        found = find(stretches, self._needed)
+        if found is None:
+            return None
+        regimes, told = found
+        stands_for = only.gathered / sum(map(len, stretches))
+        self._modes = {}
+        for mode in range(len(regimes)):
+            stays = list(_stays(stretches, told, mode))
+            rows = int(sum(map(len, stays)) * stands_for)
+            store = BlockStore.of(self._signals, stays, rows)
+            self._modes[mode] = ModeBaseline(self._signals, self._limit, store, len(stays))
+        return regimes
+
     def fit(self) -> None:
         """Fit every mode that has enough rows and is not fitted yet."""
         waiting = [
@@ -519,6 +552,18 @@ class ModeBaselines:
             mode: ModeBaseline.restore(part_of(state, f"{mode}."))
             for mode in state["modes"].tolist()
         }
+
+
+def _stays(
+    stretches: Sequence[Columns], told: Sequence[NDArray[np.intp]], mode: int
+) -> Iterator[Columns]:
+    """Give the settled rows (n, p) of every stay in a mode."""
+    for rows, modes in zip(stretches, told, strict=True):
+        edges = np.flatnonzero(np.diff(modes)) + 1
+        for begin, end in pairwise([0, *edges.tolist(), len(rows)]):
+            settled = begin + ENTERS if begin else 0
+            if modes[begin] == mode and end - settled >= SHORTEST:
+                yield rows[settled:end]
 
 
 def prefixed(prefix: str, state: State) -> dict[str, NDArray[Any]]:

@@ -30,6 +30,7 @@ from analytics.explanations import Evidence, explain
 from analytics.judgements import Judgement, OneRow, OpenJudgement, Transition, Verdict
 from analytics.limits import WEEK_S, limit_of
 from analytics.novelty import Novelty
+from analytics.regimes import Regimes
 from analytics.smoothing import Smoother
 from plant.alarms import AlarmAction
 from plant.errors import Misconfigured
@@ -106,6 +107,7 @@ class WatchSettings:
     budget: float = 1.0
     row_s: float = 1.0
     bar: float | None = None
+    find_modes: bool = True
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
@@ -186,6 +188,7 @@ class Watch:
         self._latch = AlarmLatch(int(settings.on_delay_s * 1e9), int(settings.off_delay_s * 1e9))
         bar = settings.bar or event_bar(settings.budget, settings.row_s)
         self._novelty = Novelty(bar) if len(signals) == 1 else None
+        self._regimes: Regimes | None = None
         self._event = self._accepted = False
         self._told = 0.0
         self._left = np.full(len(signals), _INSIDE, np.int64)
@@ -266,7 +269,7 @@ class Watch:
 
     def band(self, mode: int) -> tuple[Columns, Columns, Columns]:
         """Give low, high and expected (p,) of a mode; NaN while it is not learnt."""
-        known = self._modes.get(mode)
+        known = self._modes.get(self._own(mode))
         if known is None:
             nothing = np.full(len(self.signals), np.nan)
             return nothing, nothing.copy(), nothing.copy()
@@ -277,7 +280,7 @@ class Watch:
 
         Slow legitimate change is followed; this is where it went. NaN while not learnt.
         """
-        known = self._modes.get(mode)
+        known = self._modes.get(self._own(mode))
         return np.full(len(self.signals), np.nan) if known is None else known.drift
 
     def explain(self) -> Reason | None:
@@ -285,12 +288,21 @@ class Watch:
         return None if self._seen is None else self._reason(self._seen)
 
     @property
+    def found_mode(self) -> str | None:
+        """What tells the present mode of those that were found; None if none were."""
+        return None if self._regimes is None else self._regimes.words(self.signals, self.units)
+
+    def _own(self, mode: int) -> int:
+        return mode if self._regimes is None else self._regimes.mode
+
+    @property
     def _learnt(self) -> bool:
         return self._rows >= self.settings.learn_rows
 
     def _advance(self, verdict: Verdict, i: int, at: int, mode: int, row: Columns) -> None:
         self._rows += 1
-        settled = self._enter(at, mode)
+        mode, stays = self._mode_of(row, mode)
+        settled = self._enter(at, mode) and stays
         known = self._modes.get(mode)
         ready = known is not None and known.ready and self._means.rows >= STEADY_ROWS
         if known is not None and ready and settled and self._novelty is None:
@@ -306,6 +318,7 @@ class Watch:
                 self._learn_history(mode, row, whole)
             return
         if self._rows == self.settings.learn_rows:
+            self._find_modes()
             self._modes.fit()
             if self._novelty is not None:
                 self._novelty.fit()
@@ -313,6 +326,20 @@ class Watch:
             self._latch.hold()
             return
         self._judge_settled(verdict, i, at, mode, row, means, whole)
+
+    def _mode_of(self, row: Columns, mode: int) -> tuple[int, bool]:
+        """Give the mode of a row (p,), and whether it stays there: a change belongs to none."""
+        if self._regimes is None:
+            return mode, True
+        stays = self._regimes.now(row)
+        return self._regimes.mode, stays
+
+    def _find_modes(self) -> None:
+        if not self.settings.find_modes or self._novelty is not None:
+            return
+        self._regimes = self._modes.part()
+        if self._regimes is not None:
+            self._mode = None  # the means are a mixture: they begin anew
 
     def _believe(self, baseline: ModeBaseline, row: Columns) -> tuple[Columns, bool, Columns]:
         """Leave out what a row (p,) has of spikes, and give what the means may take of it.
@@ -519,6 +546,8 @@ class Watch:
         known |= prefixed("modes.", self._modes.state())
         if self._novelty is not None:
             known |= prefixed("novelty.", self._novelty.state())
+        if self._regimes is not None:
+            known |= prefixed("regimes.", self._regimes.state())
         if self._seen is not None:
             known |= prefixed("seen.", self._seen.state())
         return known
@@ -538,6 +567,8 @@ class Watch:
         self._modes.restore(part_of(state, "modes."))
         if self._novelty is not None:
             self._novelty.restore(part_of(state, "novelty."))
+        regimes = part_of(state, "regimes.")
+        self._regimes = Regimes.restore(regimes) if regimes else None
         seen = part_of(state, "seen.")
         self._seen = _Seen.restore(seen) if seen else None
 
