@@ -205,7 +205,7 @@ class ModeBaseline:
         self._wildest = WILDEST * np.exp(channels.usual)
         self._renew(channels)
         self._stack = np.empty((3, signals))
-        self._left = np.zeros((2, signals))
+        self._left, self._step = np.zeros((2, signals)), np.empty((2, signals))
         self._age = 0
         self._away = np.zeros((2, signals))
         self._in_limits = np.zeros((3, signals))
@@ -260,7 +260,7 @@ class ModeBaseline:
             rest[self._missing] = channels.variance[0, self._missing]
         if counts:
             np.minimum(rest, self._wildest, out=rest)
-            step = rest - channels.variance
+            step = np.subtract(rest, channels.variance, out=self._step)
             step *= _VARIANCE
             channels.variance += step
         return self._score(channels, age)
@@ -272,7 +272,7 @@ class ModeBaseline:
         if follows and present is None:
             # means and residuals are linear: once the means are ripe, both move by the same gains
             now = self.relations.residuals(row)
-            step = now - left
+            step = np.subtract(now, left, out=self._step)
             step *= _MEANS
             left += step
             now -= left[0]
