@@ -1,15 +1,17 @@
 """What an asset shows in one operating mode while healthy, and how a row deviates from it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analytics.alarming import Standing
-from analytics.channels import CALMED, FOLLOWS, RESTLESS, Channels, learn
+from analytics.channels import CALMED, FOLLOWS, QUICK, RESTLESS, SLOW, Channels, learn
 from analytics.contract import State
+from analytics.regimes import Regimes, find
 from analytics.relations import Relations
 from analytics.rows import BlockStore
 from analytics.scaling import quantiles, quantum, scale_floor, seen
@@ -38,9 +40,12 @@ WILDEST = 64.0
 GROWS = 81.0
 """No squared scale grows beyond this many times what was learnt at first."""
 TURN = 8
-"""Rows after which limits and roots of the scales are taken anew."""
+"""Healthy rows that are learnt in one step: smoothed neighbours say the same."""
 LOOKS = 4
 """Rows between two looks at the restlessness, whose half-life is long beside it."""
+ENTERS, SHORTEST = 20, 30
+"""Rows after a change between found modes that are not learnt, because the machine settles; and
+rows below which what is left of a stay tells nothing."""
 FOLLOWED = 0.43
 """Deviation, in limits, at which an alarmed asset's signal is followed at half the usual rate."""
 CATCHES_UP, SETTLES = 25.0, 20.0
@@ -48,11 +53,15 @@ CATCHES_UP, SETTLES = 25.0, 20.0
 the asset settles, rows."""
 
 
-def _gain(half_life: float) -> float:
-    return float(1 - 0.5 ** (1 / half_life))
+def _gain(half_life: float, rows: int = 1) -> float:
+    """Give the weight of one row, or of so many rows that are taken in one step."""
+    return float(1 - 0.5 ** (rows / half_life))
 
 
+_MEANS = np.array([[_gain(QUICK)], [_gain(SLOW)]])
 _FOLLOW = np.array([[_gain(half_life)] for half_life in FOLLOWS])
+_LEARN = np.array([[_gain(half_life, TURN)] for half_life in FOLLOWS])
+_LEARN_QUICK = np.array([[_gain(FOLLOWS[0], TURN)], [0.0]])
 _VARIANCE = np.array([[_gain(RESTLESS)], [_gain(CALMED)]])
 _AWAY, _BACK = _gain(CATCHES_UP), _gain(SETTLES)
 
@@ -65,19 +74,34 @@ class Deviation:
     ----------
     score
         In limits: above 1 is strange.
-    quick, slow
-        The parts of these channels in it.
     strength
         Deviation of each signal (p,) in limits, in the channel where it is largest.
-    scales
-        The same in scales (p,).
+    in_limits
+        Deviation in each channel (3, p), in its limits.
+    limits
+        Limits of the channels for one signal (3, 1), in scales.
+    pooled
+        All signals together in the quick and the slow channel, in limits.
+    far
+        Whether any signal deviates by more than `TOGETHER` scales.
     """
 
     score: float
-    quick: float
-    slow: float
     strength: Columns
-    scales: Columns
+    in_limits: Columns
+    limits: Columns
+    pooled: tuple[float, float]
+    far: bool
+
+    @property
+    def quick(self) -> float:
+        """The part of the quick channel in the score."""
+        return max(float(self.in_limits[0].max()), self.pooled[0])
+
+    @property
+    def slow(self) -> float:
+        """The part of the slow channel in the score."""
+        return max(float(self.in_limits[1].max()), self.pooled[1])
 
 
 class ModeBaseline:
@@ -89,12 +113,16 @@ class ModeBaseline:
         Number of signals.
     limit
         See `limits.limit_of`.
+    store, visits
+        Rows that were gathered already, in so many stays.
     """
 
-    def __init__(self, signals: int, limit: float) -> None:
+    def __init__(
+        self, signals: int, limit: float, store: BlockStore | None = None, visits: int = 0
+    ) -> None:
         self._signals, self._limit = signals, limit
-        self._store: BlockStore | None = BlockStore(signals)
-        self.visits = 0
+        self._store: BlockStore | None = BlockStore(signals) if store is None else store
+        self.visits = visits
         """Times that the mode was entered."""
         self._reach = np.zeros((2, signals))
         self._first = np.full((2, signals), np.nan)
@@ -117,6 +145,11 @@ class ModeBaseline:
     def rows(self) -> Columns:
         """Rows kept (n, p), until it can judge."""
         return self.centre[None, :] if self._store is None else self._store.rows
+
+    @property
+    def stretches(self) -> list[Columns]:
+        """Rows kept, in contiguous stretches (n, p), until it can judge."""
+        return [] if self._store is None else self._store.stretches()
 
     @property
     def drift(self) -> Columns:
@@ -165,20 +198,18 @@ class ModeBaseline:
 
     def _begin(self, channels: Channels) -> None:
         """Lay out what every row needs."""
+        signals = self._signals
         self._channels = channels
         self._most = channels.square * GROWS
-        self._inverse = 1 / np.sqrt(channels.square)
         self._turn = self._look = 0
         self._wildest = WILDEST * np.exp(channels.usual)
-        self._stack = np.empty((3, self._signals))
         self._renew(channels)
-        self._away = np.zeros((2, self._signals))
-        self._scaled = np.zeros((3, self._signals))
-        self._in_limits = np.zeros((3, self._signals))
-        self._size = np.zeros((2, self._signals))
-        self._strength = np.zeros(self._signals)
-        self._larger = np.zeros(self._signals)
-        self._scales = np.zeros(self._signals)
+        self._stack = np.empty((3, signals))
+        self._left, self._step = np.zeros((2, signals)), np.empty((2, signals))
+        self._age = 0
+        self._away = np.zeros((2, signals))
+        self._in_limits = np.zeros((3, signals))
+        self._strength = np.zeros(signals)
         self._missing: Flags | None = None
 
     def complete(self, row: Columns, present: Flags) -> Columns:
@@ -188,31 +219,30 @@ class ModeBaseline:
 
     def _renew(self, channels: Channels) -> None:
         """Take limits and scales anew."""
-        self._hold(channels.limits())
-        np.sqrt(channels.square, out=self._inverse)
-        np.reciprocal(self._inverse, out=self._inverse)
+        self._hold(channels.limits(), channels.square)
 
-    def _hold(self, limits: Limits) -> None:
+    def _hold(self, limits: Limits, square: Columns) -> None:
         self._limits = limits
-        quick, slow, restless, self._quick_all, self._slow_all = limits
-        self._ripe = np.array([[1 / quick], [1 / slow], [1 / restless]])
-        self._unripe = np.array([[1 / quick], [0.0], [1 / restless]])
+        self._square = square.copy()
+        self._inverse = 1 / np.sqrt(square)
+        self._one = np.array(limits[:3])[:, None]
+        self._per_limit = self._inverse / self._one[:2]
+        quick, slow, restless, quick_all, slow_all = limits
+        self._largest = max(quick, slow, restless)
+        self._pooling = [
+            one / (pooled * self._signals**0.5)
+            for one, pooled in ((quick, quick_all), (slow, slow_all))
+        ]
 
     def deviation(
-        self,
-        row: Columns,
-        quick: Columns,
-        slow: Columns,
-        age: int,
-        present: Flags | None,
-        counts: bool,
+        self, row: Columns, means: Columns, age: int, present: Flags | None, counts: bool
     ) -> Deviation:
         """Say how a row deviates, and take its restlessness in.
 
         Parameters
         ----------
-        row, quick, slow
-            The row (p,) as it came and its two means.
+        row, means
+            The row (p,) as it came; its quick and its slow mean (2 or more, p).
         age
             Rows since the means began.
         present
@@ -222,55 +252,74 @@ class ModeBaseline:
             mode stands.
         """
         channels = self._known
-        stack = self._stack
-        stack[0], stack[1], stack[2] = row, quick, slow
-        self._missing = None
-        if present is not None:
-            stack = self.relations.fill(stack, present)
-            self._missing = ~present
-        left = self.relations.residuals(stack)
-        np.subtract(left[1:], channels.base, out=self._away)
-        rest = left[0] - left[1]
+        rest = self._residuals(row, means, age, present)
+        np.subtract(self._left, channels.base, out=self._away)
         rest *= rest
         if self._missing is not None:
             self._away[:, self._missing] = 0.0
             rest[self._missing] = channels.variance[0, self._missing]
         if counts:
             np.minimum(rest, self._wildest, out=rest)
-            channels.variance += _VARIANCE * (rest - channels.variance)
+            step = np.subtract(rest, channels.variance, out=self._step)
+            step *= _VARIANCE
+            channels.variance += step
         return self._score(channels, age)
 
+    def _residuals(self, row: Columns, means: Columns, age: int, present: Flags | None) -> Columns:
+        """Take in the residuals of the means; give those of the row around the quick one (p,)."""
+        left, follows = self._left, age == self._age + 1
+        self._age = age if present is None and age >= RIPE else 0
+        if follows and present is None:
+            # means and residuals are linear: once the means are ripe, both move by the same gains
+            now = self.relations.residuals(row)
+            step = np.subtract(now, left, out=self._step)
+            step *= _MEANS
+            left += step
+            now -= left[0]
+            self._missing = None
+            return now
+        stack = self._stack
+        stack[0], stack[1:] = row, means[:2]
+        self._missing = None
+        if present is not None:
+            stack = self.relations.fill(stack, present)
+            self._missing = ~present
+        found = self.relations.residuals(stack)
+        left[:] = found[1:]
+        rest: Columns = found[0] - found[1]
+        return rest
+
     def _score(self, channels: Channels, age: int) -> Deviation:
-        ripe = age >= RIPE
-        scaled, size, in_limits = self._scaled, self._size, self._in_limits
-        np.multiply(self._away, self._inverse, out=size)
-        np.abs(size, out=size)
-        scaled[:2] = size
+        in_limits, strength = self._in_limits, self._strength
+        shifts = in_limits[:2]
+        np.multiply(self._away, self._per_limit, out=shifts)
+        np.abs(shifts, out=shifts)
+        if age < RIPE:
+            shifts[1] = 0.0
         if not self._look:
             self._calm(channels)
         self._look = (self._look + 1) % LOOKS
-        np.multiply(scaled, self._ripe if ripe else self._unripe, out=in_limits)
-        quick, slow, restless = np.maximum.reduce(in_limits, axis=1).tolist()
-        squares = np.einsum("ij,ij->i", size, size).tolist()
-        together = (squares[0] / self._signals) ** 0.5 / self._quick_all
-        if ripe:
-            slow = max(slow, (squares[1] / self._signals) ** 0.5 / self._slow_all)
-        quick = max(quick, together)
-        score = max(quick, slow, restless)
-        np.maximum.reduce(in_limits, axis=0, out=self._strength)
-        if np.count_nonzero(self._strength >= OTHER) < 2:
+        np.maximum.reduce(in_limits, axis=0, out=strength)
+        most = float(np.maximum.reduce(strength))
+        quick, slow = in_limits[0], in_limits[1]
+        pooled = (
+            self._pooling[0] * float(quick @ quick) ** 0.5,
+            self._pooling[1] * float(slow @ slow) ** 0.5,
+        )
+        score = max(most, *pooled)
+        if most < OTHER or np.count_nonzero(strength >= OTHER) < 2:
             score /= LONE
-        np.maximum(size[0], size[1], out=self._larger)
-        np.maximum(self._larger, scaled[2], out=self._scales)
-        return Deviation(score, quick, slow, self._strength, self._scales)
+        far = most * self._largest > TOGETHER and bool((in_limits * self._one > TOGETHER).any())
+        return Deviation(score, strength, in_limits, self._one, pooled, far)
 
     def _calm(self, channels: Channels) -> None:
         """Look at the restlessness of each signal anew."""
-        restless = self._scaled[2]
+        restless = self._in_limits[2]
         np.add(channels.variance[0], channels.least, out=restless)
         np.log(restless, out=restless)
         restless -= channels.usual
         restless /= channels.spread
+        restless /= self._limits[2]
         np.maximum(restless, 0.0, out=restless)
 
     def standing(self, deviation: Deviation) -> Standing:
@@ -293,17 +342,23 @@ class ModeBaseline:
         """Follow a healthy row: baselines, scales, level; the last `deviation` is of this row."""
         channels = self._known
         channels.rows += 1
-        if np.count_nonzero(self._larger > TOGETHER) < 2:
+        self._turn = (self._turn + 1) % TURN
+        if self._turn:
+            return
+        if self._alone():
             far = np.minimum(self._away * self._away, WIDEST * channels.square)
             if self._missing is not None:
                 far[:, self._missing] = channels.square[:, self._missing]
-            channels.square += LEARNS * (far - channels.square)
+            channels.square += TURN * LEARNS * (far - channels.square)
             np.minimum(channels.square, self._most, out=channels.square)
-        self._turn = (self._turn + 1) % TURN
-        if not self._turn:
-            self._renew(channels)
-        self._shift(_FOLLOW if age >= RIPE else _FOLLOW_QUICK)
-        self._follow(smooth, _FOLLOW[1, 0])
+        self._renew(channels)
+        self._shift(_LEARN if age >= RIPE else _LEARN_QUICK)
+        self._follow(smooth, _LEARN[1, 0])
+
+    def _alone(self) -> bool:
+        """Whether no two signals have shifted far at once."""
+        shifted = self._in_limits[:2] * self._one[:2] > TOGETHER
+        return np.count_nonzero(shifted[0] | shifted[1]) < 2
 
     def settle(self, smooth: Columns) -> None:
         """Catch up with a row after an alarm."""
@@ -331,6 +386,7 @@ class ModeBaseline:
         """Take the quick variance for the slow one: what was seen of the fault is over."""
         channels = self._known
         channels.variance[0] = channels.variance[1]
+        self._left[1] = self._left[0]
 
     def _shift(self, gain: Any) -> None:
         channels = self._known
@@ -369,10 +425,11 @@ class ModeBaseline:
         known |= prefixed("channels.", self._known.state())
         return known | {
             "most": self._most.copy(),
-            "inverse": self._inverse.copy(),
+            "square": self._square.copy(),
             "limits": np.array(self._limits),
-            "restless": self._scaled[2].copy(),
-            "turn": np.array([self._turn, self._look]),
+            "left": self._left.copy(),
+            "restless": self._in_limits[2].copy(),
+            "turn": np.array([self._turn, self._look, self._age]),
         }
 
     @classmethod
@@ -388,14 +445,11 @@ class ModeBaseline:
         again._store = None
         again.relations = Relations.restore(part_of(state, "relations."))
         again._begin(Channels.restore(part_of(state, "channels.")))
-        again._most, again._inverse = state["most"].copy(), state["inverse"].copy()
-        again._hold(tuple(state["limits"].tolist()))
-        again._scaled[2] = state["restless"]
-        again._turn, again._look = state["turn"].tolist()
+        again._most, again._left = state["most"].copy(), state["left"].copy()
+        again._hold(tuple(state["limits"].tolist()), state["square"])
+        again._in_limits[2] = state["restless"]
+        again._turn, again._look, again._age = state["turn"].tolist()
         return again
-
-
-_FOLLOW_QUICK = np.array([[_gain(FOLLOWS[0])], [0.0]])
 
 
 class ModeBaselines:
@@ -447,6 +501,25 @@ class ModeBaselines:
         if mode in self._modes:
             self._modes[mode].gather(row)
 
+    def part(self) -> Regimes | None:
+        """Part what was gathered by modes that nobody declared; None if there is one mode only."""
+        if len(self._modes) != 1:
+            return None
+        (only,) = self._modes.values()
+        stretches = only.stretches
+        found = find(stretches, self._needed)
+        if found is None:
+            return None
+        regimes, told = found
+        stands_for = only.gathered / sum(map(len, stretches))
+        self._modes = {}
+        for mode in range(len(regimes)):
+            stays = list(_stays(stretches, told, mode))
+            rows = int(sum(map(len, stays)) * stands_for)
+            store = BlockStore.of(self._signals, stays, rows)
+            self._modes[mode] = ModeBaseline(self._signals, self._limit, store, len(stays))
+        return regimes
+
     def fit(self) -> None:
         """Fit every mode that has enough rows and is not fitted yet."""
         waiting = [
@@ -479,6 +552,18 @@ class ModeBaselines:
             mode: ModeBaseline.restore(part_of(state, f"{mode}."))
             for mode in state["modes"].tolist()
         }
+
+
+def _stays(
+    stretches: Sequence[Columns], told: Sequence[NDArray[np.intp]], mode: int
+) -> Iterator[Columns]:
+    """Give the settled rows (n, p) of every stay in a mode."""
+    for rows, modes in zip(stretches, told, strict=True):
+        edges = np.flatnonzero(np.diff(modes)) + 1
+        for begin, end in pairwise([0, *edges.tolist(), len(rows)]):
+            settled = begin + ENTERS if begin else 0
+            if modes[begin] == mode and end - settled >= SHORTEST:
+                yield rows[settled:end]
 
 
 def prefixed(prefix: str, state: State) -> dict[str, NDArray[Any]]:

@@ -1,7 +1,7 @@
 """Rows as arrays and as river's dictionaries, and a bounded store of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,10 +123,21 @@ class BlockStore:
         self._seen += 1
         self._filled = 0
 
+    @classmethod
+    def of(cls, signals: int, blocks: Sequence[Columns], offered: int) -> Self:
+        """Make a store that holds these stretches (n, p), of any length, of so many rows."""
+        made = cls(signals)
+        made._blocks, made.offered = [block.copy() for block in blocks], offered
+        return made
+
     def blocks(self) -> list[Columns]:
         """Give the stretches (n, p) kept, oldest first; the newest rows are always among them."""
         newest = self._open[: self._filled]
         return [*self._blocks, newest] if self._filled else list(self._blocks)
+
+    def stretches(self) -> list[Columns]:
+        """Give the same, but as one stretch where nothing is missing in between."""
+        return self.blocks() if self._stride > 1 else [self.rows] if self.offered else []
 
     @property
     def rows(self) -> Columns:
@@ -137,15 +148,13 @@ class BlockStore:
         """Give the store as arrays."""
         return {
             "rows": self.rows,
-            "count": np.array(
-                [len(self._blocks), self._filled, self._seen, self._stride, self.offered]
-            ),
+            "sizes": np.array([len(block) for block in self._blocks], np.int64),
+            "count": np.array([self._filled, self._seen, self._stride, self.offered]),
         }
 
     def restore(self, state: State) -> None:
         """Go on from a `state`."""
         rows = np.array(state["rows"], np.float64)
-        kept, self._filled, self._seen, self._stride, self.offered = state["count"].tolist()
-        size = len(self._open)
-        self._blocks = [rows[k * size : (k + 1) * size] for k in range(kept)]
-        self._open[: self._filled] = rows[kept * size :]
+        self._filled, self._seen, self._stride, self.offered = state["count"].tolist()
+        *self._blocks, newest = np.split(rows, np.cumsum(state["sizes"]))
+        self._open[: self._filled] = newest

@@ -16,13 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.alarming import GATHERS, AlarmLatch, Phase
-from analytics.baselines import ModeBaseline, ModeBaselines, part_of, prefixed
+from analytics.baselines import (
+    LONE,
+    TOGETHER,
+    ModeBaseline,
+    ModeBaselines,
+    part_of,
+    prefixed,
+)
 from analytics.channels import QUICK, SLOW
 from analytics.contract import State
 from analytics.explanations import Evidence, explain
 from analytics.judgements import Judgement, OneRow, OpenJudgement, Transition, Verdict
 from analytics.limits import WEEK_S, limit_of
 from analytics.novelty import Novelty
+from analytics.regimes import Regimes
 from analytics.smoothing import Smoother
 from plant.alarms import AlarmAction
 from plant.errors import Misconfigured
@@ -42,7 +50,7 @@ SPIKE, SPIKES = 10.0, 2
 machine does lasts longer."""
 GAP_NS, GAP_ROWS = 60 * 10**9, 10
 """Rows further apart than this, and than so many usual rows, do not belong to one stretch."""
-IN_BAND, OUT_OF_BAND = 2.5, 3.0
+IN_BAND, OUT_OF_BAND = 2.5, TOGETHER
 """Scales at which a signal is back in its band, and at which it has left it."""
 WORSE = 1.5
 """Growth of the score since it was last told at which a standing alarm is told anew."""
@@ -99,6 +107,7 @@ class WatchSettings:
     budget: float = 1.0
     row_s: float = 1.0
     bar: float | None = None
+    find_modes: bool = True
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
@@ -114,7 +123,10 @@ class WatchSettings:
 
 @dataclass(slots=True, eq=False)
 class _Seen:
-    """The last judged row: score and limit, quick means, recent past, deviations (p,)."""
+    """The last judged row: score and limit, means, deviations (p,).
+
+    Those of each channel (3, p) are in its limits (3, 1).
+    """
 
     at: int
     mode: int
@@ -123,20 +135,31 @@ class _Seen:
     quick: Columns
     past: Columns
     strength: Columns
-    scales: Columns
+    in_limits: Columns
+    limits: Columns
+
+    @property
+    def scales(self) -> Columns:
+        """The largest deviation of each signal (p,), in scales."""
+        largest: Columns = (self.in_limits * self.limits).max(axis=0)
+        return largest
 
     def state(self) -> State:
         return {
             "row": np.array([self.at, self.mode], np.int64),
-            "score": np.array([self.score, self.limit]),
-            "columns": np.stack((self.quick, self.past, self.strength, self.scales)),
+            "score": np.array([self.score, self.limit, *self.limits[:, 0]]),
+            "columns": np.vstack((self.quick, self.past, self.strength, self.in_limits)),
         }
 
     @classmethod
     def restore(cls, state: State) -> Self:
         at, mode = state["row"].tolist()
-        score, limit = state["score"].tolist()
-        return cls(at, mode, score, limit, *state["columns"].copy())
+        score, limit, *limits = state["score"].tolist()
+        quick, past, strength, *in_limits = state["columns"].copy()
+        return cls(
+            at, mode, score, limit, quick, past, strength,
+            np.array(in_limits), np.array(limits)[:, None],
+        )  # fmt: skip
 
 
 class Watch:
@@ -165,11 +188,12 @@ class Watch:
         self._latch = AlarmLatch(int(settings.on_delay_s * 1e9), int(settings.off_delay_s * 1e9))
         bar = settings.bar or event_bar(settings.budget, settings.row_s)
         self._novelty = Novelty(bar) if len(signals) == 1 else None
+        self._regimes: Regimes | None = None
         self._event = self._accepted = False
         self._told = 0.0
         self._left = np.full(len(signals), _INSIDE, np.int64)
         self._spikes = np.zeros(len(signals), np.int64)
-        self._some_left = False
+        self._some_left = self._doubting = False
         self._seen: _Seen | None = None
         self._rows = 0
         self._mode: int | None = None
@@ -216,15 +240,14 @@ class Watch:
             Operating mode (n,); any one number if the asset has none.
         """
         verdict = OpenJudgement(at)
-        whole: list[bool] = np.logical_and.reduce(np.isfinite(rows), axis=1).tolist()
         for i, (when, now) in enumerate(zip(at.tolist(), mode.tolist(), strict=True)):
-            self._advance(verdict, i, when, now, rows[i], whole[i])
+            self._advance(verdict, i, when, now, rows[i])
         return verdict.close()
 
     def judge_one(self, at: int, row: Columns, mode: int) -> tuple[float, float] | None:
         """Judge one row (p,) as `judge` does; give its score and limit, None if not judged."""
         verdict = OneRow()
-        self._advance(verdict, 0, at, mode, row, bool(np.isfinite(row).all()))
+        self._advance(verdict, 0, at, mode, row)
         return verdict.said
 
     def contributions(self) -> Columns:
@@ -246,7 +269,7 @@ class Watch:
 
     def band(self, mode: int) -> tuple[Columns, Columns, Columns]:
         """Give low, high and expected (p,) of a mode; NaN while it is not learnt."""
-        known = self._modes.get(mode)
+        known = self._modes.get(self._own(mode))
         if known is None:
             nothing = np.full(len(self.signals), np.nan)
             return nothing, nothing.copy(), nothing.copy()
@@ -257,7 +280,7 @@ class Watch:
 
         Slow legitimate change is followed; this is where it went. NaN while not learnt.
         """
-        known = self._modes.get(mode)
+        known = self._modes.get(self._own(mode))
         return np.full(len(self.signals), np.nan) if known is None else known.drift
 
     def explain(self) -> Reason | None:
@@ -265,19 +288,27 @@ class Watch:
         return None if self._seen is None else self._reason(self._seen)
 
     @property
+    def found_mode(self) -> str | None:
+        """What tells the present mode of those that were found; None if none were."""
+        return None if self._regimes is None else self._regimes.words(self.signals, self.units)
+
+    def _own(self, mode: int) -> int:
+        return mode if self._regimes is None else self._regimes.mode
+
+    @property
     def _learnt(self) -> bool:
         return self._rows >= self.settings.learn_rows
 
-    def _advance(
-        self, verdict: Verdict, i: int, at: int, mode: int, row: Columns, whole: bool
-    ) -> None:
+    def _advance(self, verdict: Verdict, i: int, at: int, mode: int, row: Columns) -> None:
         self._rows += 1
-        if not whole:
-            row = np.where(np.isfinite(row), row, np.nan)
-        settled = self._enter(at, mode)
-        if settled and self._learnt and self._novelty is None:
-            row, whole, believed = self._believe(mode, row, whole)
+        mode, stays = self._mode_of(row, mode)
+        settled = self._enter(at, mode) and stays
+        known = self._modes.get(mode)
+        ready = known is not None and known.ready and self._means.rows >= STEADY_ROWS
+        if known is not None and ready and settled and self._novelty is None:
+            row, whole, believed = self._believe(known, row)
         else:
+            row, whole = _finite(row)
             believed = row
         means = self._means.smooth(believed, whole or believed is not row) if settled else None
         if self._means.rows == 1 and settled and not self._latch.alarmed:
@@ -287,6 +318,7 @@ class Watch:
                 self._learn_history(mode, row, whole)
             return
         if self._rows == self.settings.learn_rows:
+            self._find_modes()
             self._modes.fit()
             if self._novelty is not None:
                 self._novelty.fit()
@@ -295,7 +327,21 @@ class Watch:
             return
         self._judge_settled(verdict, i, at, mode, row, means, whole)
 
-    def _believe(self, mode: int, row: Columns, whole: bool) -> tuple[Columns, bool, Columns]:
+    def _mode_of(self, row: Columns, mode: int) -> tuple[int, bool]:
+        """Give the mode of a row (p,), and whether it stays there: a change belongs to none."""
+        if self._regimes is None:
+            return mode, True
+        stays = self._regimes.now(row)
+        return self._regimes.mode, stays
+
+    def _find_modes(self) -> None:
+        if not self.settings.find_modes or self._novelty is not None:
+            return
+        self._regimes = self._modes.part()
+        if self._regimes is not None:
+            self._mode = None  # the means are a mixture: they begin anew
+
+    def _believe(self, baseline: ModeBaseline, row: Columns) -> tuple[Columns, bool, Columns]:
         """Leave out what a row (p,) has of spikes, and give what the means may take of it.
 
         A signal that is left out or missing goes on where the others expect it: a mean that stood
@@ -305,17 +351,18 @@ class Watch:
         -------
         The row, NaN where it is not believed; whether it is whole; the same completed.
         """
-        baseline = self._modes.get(mode)
-        if baseline is None or not baseline.ready or self._means.rows < STEADY_ROWS:
-            return row, whole, row
-        away = np.abs(row - self._means.shortest) > SPIKE * baseline.relations.unit
-        if away.any():
-            self._spikes = np.where(away, self._spikes + 1, 0)
-            doubted = away & (self._spikes <= SPIKES)
-            if doubted.any():
-                row, whole = np.where(doubted, np.nan, row), False
-        elif self._spikes.any():
-            self._spikes = np.zeros_like(self._spikes)
+        away = row - self._means.shortest
+        away /= baseline.relations.unit
+        # all that are finite and no spike at once, as most rows of most machines are
+        if float(away @ away) <= SPIKE * SPIKE and not self._doubting:
+            return row, True, row
+        row, whole = _finite(row)
+        spikes = np.isfinite(row) & (np.abs(away) > SPIKE)
+        self._spikes = np.where(spikes, self._spikes + 1, 0)
+        self._doubting = bool(spikes.any())
+        doubted = spikes & (self._spikes <= SPIKES)
+        if doubted.any():
+            row, whole = np.where(doubted, np.nan, row), False
         if whole:
             return row, True, row
         present = np.isfinite(row)
@@ -378,14 +425,15 @@ class Watch:
     ) -> None:
         latch, age = self._latch, self._means.rows
         counts = not latch.alarmed or mode == latch.mode
-        deviation = baseline.deviation(row, means[0], means[1], age, present, counts)
+        deviation = baseline.deviation(row, means, age, present, counts)
         bar = latch.bar
         score = deviation.score
         self._seen = seen = _Seen(
-            at, mode, score, bar, means[0], means[2], deviation.strength, deviation.scales
-        )
+            at, mode, score, bar, means[0], means[2],
+            deviation.strength, deviation.in_limits, deviation.limits,
+        )  # fmt: skip
         verdict.score(i, score, bar)
-        self._note_who_left(at, deviation.scales)
+        self._note_who_left(seen, deviation.far)
         if self._accepted:
             self._accepted = False
             verdict.add(self._transition(seen, AlarmAction.CLEAR))
@@ -400,7 +448,7 @@ class Watch:
             if action is None and score > WORSE * self._told:
                 action = AlarmAction.WORSEN
         else:
-            sudden = deviation.quick > bar
+            sudden = score * LONE > bar and deviation.quick > bar  # quick is never more
             action = latch.watch(at, mode, score / bar, deviation.strength, sudden=sudden)
             if latch.phase is Phase.SETTLING:
                 baseline.settle(means[0])
@@ -424,12 +472,14 @@ class Watch:
         novelty: Novelty,
     ) -> None:
         """Judge a row of a lone signal: an event is raised, and cleared by the next row."""
-        deviation = baseline.deviation(row, means[0], means[1], self._means.rows, None, True)
+        deviation = baseline.deviation(row, means, self._means.rows, None, True)
         bar = novelty.bar
         score, event = novelty.surprise(float(row[0]))
-        told = _Seen(at, mode, score, bar, row, means[2], np.ones(1), deviation.scales)
+        told = _Seen(
+            at, mode, score, bar, row, means[2], np.ones(1), deviation.in_limits, deviation.limits
+        )
         verdict.score(i, score, bar)
-        self._note_who_left(at, deviation.scales)
+        self._note_who_left(told, deviation.far)
         if self._event:
             verdict.add(self._transition(told, AlarmAction.CLEAR))
         if event:
@@ -443,12 +493,12 @@ class Watch:
         baseline.restart_slow()
         self._means.start_from(1, 0)
 
-    def _note_who_left(self, at: int, scales: Columns) -> None:
+    def _note_who_left(self, seen: _Seen, far: bool) -> None:
         """Keep since when each signal has been away from its normal."""
-        away = scales > OUT_OF_BAND
-        if not self._some_left and not away.any():
+        if not far and not self._some_left:
             return
-        np.minimum(self._left, at, out=self._left, where=away)
+        scales = seen.scales
+        np.minimum(self._left, seen.at, out=self._left, where=scales > OUT_OF_BAND)
         self._left[scales < IN_BAND] = _INSIDE
         self._some_left = bool((self._left != _INSIDE).any())
 
@@ -496,6 +546,8 @@ class Watch:
         known |= prefixed("modes.", self._modes.state())
         if self._novelty is not None:
             known |= prefixed("novelty.", self._novelty.state())
+        if self._regimes is not None:
+            known |= prefixed("regimes.", self._regimes.state())
         if self._seen is not None:
             known |= prefixed("seen.", self._seen.state())
         return known
@@ -504,6 +556,7 @@ class Watch:
         """Go on from a `state` of a watch with the same signals."""
         self._left = np.array(state["left"], np.int64)
         self._spikes = np.array(state["spikes"], np.int64)
+        self._doubting = bool(self._spikes.any())
         self._some_left = bool((self._left != _INSIDE).any())
         self._told = float(state["told"][0])
         self._rows, self._entered, self._last, self._apart, *flags = state["clock"].tolist()
@@ -514,5 +567,14 @@ class Watch:
         self._modes.restore(part_of(state, "modes."))
         if self._novelty is not None:
             self._novelty.restore(part_of(state, "novelty."))
+        regimes = part_of(state, "regimes.")
+        self._regimes = Regimes.restore(regimes) if regimes else None
         seen = part_of(state, "seen.")
         self._seen = _Seen.restore(seen) if seen else None
+
+
+def _finite(row: Columns) -> tuple[Columns, bool]:
+    """Give a row (p,) with NaN for what is no number, and whether all are numbers."""
+    finite = np.isfinite(row)
+    whole = bool(np.logical_and.reduce(finite))
+    return row if whole else np.where(finite, row, np.nan), whole

@@ -438,6 +438,7 @@ def build_group(
                 plan.detection,
                 plan.alarms.budget,
                 place[asset.path],
+                find_modes=asset.mode is None,
             ),
             signals=np.array([column[name] for name in asset.signals], np.intp),
             mode=column[asset.mode] if asset.mode else None,

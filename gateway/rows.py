@@ -137,7 +137,9 @@ def number(value: float) -> float | None:
 
 def mode_shown(state: WatchedAsset) -> str | None:
     """Name the operating mode; None where the asset has none or its tag is not Good."""
-    if state.mode is None or state.mode_now == UNKNOWN_MODE:
+    if state.mode is None:
+        return state.watch.found_mode
+    if state.mode_now == UNKNOWN_MODE:
         return None
     return state.asset.mode_name(state.mode_now)
 

@@ -15,7 +15,12 @@ in the same loop that reads the sources, and must not hold it up."""
 
 
 def build_watch(
-    signals: Sequence[Tag], plan: DetectionPlan, budget: float = 1.0, place: int = 0
+    signals: Sequence[Tag],
+    plan: DetectionPlan,
+    budget: float = 1.0,
+    place: int = 0,
+    *,
+    find_modes: bool = True,
 ) -> Watch:
     """Build the watch of one asset over its signals, in their order.
 
@@ -29,6 +34,8 @@ def build_watch(
         False alarms an asset-week that the plant accepts.
     place
         Number of the asset among those of the gateway.
+    find_modes
+        Whether the asset has no mode tag, so that modes are looked for.
     """
     learn_rows = max(LEAST_ROWS, round(plan.learn_s / plan.grid_s)) + place % SPREAD_ROWS
     settings = WatchSettings(
@@ -36,5 +43,6 @@ def build_watch(
         mode_rows=max(LEAST_ROWS, min(300, round(learn_rows * MODE_SHARE))),
         budget=budget,
         row_s=plan.grid_s,
+        find_modes=find_modes,
     )
     return Watch([tag.name for tag in signals], [tag.unit for tag in signals], settings)
