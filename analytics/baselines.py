@@ -358,7 +358,7 @@ class ModeBaseline:
     def _alone(self) -> bool:
         """Whether no two signals have shifted far at once."""
         shifted = self._in_limits[:2] * self._one[:2] > TOGETHER
-        return np.count_nonzero(shifted[0] | shifted[1]) < 2
+        return int(np.count_nonzero(shifted[0] | shifted[1])) < 2
 
     def settle(self, smooth: Columns) -> None:
         """Catch up with a row after an alarm."""

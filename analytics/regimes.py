@@ -155,16 +155,13 @@ class Regimes:
     def restore(cls, state: State) -> Self:
         """Build the same modes again."""
         cuts = np.cumsum(state["sizes"])[:-1]
-        voters = zip(
-            *(np.split(state[n], cuts) for n in ("signals", "middle", "half")), strict=True
-        )
-        again = cls(
-            [
-                Split(*(column.copy() for column in voter), *numbers[:3], bool(high), *counts)
-                for voter, numbers in zip(voters, state["numbers"].tolist(), strict=True)
-                for high, *counts in [numbers[3:]]
-            ]
-        )
+        columns = [np.split(state[name], cuts) for name in ("signals", "middle", "half")]
+        splits = []
+        for signals, middle, half, numbers in zip(*columns, state["numbers"].tolist(), strict=True):
+            below, above, patience, high, other, between = numbers
+            voters = signals.copy(), middle.copy(), half.copy()
+            splits.append(Split(*voters, below, above, patience, bool(high), other, between))
+        again = cls(splits)
         again.mode = int(state["mode"][0])
         return again
 
