@@ -16,8 +16,15 @@ app = typer.Typer(
     help="List alarms, acknowledge and shelve them, say what they were, report how they did.",
 )
 
-Data = Annotated[Path | None, typer.Option(help="Data folder of the gateway.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        help="Data folder of the gateway, or its configuration; without it the folder data here."
+    ),
+]
 Url = Annotated[str, typer.Option(help="Console of a running gateway, http://127.0.0.1:8080.")]
+HERE = Path("data")
+"""Where `wheeltapper init` puts the data, seen from the configuration's folder."""
 Number = Annotated[int, typer.Argument(metavar="N", help="Number of the alarm.")]
 Actor = Annotated[str, typer.Option("--actor", help="Who does it.")]
 
@@ -145,9 +152,17 @@ def show(rows: Sequence[Any]) -> None:
 
 
 def named(data: Path | None) -> Path:
-    """Give the data folder that was named; an error says how to name one."""
+    """Give the data folder that was named, or the one here; an error says how to name one."""
     if data is None:
-        raise typer.BadParameter("say which gateway: --data FOLDER or --url ADDRESS")
+        if (HERE / "journal.db").exists():
+            return HERE
+        raise typer.BadParameter(
+            "say which gateway: --data FOLDER, --data CONFIG.toml or --url ADDRESS"
+        )
+    if data.suffix == ".toml":
+        from gateway.config.loader import load
+
+        return load(data).data
     return data
 
 
@@ -162,9 +177,10 @@ def ordered(data: Path | None, url: str, path: str, content: dict[str, Any], wha
     from plant.errors import Unreachable
     from wheeltapper.running import ask, console_of
 
-    console = url or console_of(named(data))
+    folder = None if url else named(data)
+    console = url if folder is None else console_of(folder)
     if console is None:
-        raise Unreachable(f"{data}: no gateway runs on this folder; start it, then {what}")
+        raise Unreachable(f"{folder}: no gateway runs on this folder; start it, then {what}")
     return ask(console, path, content)
 
 

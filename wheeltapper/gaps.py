@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wheeltapper.alarms import Data, Url
+from wheeltapper.alarms import Data, Url, named
 from wheeltapper.options import AsJson
 
 if TYPE_CHECKING:
@@ -142,8 +142,7 @@ def _from_data(data: Path | None) -> "list[GapRow]":
     from plant.errors import Unreachable
     from wheeltapper.running import console_of
 
-    if data is None:
-        raise typer.BadParameter("say which gateway: --data FOLDER or --url ADDRESS")
+    data = named(data)
     console = console_of(data)
     if console is not None:
         try:

@@ -105,8 +105,31 @@ def test_a_folder_without_a_journal_is_refused_and_left_alone(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_somebody_has_to_be_asked(command: Command) -> None:
+def test_somebody_has_to_be_asked(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert command("gaps").code == 2
+
+
+def test_the_data_folder_here_is_meant_when_nothing_is_said(
+    command: Command, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data / "data").mkdir()
+    (data / "journal.db").rename(data / "data" / "journal.db")
+    monkeypatch.chdir(data)
+    assert "2 gaps" in command("gaps").out
+
+
+def test_the_configuration_names_its_data_folder(command: Command, data: Path) -> None:
+    (data / "tags.csv").write_text("tag,source,address\n", "utf-8")
+    (data / "line.toml").write_text(
+        'version = 1\ntags = "tags.csv"\n[gateway]\nname = "line"\ndata = "."\n'
+        '[[source]]\ntype = "opcua"\nname = "plc"\nurl = "opc.tcp://127.0.0.1:4840"\n'
+        'security = "none"\n',
+        "utf-8",
+    )
+    assert "2 gaps" in command("gaps", "--data", data / "line.toml").out
 
 
 class _Answers(BaseHTTPRequestHandler):
