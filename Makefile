@@ -4,6 +4,7 @@ VENV      := .venv
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 ARGS      ?=
+JOBS      ?= 2
 DATA      ?=
 
 .DEFAULT_GOAL := help
@@ -15,8 +16,8 @@ help: ## this list
 demo: $(INSTALLED) ## a simulated plant, the gateway and its page (ARGS="--seed 7 --fault none")
 	$(BIN)/wheeltapper demo $(ARGS)
 
-test: $(INSTALLED) ## every test (ARGS="tests/gateway -k align")
-	$(BIN)/pytest $(ARGS)
+test: $(INSTALLED) ## every test, on two cores (ARGS="tests/gateway -k align" JOBS=0)
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 check: lint test ## what has to hold before a push: lint, format, types, import rules, tests
 
