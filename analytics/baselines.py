@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.alarming import Standing
-from analytics.channels import CALMED, FOLLOWS, RESTLESS, Channels, learn
+from analytics.channels import CALMED, FOLLOWS, FURTHEST, RESTLESS, Channels, learn
 from analytics.contract import State
 from analytics.relations import Relations
 from analytics.rows import BlockStore
@@ -39,6 +39,10 @@ GROWS = 81.0
 """No squared scale grows beyond this many times what was learnt at first."""
 TURN = 8
 """Rows after which limits and roots of the scales are taken anew."""
+LEANS, RENEWS = 16, 512
+"""Rows between two looks at what signals do together, and after which its inverse is taken anew."""
+REMEMBERS = 1e4
+"""Rows of which what signals do together is the mean."""
 LOOKS = 4
 """Rows between two looks at the restlessness, whose half-life is long beside it."""
 FOLLOWED = 0.43
@@ -168,13 +172,15 @@ class ModeBaseline:
         self._channels = channels
         self._most = channels.square * GROWS
         self._inverse = 1 / np.sqrt(channels.square)
-        self._turn = self._look = 0
+        self._turn = self._look = self._lean = 0
+        self._weights = channels.precision()
         self._wildest = WILDEST * np.exp(channels.usual)
         self._stack = np.empty((3, self._signals))
         self._renew(channels)
         self._away = np.zeros((2, self._signals))
         self._scaled = np.zeros((3, self._signals))
         self._in_limits = np.zeros((3, self._signals))
+        self._apart = np.zeros((2, self._signals))
         self._size = np.zeros((2, self._signals))
         self._strength = np.zeros(self._signals)
         self._larger = np.zeros(self._signals)
@@ -243,15 +249,16 @@ class ModeBaseline:
     def _score(self, channels: Channels, age: int) -> Deviation:
         ripe = age >= RIPE
         scaled, size, in_limits = self._scaled, self._size, self._in_limits
-        np.multiply(self._away, self._inverse, out=size)
-        np.abs(size, out=size)
+        apart = self._apart
+        np.multiply(self._away, self._inverse, out=apart)
+        np.abs(apart, out=size)
         scaled[:2] = size
         if not self._look:
             self._calm(channels)
         self._look = (self._look + 1) % LOOKS
         np.multiply(scaled, self._ripe if ripe else self._unripe, out=in_limits)
         quick, slow, restless = np.maximum.reduce(in_limits, axis=1).tolist()
-        squares = np.einsum("ij,ij->i", size, size).tolist()
+        squares = np.einsum("ijk,ij,ik->i", self._weights, apart, apart).tolist()
         together = (squares[0] / self._signals) ** 0.5 / self._quick_all
         if ripe:
             slow = max(slow, (squares[1] / self._signals) ** 0.5 / self._slow_all)
@@ -299,11 +306,22 @@ class ModeBaseline:
                 far[:, self._missing] = channels.square[:, self._missing]
             channels.square += LEARNS * (far - channels.square)
             np.minimum(channels.square, self._most, out=channels.square)
+            self._lean = (self._lean + 1) % RENEWS
+            if not self._lean % LEANS:
+                self._learn_together(channels)
         self._turn = (self._turn + 1) % TURN
         if not self._turn:
             self._renew(channels)
         self._shift(_FOLLOW if age >= RIPE else _FOLLOW_QUICK)
         self._follow(smooth, _FOLLOW[1, 0])
+
+    def _learn_together(self, channels: Channels) -> None:
+        """Take in what the signals do together."""
+        near = np.clip(self._apart, -FURTHEST, FURTHEST)
+        gain = LEANS / min(channels.rows, REMEMBERS)
+        channels.together += gain * (near[:, :, None] * near[:, None, :] - channels.together)
+        if not self._lean:
+            self._weights = channels.precision()
 
     def settle(self, smooth: Columns) -> None:
         """Catch up with a row after an alarm."""
@@ -372,7 +390,8 @@ class ModeBaseline:
             "inverse": self._inverse.copy(),
             "limits": np.array(self._limits),
             "restless": self._scaled[2].copy(),
-            "turn": np.array([self._turn, self._look]),
+            "weights": self._weights.copy(),
+            "turn": np.array([self._turn, self._look, self._lean]),
         }
 
     @classmethod
@@ -391,7 +410,8 @@ class ModeBaseline:
         again._most, again._inverse = state["most"].copy(), state["inverse"].copy()
         again._hold(tuple(state["limits"].tolist()))
         again._scaled[2] = state["restless"]
-        again._turn, again._look = state["turn"].tolist()
+        again._weights = state["weights"].copy()
+        again._turn, again._look, again._lean = state["turn"].tolist()
         return again
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.contract import State
-from analytics.limits import POOLS, widened
+from analytics.limits import POOLS, pool_limit, unsure, widened
 from analytics.relations import (
     CLIPPED,
     Causes,
@@ -25,7 +25,7 @@ from analytics.relations import (
     without_levels,
 )
 from analytics.scaling import robust_centre, robust_scale
-from analytics.thresholds import contiguous
+from analytics.thresholds import contiguous, cross_fitted
 
 Columns = NDArray[np.float64]
 
@@ -46,6 +46,8 @@ TRIED = 400.0
 """Rows of history on which that was tried; the limit is wider after fewer."""
 CALMEST = 0.6
 """Least healthy root mean square, for a machine that stood still while it was learnt."""
+FURTHEST = 4.0
+"""Scales as which the furthest deviation counts in what signals do together."""
 STRICTER = 1.15
 """The restlessness has the smaller share of the alarm budget."""
 LATELY = 3.0
@@ -72,9 +74,11 @@ class Channels:
         Usual logarithm of the variance (p,), and its spread.
     least
         Added to a variance (p,) before its logarithm is taken.
+    together
+        Mean products of the scaled deviations of both means (2, p, p).
     limit
         Limits of quick, slow, restless for one signal, in scales, for an endless history, and of
-        the root mean square of quick and slow (5,).
+        the distances of quick and slow (5,).
     rows, visits
         Healthy rows learnt, and times that the mode was entered.
     """
@@ -85,6 +89,7 @@ class Channels:
     usual: Columns
     spread: Columns
     least: Columns
+    together: Columns
     limit: Columns
     rows: float
     visits: float
@@ -102,6 +107,16 @@ class Channels:
             slow_all * again * young[1],
         )
 
+    def precision(self) -> Columns:
+        """Give what turns scaled deviations of both means into their distances (2, p, p)."""
+        lives = (QUICK, SLOW)
+        return np.stack(
+            [
+                precision(products, unsure(half_life, self.rows, self.visits))
+                for products, half_life in zip(self.together, lives, strict=True)
+            ]
+        )
+
     def state(self) -> State:
         """Give everything as arrays."""
         return {
@@ -117,7 +132,34 @@ class Channels:
         return cls(**arrays, rows=rows, visits=visits)
 
 
-_ARRAYS = ("base", "square", "variance", "usual", "spread", "least", "limit")
+_ARRAYS = ("base", "square", "variance", "usual", "spread", "least", "together", "limit")
+
+
+def products(deviations: Columns) -> Columns:
+    """Give the mean products (p, p) of scaled deviations (n, p), the wildest of them cut."""
+    near = np.clip(deviations, -FURTHEST, FURTHEST)
+    return np.asarray(near.T @ near / len(near), np.float64)
+
+
+def precision(together: Columns, uncertain: float) -> Columns:
+    """Give the inverse (p, p) of mean products, drawn to independence as far as they are unsure.
+
+    Parameters
+    ----------
+    together
+        Mean products (p, p) of scaled deviations.
+    uncertain
+        One over the independent rows that they rest on: with as many of them as signals, half.
+    """
+    signals = len(together)
+    drawn = signals * uncertain / (1 + signals * uncertain)
+    return np.linalg.inv((1 - drawn) * together + drawn * np.eye(signals))
+
+
+def distances(deviations: Columns, weights: Columns) -> Columns:
+    """Give the root of the mean square (n,) of deviations (n, p), made independent by `weights`."""
+    square = np.einsum("ij,ij->i", deviations @ weights, deviations)
+    return np.sqrt(square / deviations.shape[1])
 
 
 def learn(
@@ -194,15 +236,16 @@ def _channels(
     visits: int,
 ) -> Channels:
     raw = robust_scale(rest, floor)
-    scales, tops, pools = [], [], []
-    for part, blur in zip(shift, BLURS, strict=True):
+    scales, tops, pools, together = [], [], [], []
+    for part, blur, half_life in zip(shift, BLURS, (QUICK, SLOW), strict=True):
         scale = robust_scale(part, blur * floor)
         scale = np.maximum(scale, LIKE_OTHERS * np.median(scale / raw) * raw)
         scales.append(scale)
         deviation = part / scale
         tops.append(np.quantile(np.abs(deviation).max(axis=1), HIGH))
-        usual = float(np.median(np.sqrt((deviation**2).mean(axis=1))))
-        pools.append(POOLED * max(usual, CALMEST))
+        together.append(products(deviation))
+        usual = float(np.median(_unseen_distances(deviation, half_life)))
+        pools.append(max(POOLED * max(usual, CALMEST), pool_limit(len(raw), limit)))
     least = 0.01 * floor**2 + 1e-12
     variance = means(rest**2, RESTLESS)
     logs = np.log(variance[BEGINS[2] :] + least)
@@ -223,7 +266,17 @@ def _channels(
         usual=calm,
         spread=spread,
         least=least,
+        together=np.stack(together),
         limit=np.array([one[0], one[1], STRICTER * one[2], *pools]),
         rows=float(rows),
         visits=float(visits),
+    )
+
+
+def _unseen_distances(deviations: Columns, half_life: float) -> Columns:
+    """Give the distance of each row (n,), by what other rows do together."""
+    uncertain = unsure(half_life, len(deviations))
+    return cross_fitted(
+        deviations,
+        lambda others, rows: distances(rows, precision(products(others), uncertain)),
     )

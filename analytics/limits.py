@@ -41,6 +41,27 @@ def limit_of(signals: int, budget: float, row_s: float) -> float:
     return max(LEAST, sqrt(2 * log(max(crossings / budget, 1.0))))
 
 
+def pool_limit(signals: int, limit: float) -> float:
+    """Give the root mean square of so many independent deviations that is as rare as one `limit`.
+
+    Of p squares, P(sum > p + 2√(px) + 2x) ≤ exp(-x) (Laurent and Massart 2000); of one deviation
+    the same chance is at x = limit²/2.
+
+    Examples
+    --------
+    >>> [round(pool_limit(signals, 5.0), 2) for signals in (2, 8, 200)]
+    [4.61, 2.57, 1.3]
+    """
+    x = limit**2 / 2 / signals
+    return sqrt(1 + 2 * sqrt(x) + 2 * x)
+
+
+def unsure(half_life: float, rows: float, visits: float = 1.0) -> float:
+    """Give one over the number of independent looks at a mean in so many rows, see `widened`."""
+    each = POOLS * half_life / max(rows, 1.0)
+    return max(each, 1 / visits) if visits > 1 else each
+
+
 def widened(half_life: float, rows: float, visits: float = 1.0) -> float:
     """Give the factor by which a limit is wider after so many healthy rows.
 
@@ -59,5 +80,4 @@ def widened(half_life: float, rows: float, visits: float = 1.0) -> float:
     >>> round(widened(20.0, 400.0), 2), round(widened(20.0, 1e9), 2), widened(20.0, 1e9, 8.0)
     (1.41, 1.0, 1.35)
     """
-    unsure = POOLS * half_life / max(rows, 1.0)
-    return 1 + UNSURE * (max(unsure, 1 / visits) if visits > 1 else unsure)
+    return 1 + UNSURE * unsure(half_life, rows, visits)
