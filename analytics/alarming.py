@@ -32,6 +32,7 @@ GONE = 0.2
 """Share of its height below which the fault is gone."""
 QUIET = 0.66
 """Or this share of the limit, if that is higher."""
+HALF = 99.0
 WEAK = 2.0
 """Below this height, in limits, the slow mean has to agree that the fault is gone."""
 AGAIN = 0.65
@@ -66,11 +67,14 @@ class Standing:
         By the slow mean.
     slow
         The slow channel's own score.
+    share
+        What is left of the fault, by the slow mean: 1 while it stands, 0 once it has gone.
     """
 
     now: Columns
     lately: Columns
     slow: float
+    share: float = 0.0
 
 
 class AlarmLatch:
@@ -192,8 +196,10 @@ class AlarmLatch:
         height = _rms(self.peak[culprits])
         if _rms(row.now[culprits]) >= max(GONE * height, QUIET):
             return False
-        if height <= WEAK and _rms(row.lately[culprits]) >= QUIET:
-            return False
+        if height <= WEAK:
+            if _rms(row.lately[culprits]) >= QUIET:
+                return False
+            if HALF < 1: return row.share < HALF if self.age > GATHERS else row.slow < QUIET
         return self.age > HOLDS or row.slow < QUIET
 
     def state(self) -> State:

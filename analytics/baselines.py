@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.alarming import Standing
+from analytics.alarming import GATHERS, Standing
 from analytics.channels import CALMED, FOLLOWS, FURTHEST, RESTLESS, Channels, learn
 from analytics.contract import State
 from analytics.relations import Relations
@@ -29,6 +29,8 @@ RIPE = 58
 OTHER, LONE = 0.65, 1.3
 """A signal that deviates while no other reaches this share of its limit counts this much less: a
 machine's fault is seldom seen by one sensor alone, a sensor's own wandering always."""
+ALSO = 99.0
+GATE = 99.0
 TOGETHER = 3.0
 """Scales beyond which two signals that deviate at once teach nobody a wider scale."""
 LEARNS, WIDEST = 0.001, 9.0
@@ -183,6 +185,7 @@ class ModeBaseline:
         self._apart = np.zeros((2, self._signals))
         self._size = np.zeros((2, self._signals))
         self._strength = np.zeros(self._signals)
+        self._shape = np.zeros(self._signals)
         self._larger = np.zeros(self._signals)
         self._scales = np.zeros(self._signals)
         self._missing: Flags | None = None
@@ -263,11 +266,11 @@ class ModeBaseline:
         if ripe:
             slow = max(slow, (squares[1] / self._signals) ** 0.5 / self._slow_all)
         quick = max(quick, together)
-        score = max(quick, slow, restless)
+        score = self._score_now = max(quick, slow, restless)
         np.maximum.reduce(in_limits, axis=0, out=self._strength)
-        if np.count_nonzero(self._strength >= OTHER) < 2:
-            score /= LONE
         np.maximum(size[0], size[1], out=self._larger)
+        if np.count_nonzero(self._strength >= OTHER) < 2 and np.count_nonzero(self._larger >= ALSO) < 2:
+            score /= LONE
         np.maximum(self._larger, scaled[2], out=self._scales)
         return Deviation(score, quick, slow, self._strength, self._scales)
 
@@ -294,7 +297,29 @@ class ModeBaseline:
         np.maximum(now, self._in_limits[0], out=now)
         np.maximum(now, calmed, out=now)
         lately = np.maximum(self._in_limits[0], self._in_limits[1])
-        return Standing(now, lately, deviation.slow)
+        return Standing(now, lately, deviation.slow, float(self._shape @ self._apart[1]))
+
+    def forget(self) -> None:
+        """Forget what the last fault looked like."""
+        self._shape = np.zeros(self._signals)
+
+    def remember(self, age: int, culprits: Flags) -> None:
+        """Keep what the fault of a standing alarm looks like in the slow means of its culprits.
+
+        Parameters
+        ----------
+        age
+            Rows since the alarm; after `GATHERS` of them it is known.
+        culprits
+            Signals (p,) that make the alarm.
+        """
+        self._shape += (self._apart[1] - self._shape) / age
+        if age == GATHERS:
+            away = self._shape[culprits]
+            spread = np.linalg.inv(self._weights[1])[np.ix_(culprits, culprits)]
+            pull = np.linalg.solve(spread, away)
+            self._shape = np.zeros(self._signals)
+            self._shape[culprits] = pull / max(float(pull @ away), 1e-12)
 
     def learn(self, smooth: Columns, age: int) -> None:
         """Follow a healthy row: baselines, scales, level; the last `deviation` is of this row."""
@@ -312,7 +337,10 @@ class ModeBaseline:
         self._turn = (self._turn + 1) % TURN
         if not self._turn:
             self._renew(channels)
-        self._shift(_FOLLOW if age >= RIPE else _FOLLOW_QUICK)
+        gain = _FOLLOW if age >= RIPE else _FOLLOW_QUICK
+        if GATE < 99:
+            gain = gain / (1 + (self._score_now / GATE) ** 4)
+        self._shift(gain)
         self._follow(smooth, _FOLLOW[1, 0])
 
     def _learn_together(self, channels: Channels) -> None:
@@ -391,6 +419,7 @@ class ModeBaseline:
             "limits": np.array(self._limits),
             "restless": self._scaled[2].copy(),
             "weights": self._weights.copy(),
+            "shape": self._shape.copy(),
             "turn": np.array([self._turn, self._look, self._lean]),
         }
 
@@ -411,6 +440,7 @@ class ModeBaseline:
         again._hold(tuple(state["limits"].tolist()))
         again._scaled[2] = state["restless"]
         again._weights = state["weights"].copy()
+        again._shape = state["shape"].copy()
         again._turn, again._look, again._lean = state["turn"].tolist()
         return again
 

@@ -46,6 +46,7 @@ TRIED = 400.0
 """Rows of history on which that was tried; the limit is wider after fewer."""
 CALMEST = 0.6
 """Least healthy root mean square, for a machine that stood still while it was learnt."""
+TARGET = "I"
 FURTHEST = 4.0
 """Scales as which the furthest deviation counts in what signals do together."""
 STRICTER = 1.15
@@ -153,7 +154,8 @@ def precision(together: Columns, uncertain: float) -> Columns:
     """
     signals = len(together)
     drawn = signals * uncertain / (1 + signals * uncertain)
-    return np.linalg.inv((1 - drawn) * together + drawn * np.eye(signals))
+    target = np.eye(signals) if TARGET == "I" else np.diag(np.diag(together))
+    return np.linalg.inv((1 - drawn) * together + drawn * target)
 
 
 def distances(deviations: Columns, weights: Columns) -> Columns:

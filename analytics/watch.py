@@ -396,6 +396,8 @@ class Watch:
             standing = baseline.standing(deviation)
             action = latch.stand(at, mode, score / bar, standing)
             if latch.alarmed and counts:
+                if latch.age <= GATHERS:
+                    baseline.remember(latch.age, latch.culprits)
                 baseline.follow(standing.now, latch.culprits, latch.age > GATHERS)
             if action is None and score > WORSE * self._told:
                 action = AlarmAction.WORSEN
@@ -406,6 +408,8 @@ class Watch:
                 baseline.settle(means[0])
             elif not latch.alarmed and score <= bar:
                 baseline.learn(means[0], age)
+            elif latch.alarmed:
+                baseline.forget()
         if action is not None:
             self._told = score
             verdict.add(self._transition(seen, action))
