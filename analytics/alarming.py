@@ -199,7 +199,7 @@ class AlarmLatch:
         if height <= WEAK:
             if _rms(row.lately[culprits]) >= QUIET:
                 return False
-            if HALF < 1: return row.share < HALF if self.age > GATHERS else row.slow < QUIET
+            if HALF < 1 and self.age > GATHERS: return row.share < HALF
         return self.age > HOLDS or row.slow < QUIET
 
     def state(self) -> State:
