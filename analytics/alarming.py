@@ -33,6 +33,7 @@ GONE = 0.2
 QUIET = 0.66
 """Or this share of the limit, if that is higher."""
 HALF = 99.0
+STILL = 99.
 WEAK = 2.0
 """Below this height, in limits, the slow mean has to agree that the fault is gone."""
 AGAIN = 0.65
@@ -199,7 +200,7 @@ class AlarmLatch:
         if height <= WEAK:
             if _rms(row.lately[culprits]) >= QUIET:
                 return False
-            if HALF < 1 and self.age > GATHERS: return row.share < HALF
+            if HALF < 1 and self.age > GATHERS: return row.share < HALF and row.slow < STILL
         return self.age > HOLDS or row.slow < QUIET
 
     def state(self) -> State:

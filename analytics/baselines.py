@@ -30,6 +30,7 @@ OTHER, LONE = 0.65, 1.3
 """A signal that deviates while no other reaches this share of its limit counts this much less: a
 machine's fault is seldom seen by one sensor alone, a sensor's own wandering always."""
 ALSO = 99.0
+LASTING = 240
 GATE = 99.0
 TOGETHER = 3.0
 """Scales beyond which two signals that deviate at once teach nobody a wider scale."""
@@ -186,6 +187,8 @@ class ModeBaseline:
         self._size = np.zeros((2, self._signals))
         self._strength = np.zeros(self._signals)
         self._shape = np.zeros(self._signals)
+        self._fault = np.zeros(self._signals)
+        self._share = 0.0
         self._larger = np.zeros(self._signals)
         self._scales = np.zeros(self._signals)
         self._missing: Flags | None = None
@@ -297,10 +300,13 @@ class ModeBaseline:
         np.maximum(now, self._in_limits[0], out=now)
         np.maximum(now, calmed, out=now)
         lately = np.maximum(self._in_limits[0], self._in_limits[1])
-        return Standing(now, lately, deviation.slow, float(self._shape @ self._apart[1]))
+        self._share = float(self._shape @ self._apart[1])
+        return Standing(now, lately, deviation.slow, self._share)
 
     def forget(self) -> None:
         """Forget what the last fault looked like."""
+        self._fault = np.zeros(self._signals)
+        self._share = 0.0
         self._shape = np.zeros(self._signals)
 
     def remember(self, age: int, culprits: Flags) -> None:
@@ -313,13 +319,15 @@ class ModeBaseline:
         culprits
             Signals (p,) that make the alarm.
         """
-        self._shape += (self._apart[1] - self._shape) / age
-        if age == GATHERS:
-            away = self._shape[culprits]
-            spread = np.linalg.inv(self._weights[1])[np.ix_(culprits, culprits)]
-            pull = np.linalg.solve(spread, away)
-            self._shape = np.zeros(self._signals)
-            self._shape[culprits] = pull / max(float(pull @ away), 1e-12)
+        if age <= GATHERS or self._share >= 0.5:
+            self._fault += (self._apart[1] - self._fault) / min(age, LASTING)
+        if age < GATHERS or (age - GATHERS) % LEANS:
+            return
+        away = self._fault[culprits]
+        spread = np.linalg.inv(self._weights[1])[np.ix_(culprits, culprits)]
+        pull = np.linalg.solve(spread, away)
+        self._shape = np.zeros(self._signals)
+        self._shape[culprits] = pull / max(float(pull @ away), 1e-12)
 
     def learn(self, smooth: Columns, age: int) -> None:
         """Follow a healthy row: baselines, scales, level; the last `deviation` is of this row."""
