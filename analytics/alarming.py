@@ -32,10 +32,10 @@ GONE = 0.2
 """Share of its height below which the fault is gone."""
 QUIET = 0.66
 """Or this share of the limit, if that is higher."""
-HALF = 99.0
-STILL = 99.
 WEAK = 2.0
-"""Below this height, in limits, the slow mean has to agree that the fault is gone."""
+"""Below this height, in limits, the slow means have to agree that the fault is gone."""
+STANDS = 0.5
+"""Share of it that has to be left, by the slow means along its own direction, while it stands."""
 AGAIN = 0.65
 """While the asset settles, share of the old height that alarms again."""
 SETTLES, LONGEST, SETTLED = 30, 240, 0.65
@@ -69,13 +69,13 @@ class Standing:
     slow
         The slow channel's own score.
     share
-        What is left of the fault, by the slow mean: 1 while it stands, 0 once it has gone.
+        What is left of the fault: about 1 while it stands, about 0 once it has gone.
     """
 
     now: Columns
     lately: Columns
     slow: float
-    share: float = 0.0
+    share: float
 
 
 class AlarmLatch:
@@ -198,9 +198,9 @@ class AlarmLatch:
         if _rms(row.now[culprits]) >= max(GONE * height, QUIET):
             return False
         if height <= WEAK:
-            if _rms(row.lately[culprits]) >= QUIET:
+            known = self.age > GATHERS
+            if _rms(row.lately[culprits]) >= QUIET or (known and row.share >= STANDS):
                 return False
-            if HALF < 1 and self.age > GATHERS: return row.share < HALF and row.slow < STILL
         return self.age > HOLDS or row.slow < QUIET
 
     def state(self) -> State:

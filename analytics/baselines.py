@@ -29,9 +29,6 @@ RIPE = 58
 OTHER, LONE = 0.65, 1.3
 """A signal that deviates while no other reaches this share of its limit counts this much less: a
 machine's fault is seldom seen by one sensor alone, a sensor's own wandering always."""
-ALSO = 99.0
-LASTING = 240
-GATE = 99.0
 TOGETHER = 3.0
 """Scales beyond which two signals that deviate at once teach nobody a wider scale."""
 LEARNS, WIDEST = 0.001, 9.0
@@ -43,9 +40,9 @@ GROWS = 81.0
 TURN = 8
 """Rows after which limits and roots of the scales are taken anew."""
 LEANS, RENEWS = 16, 512
-"""Rows between two looks at what signals do together, and after which its inverse is taken anew."""
+"""Rows after which what signals do together is learnt, and after which it is used anew."""
 REMEMBERS = 1e4
-"""Rows of which what signals do together is the mean."""
+"""Rows of which it is the mean."""
 LOOKS = 4
 """Rows between two looks at the restlessness, whose half-life is long beside it."""
 FOLLOWED = 0.43
@@ -176,21 +173,19 @@ class ModeBaseline:
         self._most = channels.square * GROWS
         self._inverse = 1 / np.sqrt(channels.square)
         self._turn = self._look = self._lean = 0
-        self._weights = channels.precision()
+        self._weights = channels.weights()
         self._wildest = WILDEST * np.exp(channels.usual)
         self._stack = np.empty((3, self._signals))
         self._renew(channels)
         self._away = np.zeros((2, self._signals))
+        self._apart = np.zeros((2, self._signals))
         self._scaled = np.zeros((3, self._signals))
         self._in_limits = np.zeros((3, self._signals))
-        self._apart = np.zeros((2, self._signals))
         self._size = np.zeros((2, self._signals))
         self._strength = np.zeros(self._signals)
-        self._shape = np.zeros(self._signals)
-        self._fault = np.zeros(self._signals)
-        self._share = 0.0
         self._larger = np.zeros(self._signals)
         self._scales = np.zeros(self._signals)
+        self.forget()
         self._missing: Flags | None = None
 
     def complete(self, row: Columns, present: Flags) -> Columns:
@@ -264,16 +259,16 @@ class ModeBaseline:
         self._look = (self._look + 1) % LOOKS
         np.multiply(scaled, self._ripe if ripe else self._unripe, out=in_limits)
         quick, slow, restless = np.maximum.reduce(in_limits, axis=1).tolist()
-        squares = np.einsum("ijk,ij,ik->i", self._weights, apart, apart).tolist()
-        together = (squares[0] / self._signals) ** 0.5 / self._quick_all
+        drawn = np.matmul(self._weights, apart[:, :, None])[:, :, 0]
+        squares = np.einsum("ij,ij->i", drawn, apart).tolist()
+        quick = max(quick, (squares[0] / self._signals) ** 0.5 / self._quick_all)
         if ripe:
             slow = max(slow, (squares[1] / self._signals) ** 0.5 / self._slow_all)
-        quick = max(quick, together)
-        score = self._score_now = max(quick, slow, restless)
+        score = max(quick, slow, restless)
         np.maximum.reduce(in_limits, axis=0, out=self._strength)
-        np.maximum(size[0], size[1], out=self._larger)
-        if np.count_nonzero(self._strength >= OTHER) < 2 and np.count_nonzero(self._larger >= ALSO) < 2:
+        if np.count_nonzero(self._strength >= OTHER) < 2:
             score /= LONE
+        np.maximum(size[0], size[1], out=self._larger)
         np.maximum(self._larger, scaled[2], out=self._scales)
         return Deviation(score, quick, slow, self._strength, self._scales)
 
@@ -300,34 +295,32 @@ class ModeBaseline:
         np.maximum(now, self._in_limits[0], out=now)
         np.maximum(now, calmed, out=now)
         lately = np.maximum(self._in_limits[0], self._in_limits[1])
-        self._share = float(self._shape @ self._apart[1])
-        return Standing(now, lately, deviation.slow, self._share)
+        return Standing(now, lately, deviation.slow, float(self._fault @ self._apart[1]))
 
     def forget(self) -> None:
         """Forget what the last fault looked like."""
         self._fault = np.zeros(self._signals)
-        self._share = 0.0
-        self._shape = np.zeros(self._signals)
 
     def remember(self, age: int, culprits: Flags) -> None:
-        """Keep what the fault of a standing alarm looks like in the slow means of its culprits.
+        """Learn what the fault of a standing alarm looks like in the slow means of its culprits.
+
+        What is left of it later is measured along this direction, weighted by what the signals do
+        together while healthy (matched filter), which is far less noise than their deviations.
 
         Parameters
         ----------
         age
-            Rows since the alarm; after `GATHERS` of them it is known.
+            Rows since the alarm, 1 to `GATHERS`; after that it is known.
         culprits
             Signals (p,) that make the alarm.
         """
-        if age <= GATHERS or self._share >= 0.5:
-            self._fault += (self._apart[1] - self._fault) / min(age, LASTING)
-        if age < GATHERS or (age - GATHERS) % LEANS:
-            return
-        away = self._fault[culprits]
-        spread = np.linalg.inv(self._weights[1])[np.ix_(culprits, culprits)]
-        pull = np.linalg.solve(spread, away)
-        self._shape = np.zeros(self._signals)
-        self._shape[culprits] = pull / max(float(pull @ away), 1e-12)
+        self._fault += (self._apart[1] - self._fault) / age
+        if age == GATHERS:
+            away = self._fault[culprits]
+            spread = np.linalg.inv(self._weights[1])[np.ix_(culprits, culprits)]
+            pull = np.linalg.solve(spread, away)
+            self._fault = np.zeros(self._signals)
+            self._fault[culprits] = pull / max(float(pull @ away), 1e-12)
 
     def learn(self, smooth: Columns, age: int) -> None:
         """Follow a healthy row: baselines, scales, level; the last `deviation` is of this row."""
@@ -345,19 +338,16 @@ class ModeBaseline:
         self._turn = (self._turn + 1) % TURN
         if not self._turn:
             self._renew(channels)
-        gain = _FOLLOW if age >= RIPE else _FOLLOW_QUICK
-        if GATE < 99:
-            gain = gain / (1 + (self._score_now / GATE) ** 4)
-        self._shift(gain)
+        self._shift(_FOLLOW if age >= RIPE else _FOLLOW_QUICK)
         self._follow(smooth, _FOLLOW[1, 0])
 
     def _learn_together(self, channels: Channels) -> None:
-        """Take in what the signals do together."""
+        """Learn what the signals do together."""
         near = np.clip(self._apart, -FURTHEST, FURTHEST)
-        gain = LEANS / min(channels.rows, REMEMBERS)
-        channels.together += gain * (near[:, :, None] * near[:, None, :] - channels.together)
+        found = near[:, :, None] * near[:, None, :]
+        channels.together += LEANS / min(channels.rows, REMEMBERS) * (found - channels.together)
         if not self._lean:
-            self._weights = channels.precision()
+            self._weights = channels.weights()
 
     def settle(self, smooth: Columns) -> None:
         """Catch up with a row after an alarm."""
@@ -427,7 +417,7 @@ class ModeBaseline:
             "limits": np.array(self._limits),
             "restless": self._scaled[2].copy(),
             "weights": self._weights.copy(),
-            "shape": self._shape.copy(),
+            "fault": self._fault.copy(),
             "turn": np.array([self._turn, self._look, self._lean]),
         }
 
@@ -448,7 +438,7 @@ class ModeBaseline:
         again._hold(tuple(state["limits"].tolist()))
         again._scaled[2] = state["restless"]
         again._weights = state["weights"].copy()
-        again._shape = state["shape"].copy()
+        again._fault = state["fault"].copy()
         again._turn, again._look, again._lean = state["turn"].tolist()
         return again
 

@@ -18,6 +18,9 @@ POOLS = 2.9
 """Rows of an exponential mean, in half-lives, that are worth one independent row: 2/ln 2."""
 UNSURE = 2.8
 """Widening of a limit that rests on one independent row."""
+GUESSED = 1.6
+"""The same of a distance (`channels.distances`), whose inner relations are guessed as well: by how
+much it comes out too long with 3 to 40 signals, simulated."""
 
 
 def limit_of(signals: int, budget: float, row_s: float) -> float:
@@ -81,3 +84,14 @@ def widened(half_life: float, rows: float, visits: float = 1.0) -> float:
     (1.41, 1.0, 1.35)
     """
     return 1 + UNSURE * unsure(half_life, rows, visits)
+
+
+def lengthened(half_life: float, rows: float) -> float:
+    """Give the factor by which a distance of all signals is longer after so many healthy rows.
+
+    Examples
+    --------
+    >>> round(lengthened(20.0, 400.0), 2), round(lengthened(7.0, 1500.0), 2)
+    (1.23, 1.02)
+    """
+    return 1 + GUESSED * unsure(half_life, rows)

@@ -408,11 +408,11 @@ class Watch:
                 baseline.settle(means[0])
             elif not latch.alarmed and score <= bar:
                 baseline.learn(means[0], age)
-            elif latch.alarmed:
-                baseline.forget()
         if action is not None:
             self._told = score
             verdict.add(self._transition(seen, action))
+            if action is AlarmAction.RAISE:
+                baseline.forget()
             if action is AlarmAction.CLEAR:
                 self._calm(baseline)
 
