@@ -41,7 +41,8 @@ AGAIN = 0.65
 SETTLES, LONGEST, SETTLED = 30, 240, 0.65
 """Rows for which the asset settles at least and at most, and score below which it has."""
 FADING = 0.85
-"""Share of its height below which a score that is not yet an alarm is on its way out."""
+"""Share of its height below which a score is on its way out: one that is not yet an alarm, and that
+of a weak fault, which can only then be gone."""
 HIGHER, FORGETS = 0.5, 2000.0
 """Each alarm that has gone raises the bar by so much; half-life of that, rows."""
 _NEVER = -1
@@ -100,7 +101,7 @@ class AlarmLatch:
         self._highs = self._lows = 0
         self.mode = 0
         """Operating mode that raised the alarm."""
-        self._height = self._rising = self._bar = 0.0
+        self._height = self._highest = self._rising = self._bar = 0.0
 
     @property
     def alarmed(self) -> bool:
@@ -160,7 +161,7 @@ class AlarmLatch:
         if self._highs < (RISES if sudden else CREEPS) or at - self._above < self._on_delay:
             return None
         self.phase, self.age, self.mode = Phase.ALARMED, 0, mode
-        self._height = score
+        self._height, self._highest = score, 0.0
         self.peak = strength.copy()
         self.hold()
         return AlarmAction.RAISE
@@ -175,6 +176,7 @@ class AlarmLatch:
         if self.age <= GATHERS:
             np.maximum(self.peak, row.now, out=self.peak)
             self._height = max(self._height, score)
+            self._highest = max(self._highest, row.slow)
         if not self._gone(row):
             self.hold()
             return None
@@ -197,17 +199,19 @@ class AlarmLatch:
         height = _rms(self.peak[culprits])
         if _rms(row.now[culprits]) >= max(GONE * height, QUIET):
             return False
-        if height <= WEAK:
-            known = self.age > GATHERS
-            if _rms(row.lately[culprits]) >= QUIET or (known and row.share >= STANDS):
-                return False
+        if height <= WEAK and (
+            _rms(row.lately[culprits]) >= QUIET
+            or row.slow >= max(QUIET, FADING * self._highest)
+            or (self.age > GATHERS and row.share >= STANDS)
+        ):
+            return False
         return self.age > HOLDS or row.slow < QUIET
 
     def state(self) -> State:
         """Give the latch as arrays."""
         return {
             "peak": self.peak.copy(),
-            "height": np.array([self._height, self._rising, self._bar]),
+            "height": np.array([self._height, self._highest, self._rising, self._bar]),
             "counts": np.array(
                 [self.phase, self.age, self._above, self._below, self._highs, self._lows,
                  self.mode], np.int64,
@@ -217,7 +221,7 @@ class AlarmLatch:
     def restore(self, state: State) -> None:
         """Go on from a `state`."""
         self.peak = np.array(state["peak"], np.float64)
-        self._height, self._rising, self._bar = state["height"].tolist()
+        self._height, self._highest, self._rising, self._bar = state["height"].tolist()
         counts: list[Any] = state["counts"].tolist()
         self.phase = Phase(counts[0])
         self.age, self._above, self._below, self._highs, self._lows, self.mode = counts[1:]
