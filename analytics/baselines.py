@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.alarming import GATHERS, Standing
+from analytics.alarming import GATHERS, STANDS, Standing
 from analytics.channels import CALMED, FOLLOWS, FURTHEST, RESTLESS, Channels, learn
 from analytics.contract import State
 from analytics.relations import Relations
@@ -295,11 +295,13 @@ class ModeBaseline:
         np.maximum(now, self._in_limits[0], out=now)
         np.maximum(now, calmed, out=now)
         lately = np.maximum(self._in_limits[0], self._in_limits[1])
-        return Standing(now, lately, deviation.slow, float(self._fault @ self._apart[1]))
+        self._share = float(self._pull @ self._apart[1])
+        return Standing(now, lately, deviation.slow, self._share)
 
     def forget(self) -> None:
         """Forget what the last fault looked like."""
-        self._fault = np.zeros(self._signals)
+        self._fault, self._pull = np.zeros(self._signals), np.zeros(self._signals)
+        self._share = 0.0
 
     def remember(self, age: int, culprits: Flags) -> None:
         """Learn what the fault of a standing alarm looks like in the slow means of its culprits.
@@ -310,17 +312,21 @@ class ModeBaseline:
         Parameters
         ----------
         age
-            Rows since the alarm, 1 to `GATHERS`; after that it is known.
+            Rows since the alarm, from 1 on. After `GATHERS` the fault is known, and then only
+            followed as slowly as the baselines, while it stands.
         culprits
             Signals (p,) that make the alarm.
         """
-        self._fault += (self._apart[1] - self._fault) / age
-        if age == GATHERS:
+        if age <= GATHERS:
+            self._fault += (self._apart[1] - self._fault) / age
+        elif self._share >= STANDS:  # drift goes on meanwhile
+            self._fault += _FOLLOW[1, 0] * (self._apart[1] - self._fault)
+        if age >= GATHERS and not (age - GATHERS) % LEANS:
             away = self._fault[culprits]
             spread = np.linalg.inv(self._weights[1])[np.ix_(culprits, culprits)]
             pull = np.linalg.solve(spread, away)
-            self._fault = np.zeros(self._signals)
-            self._fault[culprits] = pull / max(float(pull @ away), 1e-12)
+            self._pull = np.zeros(self._signals)
+            self._pull[culprits] = pull / max(float(pull @ away), 1e-12)
 
     def learn(self, smooth: Columns, age: int) -> None:
         """Follow a healthy row: baselines, scales, level; the last `deviation` is of this row."""
@@ -417,7 +423,8 @@ class ModeBaseline:
             "limits": np.array(self._limits),
             "restless": self._scaled[2].copy(),
             "weights": self._weights.copy(),
-            "fault": self._fault.copy(),
+            "fault": np.stack((self._fault, self._pull)),
+            "share": np.array([self._share]),
             "turn": np.array([self._turn, self._look, self._lean]),
         }
 
@@ -438,7 +445,8 @@ class ModeBaseline:
         again._hold(tuple(state["limits"].tolist()))
         again._scaled[2] = state["restless"]
         again._weights = state["weights"].copy()
-        again._fault = state["fault"].copy()
+        again._fault, again._pull = state["fault"].copy()
+        again._share = float(state["share"][0])
         again._turn, again._look, again._lean = state["turn"].tolist()
         return again
 

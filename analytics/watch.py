@@ -396,8 +396,7 @@ class Watch:
             standing = baseline.standing(deviation)
             action = latch.stand(at, mode, score / bar, standing)
             if latch.alarmed and counts:
-                if latch.age <= GATHERS:
-                    baseline.remember(latch.age, latch.culprits)
+                baseline.remember(latch.age, latch.culprits)
                 baseline.follow(standing.now, latch.culprits, latch.age > GATHERS)
             if action is None and score > WORSE * self._told:
                 action = AlarmAction.WORSEN

@@ -118,17 +118,17 @@ def test_small_fault_that_still_grows_is_not_gone() -> None:
     assert set(told) == {None}
 
 
-def test_small_fault_that_no_signal_shows_stands_while_half_of_it_is_left() -> None:
+def test_small_fault_that_no_signal_shows_stands_while_most_of_it_is_left() -> None:
     machine = latch()
     play(machine, [1.2] * (GATHERS + 10), share=1.0)
-    assert play(machine, [0.4] * 5000, start=70, share=0.6) == []
+    assert play(machine, [0.4] * 5000, start=70, share=0.7) == []
     assert play(machine, [0.4] * 20, start=5070, share=0.4) == [(5080, "clear")]
 
 
 def test_large_fault_is_not_held_by_its_likeness() -> None:
     machine = latch()
     play(machine, [9.0] * (GATHERS + 10), share=1.0)
-    assert play(machine, [0.4] * 20, start=70, share=0.6) == [(80, "clear")]
+    assert play(machine, [0.4] * 20, start=70, share=0.7) == [(80, "clear")]
 
 
 def test_slow_channel_alone_holds_a_large_fault_for_its_first_rows_only() -> None:
