@@ -35,8 +35,8 @@ QUIET = 0.66
 WEAK = 2.0
 """Below this height, in limits, the slow means have to agree that the fault is gone."""
 STANDS = 0.6
-"""Share of a weak fault that is left, by the slow means along its own direction, while it stands: well
-above the half that a machine may keep as a trace, well below what noise takes from a whole one."""
+"""Share of a weak fault that is left, by the slow means along its own direction, while it stands:
+above the half that a machine may keep as a trace, below what noise takes from a whole one."""
 AGAIN = 0.65
 """While the asset settles, share of the old height that alarms again."""
 SETTLES, LONGEST, SETTLED = 30, 240, 0.65

@@ -185,7 +185,8 @@ class ModeBaseline:
         self._strength = np.zeros(self._signals)
         self._larger = np.zeros(self._signals)
         self._scales = np.zeros(self._signals)
-        self.forget()
+        self._fault, self._pull = np.zeros(self._signals), np.zeros(self._signals)
+        self._share = 0.0
         self._missing: Flags | None = None
 
     def complete(self, row: Columns, present: Flags) -> Columns:
@@ -298,12 +299,7 @@ class ModeBaseline:
         self._share = float(self._pull @ self._apart[1])
         return Standing(now, lately, deviation.slow, self._share)
 
-    def forget(self) -> None:
-        """Forget what the last fault looked like."""
-        self._fault, self._pull = np.zeros(self._signals), np.zeros(self._signals)
-        self._share = 0.0
-
-    def remember(self, age: int, culprits: Flags) -> None:
+    def _remember(self, age: int, culprits: Flags) -> None:
         """Learn what the fault of a standing alarm looks like in the slow means of its culprits.
 
         What is left of it later is measured along this direction, weighted by what the signals do
@@ -317,6 +313,8 @@ class ModeBaseline:
         culprits
             Signals (p,) that make the alarm.
         """
+        if age == 1:
+            self._pull = np.zeros(self._signals)
         if age <= GATHERS:
             self._fault += (self._apart[1] - self._fault) / age
         elif self._share >= STANDS:  # drift goes on meanwhile
@@ -360,7 +358,7 @@ class ModeBaseline:
         self._shift(_BACK)
         self._follow(smooth, _BACK)
 
-    def follow(self, now: Columns, culprits: Flags, gathered: bool) -> None:
+    def follow(self, now: Columns, culprits: Flags, age: int) -> None:
         """Follow, while the alarm stands, what has no part in it.
 
         Parameters
@@ -369,11 +367,12 @@ class ModeBaseline:
             Deviation of each signal (p,), in limits.
         culprits
             Signals (p,) that make the alarm.
-        gathered
-            Whether it is known by now who they are.
+        age
+            Rows since the alarm, from 1 on; after `GATHERS` it is known who they are.
         """
+        self._remember(age, culprits)
         gain = _FOLLOW / (1 + (now / FOLLOWED) ** 4)
-        if gathered:
+        if age > GATHERS:
             gain = np.where(culprits, gain, _AWAY)
         self._shift(gain)
 

@@ -43,7 +43,8 @@ HIGH, ABOVE = 0.995, 1.2
 POOLED = 2.5
 """All signals together: medians of the healthy distance that are the limit at least."""
 CALMEST = 0.6
-"""Least healthy distance, for a machine that stood still while it was learnt."""
+"""Least healthy distance, and least noise of a signal in it, in scales: for a machine that stood
+still while it was learnt."""
 FURTHEST = 4.0
 """Scales as which the furthest deviation counts in what signals do together."""
 STRICTER = 1.15
@@ -148,8 +149,9 @@ def weights(together: Columns, uncertain: float) -> Columns:
         One over the number of independent rows that they rest on.
     """
     believed = 1 / (1 + len(together) * uncertain)
-    alone = np.diag(np.diag(together)) + 1e-6 * np.eye(len(together))
-    return np.linalg.inv(believed * together + (1 - believed) * alone)
+    square = np.diag(together)
+    noise = np.maximum(square, CALMEST**2) - believed * square
+    return np.asarray(np.linalg.inv(believed * together + np.diag(noise)), np.float64)
 
 
 def distances(deviations: Columns, weight: Columns) -> Columns:

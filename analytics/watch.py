@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.alarming import GATHERS, AlarmLatch, Phase
+from analytics.alarming import AlarmLatch, Phase
 from analytics.baselines import ModeBaseline, ModeBaselines, part_of, prefixed
 from analytics.channels import QUICK, SLOW
 from analytics.contract import State
@@ -396,8 +396,7 @@ class Watch:
             standing = baseline.standing(deviation)
             action = latch.stand(at, mode, score / bar, standing)
             if latch.alarmed and counts:
-                baseline.remember(latch.age, latch.culprits)
-                baseline.follow(standing.now, latch.culprits, latch.age > GATHERS)
+                baseline.follow(standing.now, latch.culprits, latch.age)
             if action is None and score > WORSE * self._told:
                 action = AlarmAction.WORSEN
         else:
@@ -410,8 +409,6 @@ class Watch:
         if action is not None:
             self._told = score
             verdict.add(self._transition(seen, action))
-            if action is AlarmAction.RAISE:
-                baseline.forget()
             if action is AlarmAction.CLEAR:
                 self._calm(baseline)
 
