@@ -70,6 +70,8 @@ class Standing:
         By the slow mean.
     slow
         The slow channel's own score.
+    distance
+        The slow distance of all signals together.
     share
         What is left of the fault: about 1 while it stands, about 0 once it has gone.
     """
@@ -77,6 +79,7 @@ class Standing:
     now: Columns
     lately: Columns
     slow: float
+    distance: float
     share: float
 
 
@@ -177,7 +180,7 @@ class AlarmLatch:
         if self.age <= GATHERS:
             np.maximum(self.peak, row.now, out=self.peak)
             self._height = max(self._height, score)
-            self._highest = max(self._highest, row.slow)
+            self._highest = max(self._highest, row.distance)
         if not self._gone(row):
             self.hold()
             return None
@@ -200,13 +203,16 @@ class AlarmLatch:
         height = _rms(self.peak[culprits])
         if _rms(row.now[culprits]) >= max(GONE * height, QUIET):
             return False
-        if height <= WEAK and (
-            _rms(row.lately[culprits]) >= QUIET
-            or row.slow >= max(QUIET, FADING * self._highest)
-            or (self.age > GATHERS and row.share >= STANDS)
-        ):
+        if height <= WEAK and (_rms(row.lately[culprits]) >= QUIET or self._together(row)):
             return False
         return self.age > HOLDS or row.slow < QUIET
+
+    def _together(self, row: Standing) -> bool:
+        """Tell whether a fault that the distance of all signals has found still shows there."""
+        if self._highest < 1:
+            return False
+        known = self.age > GATHERS
+        return row.distance >= FADING * self._highest or (known and row.share >= STANDS)
 
     def state(self) -> State:
         """Give the latch as arrays."""

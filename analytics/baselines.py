@@ -186,7 +186,7 @@ class ModeBaseline:
         self._larger = np.zeros(self._signals)
         self._scales = np.zeros(self._signals)
         self._fault, self._pull = np.zeros(self._signals), np.zeros(self._signals)
-        self._share = 0.0
+        self._share = self._distance = 0.0
         self._missing: Flags | None = None
 
     def complete(self, row: Columns, present: Flags) -> Columns:
@@ -263,8 +263,9 @@ class ModeBaseline:
         drawn = np.matmul(self._weights, apart[:, :, None])[:, :, 0]
         squares = np.einsum("ij,ij->i", drawn, apart).tolist()
         quick = max(quick, (squares[0] / self._signals) ** 0.5 / self._quick_all)
+        self._distance = (squares[1] / self._signals) ** 0.5 / self._slow_all
         if ripe:
-            slow = max(slow, (squares[1] / self._signals) ** 0.5 / self._slow_all)
+            slow = max(slow, self._distance)
         score = max(quick, slow, restless)
         np.maximum.reduce(in_limits, axis=0, out=self._strength)
         if np.count_nonzero(self._strength >= OTHER) < 2:
@@ -297,7 +298,7 @@ class ModeBaseline:
         np.maximum(now, calmed, out=now)
         lately = np.maximum(self._in_limits[0], self._in_limits[1])
         self._share = float(self._pull @ self._apart[1])
-        return Standing(now, lately, deviation.slow, self._share)
+        return Standing(now, lately, deviation.slow, self._distance, self._share)
 
     def _remember(self, age: int, culprits: Flags) -> None:
         """Learn what the fault of a standing alarm looks like in the slow means of its culprits.

@@ -22,10 +22,11 @@ def step(
     mode: int = 0,
     slow: float = 0.0,
     share: float = 0.0,
+    distance: float = 0.0,
 ) -> AlarmAction | None:
     """Feed one row in which the first signal deviates as much as the score says."""
     strength = np.array([score, 0.3])
-    row = Standing(strength, np.array([slow, 0.0]), slow, share)
+    row = Standing(strength, np.array([slow, 0.0]), slow, distance, share)
     return (
         machine.stand(at, mode, score / machine.bar, row)
         if machine.alarmed
@@ -39,11 +40,12 @@ def play(
     start: int = 0,
     slow: float = 0.0,
     share: float = 0.0,
+    distance: float = 0.0,
 ) -> list[tuple[int, str]]:
     """Feed scores, in limits, at one row a second."""
     told = []
     for k, score in enumerate(scores):
-        action = step(machine, (start + k) * SECOND, score, slow=slow, share=share)
+        action = step(machine, (start + k) * SECOND, score, slow=slow, share=share, distance=distance)
         told += [(start + k, str(action))] * (action is not None)
     return told
 
@@ -111,24 +113,27 @@ def test_small_fault_is_gone_only_when_the_slow_mean_agrees() -> None:
 
 def test_small_fault_that_still_grows_is_not_gone() -> None:
     machine = latch()
-    play(machine, [1.2] * 10, slow=0.7)
-    creeping = [0.7 + 0.002 * k for k in range(10, 300)]
-    rows = [Standing(np.array([0.4, 0.3]), np.array([0.4, 0.0]), slow, 0.0) for slow in creeping]
+    play(machine, [1.2] * 10, distance=1.0)
+    few = np.array([0.4, 0.3])
+    rows = [Standing(few, few, 0.4, 1.0 + 0.002 * k, 0.0) for k in range(10, 300)]
     told = [machine.stand(k * SECOND, 0, 0.4, row) for k, row in enumerate(rows, start=10)]
     assert set(told) == {None}
 
 
 def test_small_fault_that_no_signal_shows_stands_while_most_of_it_is_left() -> None:
     machine = latch()
-    play(machine, [1.2] * (GATHERS + 10), share=1.0)
+    play(machine, [1.2] * (GATHERS + 10), share=1.0, distance=1.3)
     assert play(machine, [0.4] * 5000, start=70, share=0.7) == []
     assert play(machine, [0.4] * 20, start=5070, share=0.4) == [(5080, "clear")]
 
 
-def test_large_fault_is_not_held_by_its_likeness() -> None:
+@pytest.mark.parametrize(("height", "distance"), [(9.0, 9.0), (1.2, 0.9)])
+def test_fault_that_is_large_or_shows_in_one_signal_is_not_held_by_its_likeness(
+    height: float, distance: float
+) -> None:
     machine = latch()
-    play(machine, [9.0] * (GATHERS + 10), share=1.0)
-    assert play(machine, [0.4] * 20, start=70, share=0.7) == [(80, "clear")]
+    play(machine, [height] * (GATHERS + 10), share=1.0, distance=distance)
+    assert play(machine, [0.4] * 20, start=70, share=0.7, distance=0.9) == [(80, "clear")]
 
 
 def test_slow_channel_alone_holds_a_large_fault_for_its_first_rows_only() -> None:
