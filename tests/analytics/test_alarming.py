@@ -35,17 +35,12 @@ def step(
 
 
 def play(
-    machine: AlarmLatch,
-    scores: list[float],
-    start: int = 0,
-    slow: float = 0.0,
-    share: float = 0.0,
-    distance: float = 0.0,
+    machine: AlarmLatch, scores: list[float], start: int = 0, **row: float
 ) -> list[tuple[int, str]]:
     """Feed scores, in limits, at one row a second."""
     told = []
     for k, score in enumerate(scores):
-        action = step(machine, (start + k) * SECOND, score, slow=slow, share=share, distance=distance)
+        action = step(machine, (start + k) * SECOND, score, 0, **row)
         told += [(start + k, str(action))] * (action is not None)
     return told
 
