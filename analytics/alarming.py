@@ -33,13 +33,17 @@ GONE = 0.2
 QUIET = 0.66
 """Or this share of the limit, if that is higher."""
 WEAK = 2.0
-"""Below this height, in limits, the slow mean has to agree that the fault is gone."""
+"""Below this height, in limits, the slow means have to agree that the fault is gone."""
+STANDS = 0.6
+"""Share of a weak fault that is left, by the slow means along its own direction, while it stands:
+above the half that a machine may keep as a trace, below what noise takes from a whole one."""
 AGAIN = 0.65
 """While the asset settles, share of the old height that alarms again."""
 SETTLES, LONGEST, SETTLED = 30, 240, 0.65
 """Rows for which the asset settles at least and at most, and score below which it has."""
 FADING = 0.85
-"""Share of its height below which a score that is not yet an alarm is on its way out."""
+"""Share of its height below which a score is on its way out: one that is not yet an alarm, and that
+of a weak fault, which can only then be gone."""
 HIGHER, FORGETS = 0.5, 2000.0
 """Each alarm that has gone raises the bar by so much; half-life of that, rows."""
 _NEVER = -1
@@ -66,11 +70,17 @@ class Standing:
         By the slow mean.
     slow
         The slow channel's own score.
+    distance
+        The slow distance of all signals together.
+    share
+        What is left of the fault: about 1 while it stands, about 0 once it has gone.
     """
 
     now: Columns
     lately: Columns
     slow: float
+    distance: float
+    share: float
 
 
 class AlarmLatch:
@@ -95,7 +105,7 @@ class AlarmLatch:
         self._highs = self._lows = 0
         self.mode = 0
         """Operating mode that raised the alarm."""
-        self._height = self._rising = self._bar = 0.0
+        self._height = self._highest = self._rising = self._bar = 0.0
 
     @property
     def alarmed(self) -> bool:
@@ -155,7 +165,7 @@ class AlarmLatch:
         if self._highs < (RISES if sudden else CREEPS) or at - self._above < self._on_delay:
             return None
         self.phase, self.age, self.mode = Phase.ALARMED, 0, mode
-        self._height = score
+        self._height, self._highest = score, 0.0
         self.peak = strength.copy()
         self.hold()
         return AlarmAction.RAISE
@@ -170,6 +180,7 @@ class AlarmLatch:
         if self.age <= GATHERS:
             np.maximum(self.peak, row.now, out=self.peak)
             self._height = max(self._height, score)
+            self._highest = max(self._highest, row.distance)
         if not self._gone(row):
             self.hold()
             return None
@@ -192,15 +203,22 @@ class AlarmLatch:
         height = _rms(self.peak[culprits])
         if _rms(row.now[culprits]) >= max(GONE * height, QUIET):
             return False
-        if height <= WEAK and _rms(row.lately[culprits]) >= QUIET:
+        if height <= WEAK and (_rms(row.lately[culprits]) >= QUIET or self._together(row)):
             return False
         return self.age > HOLDS or row.slow < QUIET
+
+    def _together(self, row: Standing) -> bool:
+        """Tell whether a fault that the distance of all signals has found still shows there."""
+        if self._highest < 1:
+            return False
+        known = self.age > GATHERS
+        return row.distance >= FADING * self._highest or (known and row.share >= STANDS)
 
     def state(self) -> State:
         """Give the latch as arrays."""
         return {
             "peak": self.peak.copy(),
-            "height": np.array([self._height, self._rising, self._bar]),
+            "height": np.array([self._height, self._highest, self._rising, self._bar]),
             "counts": np.array(
                 [self.phase, self.age, self._above, self._below, self._highs, self._lows,
                  self.mode], np.int64,
@@ -210,7 +228,7 @@ class AlarmLatch:
     def restore(self, state: State) -> None:
         """Go on from a `state`."""
         self.peak = np.array(state["peak"], np.float64)
-        self._height, self._rising, self._bar = state["height"].tolist()
+        self._height, self._highest, self._rising, self._bar = state["height"].tolist()
         counts: list[Any] = state["counts"].tolist()
         self.phase = Phase(counts[0])
         self.age, self._above, self._below, self._highs, self._lows, self.mode = counts[1:]

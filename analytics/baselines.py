@@ -8,8 +8,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.alarming import Standing
-from analytics.channels import CALMED, FOLLOWS, QUICK, RESTLESS, SLOW, Channels, learn
+from analytics.alarming import GATHERS, STANDS, Standing
+from analytics.channels import (
+    CALMED,
+    FOLLOWS,
+    FURTHEST,
+    QUICK,
+    RESTLESS,
+    SLOW,
+    Channels,
+    learn,
+)
 from analytics.contract import State
 from analytics.regimes import Regimes, find
 from analytics.relations import Relations
@@ -41,6 +50,10 @@ GROWS = 81.0
 """No squared scale grows beyond this many times what was learnt at first."""
 TURN = 8
 """Healthy rows that are learnt in one step: smoothed neighbours say the same."""
+LEANS, RENEWS = 16, 512
+"""Rows after which what signals do together is learnt, and after which it is used anew."""
+REMEMBERS = 1e4
+"""Rows of which it is the mean."""
 LOOKS = 4
 """Rows between two looks at the restlessness, whose half-life is long beside it."""
 ENTERS, SHORTEST = 20, 30
@@ -201,15 +214,19 @@ class ModeBaseline:
         signals = self._signals
         self._channels = channels
         self._most = channels.square * GROWS
-        self._turn = self._look = 0
+        self._turn = self._look = self._lean = 0
+        self._weights = channels.weights()
         self._wildest = WILDEST * np.exp(channels.usual)
         self._renew(channels)
         self._stack = np.empty((3, signals))
         self._left, self._step = np.zeros((2, signals)), np.empty((2, signals))
         self._age = 0
         self._away = np.zeros((2, signals))
+        self._apart, self._drawn = np.zeros((2, signals)), np.zeros((2, signals, 1))
         self._in_limits = np.zeros((3, signals))
         self._strength = np.zeros(signals)
+        self._fault, self._pull = np.zeros(signals), np.zeros(signals)
+        self._share = self._distance = 0.0
         self._missing: Flags | None = None
 
     def complete(self, row: Columns, present: Flags) -> Columns:
@@ -227,12 +244,8 @@ class ModeBaseline:
         self._inverse = 1 / np.sqrt(square)
         self._one = np.array(limits[:3])[:, None]
         self._per_limit = self._inverse / self._one[:2]
-        quick, slow, restless, quick_all, slow_all = limits
-        self._largest = max(quick, slow, restless)
-        self._pooling = [
-            one / (pooled * self._signals**0.5)
-            for one, pooled in ((quick, quick_all), (slow, slow_all))
-        ]
+        self._largest = max(limits[:3])
+        self._pooling = [1 / (pooled * self._signals**0.5) for pooled in limits[3:]]
 
     def deviation(
         self, row: Columns, means: Columns, age: int, present: Flags | None, counts: bool
@@ -290,8 +303,9 @@ class ModeBaseline:
         return rest
 
     def _score(self, channels: Channels, age: int) -> Deviation:
-        in_limits, strength = self._in_limits, self._strength
+        in_limits, strength, apart = self._in_limits, self._strength, self._apart
         shifts = in_limits[:2]
+        np.multiply(self._away, self._inverse, out=apart)
         np.multiply(self._away, self._per_limit, out=shifts)
         np.abs(shifts, out=shifts)
         if age < RIPE:
@@ -301,11 +315,10 @@ class ModeBaseline:
         self._look = (self._look + 1) % LOOKS
         np.maximum.reduce(in_limits, axis=0, out=strength)
         most = float(np.maximum.reduce(strength))
-        quick, slow = in_limits[0], in_limits[1]
-        pooled = (
-            self._pooling[0] * float(quick @ quick) ** 0.5,
-            self._pooling[1] * float(slow @ slow) ** 0.5,
-        )
+        drawn = np.matmul(self._weights, apart[:, :, None], out=self._drawn)
+        quick = self._pooling[0] * float(apart[0] @ drawn[0, :, 0]) ** 0.5
+        self._distance = self._pooling[1] * float(apart[1] @ drawn[1, :, 0]) ** 0.5
+        pooled = quick, self._distance if age >= RIPE else 0.0
         score = max(most, *pooled)
         if most < OTHER or np.count_nonzero(strength >= OTHER) < 2:
             score /= LONE
@@ -336,7 +349,35 @@ class ModeBaseline:
         np.maximum(now, self._in_limits[0], out=now)
         np.maximum(now, calmed, out=now)
         lately = np.maximum(self._in_limits[0], self._in_limits[1])
-        return Standing(now, lately, deviation.slow)
+        self._share = float(self._pull @ self._apart[1])
+        return Standing(now, lately, deviation.slow, self._distance, self._share)
+
+    def _remember(self, age: int, culprits: Flags) -> None:
+        """Learn what the fault of a standing alarm looks like in the slow means of its culprits.
+
+        What is left of it later is measured along this direction, weighted by what the signals do
+        together while healthy (matched filter), which is far less noise than their deviations.
+
+        Parameters
+        ----------
+        age
+            Rows since the alarm, from 1 on. After `GATHERS` the fault is known, and then only
+            followed as slowly as the baselines, while it stands.
+        culprits
+            Signals (p,) that make the alarm.
+        """
+        if age == 1:
+            self._pull = np.zeros(self._signals)
+        if age <= GATHERS:
+            self._fault += (self._apart[1] - self._fault) / age
+        elif self._share >= STANDS:  # drift goes on meanwhile
+            self._fault += _FOLLOW[1, 0] * (self._apart[1] - self._fault)
+        if age >= GATHERS and not (age - GATHERS) % LEANS:
+            away = self._fault[culprits]
+            spread = np.linalg.inv(self._weights[1])[np.ix_(culprits, culprits)]
+            pull = np.linalg.solve(spread, away)
+            self._pull = np.zeros(self._signals)
+            self._pull[culprits] = pull / max(float(pull @ away), 1e-12)
 
     def learn(self, smooth: Columns, age: int) -> None:
         """Follow a healthy row: baselines, scales, level; the last `deviation` is of this row."""
@@ -351,6 +392,9 @@ class ModeBaseline:
                 far[:, self._missing] = channels.square[:, self._missing]
             channels.square += TURN * LEARNS * (far - channels.square)
             np.minimum(channels.square, self._most, out=channels.square)
+            self._lean = (self._lean + TURN) % RENEWS
+            if not self._lean % LEANS:
+                self._learn_together(channels)
         self._renew(channels)
         self._shift(_LEARN if age >= RIPE else _LEARN_QUICK)
         self._follow(smooth, _LEARN[1, 0])
@@ -360,12 +404,20 @@ class ModeBaseline:
         shifted = self._in_limits[:2] * self._one[:2] > TOGETHER
         return int(np.count_nonzero(shifted[0] | shifted[1])) < 2
 
+    def _learn_together(self, channels: Channels) -> None:
+        """Learn what the signals do together."""
+        near = np.clip(self._apart, -FURTHEST, FURTHEST)
+        found = near[:, :, None] * near[:, None, :]
+        channels.together += LEANS / min(channels.rows, REMEMBERS) * (found - channels.together)
+        if not self._lean:
+            self._weights = channels.weights()
+
     def settle(self, smooth: Columns) -> None:
         """Catch up with a row after an alarm."""
         self._shift(_BACK)
         self._follow(smooth, _BACK)
 
-    def follow(self, now: Columns, culprits: Flags, gathered: bool) -> None:
+    def follow(self, now: Columns, culprits: Flags, age: int) -> None:
         """Follow, while the alarm stands, what has no part in it.
 
         Parameters
@@ -374,11 +426,12 @@ class ModeBaseline:
             Deviation of each signal (p,), in limits.
         culprits
             Signals (p,) that make the alarm.
-        gathered
-            Whether it is known by now who they are.
+        age
+            Rows since the alarm, from 1 on; after `GATHERS` it is known who they are.
         """
+        self._remember(age, culprits)
         gain = _FOLLOW / (1 + (now / FOLLOWED) ** 4)
-        if gathered:
+        if age > GATHERS:
             gain = np.where(culprits, gain, _AWAY)
         self._shift(gain)
 
@@ -429,7 +482,10 @@ class ModeBaseline:
             "limits": np.array(self._limits),
             "left": self._left.copy(),
             "restless": self._in_limits[2].copy(),
-            "turn": np.array([self._turn, self._look, self._age]),
+            "weights": self._weights.copy(),
+            "fault": np.stack((self._fault, self._pull)),
+            "share": np.array([self._share]),
+            "turn": np.array([self._turn, self._look, self._age, self._lean]),
         }
 
     @classmethod
@@ -448,7 +504,10 @@ class ModeBaseline:
         again._most, again._left = state["most"].copy(), state["left"].copy()
         again._hold(tuple(state["limits"].tolist()), state["square"])
         again._in_limits[2] = state["restless"]
-        again._turn, again._look, again._age = state["turn"].tolist()
+        again._weights = state["weights"].copy()
+        again._fault, again._pull = state["fault"].copy()
+        again._share = float(state["share"][0])
+        again._turn, again._look, again._age, again._lean = state["turn"].tolist()
         return again
 
 

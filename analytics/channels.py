@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.contract import State
-from analytics.limits import POOLS, widened
+from analytics.limits import POOLS, lengthened, pool_limit, unsure, widened
 from analytics.relations import (
     CLIPPED,
     Causes,
@@ -25,7 +25,7 @@ from analytics.relations import (
     without_levels,
 )
 from analytics.scaling import robust_centre, robust_scale
-from analytics.thresholds import contiguous
+from analytics.thresholds import contiguous, cross_fitted
 
 Columns = NDArray[np.float64]
 
@@ -41,11 +41,12 @@ of many scales from a short history some come out far too small by chance."""
 HIGH, ABOVE = 0.995, 1.2
 """No limit below that quantile of the healthy history's own scores, times this."""
 POOLED = 2.5
-"""All signals together: medians of the healthy root mean square that are the limit."""
-TRIED = 400.0
-"""Rows of history on which that was tried; the limit is wider after fewer."""
+"""All signals together: medians of the healthy distance that are the limit at least."""
 CALMEST = 0.6
-"""Least healthy root mean square, for a machine that stood still while it was learnt."""
+"""Least healthy distance, and least noise of a signal in it, in scales: for a machine that stood
+still while it was learnt."""
+FURTHEST = 4.0
+"""Scales as which the furthest deviation counts in what signals do together."""
 STRICTER = 1.15
 """The restlessness has the smaller share of the alarm budget."""
 LATELY = 3.0
@@ -72,9 +73,11 @@ class Channels:
         Usual logarithm of the variance (p,), and its spread.
     least
         Added to a variance (p,) before its logarithm is taken.
+    together
+        Mean products of the scaled deviations from both baselines (2, p, p).
     limit
-        Limits of quick, slow, restless for one signal, in scales, for an endless history, and of
-        the root mean square of quick and slow (5,).
+        Limits of quick, slow, restless for one signal, in scales, and of the distances of quick
+        and slow, all for an endless history, and what no limit of a distance is below (6,).
     rows, visits
         Healthy rows learnt, and times that the mode was entered.
     """
@@ -85,22 +88,27 @@ class Channels:
     usual: Columns
     spread: Columns
     least: Columns
+    together: Columns
     limit: Columns
     rows: float
     visits: float
 
     def limits(self) -> tuple[float, float, float, float, float]:
         """Give the five limits as far as the history supports them."""
-        quick, slow, restless, quick_all, slow_all = self.limit.tolist()
+        quick, slow, restless, quick_all, slow_all, rare = self.limit.tolist()
         again = widened(0.0, self.rows, self.visits)
-        young = [max(1.0, widened(h, self.rows) / widened(h, TRIED)) for h in (QUICK, SLOW)]
         return (
             quick * widened(QUICK, self.rows, self.visits),
             slow * widened(SLOW, self.rows, self.visits),
             restless * widened(RESTLESS, self.rows, self.visits),
-            quick_all * again * young[0],
-            slow_all * again * young[1],
+            max(quick_all * lengthened(QUICK, self.rows), rare) * again,
+            max(slow_all * lengthened(SLOW, self.rows), rare) * again,
         )
+
+    def weights(self) -> Columns:
+        """Give what makes the deviations from both baselines independent (2, p, p)."""
+        looks = [unsure(half_life, self.rows, self.visits) for half_life in (QUICK, SLOW)]
+        return np.stack([weights(*each) for each in zip(self.together, looks, strict=True)])
 
     def state(self) -> State:
         """Give everything as arrays."""
@@ -117,7 +125,39 @@ class Channels:
         return cls(**arrays, rows=rows, visits=visits)
 
 
-_ARRAYS = ("base", "square", "variance", "usual", "spread", "least", "limit")
+_ARRAYS = ("base", "square", "variance", "usual", "spread", "least", "together", "limit")
+
+
+def products(deviations: Columns) -> Columns:
+    """Give the mean products (p, p) of scaled deviations (n, p)."""
+    near = np.clip(deviations, -FURTHEST, FURTHEST)
+    return np.asarray(near.T @ near / len(near), np.float64)
+
+
+def weights(together: Columns, uncertain: float) -> Columns:
+    """Give the inverse (p, p) of mean products, the less of them the less sure they are.
+
+    With as many independent rows as signals half of what signals do together is believed; with few
+    of them each signal counts by itself (shrinkage as Ledoit and Wolf 2004, its intensity from the
+    number of rows).
+
+    Parameters
+    ----------
+    together
+        Mean products (p, p) of scaled deviations.
+    uncertain
+        One over the number of independent rows that they rest on.
+    """
+    believed = 1 / (1 + len(together) * uncertain)
+    square = np.diag(together)
+    noise = np.maximum(square, CALMEST**2) - believed * square
+    return np.asarray(np.linalg.inv(believed * together + np.diag(noise)), np.float64)
+
+
+def distances(deviations: Columns, weight: Columns) -> Columns:
+    """Give how far each row (n,) of deviations (n, p) is away, over √p (Mahalanobis 1936)."""
+    square = np.einsum("ij,ij->i", deviations @ weight, deviations)
+    return np.asarray(np.sqrt(square / len(weight)), np.float64)
 
 
 def learn(
@@ -194,15 +234,16 @@ def _channels(
     visits: int,
 ) -> Channels:
     raw = robust_scale(rest, floor)
-    scales, tops, pools = [], [], []
-    for part, blur in zip(shift, BLURS, strict=True):
+    scales, tops, together, pools = [], [], [], []
+    for part, blur, half_life in zip(shift, BLURS, (QUICK, SLOW), strict=True):
         scale = robust_scale(part, blur * floor)
         scale = np.maximum(scale, LIKE_OTHERS * np.median(scale / raw) * raw)
         scales.append(scale)
         deviation = part / scale
         tops.append(np.quantile(np.abs(deviation).max(axis=1), HIGH))
-        usual = float(np.median(np.sqrt((deviation**2).mean(axis=1))))
-        pools.append(POOLED * max(usual, CALMEST))
+        together.append(products(deviation))
+        usual = float(np.median(_unseen_distances(deviation, half_life)))
+        pools.append(POOLED * max(usual, CALMEST) / lengthened(half_life, len(whole)))
     least = 0.01 * floor**2 + 1e-12
     variance = means(rest**2, RESTLESS)
     logs = np.log(variance[BEGINS[2] :] + least)
@@ -223,7 +264,16 @@ def _channels(
         usual=calm,
         spread=spread,
         least=least,
-        limit=np.array([one[0], one[1], STRICTER * one[2], *pools]),
+        together=np.stack(together),
+        limit=np.array([*one[:2], STRICTER * one[2], *pools, pool_limit(len(raw), limit)]),
         rows=float(rows),
         visits=float(visits),
+    )
+
+
+def _unseen_distances(deviations: Columns, half_life: float) -> Columns:
+    """Give the distance of each row (n,), by what other rows do together."""
+    looks = unsure(half_life, len(deviations))
+    return cross_fitted(
+        deviations, lambda others, rows: distances(rows, weights(products(others), looks))
     )

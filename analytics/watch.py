@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.alarming import GATHERS, AlarmLatch, Phase
+from analytics.alarming import AlarmLatch, Phase
 from analytics.baselines import (
     LONE,
     TOGETHER,
@@ -444,7 +444,7 @@ class Watch:
             standing = baseline.standing(deviation)
             action = latch.stand(at, mode, score / bar, standing)
             if latch.alarmed and counts:
-                baseline.follow(standing.now, latch.culprits, latch.age > GATHERS)
+                baseline.follow(standing.now, latch.culprits, latch.age)
             if action is None and score > WORSE * self._told:
                 action = AlarmAction.WORSEN
         else:

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from analytics.alarming import HOLDS, LONGEST, RISES, AlarmLatch, Standing
+from analytics.alarming import GATHERS, HOLDS, LONGEST, RISES, AlarmLatch, Standing
 from plant.alarms import AlarmAction
 
 SECOND = 10**9
@@ -16,11 +16,17 @@ def latch() -> AlarmLatch:
 
 
 def step(
-    machine: AlarmLatch, at: int, score: float, mode: int = 0, slow: float = 0.0
+    machine: AlarmLatch,
+    at: int,
+    score: float,
+    mode: int = 0,
+    slow: float = 0.0,
+    share: float = 0.0,
+    distance: float = 0.0,
 ) -> AlarmAction | None:
     """Feed one row in which the first signal deviates as much as the score says."""
     strength = np.array([score, 0.3])
-    row = Standing(strength, np.array([slow, 0.0]), slow)
+    row = Standing(strength, np.array([slow, 0.0]), slow, distance, share)
     return (
         machine.stand(at, mode, score / machine.bar, row)
         if machine.alarmed
@@ -29,12 +35,12 @@ def step(
 
 
 def play(
-    machine: AlarmLatch, scores: list[float], start: int = 0, slow: float = 0.0
+    machine: AlarmLatch, scores: list[float], start: int = 0, **row: float
 ) -> list[tuple[int, str]]:
     """Feed scores, in limits, at one row a second."""
     told = []
     for k, score in enumerate(scores):
-        action = step(machine, (start + k) * SECOND, score, slow=slow)
+        action = step(machine, (start + k) * SECOND, score, 0, **row)
         told += [(start + k, str(action))] * (action is not None)
     return told
 
@@ -98,6 +104,31 @@ def test_small_fault_is_gone_only_when_the_slow_mean_agrees() -> None:
     play(machine, [1.5] * 20)
     assert play(machine, [0.3] * 200, start=20, slow=0.9) == []
     assert play(machine, [0.3] * 20, start=220, slow=0.1) == [(230, "clear")]
+
+
+def test_small_fault_that_still_grows_is_not_gone() -> None:
+    machine = latch()
+    play(machine, [1.2] * 10, distance=1.0)
+    few = np.array([0.4, 0.3])
+    rows = [Standing(few, few, 0.4, 1.0 + 0.002 * k, 0.0) for k in range(10, 300)]
+    told = [machine.stand(k * SECOND, 0, 0.4, row) for k, row in enumerate(rows, start=10)]
+    assert set(told) == {None}
+
+
+def test_small_fault_that_no_signal_shows_stands_while_most_of_it_is_left() -> None:
+    machine = latch()
+    play(machine, [1.2] * (GATHERS + 10), share=1.0, distance=1.3)
+    assert play(machine, [0.4] * 5000, start=70, share=0.7) == []
+    assert play(machine, [0.4] * 20, start=5070, share=0.4) == [(5080, "clear")]
+
+
+@pytest.mark.parametrize(("height", "distance"), [(9.0, 9.0), (1.2, 0.9)])
+def test_fault_that_is_large_or_shows_in_one_signal_is_not_held_by_its_likeness(
+    height: float, distance: float
+) -> None:
+    machine = latch()
+    play(machine, [height] * (GATHERS + 10), share=1.0, distance=distance)
+    assert play(machine, [0.4] * 20, start=70, share=0.7, distance=0.9) == [(80, "clear")]
 
 
 def test_slow_channel_alone_holds_a_large_fault_for_its_first_rows_only() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from analytics.channels import Channels, learn
+from analytics.channels import Channels, distances, learn, products, weights
+from analytics.limits import lengthened
 from analytics.relations import Relations
 
 Columns = NDArray[np.float64]
@@ -101,6 +102,33 @@ def test_limits_never_are_below_what_the_budget_asks_for() -> None:
 def test_mode_that_comes_in_visits_has_wider_limits() -> None:
     once, often = (learnt(plant(2000, 5), visits=visits)[1].limits() for visits in (1, 4))
     assert all(wide > narrow for wide, narrow in zip(often, once, strict=True))
+
+
+def test_move_against_what_signals_do_together_is_far() -> None:
+    common = np.random.default_rng(0).normal(size=(500, 1))
+    rows = common + 0.1 * np.random.default_rng(1).normal(size=(500, 3))
+    weight = weights(products(rows), 1 / 500)
+    along, against = distances(np.array([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0]]), weight)
+    assert along == pytest.approx(3**-0.5, rel=0.2)
+    assert against > 5 * along
+
+
+def test_signals_count_by_themselves_as_long_as_nothing_is_sure_of_them() -> None:
+    rows = np.repeat(np.random.default_rng(0).normal(size=(500, 1)), 3, axis=1)
+    weight = weights(products(rows), 1e9)
+    np.testing.assert_allclose(weight, np.diag(np.diag(weight)), atol=1e-6)
+    np.testing.assert_allclose(distances(rows, weight), np.abs(rows[:, 0] / rows.std()), rtol=0.1)
+
+
+@pytest.mark.parametrize("signals", [3, 8, 40])
+@pytest.mark.parametrize("looks", [8, 32, 128])
+def test_distance_by_few_looks_comes_out_longer_as_the_limits_say(signals: int, looks: int) -> None:
+    random, high = np.random.default_rng(0), []
+    for _ in range(20):
+        weight = weights(products(random.normal(size=(looks, signals))), 1 / looks)
+        high.append(np.quantile(distances(random.normal(size=(300, signals)), weight), 0.99))
+    for_ever = np.quantile(distances(random.normal(size=(9000, signals)), np.eye(signals)), 0.99)
+    assert 0.9 < np.mean(high) / for_ever / lengthened(1 / 2.9, looks) < 1.25
 
 
 def test_stretches_that_lie_apart_are_not_smoothed_across() -> None:

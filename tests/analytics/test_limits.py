@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.limits import LEAST, WEEK_S, limit_of, widened
+from analytics.limits import LEAST, WEEK_S, lengthened, limit_of, pool_limit, widened
 
 signals = st.integers(1, 2000)
 budget = st.floats(1e-3, 1e3)
@@ -66,6 +66,25 @@ def test_limit_is_crossed_by_chance_as_often_as_the_budget_says() -> None:
         crossed += int((beyond & ~above).sum())
         above = beyond
     assert 3 < crossed < 3 * hours, "one alarm an hour is the budget, of all channels"
+
+
+@given(signals, st.floats(LEAST, 10.0), st.integers(0, 500), more)
+def test_limit_of_a_distance_falls_with_signals_and_grows_with_rarity(
+    p: int, limit: float, k: int, times: float
+) -> None:
+    assert 1 < pool_limit(p + k, limit) <= pool_limit(p, limit) <= pool_limit(p, limit * times)
+
+
+@pytest.mark.parametrize("p", [1, 2, 8, 64])
+def test_chance_reaches_the_limit_of_a_distance_as_seldom_as_that_of_one_signal(p: int) -> None:
+    square = np.random.default_rng(p).chisquare(p, 400_000)
+    beyond = np.mean(np.sqrt(square / p) > pool_limit(p, LEAST))
+    assert 0.01 * np.exp(-(LEAST**2) / 2) < beyond <= np.exp(-(LEAST**2) / 2)
+
+
+@given(half_life, rows, more)
+def test_longer_history_is_no_longer_distance(life: float, n: float, k: float) -> None:
+    assert 1.0 < lengthened(life, n * k) <= lengthened(life, n)
 
 
 def test_nothing_learnt_is_a_finite_limit() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from analytics.evaluation.plants import ONSET, WARMUP, plant
 from analytics.watch import STEADY_ROWS, Judgement, Transition, Watch, WatchSettings, event_bar
 from plant.alarms import AlarmAction
 from plant.errors import Misconfigured
@@ -418,6 +419,16 @@ def test_step_that_stands_for_long_is_still_alarmed() -> None:
     watch, judgement = judged(rows)
     assert actions(judgement) == ["raise"]
     assert watch.phase == "alarmed"
+
+
+@pytest.mark.parametrize("seed", [300_001, 500_001, 700_002])
+def test_small_step_of_three_signals_is_found_in_time_and_stands(seed: int) -> None:
+    rows, _ = plant(8, seed, "step")
+    rows = rows[: ONSET + 700]
+    watch = Watch([f"s{j}" for j in range(8)], [""] * 8, WatchSettings(learn_rows=WARMUP))
+    judgement = watch.judge(seconds(len(rows)), rows, np.zeros(len(rows), np.int64))
+    assert actions(judgement) == ["raise"]
+    assert 0 < judgement.transitions[0].at / SECOND - ONSET <= 90
 
 
 def test_culprit_that_loses_its_value_keeps_the_alarm() -> None:
