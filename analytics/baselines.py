@@ -98,6 +98,7 @@ class ModeBaseline:
         """Times that the mode was entered."""
         self._reach = np.zeros((2, signals))
         self._first = np.full((2, signals), np.nan)
+        self._home = np.zeros(signals)
         self.centre = np.full(signals, np.nan)
         """What each signal shows at present (p,)."""
         self.relations = Relations(np.zeros(signals), np.ones(signals), np.eye(signals))
@@ -123,6 +124,43 @@ class ModeBaseline:
         """How far each signal (p,) has moved from where it was learnt, in its own spreads."""
         moved: Columns = (self.centre - self._first[0]) / self._first[1]
         return moved
+
+    @property
+    def wandered(self) -> Columns:
+        """How far each signal (p,) is from what the others expect of it, in its own spreads.
+
+        Less what it was when it was learnt; what all do together is no part of it.
+        """
+        channels = self._known
+        here = channels.base[1] + self._away[1] - self._home
+        wandered: Columns = here * self.relations.unit / self.width
+        return wandered
+
+    @property
+    def width(self) -> Columns:
+        """The spread of each signal (p,) when it was learnt."""
+        width: Columns = self._first[1]
+        return width
+
+    @property
+    def restlessness(self) -> Columns:
+        """Present quick variance of each residual (p,), in its usual ones."""
+        channels = self._known
+        restless: Columns = channels.variance[1] / np.exp(channels.usual)
+        return restless
+
+    def suddenness(self, step: Columns) -> Columns:
+        """Give what the others do not explain of a change (p,), in usual residuals of one row."""
+        sudden: Columns = np.abs(step @ self.relations.operator)
+        return sudden / np.sqrt(np.exp(self._known.usual))
+
+    def misfit(self, rows: Columns) -> Columns:
+        """Give the mean square (p,) of the residuals of rows (n, p), in usual ones."""
+        channels = self._known
+        left = self.relations.residuals(rows) - channels.base[0]
+        usual = np.exp(channels.usual) + channels.square[0]
+        square: Columns = (left * left).mean(axis=0) / usual
+        return square
 
     def visit(self) -> None:
         """Note that the mode was entered anew."""
@@ -161,6 +199,7 @@ class ModeBaseline:
         spread = np.maximum(self.relations.unit, (self._reach[1] - self._reach[0]) / 6)
         self._first = np.stack((centre, spread))
         self.centre = np.where(known, centre, np.nan)
+        self._home = channels.base[1].copy()
         self._begin(channels)
 
     def _begin(self, channels: Channels) -> None:
@@ -226,8 +265,12 @@ class ModeBaseline:
         stack[0], stack[1], stack[2] = row, quick, slow
         self._missing = None
         if present is not None:
-            stack = self.relations.fill(stack, present)
             self._missing = ~present
+            stack = self.relations.fill(stack, present)
+            # a signal that has drifted is expected where it drifted to: its residual stays
+            drifted = channels.base * self.relations.unit
+            stack[1:, self._missing] += drifted[:, self._missing]
+            stack[0, self._missing] += drifted[0, self._missing]
         left = self.relations.residuals(stack)
         np.subtract(left[1:], channels.base, out=self._away)
         rest = left[0] - left[1]
@@ -359,6 +402,7 @@ class ModeBaseline:
         known = {
             "reach": self._reach.copy(),
             "first": self._first.copy(),
+            "home": self._home.copy(),
             "centre": self.centre.copy(),
             "limit": np.array([self._limit]),
             "visits": np.array([self.visits]),
@@ -380,6 +424,7 @@ class ModeBaseline:
         """Build the same baseline again."""
         again = cls(state["reach"].shape[1], float(state["limit"][0]))
         again._reach, again._first = state["reach"].copy(), state["first"].copy()
+        again._home = state["home"].copy()
         again.centre, again.visits = state["centre"].copy(), int(state["visits"][0])
         if "turn" not in state:
             if again._store is not None:

@@ -4,7 +4,7 @@ import {PRIORITY, ScoreChart, TrendChart} from "./charts.js";
 import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {acknowledge, feedback, keepQuiet, listenAgain} from "./orders.js";
-import {badge, every, gauge, position, problem} from "./parts.js";
+import {badge, every, gauge, position, problem, sensors} from "./parts.js";
 import {
   acknowledgedBy, age, blinking, driftWords, factsOf, findingWords, holdWords, measured, moment,
   percent, quality, quantity, quietWords, readable, resolvedWords, since, span, stateOf, trendWord,
@@ -159,13 +159,15 @@ function signal(choose) {
   const place = position();
   const line = row(SIGNALS, (part) => [
     button, measured(part.value), unit(part.unit), place.node, span(part.low, part.high),
-    quality(part), age(part.age_s), [findingWords(part.finding), driftWords(part.drift)]
-      .filter(Boolean).join("; "),
+    quality(part), age(part.age_s),
+    [fault, findingWords(part.finding), driftWords(part.drift)].filter(Boolean).join("; "),
   ]);
   let tag = "";
+  let fault = "";
   button.addEventListener("click", () => choose(tag));
-  const update = (part, chosen) => {
+  const update = (part, chosen, doubt) => {
     tag = part.tag;
+    fault = doubt ? `sensor ${doubt.kind}` : "";
     tell(button, readable(part.signal));
     mark(button, "aria-pressed", chosen);
     mark(button, "title", `${chosen ? "Hide" : "Show"} the trend of ${part.tag}`);
@@ -217,7 +219,8 @@ export function assetPage(main) {
     trends,
     make("h2", {text: "Signals"}), signals.box,
   ]);
-  main.append(trouble.node, head.node, rest);
+  const doubted = sensors(() => again(true), () => now);
+  main.append(trouble.node, head.node, doubted.node, rest);
 
   const chosen = new Set();
   let seconds = 0;
@@ -232,7 +235,12 @@ export function assetPage(main) {
   });
   const rows = new Keyed(signals.body, (part) => part.tag, () => {
     const part = signal(choose);
-    return {node: part.node, update: (item) => part.update(item, charts.parts.has(item.tag))};
+    return {
+      node: part.node,
+      update: (item) => part.update(
+        item, charts.parts.has(item.tag), asset.instruments.find((one) => one.tag === item.tag),
+      ),
+    };
   });
   const charts = new Keyed(trends, (part) => part.tag, trend);
 
@@ -295,6 +303,7 @@ export function assetPage(main) {
     const incident = asset.alarm || asset.kept;
     tell(why, incident ? "What raised the alarm" : `Largest parts of the ${when} score`);
     more.update(incident, now);
+    doubted.update(asset.instruments);
     lines.show(asset.contributors.slice(0, SHOWN));
     contributors.box.hidden = !asset.contributors.length;
     why.hidden = contributors.box.hidden;

@@ -168,6 +168,11 @@ export function resolvedWords(like) {
   return `${word}${by}${like.note ? `: ${like.note}` : ""}`;
 }
 
+// The sensors of a machine that are to be checked, with their letters.
+export const sensorsWords = (instruments) => instruments.map(
+  (one) => `${NE107[one.health]} ${readable(one.signal)} ${one.kind}`,
+).join(", ");
+
 export const decimal = (value) => (value < 10 ? value.toFixed(1) : String(Math.round(value)));
 
 // How far a source's clock stands from this machine's; below a quarter of a second is equal.
