@@ -126,15 +126,13 @@ class ModeBaseline:
         return moved
 
     @property
-    def wandered(self) -> Columns:
-        """How far each signal (p,) is from what the others expect of it, in its own spreads.
+    def shift(self) -> Columns:
+        """How far each residual (p,) is from where it was when it was learnt, in `unit`s.
 
-        Less what it was when it was learnt; what all do together is no part of it.
+        What all signals do together is no part of it.
         """
-        channels = self._known
-        here = channels.base[1] + self._away[1] - self._home
-        wandered: Columns = here * self.relations.unit / self.width
-        return wandered
+        shift: Columns = self._known.base[1] + self._away[1] - self._home
+        return shift
 
     @property
     def width(self) -> Columns:

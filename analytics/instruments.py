@@ -302,9 +302,7 @@ class Instruments:
             near = near & ~self.out
         if np.count_nonzero(near) == 1:
             j = int(near.argmax())
-            step = np.zeros(len(near))
-            step[j] = row[j] - mean[j]
-            found[j] = baseline.suddenness(step)[j] > SPARK
+            found[j] = baseline.suddenness(np.nan_to_num(row - mean))[j] > SPARK
         return found
 
     def _find_rails(
@@ -345,9 +343,10 @@ class Instruments:
 
     def _find_drift(self, at: int, mode: int, mean: Columns, baseline: ModeBaseline) -> None:
         """Find a signal that creeps away from what the others expect, and alone."""
-        gone = np.abs(baseline.wandered)
+        shift, spread = baseline.shift, baseline.width / baseline.relations.unit
         if self.out is not None:
-            gone[self.out] = 0.0
+            shift[self.out] = 0.0
+        gone = np.abs(shift) / spread
         left = gone >= LEFT
         self._crept = np.where(left, np.minimum(self._crept, at), _NEVER)
         self._stepped &= left
@@ -356,12 +355,15 @@ class Instruments:
         for j in np.flatnonzero((self._kind == NUMBERS[InstrumentFault.DRIFTING]) & (gone < BACK)):
             self._clear(at, int(j))
         for j in np.flatnonzero(far & ~self._stepped & (self._kind == 0)).tolist():
-            next_one = float(np.delete(gone, j).max())
-            if gone[j] >= ALONE * next_one and self._unknown(mode, baseline)[j] <= KNOWN:
-                expected = float(mean[j] - baseline.wandered[j] * baseline.width[j])
+            # one signal that moves moves what is expected of the others as well
+            unit = baseline.relations.unit
+            others = np.abs(shift - baseline.relations.operator[j] * unit[j] * shift[j]) / spread
+            others[j] = 0.0
+            alone = gone[j] >= ALONE * others.max()
+            if alone and self._unknown(mode, baseline)[j] <= KNOWN:
                 self._tell(
                     at, j, InstrumentFault.DRIFTING, int(self._crept[j]), float(mean[j]),
-                    expected, float(gone[j]),
+                    float(mean[j] - shift[j] * unit[j]), float(gone[j]),
                 )  # fmt: skip
 
     def _unknown(self, mode: int, baseline: ModeBaseline) -> Columns:

@@ -26,7 +26,7 @@ FADES = 0.1
 """Readings at a value that every row elsewhere takes back."""
 LIFE = 60.0
 """Half-life of the count of spikes, rows."""
-SPIKING = 4.0
+SPIKING = 3.0
 """Spikes, of that half-life, that are a fault of the sensor."""
 
 
