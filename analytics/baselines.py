@@ -373,6 +373,13 @@ class ModeBaseline:
         channels = self._known
         channels.variance[0] = channels.variance[1]
 
+    def calm(self) -> None:
+        """Forget all unrest: what was seen of it came from a sensor that is left out now."""
+        if self._channels is not None:
+            variance = self._channels.variance
+            np.minimum(variance, np.exp(self._channels.usual), out=variance)
+            self._look = 0
+
     def _shift(self, gain: Any) -> None:
         channels = self._known
         channels.base += gain * self._away

@@ -6,6 +6,7 @@ tells by itself, mode by mode: a fast one is missed within seconds, a rounded te
 hour, and one that never moved at all never.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -95,6 +96,15 @@ class Habits:
                 longest=np.where(rows > 0, longest / np.maximum(row, 1), 0.0),
             )
         return self._bars
+
+    @classmethod
+    def of_all(cls, parts: Iterable["Habits"]) -> "Habits":
+        """Pool the habits of several modes: the most patient of them, where none is known."""
+        tables = np.stack([part._table for part in parts])
+        pooled = cls(tables.shape[2])
+        pooled._table = tables.sum(axis=0)
+        pooled._table[_LONGEST:] = tables[:, _LONGEST:].max(axis=0)
+        return pooled
 
     def state(self) -> State:
         """Give the habits as arrays."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from analytics.baselines import MODES, ModeBaseline, part_of, prefixed
 from analytics.contract import State
 from analytics.exchange import FITS, MARGIN, exchanged, swapped_pair
-from analytics.habits import Habits
+from analytics.habits import Bars, Habits
 from analytics.judgements import Diagnosis
 from analytics.jumps import SPIKE, SPIKING, Jumps
 from plant.alarms import AlarmAction
@@ -43,7 +43,7 @@ NEAR = 5.0
 """Usual deviations from the quick mean at which a row is looked at closely."""
 SPARK = 8.0
 """Usual residuals in one row that are a spike, if no other signal has moved."""
-CALM = 3.0
+CALM = 8.0
 """Usual variances between the spikes below which a signal is spiking, and not restless."""
 STRANGE = 5.0
 """Usual deviations at which a signal that stands still has changed its level as well."""
@@ -51,8 +51,8 @@ RAIL = 8.0
 """Readings at one value, where the signal never was, that are no chance."""
 BEYOND = 2.0
 """Usual deviations beyond all that was learnt."""
-RETURNS, BELIEVED, MOVES_AGAIN = 10, 60, 3
-"""Rows back in its place after which a signal is believed again; elsewhere; and moves."""
+RETURNS, MOVES_AGAIN = 60, 3
+"""Rows in a row away from its value, and moves, after which a signal is believed again."""
 ENDED = 0.5
 """Spikes lately below which a signal is not spiking any more."""
 DRIFTED, BACK, LEFT = 4.0, 2.4, 2.0
@@ -99,6 +99,7 @@ class Instruments:
         self._signals, self._units = tuple(signals), tuple(units)
         self._habits: dict[int, Habits] = {}
         self._jumps = Jumps(count)
+        self._pooled: Habits | None = None
         self._known: dict[int, Columns] = {}
         self._recent = np.full((RECENT, count), np.nan)
         self._reach = np.stack((np.full(count, np.inf), np.full(count, -np.inf)))
@@ -178,6 +179,7 @@ class Instruments:
             if len(self._habits) >= MODES:
                 return
             self._habits[mode] = Habits(len(self._kind))
+        self._pooled = None
         np.fmin(self._reach[0], row, out=self._reach[0])
         np.fmax(self._reach[1], row, out=self._reach[1])
         if self._kept > 1:
@@ -209,10 +211,10 @@ class Instruments:
             doubted = jumped if doubted is None else doubted | jumped
         else:
             self._jumps.rest()
-        if self._gappy:
+        if self._gappy and self._habits:
             self._find_absent(at, mode)
         if self.faulty:
-            self._look_for_return(at, row, far, baseline)
+            self._look_for_return(at, row, baseline)
         if not self._rows % CREEP_LOOKS:
             self._find_drift(at, mode, mean, baseline)
         if self.out is None:
@@ -231,9 +233,9 @@ class Instruments:
     ) -> Flags | None:
         """Find signals that stand still while the others move."""
         self._turn = (self._turn + 1) % LOOKS
-        if (self._turn and not self._standing) or mode not in self._habits:
+        if (self._turn and not self._standing) or not self._habits:
             return None
-        bars = self._habits[mode].bars
+        bars = self._bars(mode)
         idle = at - self._moved_at
         still = (idle > bars.doubt) & (self._kind < MISSING)
         self._standing = bool(still.any())
@@ -254,6 +256,13 @@ class Instruments:
                     float(mean[j]), float(bars.interval[j]) / 1e9,
                 )  # fmt: skip
         return still
+
+    def _bars(self, mode: int) -> Bars:
+        """Give what follows from the habits in a mode; of one that has none, from all of them."""
+        known = self._habits.get(mode) or self._pooled
+        if known is None:
+            known = self._pooled = Habits.of_all(self._habits.values())
+        return known.bars
 
     def _few(self, also: Flags) -> bool:
         """Tell whether no more than half of the signals are doubted: of more none can be."""
@@ -284,7 +293,7 @@ class Instruments:
         alone = self._alone(row, mean, near, baseline)
         rest = fits and self._few((far > SPIKE * unit) | alone)
         jumped = self._jumps.look(self._rows, at, row, unit, far, alone, rest)
-        if rest and jumped.hits.max() >= RAIL:
+        if rest and self._habits and jumped.hits.max() >= RAIL:
             self._find_rails(at, mode, row, mean, jumped.hits, baseline)
         if jumped.spiked.max() >= SPIKING and fits:
             j = int(jumped.spiked.argmax())
@@ -315,8 +324,7 @@ class Instruments:
         baseline: ModeBaseline,
     ) -> None:
         """Find signals that are at one value again and again, where they do not belong."""
-        habits = self._habits.get(mode)
-        longest = habits.bars.longest if habits is not None else np.zeros(len(hits))
+        longest = self._bars(mode).longest
         for j in np.flatnonzero((hits >= RAIL) & (self._kind < MISSING)).tolist():
             value = float(row[j])
             kind = self._place(j, value, baseline)
@@ -330,10 +338,8 @@ class Instruments:
 
     def _find_absent(self, at: int, mode: int) -> None:
         """Find single signals that have no value any more; of a lost link the link is told."""
-        if mode not in self._habits:
-            return
         absent = at - self._missing_at
-        gone = (absent > self._habits[mode].bars.absent) & (self._kind < MISSING)
+        gone = (absent > self._bars(mode).absent) & (self._kind < MISSING)
         gone &= np.isfinite(self._reach[0])
         for j in np.flatnonzero(gone).tolist():
             together = np.abs(self._missing_at - self._missing_at[j]) <= 2 * self._step
@@ -394,16 +400,12 @@ class Instruments:
         """Give the last rows (n, p) as they came, oldest first."""
         return self._recent[np.arange(self._kept - rows, self._kept) % RECENT]
 
-    def _look_for_return(
-        self, at: int, row: Columns, far: Columns, baseline: ModeBaseline
-    ) -> None:
+    def _look_for_return(self, at: int, row: Columns, baseline: ModeBaseline) -> None:
         """Look which instruments work again."""
-        unit = baseline.relations.unit
-        elsewhere = np.isfinite(row) & ~(np.abs(row - self._rail) <= unit)
+        elsewhere = np.isfinite(row) & ~(np.abs(row - self._rail) <= baseline.relations.unit)
         stuck = self._kind == NUMBERS[InstrumentFault.STUCK]
         self._back = np.where(stuck, self._back + self._moved, (self._back + 1) * elsewhere)
-        returned = (self._back >= RETURNS) & ~(far > SPIKE * unit) | (self._back >= BELIEVED)
-        works = np.where(stuck, self._back >= MOVES_AGAIN, returned)
+        works = self._back >= np.where(stuck, MOVES_AGAIN, RETURNS)
         works &= self._kind >= MISSING
         works &= self._kind != NUMBERS[InstrumentFault.SWAPPED]
         works |= self._spiked_no_more()
@@ -517,4 +519,5 @@ class Instruments:
             for mode in state["modes"].tolist()
         }
         self._known.clear()
+        self._pooled = None
         self._settle()

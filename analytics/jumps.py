@@ -24,7 +24,7 @@ SAME = 0.05
 """Usual deviations within which two readings are the same value."""
 FADES = 0.1
 """Readings at a value that every row elsewhere takes back."""
-LIFE = 60.0
+LIFE = 120.0
 """Half-life of the count of spikes, rows."""
 SPIKING = 3.0
 """Spikes, of that half-life, that are a fault of the sensor."""

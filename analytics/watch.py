@@ -298,9 +298,16 @@ class Watch:
     ) -> None:
         self._look(verdict, i, at, mode, row, whole)
         if self._instruments is not None and self._instruments.told:
-            for each in self._instruments.told:
-                verdict.diagnose(each)
-            self._instruments.told.clear()
+            self._take_note(self._instruments, verdict, mode)
+
+    def _take_note(self, instruments: Instruments, verdict: Verdict, mode: int) -> None:
+        """Tell which instruments are at fault, or no longer."""
+        for each in instruments.told:
+            verdict.diagnose(each)
+            baseline = self._modes.get(mode)
+            if baseline is not None and each.doubt.kind.misleads:
+                baseline.calm()
+        instruments.told.clear()
 
     def _look(
         self, verdict: Verdict, i: int, at: int, mode: int, row: Columns, whole: bool
