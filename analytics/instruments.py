@@ -188,7 +188,7 @@ class Instruments:
             self._habits[mode].learn(self._step, self._moved, missing, at - self._moved_at, absent)
 
     def doubt(
-        self, at: int, mode: int, row: Columns, mean: Columns, baseline: ModeBaseline, fits: bool
+        self, at: int, mode: int, row: Columns, mean: Columns, baseline: ModeBaseline, steady: int
     ) -> Flags | None:
         """Say which signals (p,) of the row that was taken last not to believe; None if all are.
 
@@ -200,14 +200,14 @@ class Instruments:
             Quick means (p,), in which signals that are left out show what the others expect.
         baseline
             What is known of the mode.
-        fits
-            Whether the machine was as usual in the row before, as far as it was judged.
+        steady
+            Source time, ns, from which on the machine has not changed, as far as it is judged.
         """
         far = np.abs(row - mean)
         near = far > NEAR * baseline.relations.unit
-        doubted = self._still(at, mode, row, mean, far, baseline, fits)
+        doubted = self._still(at, mode, row, mean, far, baseline, steady)
         if np.count_nonzero(near):
-            jumped = self._jumped(at, mode, row, mean, far, near, baseline, fits)
+            jumped = self._jumped(at, mode, row, mean, far, near, baseline, steady)
             doubted = jumped if doubted is None else doubted | jumped
         else:
             self._jumps.rest()
@@ -229,7 +229,7 @@ class Instruments:
         mean: Columns,
         far: Columns,
         baseline: ModeBaseline,
-        fits: bool,
+        steady: int,
     ) -> Flags | None:
         """Find signals that stand still while the others move."""
         self._turn = (self._turn + 1) % LOOKS
@@ -249,7 +249,7 @@ class Instruments:
         stuck = still & (idle > np.maximum(bars.stuck, self._patience))
         if stuck.any():
             strange = far > STRANGE * baseline.relations.unit
-            for j in np.flatnonzero(stuck & (~strange | fits)).tolist():
+            for j in np.flatnonzero(stuck & (~strange | (self._moved_at >= steady))).tolist():
                 kind = self._place(j, float(row[j]), baseline) if strange[j] else None
                 self._tell(
                     at, j, kind or InstrumentFault.STUCK, int(self._moved_at[j]), float(row[j]),
@@ -286,22 +286,21 @@ class Instruments:
         far: Columns,
         near: Flags,
         baseline: ModeBaseline,
-        fits: bool,
+        steady: int,
     ) -> Flags:
         """Look closely at a row of which something lies far from its mean."""
         unit = baseline.relations.unit
         alone = self._alone(row, mean, near, baseline)
-        rest = fits and self._few((far > SPIKE * unit) | alone)
-        jumped = self._jumps.look(self._rows, at, row, unit, far, alone, rest)
-        if rest and self._habits and jumped.hits.max() >= RAIL:
+        if not self._few((far > SPIKE * unit) | alone):
+            steady = _NEVER
+        jumped = self._jumps.look(self._rows, at, row, unit, far, alone, steady)
+        if self._habits and jumped.hits.max() >= RAIL:
             self._find_rails(at, mode, row, mean, jumped.hits, baseline)
-        if jumped.spiked.max() >= SPIKING and fits:
+        if jumped.spiked.max() >= SPIKING and at >= steady:
             j = int(jumped.spiked.argmax())
             if not self._kind[j] and baseline.restlessness[j] <= CALM:
                 count = float(jumped.spiked[j])
-                self._tell(
-                    at, j, InstrumentFault.SPIKING, at, float(row[j]), float(mean[j]), count
-                )
+                self._tell(at, j, InstrumentFault.SPIKING, at, float(row[j]), float(mean[j]), count)
         return jumped.doubted
 
     def _alone(self, row: Columns, mean: Columns, near: Flags, baseline: ModeBaseline) -> Flags:

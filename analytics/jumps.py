@@ -75,7 +75,7 @@ class Jumps:
         unit: Columns,
         far: Columns,
         alone: Flags,
-        fits: bool,
+        steady: int,
     ) -> Jumped:
         """Take in a row in which something did.
 
@@ -89,8 +89,8 @@ class Jumps:
             Distance from the quick means (p,).
         alone
             Signals (p,) that have left what the others expect, and no other has moved.
-        fits
-            Whether the rest of the machine is as usual.
+        steady
+            Source time, ns, from which on the rest of the machine has not changed.
         """
         away = (far > SPIKE * unit) | alone
         again = away & (np.abs(row - self.rail) <= SAME * unit)
@@ -106,7 +106,8 @@ class Jumps:
         new = alone & (in_a_row == 1) & ~again
         spikes[new] = spikes[new] * 0.5 ** ((n - spiked[new]) / LIFE) + 1
         spiked[new] = n
-        stays = again & (in_a_row <= WAITS) if fits else np.zeros(len(away), np.bool_)
+        again &= self.since >= steady
+        stays = again & (in_a_row <= WAITS)
         return Jumped(
             away & ((in_a_row <= SPIKES) | stays),
             np.where(again, hits, 0.0),

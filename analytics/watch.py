@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.alarming import GATHERS, AlarmLatch, Phase
-from analytics.baselines import ModeBaseline, ModeBaselines, part_of, prefixed
+from analytics.baselines import Deviation, ModeBaseline, ModeBaselines, part_of, prefixed
 from analytics.channels import QUICK, SLOW
 from analytics.contract import State
 from analytics.exchange import SHARE
@@ -352,9 +352,8 @@ class Watch:
         baseline, doubted = self._modes.get(mode), instruments.out
         ready = baseline is not None and baseline.ready and self._means.rows >= STEADY_ROWS
         if baseline is not None and ready:
-            fits = self._seen is None or self._seen.score <= self._seen.limit
             shortest = self._means.shortest
-            doubted = instruments.doubt(at, mode, row, shortest, baseline, fits)
+            doubted = instruments.doubt(at, mode, row, shortest, baseline, self._steady())
         if doubted is not None:
             row, whole = np.where(doubted, np.nan, row), False
         if whole or baseline is None or not ready:
@@ -363,6 +362,15 @@ class Watch:
         if not present.any():
             return row, False, row
         return row, False, baseline.complete(row, present)
+
+    def _steady(self) -> int:
+        """Give the source time, ns, from which on the machine has not changed, as far as judged."""
+        seen, latch = self._seen, self._latch
+        if seen is None or seen.score <= seen.limit:
+            return 0
+        if latch.alarmed and latch.age > GATHERS and seen.score <= WORSE * self._told:
+            return self._onset + GATHERS * self._apart
+        return _INSIDE
 
     def _learn_history(self, at: int, mode: int, row: Columns, whole: bool) -> None:
         self._modes.gather(mode, row)
@@ -436,19 +444,8 @@ class Watch:
         if self._accepted:
             self._accepted = False
             verdict.add(self._transition(seen, AlarmAction.CLEAR))
-        if latch.alarmed and self._excused(seen, baseline):
-            latch.dismiss()
-            action: AlarmAction | None = AlarmAction.CLEAR
-        elif latch.alarmed and present is not None and (latch.culprits & ~present).any():
-            latch.hold()  # without its culprit nobody knows whether a fault has gone
-            action = None
-        elif latch.alarmed:
-            standing = baseline.standing(deviation)
-            action = latch.stand(at, mode, score / bar, standing)
-            if latch.alarmed and counts:
-                baseline.follow(standing.now, latch.culprits, latch.age > GATHERS)
-            if action is None and score > WORSE * self._told:
-                action = AlarmAction.WORSEN
+        if latch.alarmed:
+            action = self._stand(seen, deviation, baseline, present, counts)
         else:
             sudden = deviation.quick > bar
             action = latch.watch(at, mode, score / bar, deviation.strength, sudden=sudden)
@@ -468,6 +465,30 @@ class Watch:
             if action is AlarmAction.CLEAR:
                 self._calm(baseline)
 
+    def _stand(
+        self,
+        seen: _Seen,
+        deviation: Deviation,
+        baseline: ModeBaseline,
+        present: NDArray[np.bool_] | None,
+        counts: bool,
+    ) -> AlarmAction | None:
+        """Take in a row while the alarm stands."""
+        latch = self._latch
+        if self._excused(seen, baseline):
+            latch.dismiss()
+            return AlarmAction.CLEAR
+        if present is not None and (latch.culprits & ~present).any():
+            latch.hold()  # without its culprit nobody knows whether a fault has gone
+            return None
+        standing = baseline.standing(deviation)
+        action = latch.stand(seen.at, seen.mode, seen.score / seen.limit, standing)
+        if latch.alarmed and counts:
+            baseline.follow(standing.now, latch.culprits, latch.age > GATHERS)
+        if action is None and seen.score > WORSE * self._told:
+            return AlarmAction.WORSEN
+        return action
+
     def _excused(self, seen: _Seen, baseline: ModeBaseline) -> bool:
         """Tell whether the standing alarm was an instrument's: the machine fits without it."""
         instruments, latch = self._instruments, self._latch
@@ -478,7 +499,10 @@ class Watch:
         if not instruments.faulty:
             return False
         late = self._onset + SLACK * self._apart
-        if not (latch.culprits & (instruments.since <= late)).any():
+        blamed = latch.culprits & (instruments.since <= late)
+        # one that spikes is judged on: the alarm is its own only if nobody deviated more
+        out = instruments.out is not None and (blamed & instruments.out).any()
+        if not out and not blamed[latch.peak.argmax()]:
             return False
         self._fits = self._fits + 1 if seen.score <= seen.limit else 0
         return self._fits >= EXCUSED
@@ -489,9 +513,7 @@ class Watch:
             return False
         strong = seen.strength >= SHARE * seen.strength.max()
         onset = min(int(self._left[strong].min()), seen.at)
-        return self._instruments.find_swapped(
-            seen.at, onset, seen.strength, seen.quick, baseline
-        )
+        return self._instruments.find_swapped(seen.at, onset, seen.strength, seen.quick, baseline)
 
     def _judge_lone(
         self,
@@ -566,8 +588,17 @@ class Watch:
             "left": self._left.copy(),
             "told": np.array([self._told]),
             "clock": np.array(
-                [self._rows, self._entered, self._last, self._apart, self._onset, self._fits,
-                 self._event, self._accepted], np.int64,
+                [
+                    self._rows,
+                    self._entered,
+                    self._last,
+                    self._apart,
+                    self._onset,
+                    self._fits,
+                    self._event,
+                    self._accepted,
+                ],
+                np.int64,
             ),
             "mode": np.array([] if self._mode is None else [self._mode], np.int64),
         }

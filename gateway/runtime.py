@@ -51,7 +51,7 @@ LIVE_SHARE = 4
 """Recovery waits at this part of both: what comes live has the rest for itself."""
 LOOK_S = 1.0
 TICKET_BYTES = 10_000
-SNAPSHOT = "pipeline-7-instruments"
+SNAPSHOT = "pipeline-7"
 """Named by the format of the state: after a change of format the journal is folded anew."""
 
 Event = Callable[[str, dict[str, Any]], None]
@@ -71,8 +71,8 @@ class Gateway:
         Told "console", "prelude", "live", "first_value", "source", "gap" (opened, closed, settled),
         "overload", "certificate", "relearn", "damaged", "alarm" (its state changed), "worse"
         (its reason did), "quiet" (a change of an incident that is kept and not annunciated),
-        "hold", "release", "hold-ended", "instrument" (at fault, or no longer) and "trust", each with
-        a row.
+        "hold", "release", "hold-ended", "instrument" (at fault, or no longer) and "trust", each
+        with a row.
     listen
         Serve the console.
     """

@@ -127,7 +127,9 @@ def _findings(doubt: Doubt, at: int) -> str:
         case InstrumentFault.DROPPED_OUT if doubt.value is None:
             return f"has dropped out: no Good value for {lasts}, while other signals have theirs"
         case InstrumentFault.DROPPED_OUT:
-            return f"has dropped out: {shows} for {lasts}, expected {expected}; nothing else changed"
+            return (
+                f"has dropped out: {shows} for {lasts}, expected {expected}; nothing else changed"
+            )
         case InstrumentFault.SPIKING:
             return (
                 "is spiking: single readings jump away and back, "

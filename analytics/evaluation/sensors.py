@@ -1,8 +1,8 @@
 """Faults of sensors and of machines in generated plants: is each told for what it is.
 
 Every kind is put on a plant of random couplings, noise, drift, levels and rounding that nobody
-looked at before. A fault of a sensor is right when its signal is named with its kind; a fault of the
-machine is right when the machine is alarmed, and must not be called a sensor's.
+looked at before. A fault of a sensor is right when its signal is named with its kind; a fault of
+the machine is right when the machine is alarmed, and must not be called a sensor's.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

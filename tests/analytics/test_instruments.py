@@ -80,8 +80,8 @@ def is_at_its_end(rows: Rows) -> None:
 
 def spikes(rows: Rows) -> None:
     random = np.random.default_rng(3)
-    rows[ONSET:, TT1] += 30 * (random.random(len(rows) - ONSET) < 0.05) * random.normal(
-        size=len(rows) - ONSET
+    rows[ONSET:, TT1] += (
+        30 * (random.random(len(rows) - ONSET) < 0.05) * random.normal(size=len(rows) - ONSET)
     )
 
 
@@ -237,9 +237,7 @@ def test_what_drifts_together_is_no_drift_of_a_sensor() -> None:
 
 @pytest.mark.parametrize(("change", "kind"), [(change, kind) for change, kind, _ in FAULTS])
 @pytest.mark.parametrize("cut", [700, ONSET + 3, ONSET + 12, 1900])
-def test_restored_watch_goes_on_bit_equal(
-    change: Change, kind: InstrumentFault, cut: int
-) -> None:
+def test_restored_watch_goes_on_bit_equal(change: Change, kind: InstrumentFault, cut: int) -> None:
     rows, healthy = press(2400), press(2400)
     change(rows)
     rows[2100:] = healthy[2100:]
@@ -363,4 +361,6 @@ def test_settings_of_a_state_are_all_restored() -> None:
     one: dict[str, Any] = watch.state()
     other: dict[str, Any] = again.state()
     assert one.keys() == other.keys()
-    assert [name for name in one if not np.array_equal(one[name], other[name], equal_nan=True)] == []
+    assert [
+        name for name in one if not np.array_equal(one[name], other[name], equal_nan=True)
+    ] == []

@@ -273,9 +273,7 @@ def test_a_report_of_nonsense_is_refused(console: Console) -> None:
     assert console.ask("/api/report?start_ms=soon").status == 400
 
 
-def test_instruments_at_fault_are_listed_and_believed_again(
-    console: Console, plant: Plant
-) -> None:
+def test_instruments_at_fault_are_listed_and_believed_again(console: Console, plant: Plant) -> None:
     def trust(said: dict[str, str]) -> Answer:
         sent = {"Content-Type": "application/json"}
         body = json.dumps(said).encode()
