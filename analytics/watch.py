@@ -46,8 +46,8 @@ IN_BAND, OUT_OF_BAND = 2.5, 3.0
 """Scales at which a signal is back in its band, and at which it has left it."""
 WORSE = 1.5
 """Growth of the score since it was last told at which a standing alarm is told anew."""
-LOOKS = frozenset({15, 30, 60})
-"""Rows after an alarm at which it is tried whether two signals were exchanged."""
+LOOKS = 5
+"""Rows between two looks, as long as the culprits gather, whether two signals were exchanged."""
 EXCUSED, SLACK = 5, 3
 """Rows in which the machine fits without the instruments at fault that made its alarm, before that
 is taken back; and rows by which their fault may have begun later."""
@@ -494,7 +494,8 @@ class Watch:
         instruments, latch = self._instruments, self._latch
         if instruments is None or seen.mode != latch.mode:
             return False
-        if latch.age in LOOKS and self._exchanged(seen, baseline):
+        looks = latch.age <= GATHERS and not latch.age % LOOKS
+        if looks and self._exchanged(seen, baseline):
             return True
         if not instruments.faulty:
             return False
