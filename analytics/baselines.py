@@ -142,15 +142,19 @@ class ModeBaseline:
 
     @property
     def restlessness(self) -> Columns:
-        """Present quick variance of each residual (p,), in its usual ones."""
+        """Present variance of each residual (p,), in its usual ones."""
         channels = self._known
-        restless: Columns = channels.variance[1] / np.exp(channels.usual)
+        restless: Columns = channels.variance.max(axis=0) / np.exp(channels.usual)
         return restless
 
     def suddenness(self, step: Columns) -> Columns:
-        """Give what the others do not explain of a change (p,), in usual residuals of one row."""
+        """Give what the others do not explain of a change (p,), in residuals of one row.
+
+        In usual ones, or in present ones where those are larger.
+        """
         sudden: Columns = np.abs(step @ self.relations.operator)
-        return sudden / np.sqrt(np.exp(self._known.usual))
+        scale = np.maximum(np.exp(self._known.usual), self._known.variance.max(axis=0))
+        return sudden / np.sqrt(scale)
 
     def misfit(self, rows: Columns) -> Columns:
         """Give the mean square (p,) of the residuals of rows (n, p), in usual ones."""

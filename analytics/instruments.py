@@ -39,7 +39,7 @@ LIVELY, LEAST_PACE = 0.5, 0.3
 to have: where everything stands still it is the machine that does."""
 CALMER = float(1 - 0.5 ** (1 / 8))
 """Weight of a row in the present number of moves."""
-NEAR = 5.0
+NEAR = 4.0
 """Usual deviations from the quick mean at which a row is looked at closely."""
 SPARK = 8.0
 """Usual residuals in one row that are a spike, if no other signal has moved."""

@@ -80,9 +80,8 @@ def is_at_its_end(rows: Rows) -> None:
 
 def spikes(rows: Rows) -> None:
     random = np.random.default_rng(3)
-    rows[ONSET:, TT1] += (
-        30 * (random.random(len(rows) - ONSET) < 0.05) * random.normal(size=len(rows) - ONSET)
-    )
+    size = random.uniform(10, 20, len(rows)) * random.choice((-1, 1), len(rows))
+    rows[ONSET:, TT1] += (size * (random.random(len(rows)) < 0.05))[ONSET:]
 
 
 FAULTS: list[tuple[Change, InstrumentFault, Health]] = [
