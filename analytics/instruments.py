@@ -60,8 +60,8 @@ DRIFTED, BACK, LEFT = 4.0, 2.4, 2.0
 and from which on its pace is taken."""
 CREEPS = 600
 """Rows at least in which it gets from one to the other: what goes faster may be the machine."""
-ALONE, KNOWN = 3.0, 0.5
-"""Times as far as any other signal, and share of its variance that the others must not leave."""
+ALONE, KNOWN = 2.5, 0.75
+"""Times as far as any other signal, and share of its variance that the others may leave open."""
 PATIENCE = 2.0
 """Times as long as a stand-still that ended by itself the next one has to last."""
 _NEVER = int(np.iinfo(np.int64).max)

@@ -21,8 +21,8 @@ UNITS = ("Cel", "Cel", "bar", "m3/h", "A", "mm/s")
 LEVEL = np.array([60.0, 75.0, 4.0, 50.0, 20.0, 2.3])
 GAIN = np.array([2.0, 1.0, 0.3, 5.0, 2.0, 0.0])
 NOISE = np.array([0.3, 0.3, 0.05, 0.5, 0.3, 0.1])
-SETTINGS = WatchSettings(learn_rows=1000, mode_rows=200)
-ONSET, ROWS = 1500, 2300
+SETTINGS = WatchSettings(learn_rows=500, mode_rows=200)
+ONSET, ROWS = 700, 1400
 TT1, TT2, PT, FT, II, VT = range(6)
 
 Rows = NDArray[np.float64]
@@ -110,9 +110,9 @@ def test_fault_of_a_sensor_is_named_and_the_machine_not_blamed(
 
 @pytest.mark.parametrize(("change", "kind"), [(change, kind) for change, kind, _ in FAULTS])
 def test_sensor_that_works_again_is_believed_again(change: Change, kind: InstrumentFault) -> None:
-    rows, healthy = press(2600), press(2600)
+    rows, healthy = press(1700), press(1700)
     change(rows)
-    rows[2000:] = healthy[2000:]
+    rows[1100:] = healthy[1100:]
     watch, judgement = judged(rows)
     assert told(judgement)[0] == ("raise", "TT-1", str(kind))
     assert told(judgement)[-1] == ("clear", "TT-1", str(kind))
@@ -120,9 +120,9 @@ def test_sensor_that_works_again_is_believed_again(change: Change, kind: Instrum
     assert judgement.transitions == ()
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_healthy_machine_has_no_sensor_at_fault(seed: int) -> None:
-    _, judgement = judged(press(6000, seed))
+    _, judgement = judged(press(3000, seed))
     assert judgement.diagnoses == ()
 
 
@@ -130,13 +130,13 @@ def test_healthy_machine_has_no_sensor_at_fault(seed: int) -> None:
 def test_fault_of_the_machine_does_not_hide_behind_a_sensor(
     change: Change, kind: InstrumentFault
 ) -> None:
-    rows = press(2600)
+    rows = press(1500)
     change(rows)
-    rows[2000:, VT] *= 2.0
+    rows[1200:, VT] *= 2.0
     _, judgement = judged(rows)
     assert told(judgement) == [("raise", "TT-1", str(kind))]
     (alarm,) = (each for each in judgement.transitions if each.action is AlarmAction.RAISE)
-    assert alarm.at >= 2000 * SECOND
+    assert alarm.at >= 1200 * SECOND
     assert alarm.reason.contributions[0].signal == "a/p/VT-1"
 
 
@@ -186,8 +186,8 @@ def test_signal_that_stands_still_in_a_mode_is_healthy_there() -> None:
 
 
 def test_rounded_signal_that_seldom_moves_is_given_its_time() -> None:
-    rows = press(4500)
-    rows[:, TT2] = np.rint(LEVEL[TT2] + np.sin(np.arange(4500) / 47))
+    rows = press(3500)
+    rows[:, TT2] = np.rint(LEVEL[TT2] + np.sin(np.arange(3500) / 47))
     _, judgement = judged(rows)
     assert judgement.diagnoses == ()
     rows[ONSET:, TT2] = rows[ONSET, TT2]
@@ -210,8 +210,8 @@ def test_two_sensors_that_were_exchanged_are_named_together() -> None:
 
 
 def test_exchange_that_is_undone_is_forgotten() -> None:
-    rows = press(2600)
-    swapped(rows, ONSET, 2000)
+    rows = press(1500)
+    swapped(rows, ONSET, 1100)
     watch, judgement = judged(rows)
     assert [action for action, _, _ in told(judgement)] == ["raise", "raise", "clear", "clear"]
     assert watch.doubts == []
@@ -219,8 +219,8 @@ def test_exchange_that_is_undone_is_forgotten() -> None:
 
 
 def test_sensor_that_creeps_alone_is_drifting_and_stays_believed() -> None:
-    rows = press(9000)
-    rows[2000:, FT] += np.linspace(0, 60.0, 7000)
+    rows = press(4000)
+    rows[1000:, FT] += np.linspace(0, 30.0, 3000)
     watch, judgement = judged(rows)
     assert told(judgement)[0] == ("raise", "FT-1", "drifting")
     assert watch.doubts[0].measure > 4
@@ -228,19 +228,19 @@ def test_sensor_that_creeps_alone_is_drifting_and_stays_believed() -> None:
 
 
 def test_what_drifts_together_is_no_drift_of_a_sensor() -> None:
-    rows = press(9000)
-    rows[2000:] += GAIN * np.linspace(0, 4.0, 7000)[:, None]
+    rows = press(4000)
+    rows[1000:] += GAIN * np.linspace(0, 2.0, 3000)[:, None]
     _, judgement = judged(rows)
     assert judgement.diagnoses == ()
 
 
 @pytest.mark.parametrize(("change", "kind"), [(change, kind) for change, kind, _ in FAULTS])
-@pytest.mark.parametrize("cut", [700, ONSET + 3, ONSET + 12, 1900])
+@pytest.mark.parametrize("cut", [300, ONSET + 3, ONSET + 40])
 def test_restored_watch_goes_on_bit_equal(change: Change, kind: InstrumentFault, cut: int) -> None:
-    rows, healthy = press(2400), press(2400)
+    rows, healthy = press(1000), press(1000)
     change(rows)
-    rows[2100:] = healthy[2100:]
-    modes, at = np.zeros(2400, np.int64), seconds(2400)
+    rows[900:] = healthy[900:]
+    modes, at = np.zeros(1000, np.int64), seconds(1000)
     _, whole = judged(rows)
     first, again = (Watch(SIGNALS, UNITS, SETTINGS) for _ in range(2))
     before = first.judge(at[:cut], rows[:cut], modes[:cut])
@@ -255,7 +255,7 @@ def test_restored_watch_goes_on_bit_equal(change: Change, kind: InstrumentFault,
 
 @pytest.mark.parametrize("change", [change for change, _, _ in FAULTS])
 def test_one_row_at_a_time_is_judged_like_many(change: Change) -> None:
-    rows, at = press(1700), seconds(1700)
+    rows, at = press(900), seconds(900)
     change(rows)
     watch, whole = judged(rows)
     alone = Watch(SIGNALS, UNITS, SETTINGS)
@@ -266,19 +266,19 @@ def test_one_row_at_a_time_is_judged_like_many(change: Change) -> None:
 
 
 def test_person_who_trusts_a_sensor_is_heard_and_it_must_stand_still_for_longer() -> None:
-    rows = press(2600)
-    rows[ONSET:1600, TT1] = rows[ONSET, TT1]
-    rows[1700:1760, TT1] = rows[1700, TT1]
-    rows[1800:2300, TT1] = rows[1800, TT1]
+    rows = press(1600)
+    rows[ONSET:800, TT1] = rows[ONSET, TT1]
+    rows[900:960, TT1] = rows[900, TT1]
+    rows[1000:1500, TT1] = rows[1000, TT1]
     modes = np.zeros(len(rows), np.int64)
     watch = Watch(SIGNALS, UNITS, SETTINGS)
-    watch.judge(seconds(1580), rows[:1580], modes[:1580])
+    watch.judge(seconds(780), rows[:780], modes[:780])
     assert [doubt.signal for doubt in watch.doubts] == ["a/p/TT-1"]
     (cleared,) = watch.trust("a/p/TT-1")
     assert (cleared.action, watch.doubts) == (AlarmAction.CLEAR, [])
     assert watch.trust("a/p/TT-1") == ()
-    later = watch.judge(seconds(1020, 1580), rows[1580:], modes[1580:])
-    assert [one.doubt.since // SECOND for one in later.diagnoses][:1] == [1800]
+    later = watch.judge(seconds(820, 780), rows[780:], modes[780:])
+    assert [one.doubt.since // SECOND for one in later.diagnoses][:1] == [1000]
 
 
 def test_asset_of_one_signal_names_no_sensor() -> None:
@@ -352,7 +352,7 @@ def test_sentence_names_signal_machine_and_what_to_do(
 
 
 def test_settings_of_a_state_are_all_restored() -> None:
-    rows = press(1600)
+    rows = press(800)
     stands_still(rows)
     watch, _ = judged(rows)
     again = Watch(SIGNALS, UNITS, SETTINGS)
