@@ -47,8 +47,9 @@ CALM = 8.0
 """Usual variances between the spikes below which a signal is spiking, and not restless."""
 STRANGE = 5.0
 """Usual deviations at which a signal that stands still has changed its level as well."""
-RAIL = 8.0
-"""Readings at one value, where the signal never was, that are no chance."""
+RAIL, RESTLESS = 8.0, 0.05
+"""Readings at one value, where the signal never was, that are no chance; and moves a row that it
+has to have: one that stands still for long while healthy may stand anywhere."""
 BEYOND = 2.0
 """Usual deviations beyond all that was learnt."""
 RETURNS, MOVES_AGAIN = 60, 3
@@ -291,10 +292,11 @@ class Instruments:
         """Look closely at a row of which something lies far from its mean."""
         unit = baseline.relations.unit
         alone = self._alone(row, mean, near, baseline)
-        if not self._few((far > SPIKE * unit) | alone):
-            steady = _NEVER
-        jumped = self._jumps.look(self._rows, at, row, unit, far, alone, steady)
-        if self._habits and jumped.hits.max() >= RAIL:
+        tells = np.zeros(len(row), np.bool_)
+        if self._habits and self._few((far > SPIKE * unit) | alone):
+            tells = self._bars(mode).pace >= RESTLESS
+        jumped = self._jumps.look(self._rows, at, row, unit, far, alone, tells, steady)
+        if jumped.hits.max() >= RAIL:
             self._find_rails(at, mode, row, mean, jumped.hits, baseline)
         if jumped.spiked.max() >= SPIKING and at >= steady:
             j = int(jumped.spiked.argmax())
@@ -327,13 +329,11 @@ class Instruments:
         for j in np.flatnonzero((hits >= RAIL) & (self._kind < MISSING)).tolist():
             value = float(row[j])
             kind = self._place(j, value, baseline)
-            if kind is None or self._reach[0, j] <= value <= self._reach[1, j]:
-                # it has been there before: then it has to stand for longer than it ever did
-                if hits[j] <= 2 * longest[j]:
-                    continue
-                kind = InstrumentFault.DROPPED_OUT
-            since = int(self._jumps.since[j])
-            self._tell(at, j, kind, since, value, float(mean[j]))
+            # one that has been there before has to stay for longer than it ever did
+            before = self._reach[0, j] <= value <= self._reach[1, j]
+            if kind is not None and not (before and hits[j] <= 2 * longest[j]):
+                since = int(self._jumps.since[j])
+                self._tell(at, j, kind, since, value, float(mean[j]))
 
     def _find_absent(self, at: int, mode: int) -> None:
         """Find single signals that have no value any more; of a lost link the link is told."""

@@ -75,6 +75,7 @@ class Jumps:
         unit: Columns,
         far: Columns,
         alone: Flags,
+        tells: Flags,
         steady: int,
     ) -> Jumped:
         """Take in a row in which something did.
@@ -89,6 +90,8 @@ class Jumps:
             Distance from the quick means (p,).
         alone
             Signals (p,) that have left what the others expect, and no other has moved.
+        tells
+            Signals (p,) of which it says something that they stay at one value.
         steady
             Source time, ns, from which on the rest of the machine has not changed.
         """
@@ -106,7 +109,7 @@ class Jumps:
         new = alone & (in_a_row == 1) & ~again
         spikes[new] = spikes[new] * 0.5 ** ((n - spiked[new]) / LIFE) + 1
         spiked[new] = n
-        again &= self.since >= steady
+        again &= tells & (self.since >= steady)
         stays = again & (in_a_row <= WAITS)
         return Jumped(
             away & ((in_a_row <= SPIKES) | stays),

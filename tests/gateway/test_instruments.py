@@ -45,7 +45,7 @@ def batches(rows: int = ROWS, onset: int = ONSET) -> Iterator[Batch]:
     load = np.sin(np.arange(rows) / 47)[:, None]
     made = [60.0, 75.0, 4.0, 50.0] + load * [2.0, 1.0, 0.3, 5.0]
     made += random.normal(size=(rows, 4)) * [0.3, 0.3, 0.05, 0.5]
-    made[onset:, 0] = 71.25
+    made[onset:, 0] = 61.25
     for second, row in enumerate(made):
         yield Batch(
             source="plc",
@@ -102,7 +102,7 @@ def test_stuck_sensor_is_journalled_and_no_alarm(plan: Plan, journal: Journal) -
     assert told(journal) == [("raise", STUCK, "stuck")]
     assert pipeline.book.alarms() == []
     (row,) = instruments_kept(journal)["instruments"]
-    assert row["sentence"].startswith("TT-101 of press-2 is stuck: 71.25 °C to the last digit for")
+    assert row["sentence"].startswith("TT-101 of press-2 is stuck: 61.25 °C to the last digit for")
     assert (row["health"], row["asset"]) == (Health.FAILURE, ASSET)
 
 
