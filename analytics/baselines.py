@@ -154,7 +154,8 @@ class ModeBaseline:
         """
         sudden: Columns = np.abs(step @ self.relations.operator)
         scale = np.maximum(np.exp(self._known.usual), self._known.variance.max(axis=0))
-        return sudden / np.sqrt(scale)
+        sudden /= np.sqrt(scale)
+        return sudden
 
     def misfit(self, rows: Columns) -> Columns:
         """Give the mean square (p,) of the residuals of rows (n, p), in usual ones."""

@@ -357,8 +357,9 @@ class Instruments:
         self._stepped &= left
         far = gone >= DRIFTED
         self._stepped |= far & (at - self._crept < CREEPS * self._step) & (self._kind == 0)
-        for j in np.flatnonzero((self._kind == NUMBERS[InstrumentFault.DRIFTING]) & (gone < BACK)):
-            self._clear(at, int(j))
+        drifts = self._kind == NUMBERS[InstrumentFault.DRIFTING]
+        for j in np.flatnonzero(drifts & (gone < BACK)).tolist():
+            self._clear(at, j)
         for j in np.flatnonzero(far & ~self._stepped & (self._kind == 0)).tolist():
             # one signal that moves moves what is expected of the others as well
             unit = baseline.relations.unit

@@ -243,12 +243,16 @@ def _sensors(seed: int) -> Figures:
     sensor = [kinds[kind] for kind in SENSORS]
     machine = [kinds[kind] for kind in MACHINES]
     figures = {
-        "sensors: named right, %": _share(sensor, "right"),
-        "sensors: of their faults, the machine alarmed at the end, %": _share(sensor, "standing"),
-        "sensors: machine faults alarmed, %": _share(machine, "alarmed"),
-        "sensors: machine faults called a sensor's, %": _share(machine, "elsewhere"),
+        "sensors: named right, %": _share([one.right for one in sensor], sensor),
+        "sensors: of their faults, the machine alarmed at the end, %": _share(
+            [one.standing for one in sensor], sensor
+        ),
+        "sensors: machine faults alarmed, %": _share([one.alarmed for one in machine], machine),
+        "sensors: machine faults called a sensor's, %": _share(
+            [one.elsewhere for one in machine], machine
+        ),
         "sensors: healthy plants in which one was named, %": _share(
-            [kinds["healthy"]], "elsewhere"
+            [kinds["healthy"].elsewhere], [kinds["healthy"]]
         ),
     }
     for kind, one in kinds.items():
@@ -261,8 +265,8 @@ def _sensors(seed: int) -> Figures:
     return figures
 
 
-def _share(parts: Sequence[Told], name: str) -> float:
-    return 100 * sum(getattr(one, name) for one in parts) / sum(one.plants for one in parts)
+def _share(counts: Sequence[int], parts: Sequence[Told]) -> float:
+    return 100 * sum(counts) / sum(one.plants for one in parts)
 
 
 def _what(one: Told) -> str:

@@ -117,6 +117,8 @@ MACHINES: Mapping[str, Change] = {
 }
 """Faults of machines by name; all but the last two in one signal alone."""
 KINDS = ("healthy", *SENSORS, *MACHINES)
+CREEPING = frozenset({"healthy", "drifting"})
+"""Kinds whose plants are watched for so long that a drift shows."""
 
 
 def instrumented(random: Random, signals: int, rows: int) -> tuple[Columns, tuple[str, ...]]:
@@ -188,7 +190,7 @@ def told(kind: str, signals: int, seeds: Iterable[int]) -> Told:
 
 def _run(kind: str, signals: int, seed: int) -> tuple[_Course, frozenset[str]]:
     random = np.random.default_rng([seed, signals, KINDS.index(kind)])
-    rows, units = instrumented(random, signals, LONG if kind == "drifting" else ROWS)
+    rows, units = instrumented(random, signals, LONG if kind in CREEPING else ROWS)
     j = int(random.integers(signals))
     alike = [k for k in range(signals) if units[k] == units[j] and k != j]
     other = int(random.choice(alike)) if alike else j
