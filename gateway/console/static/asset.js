@@ -6,9 +6,9 @@ import {ask} from "./live.js";
 import {acknowledge, feedback, keepQuiet, listenAgain} from "./orders.js";
 import {badge, every, gauge, position, problem, sensors} from "./parts.js";
 import {
-  acknowledgedBy, age, blinking, driftWords, factsOf, findingWords, holdWords, measured, moment,
-  percent, quality, quantity, quietWords, readable, resolvedWords, since, span, stateOf, trendWord,
-  unbroken, unit, unjudged,
+  acknowledgedBy, age, blinking, driftWords, factsOf, findingWords, holdWords, leftOut, measured,
+  moment, percent, quality, quantity, quietWords, readable, resolvedWords, since, span, stateOf,
+  trendWord, unbroken, unit, unjudged,
 } from "./words.js";
 
 const SPANS = [["15 min", 900], ["1 h", 3600], ["8 h", 28800], ["24 h", 86400]];
@@ -87,7 +87,9 @@ function silent(asset) {
   }
   if (unjudged(asset)) return "Not judged: some of its signals, or its mode, cannot be read.";
   const beyond = asset.score !== null && asset.score > asset.threshold;
-  return beyond ? "Beyond its limit; if it stays there, an alarm follows." : "Nothing unusual.";
+  if (beyond) return "Beyond its limit; if it stays there, an alarm follows.";
+  const without = leftOut(asset.instruments);
+  return without ? `Nothing unusual, judged without ${without}.` : "Nothing unusual.";
 }
 
 function told(alarm, now) {

@@ -747,6 +747,10 @@ def test_words_of_people_stay_words_where_things_are_kept_quiet(
     assert page.evaluate("window.stolen") is None
 
 
+SAID = {PUMP: ".heading .sentence", "/alarms": ".sensors a"}
+WORDS = {PUMP: "Nothing unusual, judged without flow.", "/alarms": "pump-2"}
+
+
 @pytest.mark.parametrize("path", [PUMP, "/alarms"])
 def test_sensor_at_fault_is_named_without_a_colour_and_can_be_called_right(
     browser: Browser, page: Page, console: Console, plant: Plant, path: str
@@ -759,6 +763,7 @@ def test_sensor_at_fault_is_named_without_a_colour_and_can_be_called_right(
 
     expect(sensors).to_contain_text("flow of pump-2 is stuck: 41.87 m³/h to the last digit")
     expect(sensors.locator(".letter")).to_have_text("F")
+    expect(page.locator(SAID[path])).to_contain_text(WORDS[path])
     assert saturated(browser, page.screenshot(full_page=True)) == 0
     sensors.get_by_role("button", name="It is right …").click()
     page.get_by_label("Reason").fill("compared with a hand-held")
