@@ -20,8 +20,9 @@ Flags = NDArray[np.bool_]
 
 DOUBTED, HOLDS = 2.0, 4.0
 """Longest healthy stand-stills after which a signal is left out, and after which it is told."""
-MISSED, STILL = 8.0, 25.0
-"""Moves that should have been seen meanwhile; e⁻²⁵ is their chance if they come at random."""
+MISSED, STILL = 3.0, 25.0
+"""Moves that should have been seen meanwhile, for either. An alarm of the machine takes five rows,
+so the doubt has to come first; e⁻²⁵ is the chance of the other, if moves come at random."""
 ABSENT_ROWS = 30.0
 """Rows without a value, at least, before a signal has dropped out."""
 _SPAN, _ROWS, _MOVES, _LONGEST, _ABSENT = range(5)

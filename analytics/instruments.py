@@ -32,7 +32,7 @@ RECENT = 32
 """Rows kept as they came, by which an exchange of two signals is proven."""
 PROVES = 16
 """Of them that it takes to see that it was undone."""
-LOOKS, CREEP_LOOKS = 4, 64
+LOOKS, CREEP_LOOKS = 3, 64
 """Rows between two looks at stand-stills, and at drift."""
 LIVELY, LEAST_PACE = 0.5, 0.3
 """Share of their usual moves that the other signals have to show, and moves a row that they have
