@@ -95,7 +95,7 @@ FAULTS: list[tuple[Change, InstrumentFault, Health]] = [
 
 
 @pytest.mark.parametrize(("change", "kind", "health"), FAULTS)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_fault_of_a_sensor_is_named_and_the_machine_not_blamed(
     change: Change, kind: InstrumentFault, health: Health, seed: int
 ) -> None:
@@ -120,9 +120,9 @@ def test_sensor_that_works_again_is_believed_again(change: Change, kind: Instrum
     assert judgement.transitions == ()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_healthy_machine_has_no_sensor_at_fault(seed: int) -> None:
-    _, judgement = judged(press(3000, seed))
+    _, judgement = judged(press(2500, seed))
     assert judgement.diagnoses == ()
 
 
@@ -235,7 +235,7 @@ def test_what_drifts_together_is_no_drift_of_a_sensor() -> None:
 
 
 @pytest.mark.parametrize(("change", "kind"), [(change, kind) for change, kind, _ in FAULTS])
-@pytest.mark.parametrize("cut", [300, ONSET + 3, ONSET + 40])
+@pytest.mark.parametrize("cut", [300, ONSET + 20])
 def test_restored_watch_goes_on_bit_equal(change: Change, kind: InstrumentFault, cut: int) -> None:
     rows, healthy = press(1000), press(1000)
     change(rows)
