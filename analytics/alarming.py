@@ -198,6 +198,11 @@ class AlarmLatch:
         self._bar += HIGHER
         self.hold()
 
+    def dismiss(self) -> None:
+        """Take the alarm back: an instrument is at fault, the machine never was."""
+        self.phase, self.age = Phase.HEALTHY, 0
+        self.hold()
+
     def _gone(self, row: Standing) -> bool:
         culprits = self.culprits
         height = _rms(self.peak[culprits])

@@ -139,6 +139,7 @@ class ModeBaseline:
         """Times that the mode was entered."""
         self._reach = np.zeros((2, signals))
         self._first = np.full((2, signals), np.nan)
+        self._home = np.zeros(signals)
         self.centre = np.full(signals, np.nan)
         """What each signal shows at present (p,)."""
         self.relations = Relations(np.zeros(signals), np.ones(signals), np.eye(signals))
@@ -169,6 +170,46 @@ class ModeBaseline:
         """How far each signal (p,) has moved from where it was learnt, in its own spreads."""
         moved: Columns = (self.centre - self._first[0]) / self._first[1]
         return moved
+
+    @property
+    def shift(self) -> Columns:
+        """How far each residual (p,) is from where it was when it was learnt, in `unit`s.
+
+        What all signals do together is no part of it.
+        """
+        shift: Columns = self._known.base[1] + self._away[1] - self._home
+        return shift
+
+    @property
+    def width(self) -> Columns:
+        """The spread of each signal (p,) when it was learnt."""
+        width: Columns = self._first[1]
+        return width
+
+    @property
+    def restlessness(self) -> Columns:
+        """Present variance of each residual (p,), in its usual ones."""
+        channels = self._known
+        restless: Columns = channels.variance.max(axis=0) / np.exp(channels.usual)
+        return restless
+
+    def suddenness(self, step: Columns) -> Columns:
+        """Give what the others do not explain of a change (p,), in residuals of one row.
+
+        In usual ones, or in present ones where those are larger.
+        """
+        sudden: Columns = np.abs(step @ self.relations.operator)
+        scale = np.maximum(np.exp(self._known.usual), self._known.variance.max(axis=0))
+        sudden /= np.sqrt(scale)
+        return sudden
+
+    def misfit(self, rows: Columns) -> Columns:
+        """Give the mean square (p,) of the residuals of rows (n, p), in usual ones."""
+        channels = self._known
+        left = self.relations.residuals(rows) - channels.base[0]
+        usual = np.exp(channels.usual) + channels.square[0]
+        square: Columns = (left * left).mean(axis=0) / usual
+        return square
 
     def visit(self) -> None:
         """Note that the mode was entered anew."""
@@ -207,6 +248,7 @@ class ModeBaseline:
         spread = np.maximum(self.relations.unit, (self._reach[1] - self._reach[0]) / 6)
         self._first = np.stack((centre, spread))
         self.centre = np.where(known, centre, np.nan)
+        self._home = channels.base[1].copy()
         self._begin(channels)
 
     def _begin(self, channels: Channels) -> None:
@@ -296,7 +338,11 @@ class ModeBaseline:
         self._missing = None
         if present is not None:
             stack = self.relations.fill(stack, present)
-            self._missing = ~present
+            missing = self._missing = ~present
+            # a signal that has drifted is expected where it drifted to: its residual stays
+            drifted = self._known.base * self.relations.unit
+            stack[1:, missing] += drifted[:, missing]
+            stack[0, missing] += drifted[0, missing]
         found = self.relations.residuals(stack)
         left[:] = found[1:]
         rest: Columns = found[0] - found[1]
@@ -441,6 +487,13 @@ class ModeBaseline:
         channels.variance[0] = channels.variance[1]
         self._left[1] = self._left[0]
 
+    def calm(self) -> None:
+        """Forget all unrest: what was seen of it came from a sensor that is left out now."""
+        if self._channels is not None:
+            variance = self._channels.variance
+            np.minimum(variance, np.exp(self._channels.usual), out=variance)
+            self._look = 0
+
     def _shift(self, gain: Any) -> None:
         channels = self._known
         channels.base += gain * self._away
@@ -468,6 +521,7 @@ class ModeBaseline:
         known = {
             "reach": self._reach.copy(),
             "first": self._first.copy(),
+            "home": self._home.copy(),
             "centre": self.centre.copy(),
             "limit": np.array([self._limit]),
             "visits": np.array([self.visits]),
@@ -493,6 +547,7 @@ class ModeBaseline:
         """Build the same baseline again."""
         again = cls(state["reach"].shape[1], float(state["limit"][0]))
         again._reach, again._first = state["reach"].copy(), state["first"].copy()
+        again._home = state["home"].copy()
         again.centre, again.visits = state["centre"].copy(), int(state["visits"][0])
         if "turn" not in state:
             if again._store is not None:

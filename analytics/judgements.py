@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant.alarms import AlarmAction
+from plant.instruments import Doubt
 from plant.reasons import Reason
 
 Columns = NDArray[np.float64]
@@ -34,6 +35,15 @@ class Transition:
     reason: Reason
 
 
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A fault of an instrument comes (RAISE) or goes (CLEAR), at a source time, ns."""
+
+    at: int
+    action: AlarmAction
+    doubt: Doubt
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
     """What a watch says about rows (n,).
@@ -50,6 +60,8 @@ class Judgement:
         Whether its score was above the limit; an alarm needs this to last.
     transitions
         What happened to the alarm, in time order.
+    diagnoses
+        Which instruments are not believed from then on, or are again.
     """
 
     at: NDArray[np.int64]
@@ -58,6 +70,7 @@ class Judgement:
     judged: NDArray[np.bool_]
     anomalous: NDArray[np.bool_]
     transitions: tuple[Transition, ...]
+    diagnoses: tuple[Diagnosis, ...] = ()
 
 
 class Verdict(Protocol):
@@ -71,6 +84,10 @@ class Verdict(Protocol):
         """Say that the alarm came or went."""
         ...
 
+    def diagnose(self, diagnosis: Diagnosis) -> None:
+        """Say that an instrument is at fault, or no longer."""
+        ...
+
 
 class OneRow:
     """What is said of a single row."""
@@ -79,6 +96,7 @@ class OneRow:
         self.said: tuple[float, float] | None = None
         """Score and limit; None while the row is not judged."""
         self.transitions: list[Transition] = []
+        self.diagnoses: list[Diagnosis] = []
 
     def score(self, _i: int, score: float, threshold: float) -> None:
         """Say how strange the row is."""
@@ -87,6 +105,10 @@ class OneRow:
     def add(self, transition: Transition) -> None:
         """Say that the alarm came or went."""
         self.transitions.append(transition)
+
+    def diagnose(self, diagnosis: Diagnosis) -> None:
+        """Say that an instrument is at fault, or no longer."""
+        self.diagnoses.append(diagnosis)
 
 
 class OpenJudgement:
@@ -103,6 +125,7 @@ class OpenJudgement:
         self._score = np.full(len(at), np.nan)
         self._threshold = np.full(len(at), np.nan)
         self._transitions: list[Transition] = []
+        self._diagnoses: list[Diagnosis] = []
 
     def score(self, i: int, score: float, threshold: float) -> None:
         """Say how strange row i is."""
@@ -111,6 +134,10 @@ class OpenJudgement:
     def add(self, transition: Transition) -> None:
         """Say that the alarm came or went."""
         self._transitions.append(transition)
+
+    def diagnose(self, diagnosis: Diagnosis) -> None:
+        """Say that an instrument is at fault, or no longer."""
+        self._diagnoses.append(diagnosis)
 
     def close(self) -> Judgement:
         """Give the finished judgement."""
@@ -121,4 +148,5 @@ class OpenJudgement:
             judged=~np.isnan(self._score),
             anomalous=self._score > self._threshold,
             transitions=tuple(self._transitions),
+            diagnoses=tuple(self._diagnoses),
         )

@@ -15,10 +15,11 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.alarming import AlarmLatch, Phase
+from analytics.alarming import GATHERS, AlarmLatch, Phase
 from analytics.baselines import (
     LONE,
     TOGETHER,
+    Deviation,
     ModeBaseline,
     ModeBaselines,
     part_of,
@@ -26,14 +27,17 @@ from analytics.baselines import (
 )
 from analytics.channels import QUICK, SLOW
 from analytics.contract import State
+from analytics.exchange import SHARE
 from analytics.explanations import Evidence, explain
-from analytics.judgements import Judgement, OneRow, OpenJudgement, Transition, Verdict
+from analytics.instruments import Instruments
+from analytics.judgements import Diagnosis, Judgement, OneRow, OpenJudgement, Transition, Verdict
 from analytics.limits import WEEK_S, limit_of
 from analytics.novelty import Novelty
 from analytics.regimes import Regimes
 from analytics.smoothing import Smoother
 from plant.alarms import AlarmAction
 from plant.errors import Misconfigured
+from plant.instruments import Doubt
 from plant.reasons import Reason
 
 __all__ = ["Judgement", "Transition", "Watch", "WatchSettings", "event_bar"]
@@ -45,15 +49,17 @@ PAST = 60.0
 """Half-life of the recent past against which a trend is told, rows."""
 STEADY_ROWS = 20
 """Rows after a start before the quick means are as quiet as they will be, and are judged."""
-SPIKE, SPIKES = 10.0, 2
-"""Usual deviations in one row that are a spike, and rows for which it is not believed: what a
-machine does lasts longer."""
 GAP_NS, GAP_ROWS = 60 * 10**9, 10
 """Rows further apart than this, and than so many usual rows, do not belong to one stretch."""
 IN_BAND, OUT_OF_BAND = 2.5, TOGETHER
 """Scales at which a signal is back in its band, and at which it has left it."""
 WORSE = 1.5
 """Growth of the score since it was last told at which a standing alarm is told anew."""
+LOOKS = 5
+"""Rows between two looks, as long as the culprits gather, whether two signals were exchanged."""
+EXCUSED, SLACK = 5, 3
+"""Rows in which the machine fits without the instruments at fault that made its alarm, before that
+is taken back; and rows by which their fault may have begun later."""
 FLOOR = 0.5
 """Deviations below this share of the limit are no part of a reason."""
 EVENTS_AT, EVENT_RATE, EVENT_TAIL = 6.5, 8.6e-4, 0.55
@@ -190,10 +196,11 @@ class Watch:
         self._novelty = Novelty(bar) if len(signals) == 1 else None
         self._regimes: Regimes | None = None
         self._event = self._accepted = False
+        self._instruments = Instruments(signals, units) if len(signals) > 1 else None
         self._told = 0.0
+        self._onset = self._fits = 0
         self._left = np.full(len(signals), _INSIDE, np.int64)
-        self._spikes = np.zeros(len(signals), np.int64)
-        self._some_left = self._doubting = False
+        self._some_left = False
         self._seen: _Seen | None = None
         self._rows = 0
         self._mode: int | None = None
@@ -250,6 +257,25 @@ class Watch:
         self._advance(verdict, 0, at, mode, row)
         return verdict.said
 
+    @property
+    def now(self) -> int:
+        """Source time of the last row, ns."""
+        return self._last
+
+    @property
+    def doubts(self) -> list[Doubt]:
+        """Instruments at fault now, and why; the machine is judged without them."""
+        return [] if self._instruments is None else self._instruments.doubts
+
+    def trust(self, signal: str) -> tuple[Diagnosis, ...]:
+        """Believe a signal again, because a person says that its sensor is right."""
+        if self._instruments is None:
+            return ()
+        self._instruments.trust(signal, self._last)
+        cleared = tuple(self._instruments.told)
+        self._instruments.told.clear()
+        return cleared
+
     def contributions(self) -> Columns:
         """Split the last judged score over the signals (p,), summing to it; 0 before the first."""
         if self._seen is None:
@@ -300,22 +326,37 @@ class Watch:
         return self._rows >= self.settings.learn_rows
 
     def _advance(self, verdict: Verdict, i: int, at: int, mode: int, row: Columns) -> None:
-        self._rows += 1
         mode, stays = self._mode_of(row, mode)
+        self._look(verdict, i, at, mode, row, stays)
+        if self._instruments is not None and self._instruments.told:
+            self._take_note(self._instruments, verdict, mode)
+
+    def _take_note(self, instruments: Instruments, verdict: Verdict, mode: int) -> None:
+        """Tell which instruments are at fault, or no longer."""
+        for each in instruments.told:
+            verdict.diagnose(each)
+            baseline = self._modes.get(mode)
+            if baseline is not None and each.doubt.kind.misleads:
+                baseline.calm()
+        instruments.told.clear()
+
+    def _look(
+        self, verdict: Verdict, i: int, at: int, mode: int, row: Columns, stays: bool
+    ) -> None:
+        self._rows += 1
+        row, whole = _finite(row)
         settled = self._enter(at, mode) and stays
-        known = self._modes.get(mode)
-        ready = known is not None and known.ready and self._means.rows >= STEADY_ROWS
-        if known is not None and ready and settled and self._novelty is None:
-            row, whole, believed = self._believe(known, row)
-        else:
-            row, whole = _finite(row)
-            believed = row
+        believed = row
+        if settled and self._instruments is not None:
+            self._instruments.take(at, row, whole)
+            if self._learnt:
+                row, whole, believed = self._believe(self._instruments, at, mode, row, whole)
         means = self._means.smooth(believed, whole or believed is not row) if settled else None
         if self._means.rows == 1 and settled and not self._latch.alarmed:
             self._modes.visit(mode)
         if not self._learnt:
             if settled and (self._means.rows >= STEADY_ROWS or self._modes.first(mode)):
-                self._learn_history(mode, row, whole)
+                self._learn_history(at, mode, row, whole)
             return
         if self._rows == self.settings.learn_rows:
             self._find_modes()
@@ -341,8 +382,10 @@ class Watch:
         if self._regimes is not None:
             self._mode = None  # the means are a mixture: they begin anew
 
-    def _believe(self, baseline: ModeBaseline, row: Columns) -> tuple[Columns, bool, Columns]:
-        """Leave out what a row (p,) has of spikes, and give what the means may take of it.
+    def _believe(
+        self, instruments: Instruments, at: int, mode: int, row: Columns, whole: bool
+    ) -> tuple[Columns, bool, Columns]:
+        """Leave out what a row (p,) has of instruments at fault, and give what the means may take.
 
         A signal that is left out or missing goes on where the others expect it: a mean that stood
         still meanwhile would fit them no more.
@@ -351,27 +394,33 @@ class Watch:
         -------
         The row, NaN where it is not believed; whether it is whole; the same completed.
         """
-        away = row - self._means.shortest
-        away /= baseline.relations.unit
-        # all that are finite and no spike at once, as most rows of most machines are
-        if float(away @ away) <= SPIKE * SPIKE and not self._doubting:
-            return row, True, row
-        row, whole = _finite(row)
-        spikes = np.isfinite(row) & (np.abs(away) > SPIKE)
-        self._spikes = np.where(spikes, self._spikes + 1, 0)
-        self._doubting = bool(spikes.any())
-        doubted = spikes & (self._spikes <= SPIKES)
-        if doubted.any():
+        baseline, doubted = self._modes.get(mode), instruments.out
+        ready = baseline is not None and baseline.ready and self._means.rows >= STEADY_ROWS
+        if baseline is not None and ready:
+            shortest = self._means.shortest
+            doubted = instruments.doubt(at, mode, row, shortest, baseline, self._steady())
+        if doubted is not None:
             row, whole = np.where(doubted, np.nan, row), False
-        if whole:
-            return row, True, row
+        if whole or baseline is None or not ready:
+            return row, whole, row
         present = np.isfinite(row)
         if not present.any():
             return row, False, row
         return row, False, baseline.complete(row, present)
 
-    def _learn_history(self, mode: int, row: Columns, whole: bool) -> None:
+    def _steady(self) -> int:
+        """Give the source time, ns, from which on the machine has not changed, as far as judged."""
+        seen, latch = self._seen, self._latch
+        if seen is None or seen.score <= seen.limit:
+            return 0
+        if latch.alarmed and latch.age > GATHERS and seen.score <= WORSE * self._told:
+            return self._onset + GATHERS * self._apart
+        return _INSIDE
+
+    def _learn_history(self, at: int, mode: int, row: Columns, whole: bool) -> None:
         self._modes.gather(mode, row)
+        if self._instruments is not None:
+            self._instruments.learn(mode, at, row)
         if self._novelty is not None and whole:
             self._novelty.learn(float(row[0]))
 
@@ -384,6 +433,8 @@ class Watch:
         if mode != self._mode or gap:
             self._mode, self._entered = mode, at
             self._means.start_again()
+            if self._instruments is not None:
+                self._instruments.start_again(at)
         self._last = at
         return at - self._entered >= self._settle
 
@@ -402,6 +453,8 @@ class Watch:
             self._latch.hold()
             if not self._latch.alarmed:
                 self._modes.learn(mode, row)
+                if self._instruments is not None:
+                    self._instruments.learn(mode, at, row)
             return
         present = None if whole else np.isfinite(row)
         if present is not None and not present.any():
@@ -437,16 +490,8 @@ class Watch:
         if self._accepted:
             self._accepted = False
             verdict.add(self._transition(seen, AlarmAction.CLEAR))
-        if latch.alarmed and present is not None and (latch.culprits & ~present).any():
-            latch.hold()  # without its culprit nobody knows whether a fault has gone
-            action = None
-        elif latch.alarmed:
-            standing = baseline.standing(deviation)
-            action = latch.stand(at, mode, score / bar, standing)
-            if latch.alarmed and counts:
-                baseline.follow(standing.now, latch.culprits, latch.age)
-            if action is None and score > WORSE * self._told:
-                action = AlarmAction.WORSEN
+        if latch.alarmed:
+            action = self._stand(seen, deviation, baseline, present, counts)
         else:
             sudden = score * LONE > bar and deviation.quick > bar  # quick is never more
             action = latch.watch(at, mode, score / bar, deviation.strength, sudden=sudden)
@@ -454,11 +499,68 @@ class Watch:
                 baseline.settle(means[0])
             elif not latch.alarmed and score <= bar:
                 baseline.learn(means[0], age)
+            if action is AlarmAction.RAISE and self._exchanged(seen, baseline):
+                latch.dismiss()
+                action = None
         if action is not None:
             self._told = score
-            verdict.add(self._transition(seen, action))
+            told = self._transition(seen, action)
+            verdict.add(told)
+            if action is AlarmAction.RAISE:
+                self._onset, self._fits = told.onset, 0
             if action is AlarmAction.CLEAR:
                 self._calm(baseline)
+
+    def _stand(
+        self,
+        seen: _Seen,
+        deviation: Deviation,
+        baseline: ModeBaseline,
+        present: NDArray[np.bool_] | None,
+        counts: bool,
+    ) -> AlarmAction | None:
+        """Take in a row while the alarm stands."""
+        latch = self._latch
+        if self._excused(seen, baseline):
+            latch.dismiss()
+            return AlarmAction.CLEAR
+        if present is not None and (latch.culprits & ~present).any():
+            latch.hold()  # without its culprit nobody knows whether a fault has gone
+            return None
+        standing = baseline.standing(deviation)
+        action = latch.stand(seen.at, seen.mode, seen.score / seen.limit, standing)
+        if latch.alarmed and counts:
+            baseline.follow(standing.now, latch.culprits, latch.age)
+        if action is None and seen.score > WORSE * self._told:
+            return AlarmAction.WORSEN
+        return action
+
+    def _excused(self, seen: _Seen, baseline: ModeBaseline) -> bool:
+        """Tell whether the standing alarm was an instrument's: the machine fits without it."""
+        instruments, latch = self._instruments, self._latch
+        if instruments is None or seen.mode != latch.mode:
+            return False
+        looks = latch.age <= GATHERS and not latch.age % LOOKS
+        if looks and self._exchanged(seen, baseline):
+            return True
+        if not instruments.faulty:
+            return False
+        late = self._onset + SLACK * self._apart
+        blamed = latch.culprits & (instruments.since <= late)
+        # one that spikes is judged on: the alarm is its own only if nobody deviated more
+        out = instruments.out is not None and (blamed & instruments.out).any()
+        if not out and not blamed[latch.peak.argmax()]:
+            return False
+        self._fits = self._fits + 1 if seen.score <= seen.limit else 0
+        return self._fits >= EXCUSED
+
+    def _exchanged(self, seen: _Seen, baseline: ModeBaseline) -> bool:
+        """Tell whether what deviates are two signals that were exchanged."""
+        if self._instruments is None:
+            return False
+        strong = seen.strength >= SHARE * seen.strength.max()
+        onset = min(int(self._left[strong].min()), seen.at)
+        return self._instruments.find_swapped(seen.at, onset, seen.strength, seen.quick, baseline)
 
     def _judge_lone(
         self,
@@ -533,10 +635,18 @@ class Watch:
         """Give everything that decides later verdicts, as arrays."""
         known: dict[str, NDArray[Any]] = {
             "left": self._left.copy(),
-            "spikes": self._spikes.copy(),
             "told": np.array([self._told]),
             "clock": np.array(
-                [self._rows, self._entered, self._last, self._apart, self._event, self._accepted],
+                [
+                    self._rows,
+                    self._entered,
+                    self._last,
+                    self._apart,
+                    self._onset,
+                    self._fits,
+                    self._event,
+                    self._accepted,
+                ],
                 np.int64,
             ),
             "mode": np.array([] if self._mode is None else [self._mode], np.int64),
@@ -544,6 +654,8 @@ class Watch:
         known |= prefixed("means.", self._means.state())
         known |= prefixed("latch.", self._latch.state())
         known |= prefixed("modes.", self._modes.state())
+        if self._instruments is not None:
+            known |= prefixed("instruments.", self._instruments.state())
         if self._novelty is not None:
             known |= prefixed("novelty.", self._novelty.state())
         if self._regimes is not None:
@@ -555,16 +667,17 @@ class Watch:
     def restore(self, state: State) -> None:
         """Go on from a `state` of a watch with the same signals."""
         self._left = np.array(state["left"], np.int64)
-        self._spikes = np.array(state["spikes"], np.int64)
-        self._doubting = bool(self._spikes.any())
         self._some_left = bool((self._left != _INSIDE).any())
         self._told = float(state["told"][0])
-        self._rows, self._entered, self._last, self._apart, *flags = state["clock"].tolist()
+        clock = state["clock"].tolist()
+        self._rows, self._entered, self._last, self._apart, self._onset, self._fits, *flags = clock
         self._event, self._accepted = map(bool, flags)
         self._mode = int(state["mode"][0]) if len(state["mode"]) else None
         self._means.restore(part_of(state, "means."))
         self._latch.restore(part_of(state, "latch."))
         self._modes.restore(part_of(state, "modes."))
+        if self._instruments is not None:
+            self._instruments.restore(part_of(state, "instruments."))
         if self._novelty is not None:
             self._novelty.restore(part_of(state, "novelty."))
         regimes = part_of(state, "regimes.")

@@ -24,6 +24,7 @@ import analytics.evaluation
 from analytics.evaluation.injections import FAULTS, Blame, blame
 from analytics.evaluation.plants import SIZES, shares_alarmed
 from analytics.evaluation.protocol import Decides, Explains, Factory
+from analytics.evaluation.sensors import KINDS, MACHINES, SENSORS, Told, told
 from bench.machine import machine
 from plant.errors import Misconfigured, PlantError
 from wheeltapper import terminal
@@ -37,7 +38,9 @@ WARM, TIMED = 500, 1500
 FEATURES = (8, 64)
 INJECTED = {"signals": 12, "plants": 5}
 """Size of the plants that faults are injected into, and plants a kind."""
-PARTS = ("skab", "nab", "plants", "faults", "time", "lives", "defects")
+SENSED = {"signals": 12, "plants": 20}
+"""Size of the plants that sensors are told from machines in, and plants a kind."""
+PARTS = ("skab", "nab", "plants", "faults", "sensors", "time", "lives", "defects")
 
 Figures = dict[str, float]
 
@@ -140,6 +143,7 @@ def _measured(asked: argparse.Namespace, seed: int) -> Figures:
         "nab": (lambda: _nab(asked.data / "nab", trial)) if "nab" in known else None,
         "plants": lambda: _plants(factory, seed),
         "faults": lambda: _faults(factory, seed),
+        "sensors": lambda: _sensors(seed),
         "time": lambda: _times(factory, seed),
         "lives": _lives(asked, known, seed),
         "defects": _defects(asked, known, seed),
@@ -224,6 +228,53 @@ def _faults(factory: Factory, seed: int) -> Figures:
         figures[f"faults: {kind}: culprit first"] = one.first
         figures[f"faults: {kind}: culprit in the top 3"] = one.top
     return figures
+
+
+def _sensors(seed: int) -> Figures:
+    """Tell faults of sensors from those of machines; plants differ between seeds.
+
+    It is the watch of the product that is asked, whatever the detector: no other one names sensors.
+    """
+    seeds = range(1000 * seed + 500, 1000 * seed + 500 + SENSED["plants"])
+    kinds = {}
+    for kind in KINDS:
+        kinds[kind] = told(kind, SENSED["signals"], seeds)
+        _say(f"  {kind}: {_what(kinds[kind])}")
+    sensor = [kinds[kind] for kind in SENSORS]
+    machine = [kinds[kind] for kind in MACHINES]
+    figures = {
+        "sensors: named right, %": _share([one.right for one in sensor], sensor),
+        "sensors: of their faults, the machine alarmed at the end, %": _share(
+            [one.standing for one in sensor], sensor
+        ),
+        "sensors: machine faults alarmed, %": _share([one.alarmed for one in machine], machine),
+        "sensors: machine faults called a sensor's, %": _share(
+            [one.elsewhere for one in machine], machine
+        ),
+        "sensors: healthy plants in which one was named, %": _share(
+            [kinds["healthy"].elsewhere], [kinds["healthy"]]
+        ),
+    }
+    for kind, one in kinds.items():
+        figures[f"sensors: {kind}: named right of {one.plants}"] = one.right
+        for name, count in one.named.items():
+            figures[f"sensors: {kind}: named {name}"] = count
+        figures[f"sensors: {kind}: another signal named"] = one.elsewhere
+        figures[f"sensors: {kind}: machine alarmed"] = one.alarmed
+        figures[f"sensors: {kind}: machine alarmed at the end"] = one.standing
+    return figures
+
+
+def _share(counts: Sequence[int], parts: Sequence[Told]) -> float:
+    return 100 * sum(counts) / sum(one.plants for one in parts)
+
+
+def _what(one: Told) -> str:
+    names = ", ".join(f"{name} {count}" for name, count in one.named.items())
+    return (
+        f"{one.plants} plants, named {names or 'nothing'}; another signal {one.elsewhere}; "
+        f"machine alarmed {one.alarmed}, at the end {one.standing}"
+    )
 
 
 def _times(factory: Factory, seed: int) -> Figures:

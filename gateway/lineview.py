@@ -19,6 +19,7 @@ from gateway.console.view import (
     GapRow,
     GatewayRow,
     HoldRow,
+    InstrumentRow,
     LineRow,
     QualityWord,
     ReportRow,
@@ -28,6 +29,7 @@ from gateway.console.view import (
     TagRow,
     TrendSeries,
 )
+from gateway.instrumentdesk import InstrumentDesk
 from gateway.journal import Journal, Trend
 from gateway.link import LinkState
 from gateway.metrics import Metrics
@@ -106,6 +108,7 @@ class LineView:
         self._metrics = metrics
         self._notices = notices
         self._desk = AlarmDesk(pipeline, journal, order, time.time_ns, plan.alarms.budget)
+        self._instruments = InstrumentDesk(pipeline, order)
         self._by_name = {handle.tag.name: handle for handle in pipeline.handles}
         self._connections = Connections(plan, pipeline, supervisor)
         self._states = {state.asset.path: state for state in pipeline.assets}
@@ -123,6 +126,7 @@ class LineView:
             "alarms_open": sum(counts[state] for state in ANNUNCIATED),
             "unacknowledged": sum(counts[state] for state in WAITING),
             "kept_quiet": sum(counts[state] for state in QUIET),
+            "instruments": len(self._instruments.rows()),
         }
 
     def _gateway(self) -> GatewayRow:
@@ -179,6 +183,7 @@ class LineView:
             "quiet": str(quiet) if quiet else None,
             "incident": incident.id if incident else None,
             "hold": self._desk.hold_of(path),
+            "instruments": self._instruments.of(state),
         }
 
     def _health_of(self, state: WatchedAsset) -> Health:
@@ -195,6 +200,7 @@ class LineView:
             return Health.OFF_SPEC
         handles = np.array([self._by_name[name].handle for name in state.asset.signals])
         missing = ~is_good(self._pipeline.latest.status[handles])
+        missing |= np.isin(state.asset.signals, self._instruments.left_out(state))
         unjudged = state.mode is not None and state.mode_now == UNKNOWN_MODE
         if state.watch.phase == "learning" or unjudged or missing.mean() > 0.5:
             return Health.CANNOT_JUDGE
@@ -350,6 +356,14 @@ class LineView:
     async def release(self, target: str, kind: str, actor: str, note: str) -> HoldRow:
         """End a hold and give it as it was."""
         return await self._desk.release(target, kind, actor, note)
+
+    def instruments(self) -> list[InstrumentRow]:
+        """List the instruments at fault."""
+        return self._instruments.rows()
+
+    async def trust(self, target: str, actor: str, note: str) -> InstrumentRow:
+        """Believe an instrument again, and return once the journal holds it."""
+        return await self._instruments.trust(target, actor, note)
 
     async def report(self, start_ms: float | None, stop_ms: float | None) -> ReportRow:
         """Report how the alarms did."""

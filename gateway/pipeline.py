@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.findings import Finding
+from analytics.judgements import Diagnosis
 from analytics.monitors import MonitorBank
 from analytics.watch import Judgement, Watch
 from gateway.alarms import AlarmBook, alarm_body, hold_body, hold_from
@@ -37,6 +38,8 @@ from plant.alarms import Alarm, Feedback, Hold, HoldKind, Label
 from plant.assets import Asset
 from plant.errors import Rejected
 from plant.gaps import Gap
+from plant.instruments import diagnosis as sentence_of
+from plant.instruments import doubt_body
 from plant.samples import Batch, ContextEvent, Recovery
 from plant.tags import Tag, TagHandle
 
@@ -64,6 +67,7 @@ class Outcome:
     alarms: list[Alarm] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     ended: list[Hold] = field(default_factory=list)
+    instruments: list[EventRecord] = field(default_factory=list)
 
     def records(self) -> Iterable[Record]:
         """Give the journal's records: what came in first, but gaps as they were before it."""
@@ -74,11 +78,28 @@ class Outcome:
         yield from self.scores
         yield from map(ended_event, self.ended)
         yield from map(alarm_event, self.alarms)
+        yield from self.instruments
 
 
 def alarm_event(alarm: Alarm) -> EventRecord:
     """Write an alarm as it now is."""
     return EventRecord("alarm", alarm.changed, alarm_body(alarm))
+
+
+def instrument_event(asset: str, told: Diagnosis) -> EventRecord:
+    """Write that an instrument is at fault, or no longer.
+
+    It follows from the samples and is not folded: the watch of the asset knows it by itself.
+    """
+    doubt = told.doubt
+    body = {
+        "asset": asset,
+        "action": str(told.action),
+        "health": int(doubt.kind.health),
+        "sentence": sentence_of(doubt, told.at),
+        **doubt_body(doubt),
+    }
+    return EventRecord("instrument", told.at, body)
 
 
 def ended_event(hold: Hold) -> EventRecord:
@@ -242,6 +263,9 @@ class Pipeline:
             lambda: state.watch.judge(rows.at[known], value[known], mode[known]),
         )
         state.last = judgement
+        if judgement is not None:
+            path = state.asset.path
+            outcome.instruments += [instrument_event(path, one) for one in judgement.diagnoses]
         looked = Looked(rows.at[known], mode[known], judgement)
         outcome.alarms += self._desk.take(state.asset.path, looked, self.latest.verdict)
         if judgement is None or not len(judgement.at):
@@ -270,22 +294,35 @@ class Pipeline:
     def order(self, event: EventRecord) -> list[EventRecord]:
         """Do what a person orders of the alarms; give the order and what follows from it.
 
-        Its kinds: acknowledge, feedback, hold, release, and clock, which only tells the time.
+        Its kinds: acknowledge, feedback, hold, release, trust (of an instrument), and clock, which
+        only tells the time.
 
         Raises
         ------
         KeyError
-            There is no such alarm.
+            There is no such alarm or signal.
         Rejected
             It cannot be done; the message is the reason.
         """
         return [event, *self._order(event)]
+
+    def _trust(self, tag: str) -> list[EventRecord]:
+        """Believe an instrument again because a person says so."""
+        state = next((one for one in self.assets if tag in one.asset.signals), None)
+        if state is None:
+            raise KeyError(tag)
+        cleared = self._contain(state.asset.path, lambda: state.watch.trust(tag)) or ()
+        if not cleared:
+            raise Rejected(f"{tag} is believed already")
+        return [instrument_event(state.asset.path, one) for one in cleared]
 
     def _order(self, event: EventRecord) -> list[EventRecord]:
         body: Mapping[str, Any] = event.body
         ended: list[tuple[Hold, Alarm | None]] = []
         changed: list[Alarm | None] = []
         match event.kind:
+            case "trust":
+                return self._trust(body["tag"])
             case "clock":
                 ended = self.book.advance(event.at)
                 changed += [alarm for _, alarm in ended]
@@ -317,7 +354,7 @@ class Pipeline:
         match event.kind:
             case "context":
                 self._say(event.at, body)
-            case "acknowledge" | "feedback" | "hold" | "release" | "clock":
+            case "acknowledge" | "feedback" | "hold" | "release" | "clock" | "trust":
                 self._order(event)
             case "link":
                 self._link(body["source"], body["state"], body["why"])

@@ -9,6 +9,7 @@ from gateway.console.view import (
     FeedbackRow,
     GapRow,
     HoldRow,
+    InstrumentRow,
     MemberRow,
     PrecedentRow,
 )
@@ -16,6 +17,7 @@ from gateway.link import Link
 from gateway.pipeline import UNKNOWN_MODE, WatchedAsset
 from plant.alarms import Alarm, Feedback, Hold, Member
 from plant.gaps import Gap
+from plant.instruments import Doubt, diagnosis
 from plant.reasons import Contribution, Precedent, sentence
 
 MS = 1_000_000
@@ -75,6 +77,25 @@ def hold_row(hold: Hold) -> HoldRow:
         "until": None if hold.until is None else hold.until / MS,
         "actor": hold.actor,
         "note": hold.note,
+    }
+
+
+def instrument_row(doubt: Doubt, at: int, health: int | None = None) -> InstrumentRow:
+    """Write an instrument at fault for the page, as it stands at a source time, ns."""
+    asset, _, signal = doubt.signal.rpartition("/")
+    return {
+        "asset": asset,
+        "name": asset.rpartition("/")[2],
+        "tag": doubt.signal,
+        "signal": signal,
+        "unit": doubt.unit,
+        "kind": str(doubt.kind),
+        "health": int(doubt.kind.health) if health is None else health,
+        "since": doubt.since / MS,
+        "value": doubt.value,
+        "expected": doubt.expected,
+        "partner": doubt.partner,
+        "sentence": diagnosis(doubt, at),
     }
 
 

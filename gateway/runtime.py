@@ -51,7 +51,7 @@ LIVE_SHARE = 4
 """Recovery waits at this part of both: what comes live has the rest for itself."""
 LOOK_S = 1.0
 TICKET_BYTES = 10_000
-SNAPSHOT = "pipeline-8"
+SNAPSHOT = "pipeline-9"
 """Named by the format of the state: after a change of format the journal is folded anew."""
 
 Event = Callable[[str, dict[str, Any]], None]
@@ -71,7 +71,8 @@ class Gateway:
         Told "console", "prelude", "live", "first_value", "source", "gap" (opened, closed, settled),
         "overload", "certificate", "relearn", "damaged", "alarm" (its state changed), "worse"
         (its reason did), "quiet" (a change of an incident that is kept and not annunciated),
-        "hold", "release" and "hold-ended", each with a row.
+        "hold", "release", "hold-ended", "instrument" (at fault, or no longer) and "trust", each
+        with a row.
     listen
         Serve the console.
     """
@@ -288,6 +289,8 @@ class Gateway:
             self._tell("hold-ended", {**hold_row(hold)})
         for alarm in outcome.alarms:
             self._tell_alarm(alarm)
+        for event in outcome.instruments:
+            self._tell(event.kind, {**event.body, "at": event.at / 1e6})
 
     def _tell_alarm(self, alarm: Alarm) -> None:
         """Tell an alarm whose state or urgency changed; a tag that joined it is no news."""
@@ -371,8 +374,10 @@ class Gateway:
                 self._tell_alarm(alarm_from(event.body))
             elif event.kind in ("hold", "hold-ended"):
                 self._tell(event.kind, {**hold_row(hold_from(event.body))})
-            elif event.kind == "release":
+            elif event.kind in ("release", "trust"):
                 self._tell(event.kind, {**event.body})
+            elif event.kind == "instrument":
+                self._tell(event.kind, {**event.body, "at": event.at / 1e6})
 
     async def _commit_until_stopped(self) -> None:
         self._snapshot()  # a second crash shall not replay what the first one did

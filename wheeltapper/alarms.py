@@ -49,6 +49,12 @@ def list_(
         show(rows)
     else:
         terminal.say("no open alarms" if open_ else "no alarms")
+    if not as_json:
+        from wheeltapper import alarmsensors
+
+        asked = answered(data, url, "/api/instruments", alarmsensors.instruments_kept)
+        if asked["instruments"]:
+            alarmsensors.show(asked["instruments"])
 
 
 @app.command("show")

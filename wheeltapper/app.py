@@ -8,6 +8,7 @@ from wheeltapper import (
     alarmholds,
     alarmreport,
     alarms,
+    alarmsensors,
     browse,
     check,
     config,
@@ -69,6 +70,8 @@ for name, command in (
     ("out-of-service", alarmholds.out_of_service),
     ("in-service", alarmholds.in_service),
     ("quiet", alarmholds.quiet),
+    ("sensors", alarmsensors.sensors),
+    ("trust", alarmsensors.trust),
     ("labels", alarmreport.labels),
     ("report", alarmreport.report),
 ):

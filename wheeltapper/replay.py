@@ -57,16 +57,21 @@ def replay(
         )
         plan = replay_plan(recording, source, folder, learn)
         drawn = sys.stderr.isatty() and not as_json
-        rows = asyncio.run(_run(plan, len(recording) * len(recording.tags), drawn))
+        samples = len(recording) * len(recording.tags)
+        rows, sensors = asyncio.run(_run(plan, samples, drawn))
         judged = _judged(folder)
     if as_json:
         for row in rows.values():
             terminal.record({"stage": "alarm", **row})
+        for row in sensors:
+            terminal.record({"stage": "instrument", **row})
         counts = {"rows": len(recording), "judged": judged, "alarms": len(rows)}
         terminal.record({"stage": "done", **counts})
     else:
         if rows:
             show(list(rows.values()))
+        for row in sensors:
+            terminal.say(f"{terminal.local_time(row['at'])} SENSOR: {row['sentence']}")
         found = "" if rows else ", no alarms"
         terminal.say(f"{counted(len(recording), 'row')}, {judged} judged{found}")
 
@@ -101,8 +106,15 @@ def replay_plan(
     )
 
 
-async def _run(plan: "Plan", samples: int, drawn: bool) -> dict[int, dict[str, Any]]:
-    """Read the recording to its end; give the last row of each alarm by its number."""
+async def _run(
+    plan: "Plan", samples: int, drawn: bool
+) -> tuple[dict[int, dict[str, Any]], list[dict[str, Any]]]:
+    """Read the recording to its end.
+
+    Returns
+    -------
+    The last row of each alarm by its number, and each sensor that was found at fault.
+    """
     import asyncio
     from dataclasses import replace
     from functools import partial
@@ -115,12 +127,15 @@ async def _run(plan: "Plan", samples: int, drawn: bool) -> dict[int, dict[str, A
     stop = asyncio.Event()
     bar = Bar("replay", samples, drawn)
     alarms: dict[int, dict[str, Any]] = {}
+    sensors: list[dict[str, Any]] = []
 
     def hear(kind: str, row: dict[str, Any]) -> None:
         if kind == "prelude":
             bar.add(row["samples"])
         elif kind in {"alarm", "worse"}:
             alarms[row["id"]] = row
+        elif kind == "instrument" and row["action"] == "raise":
+            sensors.append(row)
         elif kind == "live":
             stop.set()
 
@@ -131,7 +146,7 @@ async def _run(plan: "Plan", samples: int, drawn: bool) -> dict[int, dict[str, A
             await Gateway(offline, prelude=prelude, on_event=hear, listen=False).run(stop)
     finally:
         bar.done()
-    return alarms
+    return alarms, sensors
 
 
 def _judged(data: Path) -> int:

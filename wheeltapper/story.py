@@ -119,6 +119,8 @@ class Spoken:
             "hold": self._hold,
             "release": self._release,
             "hold-ended": self._hold_ended,
+            "instrument": self._instrument,
+            "trust": self._trust,
             "verdict": self._verdict,
             "silence": self._silence,
         }
@@ -186,6 +188,16 @@ class Spoken:
 
     def _hold_ended(self, row: dict[str, Any]) -> None:
         terminal.say(f"{row['asset']} is no longer {row['kind'].replace('-', ' ')}: time is over")
+
+    def _instrument(self, row: dict[str, Any]) -> None:
+        at = terminal.local_time(row["at"])
+        if row["action"] == "raise":
+            terminal.say(f"{at} SENSOR: {row['sentence']}")
+        else:
+            terminal.say(f"{at} sensor {row['signal']} is believed again")
+
+    def _trust(self, row: dict[str, Any]) -> None:
+        terminal.say(f"{row['tag']} is right, says {row['actor']}: {row['note']}")
 
     def _verdict(self, row: dict[str, Any]) -> None:
         terminal.say(f"{terminal.local_time(row['raised'])} {row['sentence']}")

@@ -81,12 +81,21 @@ class WatchedRows:
             return row_of(self._signals, x)
 
     def alarm_one(self, _score: float, _x: dict[str, float]) -> bool:
-        """Tell whether the watch's alarm stands."""
-        return self._made.phase == "alarmed"
+        """Tell whether the watch's alarm stands, or a sensor is told to be at fault."""
+        return self._made.phase == "alarmed" or bool(self._made.doubts)
 
     def explain_one(self, _x: dict[str, float]) -> Mapping[str, float]:
-        """Give the contributions to the score that was given last."""
-        return dict(zip(self._signals, self._made.contributions().tolist(), strict=True))
+        """Give the contributions to the score that was given last.
+
+        Where no alarm of the machine stands but sensors are at fault, those are the reason.
+        """
+        watch = self._made
+        parts = dict(zip(self._signals, watch.contributions().tolist(), strict=True))
+        doubts = [doubt.signal for doubt in watch.doubts]
+        if not doubts or watch.phase == "alarmed":
+            return parts
+        whole = sum(parts.values()) / len(doubts)
+        return {signal: whole * (signal in doubts) for signal in self._signals}
 
     @property
     def _made(self) -> Watch:

@@ -15,6 +15,7 @@ from gateway.console.queries import (
     holding,
     judgement,
     stretch,
+    trusting,
     window,
     word,
 )
@@ -115,6 +116,16 @@ class Api:
         said = await holding(request)
         with _refusing("asset or alarm", said.target):
             return answer(await self._view.release(said.target, said.kind, said.actor, said.note))
+
+    async def instruments(self, _request: Request) -> Response:
+        """Answer the instruments at fault."""
+        return answer({"instruments": self._view.instruments()})
+
+    async def trust(self, request: Request) -> Response:
+        """Believe an instrument again and answer how it was."""
+        said = await trusting(request)
+        with _refusing("instrument at fault", said.target):
+            return answer(await self._view.trust(said.target, said.actor, said.note))
 
     async def report(self, request: Request) -> Response:
         """Answer how the alarms did."""

@@ -42,6 +42,8 @@ def create_app(view: View, *, stream: Stream | None = None) -> Starlette:
         Route("/api/holds", api.holds, methods=["GET"]),
         Route("/api/holds", api.hold, methods=["POST"]),
         Route("/api/holds/release", api.release, methods=["POST"]),
+        Route("/api/instruments", api.instruments, methods=["GET"]),
+        Route("/api/instruments/trust", api.trust, methods=["POST"]),
         Route("/api/report", api.report),
         Route("/api/tags", api.tags),
         Route("/api/sources", api.sources),

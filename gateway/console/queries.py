@@ -64,6 +64,15 @@ class Holding:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class Trusting:
+    """Which instrument is to be believed again, and who says so."""
+
+    target: str
+    actor: str
+    note: str
+
+
 def word(query: QueryParams, name: str) -> str:
     """Read a mandatory text parameter; 400 names the one that is missing or too long."""
     value = query.get(name, "")
@@ -126,6 +135,16 @@ async def judgement(request: Request) -> Judgement:
         note = _said(note, "What was it ('note')", NOTE_LIMIT)
     actor = _said(content.get("actor"), "Who says so ('actor')", ACTOR_LIMIT)
     return Judgement(label, actor, str(note), content.get("new_normal") is True)
+
+
+async def trusting(request: Request) -> Trusting:
+    """Read the JSON body of an order to believe an instrument; who and why are mandatory."""
+    content = await _content(request)
+    return Trusting(
+        _said(content.get("target"), "A signal ('target')", WORD_LIMIT),
+        _said(content.get("actor"), "Who does it ('actor')", ACTOR_LIMIT),
+        _said(content.get("note"), "A reason ('note')", NOTE_LIMIT),
+    )
 
 
 async def holding(request: Request) -> Holding:

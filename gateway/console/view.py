@@ -41,6 +41,27 @@ class HoldRow(TypedDict):
     note: str
 
 
+class InstrumentRow(TypedDict):
+    """An instrument at fault, as `plant.instruments.Doubt` with `since` in ms.
+
+    `health` is the NE 107 state of the signal, a `plant.assets.Health` number; `sentence` says what
+    is wrong and what to do.
+    """
+
+    asset: str
+    name: str
+    tag: str
+    signal: str
+    unit: str
+    kind: str
+    health: int
+    since: float
+    value: float | None
+    expected: float | None
+    partner: str
+    sentence: str
+
+
 class AssetState(TypedDict):
     """What every row about a machine tells.
 
@@ -48,7 +69,8 @@ class AssetState(TypedDict):
     deliver, `progress` of learning runs from 0 to 1, `settling` tells that its mode has just
     changed, `alarm_state` is a `plant.alarms.AlarmState` value. What is kept quiet has no part in
     `priority`, `alarm_state` and `sentence`: `quiet` is the state in which it is kept, with the
-    number of the `incident`, if there is one, and the `hold`, if that is why.
+    number of the `incident`, if there is one, and the `hold`, if that is why. `instruments` are
+    those at fault; but for those that drift or spike it is judged without them.
     """
 
     path: str
@@ -69,6 +91,7 @@ class AssetState(TypedDict):
     quiet: str | None
     incident: int | None
     hold: HoldRow | None
+    instruments: list[InstrumentRow]
 
 
 class AssetSummary(AssetState):
@@ -129,6 +152,7 @@ class LineRow(TypedDict):
     alarms_open: int
     unacknowledged: int
     kept_quiet: int
+    instruments: int
 
 
 class SignalRow(TypedDict):
@@ -411,6 +435,22 @@ class View(Protocol):
 
     async def release(self, target: str, kind: str, actor: str, note: str, /) -> HoldRow:
         """End a hold and give it as it was; raises as `hold` does."""
+        ...
+
+    def instruments(self) -> list[InstrumentRow]:
+        """List the instruments at fault."""
+        ...
+
+    async def trust(self, target: str, actor: str, note: str, /) -> InstrumentRow:
+        """Believe an instrument again: `target` is its tag or the last part of it.
+
+        Raises
+        ------
+        KeyError
+            No instrument at fault goes by that name.
+        plant.errors.Rejected
+            Several do.
+        """
         ...
 
     async def report(self, start_ms: float | None, stop_ms: float | None, /) -> ReportRow:

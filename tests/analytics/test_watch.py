@@ -216,7 +216,7 @@ def test_fault_in_idle_is_found_against_idle() -> None:
     mode = stretches((RUN, 700), (IDLE, 600), (RUN, 300), (IDLE, 300))
     rows = pump(1900)
     rows[mode == IDLE] *= 0.1
-    rows[1700:, 1] = 4.0
+    rows[1700:, 1] += 3.6
     _, judgement = judged(rows, mode, learn_rows=1300)
     (raised,) = comings_and_goings(judgement)
     assert raised.at / SECOND > 1700

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 
 from gateway.alarms import alarm_body
 from gateway.journal import EventRecord, Journal
-from gateway.rows import alarm_row
+from gateway.rows import alarm_row, instrument_row
 from plant.alarms import Alarm, AlarmState
+from plant.instruments import Doubt, InstrumentFault, doubt_body
 from plant.reasons import Contribution, Reason, Trend
 
 PATH = "s/a/l/pump-2"
@@ -106,12 +108,12 @@ def announce(data: Path, url: str) -> None:
 def test_list_asks_the_gateway_that_the_data_folder_names(
     command: Command, console: _Console, tmp_path: Path
 ) -> None:
-    console.say(200, {"alarms": [row()]})
+    console.say(200, {"alarms": [row()], "instruments": []})
     announce(tmp_path, console.url)
     ended = command("alarms", "list", "--data", tmp_path)
     assert "1 alarm" in ended.out
     assert "pump-2: vibration 3.1× its normal; 70 %" in ended.out
-    assert [path for path, *_ in console.asked] == ["/api/alarms"]
+    assert [path for path, *_ in console.asked] == ["/api/alarms", "/api/instruments"]
 
 
 def test_list_as_json_is_a_line_an_alarm(command: Command, console: _Console) -> None:
@@ -139,8 +141,61 @@ def test_an_alarm_of_an_earlier_release_can_be_read(command: Command, tmp_path: 
 
 
 def test_no_alarms_is_said(command: Command, console: _Console) -> None:
-    console.say(200, {"alarms": []})
+    console.say(200, {"alarms": [], "instruments": []})
     assert command("alarms", "list", "--url", console.url).out == "no alarms\n"
+
+
+STUCK = Doubt(
+    signal=f"{PATH}/flow",
+    unit="m3/h",
+    kind=InstrumentFault.STUCK,
+    since=0,
+    value=41.87,
+    expected=42.0,
+    measure=1.0,
+)
+
+
+@pytest.mark.parametrize("name", ["list", "sensors"])
+def test_sensors_at_fault_are_listed_with_their_state(
+    command: Command, console: _Console, name: str
+) -> None:
+    console.say(200, {"alarms": [], "instruments": [instrument_row(STUCK, 240 * 10**9)]})
+    ended = command("alarms", name, "--url", console.url)
+    words = " ".join(ended.out.split())
+    assert "1 sensor at fault" in words
+    assert "flow of pump-2 is stuck: 41.87 m³/h to the last digit for 4 min" in words
+    assert " F " in words
+
+
+def test_no_sensor_at_fault_is_said(command: Command, console: _Console) -> None:
+    console.say(200, {"instruments": []})
+    ended = command("alarms", "sensors", "--url", console.url)
+    assert ended.out == "no sensor is at fault\n"
+
+
+def test_sensors_are_read_from_the_journal_when_nothing_runs(
+    command: Command, tmp_path: Path
+) -> None:
+    journal = Journal.open(tmp_path / "journal.db")
+    other = replace(STUCK, signal=f"{PATH}/power")
+    for doubt, action in ((STUCK, "raise"), (other, "raise"), (other, "clear")):
+        body = {**doubt_body(doubt), "asset": PATH, "action": action, "health": 1, "sentence": ""}
+        journal.append(EventRecord("instrument", 240 * 10**9, body))
+    journal.commit_now()
+    journal.close()
+    ended = command("alarms", "sensors", "--data", tmp_path, "--json")
+    (listed,) = map(json.loads, ended.out.splitlines())
+    assert (listed["tag"], listed["kind"]) == (STUCK.signal, "stuck")
+
+
+def test_trust_sends_who_and_why(command: Command, console: _Console) -> None:
+    console.say(200, instrument_row(STUCK, 240 * 10**9))
+    ended = command("alarms", "trust", "flow", *ACK, "--url", console.url)
+    assert ended.out == f"{PATH}/flow is believed again\n"
+    ((path, _, content),) = console.asked
+    assert path == "/api/instruments/trust"
+    assert json.loads(content) == {"target": "flow", "actor": "kim", "note": "greased"}
 
 
 def test_list_reads_the_journal_when_nothing_runs(command: Command, tmp_path: Path) -> None:

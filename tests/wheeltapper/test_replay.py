@@ -116,3 +116,19 @@ def test_label_that_is_no_column(command: Command, recording: Path) -> None:
 
 def test_file_that_is_not_there(command: Command, tmp_path: Path) -> None:
     assert command("replay", tmp_path / "none.csv").code == 2
+
+
+def test_stuck_sensor_in_a_recording_is_named_and_no_alarm(
+    command: Command, recording: Path, tmp_path: Path
+) -> None:
+    head, *lines = recording.read_text(encoding="utf-8").splitlines()
+    cells = [line.split(",") for line in lines]
+    for one in cells[ONSET:]:
+        one[1:3] = [cells[ONSET][1], f"{float(one[2]) - 4:.4f}"]
+    stuck = tmp_path / "stuck.csv"
+    stuck.write_text("\n".join([head, *map(",".join, cells)]) + "\n", encoding="utf-8")
+    first, last = map(
+        json.loads, command("replay", stuck, "--labels", "faulty", "--json").out.splitlines()
+    )
+    assert (first["stage"], first["kind"], last["alarms"]) == ("instrument", "stuck", 0)
+    assert "SENSOR: flow of stuck is stuck" in command("replay", stuck, "--labels", "faulty").out

@@ -18,6 +18,12 @@ HOLD = {
     "actor": "kim",
     "note": "belt is off",
 }
+SENSOR = {
+    "at": 0.0,
+    "action": "raise",
+    "signal": "l/pump-2/flow",
+    "sentence": "flow of pump-2 is stuck: 4 m³/h",
+}
 FAULT = {"kind": "bearing_wear", "asset": "l/pump-2", "onset": 0.0}
 
 
@@ -44,6 +50,9 @@ FAULT = {"kind": "bearing_wear", "asset": "l/pump-2", "onset": 0.0}
         ("hold", {**HOLD, "until": 0.0}, "l/pump-2 is out of service until 1970-01-01"),
         ("release", HOLD, "l/pump-2 is no longer out of service, by kim: belt is off"),
         ("hold-ended", HOLD, "l/pump-2 is no longer out of service: time is over"),
+        ("instrument", SENSOR, "SENSOR: flow of pump-2 is stuck: 4 m³/h"),
+        ("instrument", {**SENSOR, "action": "clear"}, "l/pump-2/flow is believed again"),
+        ("trust", {**HOLD, "tag": "l/p/flow"}, "l/p/flow is right, says kim: belt is off"),
         ("verdict", {**ALARM, "injected": FAULT}, "injected: bearing wear at l/pump-2"),
         ("silence", {"injected": None}, "injected nothing"),
         ("relearn", {"asset": "l/pump-2"}, "l/pump-2 learns again"),

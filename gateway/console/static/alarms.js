@@ -3,7 +3,7 @@
 import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {acknowledge, feedback, keepQuiet, listenAgain} from "./orders.js";
-import {assetLink, badge, every, problem} from "./parts.js";
+import {assetLink, badge, every, problem, sensors} from "./parts.js";
 import {
   acknowledgedBy, alarmWord, blinking, holdWords, kept, marksOf, moment, unbroken,
 } from "./words.js";
@@ -88,10 +88,11 @@ export function alarmsPage(main) {
   const none = make("p", {class: "hint", text: "No alarms.", hidden: true});
   const holds = table("Kept quiet", QUIET);
   const quiet = make("section", {hidden: true}, [make("h2", {text: "Kept quiet"}), holds.box]);
-  main.append(make("h1", {text: "Alarms"}), trouble.node, box, none, quiet);
   let now = 0;
   let known = "";
   const at = () => now;
+  const doubted = sensors(() => again(true), at);
+  main.append(make("h1", {text: "Alarms"}), trouble.node, box, none, doubted.node, quiet);
 
   const rows = new Keyed(body, (alarm) => alarm.id, (first) => (
     alarmLine(first, wanted, () => again(true), at)
@@ -101,8 +102,10 @@ export function alarmsPage(main) {
   const again = every(() => AGAIN_MS, async () => {
     const {alarms} = await ask("/api/alarms");
     const found = await ask("/api/holds");
+    const {instruments} = await ask("/api/instruments");
     rows.show(alarms.sort(order));
     held.show(found.holds);
+    doubted.update(instruments);
     box.hidden = !alarms.length;
     none.hidden = Boolean(alarms.length);
     quiet.hidden = !found.holds.length;
@@ -110,7 +113,9 @@ export function alarmsPage(main) {
 
   return (line) => {
     now = line.now;
-    const counts = `${line.alarms_open}/${line.unacknowledged}/${line.kept_quiet}`;
+    const counts = [
+      line.alarms_open, line.unacknowledged, line.kept_quiet, line.instruments,
+    ].join("/");
     again(counts !== known);
     known = counts;
   };

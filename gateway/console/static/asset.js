@@ -4,11 +4,11 @@ import {PRIORITY, ScoreChart, TrendChart} from "./charts.js";
 import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {acknowledge, feedback, keepQuiet, listenAgain} from "./orders.js";
-import {badge, every, gauge, position, problem} from "./parts.js";
+import {badge, every, gauge, position, problem, sensors} from "./parts.js";
 import {
-  acknowledgedBy, age, blinking, driftWords, factsOf, findingWords, holdWords, measured, moment,
-  percent, quality, quantity, quietWords, readable, resolvedWords, since, span, stateOf, trendWord,
-  unbroken, unit, unjudged,
+  acknowledgedBy, age, blinking, driftWords, factsOf, findingWords, holdWords, leftOut, measured,
+  moment, percent, quality, quantity, quietWords, readable, resolvedWords, since, span, stateOf,
+  trendWord, unbroken, unit, unjudged,
 } from "./words.js";
 
 const SPANS = [["15 min", 900], ["1 h", 3600], ["8 h", 28800], ["24 h", 86400]];
@@ -87,7 +87,9 @@ function silent(asset) {
   }
   if (unjudged(asset)) return "Not judged: some of its signals, or its mode, cannot be read.";
   const beyond = asset.score !== null && asset.score > asset.threshold;
-  return beyond ? "Beyond its limit; if it stays there, an alarm follows." : "Nothing unusual.";
+  if (beyond) return "Beyond its limit; if it stays there, an alarm follows.";
+  const without = leftOut(asset.instruments);
+  return without ? `Nothing unusual, judged without ${without}.` : "Nothing unusual.";
 }
 
 function told(alarm, now) {
@@ -159,13 +161,15 @@ function signal(choose) {
   const place = position();
   const line = row(SIGNALS, (part) => [
     button, measured(part.value), unit(part.unit), place.node, span(part.low, part.high),
-    quality(part), age(part.age_s), [findingWords(part.finding), driftWords(part.drift)]
-      .filter(Boolean).join("; "),
+    quality(part), age(part.age_s),
+    [fault, findingWords(part.finding), driftWords(part.drift)].filter(Boolean).join("; "),
   ]);
   let tag = "";
+  let fault = "";
   button.addEventListener("click", () => choose(tag));
-  const update = (part, chosen) => {
+  const update = (part, chosen, doubt) => {
     tag = part.tag;
+    fault = doubt ? `sensor ${doubt.kind}` : "";
     tell(button, readable(part.signal));
     mark(button, "aria-pressed", chosen);
     mark(button, "title", `${chosen ? "Hide" : "Show"} the trend of ${part.tag}`);
@@ -217,7 +221,8 @@ export function assetPage(main) {
     trends,
     make("h2", {text: "Signals"}), signals.box,
   ]);
-  main.append(trouble.node, head.node, rest);
+  const doubted = sensors(() => again(true), () => now);
+  main.append(trouble.node, head.node, doubted.node, rest);
 
   const chosen = new Set();
   let seconds = 0;
@@ -232,7 +237,12 @@ export function assetPage(main) {
   });
   const rows = new Keyed(signals.body, (part) => part.tag, () => {
     const part = signal(choose);
-    return {node: part.node, update: (item) => part.update(item, charts.parts.has(item.tag))};
+    return {
+      node: part.node,
+      update: (item) => part.update(
+        item, charts.parts.has(item.tag), asset.instruments.find((one) => one.tag === item.tag),
+      ),
+    };
   });
   const charts = new Keyed(trends, (part) => part.tag, trend);
 
@@ -295,6 +305,7 @@ export function assetPage(main) {
     const incident = asset.alarm || asset.kept;
     tell(why, incident ? "What raised the alarm" : `Largest parts of the ${when} score`);
     more.update(incident, now);
+    doubted.update(asset.instruments);
     lines.show(asset.contributors.slice(0, SHOWN));
     contributors.box.hidden = !asset.contributors.length;
     why.hidden = contributors.box.hidden;

@@ -5,7 +5,7 @@ import {Keyed, make, mark, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {assetLink, badge, gauge} from "./parts.js";
 import {
-  NE107, age, factsOf, holdWords, letterTitle, percent, stateOf, unbroken, unjudged,
+  NE107, age, factsOf, holdWords, letterTitle, percent, sensorsWords, stateOf, unbroken, unjudged,
 } from "./words.js";
 
 const SPARK_MS = 900000;
@@ -44,7 +44,7 @@ function tile(first) {
     mark(letter, "title", letterTitle(asset.health));
     letter.hidden = !NE107[asset.health];
     tell(state, stateOf(asset));
-    tell(more, factsOf(asset));
+    tell(more, [factsOf(asset), sensorsWords(asset.instruments)].filter(Boolean).join(" · "));
     bar.update(asset);
     tell(sentence, unbroken(asset.sentence || (asset.hold ? holdWords(asset.hold, now) : "")));
     toggle(sentence, "held", !asset.sentence && asset.hold !== null);

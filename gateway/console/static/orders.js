@@ -98,6 +98,24 @@ export function keepQuiet(asset, name, done) {
   });
 }
 
+export function trustSensor(instrument, done) {
+  const note = text("note", 1000, true);
+  dialog({
+    title: `Is ${instrument.signal} right?`,
+    sentence: instrument.sentence,
+    fields: [
+      labelled("Reason (mandatory): how you know that the sensor is right", note),
+      make("p", {class: "hint", text: "The machine is then judged by it again."}),
+    ],
+    word: "The sensor is right",
+    refused: "Not done.",
+    submit: (actor) => send("/api/instruments/trust", {
+      target: instrument.tag, actor, note: note.value,
+    }),
+    done,
+  });
+}
+
 export function listenAgain(hold, done) {
   const note = text("note", 1000, true);
   dialog({

@@ -1,7 +1,10 @@
 // Small pieces that several pages share: priority badge, score gauge, position in a band.
 
-import {make, mark, tell, toggle} from "./dom.js";
-import {blinking, number, percent, unjudged} from "./words.js";
+import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
+import {trustSensor} from "./orders.js";
+import {
+  NE107, blinking, letterTitle, moment, number, percent, unbroken, unjudged,
+} from "./words.js";
 
 // Colour, shape and number together: red ■1, orange ▲2, yellow ▼3, magenta ◆4.
 export function badge() {
@@ -63,6 +66,40 @@ export function position() {
     const place = 25 + ((value - low) / wide) * 50;
     pointer.style.left = `${Math.max(1, Math.min(99, place))}%`;
     toggle(node, "outside", value < low || value > high);
+  };
+  return {node, update};
+}
+
+const SENSORS = [["NE 107", ""], ["Asset", "short"], ["Sensor", "wide"], ["Since", "number"], ["", ""]];
+
+// Instruments at fault: grey letters, for they ask maintenance and no operator.
+export function sensors(again, at) {
+  const list = table("Sensors at fault", SENSORS);
+  const node = make("section", {class: "sensors", hidden: true}, [
+    make("h2", {text: "Sensors to check"}), list.box,
+  ]);
+  const rows = new Keyed(list.body, (one) => `${one.tag} ${one.kind}`, (first) => {
+    const letter = make("span", {class: "letter"});
+    const button = make("button", {class: "less", text: "It is right …"});
+    const link = assetLink(first.asset, first.name);
+    let present = first;
+    button.addEventListener("click", () => trustSensor(present, again));
+    const line = row(SENSORS, (one) => [
+      letter, link, unbroken(one.sentence), moment(one.since, at()), button,
+    ]);
+    return {
+      node: line.node,
+      update: (one) => {
+        present = one;
+        tell(letter, NE107[one.health]);
+        mark(letter, "title", letterTitle(one.health));
+        line.update(one);
+      },
+    };
+  });
+  const update = (found) => {
+    rows.show(found);
+    node.hidden = !found.length;
   };
   return {node, update};
 }

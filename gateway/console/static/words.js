@@ -168,6 +168,16 @@ export function resolvedWords(like) {
   return `${word}${by}${like.note ? `: ${like.note}` : ""}`;
 }
 
+// The signals that a machine is judged without; one that spikes or drifts is still believed.
+export const leftOut = (instruments) => instruments
+  .filter((one) => one.kind !== "spiking" && one.kind !== "drifting")
+  .map((one) => readable(one.signal)).join(", ");
+
+// The sensors of a machine that are to be checked, with their letters.
+export const sensorsWords = (instruments) => instruments.map(
+  (one) => `${NE107[one.health]} ${readable(one.signal)} ${one.kind}`,
+).join(", ");
+
 export const decimal = (value) => (value < 10 ? value.toFixed(1) : String(Math.round(value)));
 
 // How far a source's clock stands from this machine's; below a quarter of a second is equal.

@@ -23,6 +23,7 @@ from gateway.console.view import (
     ContributorRow,
     GapRow,
     HoldRow,
+    InstrumentRow,
     LineRow,
     ReportRow,
     ScoreSeries,
@@ -101,6 +102,7 @@ class Plant:
         self.ordered: list[tuple[object, ...]] = []
         self.said: tuple[str, str, str] | None = None
         self.chattering = self.stale = False
+        self.stuck = False
 
     def alarmed(self, state: str = "UNACK", priority: int = 2) -> None:
         self.alarm_state, self.priority = state, priority
@@ -145,6 +147,7 @@ class Plant:
             "quiet": quiet,
             "incident": 12 if ill or quiet else None,
             "hold": self.hold_row if quiet else None,
+            "instruments": self.instruments() if name == "pump-2" else [],
         }
 
     def _summary(self, name: str) -> AssetSummary:
@@ -169,6 +172,7 @@ class Plant:
             "alarms_open": int(raised),
             "unacknowledged": int(self.alarm_state in ("UNACK", "RTNUN")),
             "kept_quiet": int(self.quiet is not None),
+            "instruments": len(self.instruments()),
         }
 
     def sources(self) -> list[SourceRow]:
@@ -408,6 +412,33 @@ class Plant:
         held, self.hold_row = self.hold_row, None
         self.quiet, self.alarm_state = None, "UNACK"
         return held
+
+    def instruments(self) -> list[InstrumentRow]:
+        row: InstrumentRow = {
+            "asset": PUMP,
+            "name": f"{self.prefix}pump-2",
+            "tag": f"{PUMP}/flow",
+            "signal": f"{self.prefix}flow",
+            "unit": "m3/h",
+            "kind": "stuck",
+            "health": 1,
+            "since": self.onset,
+            "value": 41.87,
+            "expected": 42.1,
+            "partner": "",
+            "sentence": f"{self.prefix}flow of pump-2 is stuck: 41.87 m³/h to the last digit for "
+            "3 min, usually it moves every 1 s. Check the sensor, not the machine.",
+        }
+        return [row] if self.stuck else []
+
+    async def trust(self, target: str, actor: str, note: str, /) -> InstrumentRow:
+        self._fail()
+        if not self.stuck or target not in (f"{PUMP}/flow", "flow"):
+            raise KeyError(target)
+        (row,) = self.instruments()
+        self.ordered.append(("trust", target, actor, note))
+        self.stuck = False
+        return row
 
     async def report(self, start_ms: float | None, stop_ms: float | None, /) -> ReportRow:
         self._fail()

@@ -271,3 +271,21 @@ def test_a_report_may_be_of_a_part(
 
 def test_a_report_of_nonsense_is_refused(console: Console) -> None:
     assert console.ask("/api/report?start_ms=soon").status == 400
+
+
+def test_instruments_at_fault_are_listed_and_believed_again(console: Console, plant: Plant) -> None:
+    def trust(said: dict[str, str]) -> Answer:
+        sent = {"Content-Type": "application/json"}
+        body = json.dumps(said).encode()
+        return console.ask("/api/instruments/trust", method="POST", headers=sent, body=body)
+
+    assert console.ask("/api/instruments").content == {"instruments": []}
+    plant.stuck = True
+
+    (row,) = console.ask("/api/instruments").content["instruments"]
+    said = {"target": row["tag"], "actor": "Kim", "note": "compared"}
+
+    assert (row["kind"], row["health"], trust(said).status) == ("stuck", 1, 200)
+    assert plant.ordered == [("trust", row["tag"], "Kim", "compared")]
+    assert trust(said).status == 404
+    assert trust({"target": "x"}).status == 400

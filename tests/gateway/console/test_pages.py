@@ -745,3 +745,30 @@ def test_words_of_people_stay_words_where_things_are_kept_quiet(
     page.wait_for_timeout(500)
 
     assert page.evaluate("window.stolen") is None
+
+
+SAID = {PUMP: ".heading .sentence", "/alarms": ".sensors a"}
+WORDS = {PUMP: "Nothing unusual, judged without flow.", "/alarms": "pump-2"}
+
+
+@pytest.mark.parametrize("path", [PUMP, "/alarms"])
+def test_sensor_at_fault_is_named_without_a_colour_and_can_be_called_right(
+    browser: Browser, page: Page, console: Console, plant: Plant, path: str
+) -> None:
+    plant.stuck = True
+    show(page, console, "/")
+    expect(tile(page, "pump-2")).to_contain_text("F flow stuck")
+    show(page, console, path)
+    sensors = page.locator(".sensors")
+
+    expect(sensors).to_contain_text("flow of pump-2 is stuck: 41.87 m³/h to the last digit")
+    expect(sensors.locator(".letter")).to_have_text("F")
+    expect(page.locator(SAID[path])).to_contain_text(WORDS[path])
+    assert saturated(browser, page.screenshot(full_page=True)) == 0
+    sensors.get_by_role("button", name="It is right …").click()
+    page.get_by_label("Reason").fill("compared with a hand-held")
+    page.get_by_label("Your name").fill("Kim")
+    page.get_by_role("button", name="The sensor is right").click()
+
+    expect(sensors).to_be_hidden()
+    assert plant.ordered == [("trust", f"{plant.pump}/flow", "Kim", "compared with a hand-held")]
