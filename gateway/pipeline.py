@@ -28,6 +28,7 @@ from gateway.journal import (
     SampleRecord,
     ScoreRecord,
 )
+from gateway.parts import PartDesk, part_body
 from gateway.stages.align import Alignment, Rows
 from gateway.stages.incidents import IncidentDesk, Looked
 from gateway.stages.latest import Latest
@@ -37,6 +38,7 @@ from plant.alarms import Alarm, Feedback, Hold, HoldKind, Label
 from plant.assets import Asset
 from plant.errors import Rejected
 from plant.gaps import Gap
+from plant.parts import Part
 from plant.samples import Batch, ContextEvent, Recovery
 from plant.tags import Tag, TagHandle
 
@@ -64,6 +66,7 @@ class Outcome:
     alarms: list[Alarm] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     ended: list[Hold] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
 
     def records(self) -> Iterable[Record]:
         """Give the journal's records: what came in first, but gaps as they were before it."""
@@ -74,11 +77,17 @@ class Outcome:
         yield from self.scores
         yield from map(ended_event, self.ended)
         yield from map(alarm_event, self.alarms)
+        yield from map(part_event, self.parts)
 
 
 def alarm_event(alarm: Alarm) -> EventRecord:
     """Write an alarm as it now is."""
     return EventRecord("alarm", alarm.changed, alarm_body(alarm))
+
+
+def part_event(part: Part) -> EventRecord:
+    """Write a part with its verdict; it follows from the records and is not folded."""
+    return EventRecord("part", part.stop, part_body(part))
 
 
 def ended_event(hold: Hold) -> EventRecord:
@@ -146,6 +155,13 @@ class Pipeline:
         self.book = AlarmBook(plan.alarms, {asset.path: asset.signals for asset in plan.assets})
         self.gaps = GapLedger(handles, watched_sources(plan))
         self.groups = build_groups(plan, handles)
+        self.parts = PartDesk(
+            plan,
+            handles,
+            lambda source: longest_silence(plan, source),
+            lambda asset, tags: asset_key(asset, [tag.tag for tag in tags]),
+            contain,
+        )
         self._desk = IncidentDesk(self.book, own_handles(plan, handles), plan.alarms.suppressed)
         self._fed: dict[str, list[Group]] = {}
         for group in self.groups:
@@ -224,6 +240,7 @@ class Pipeline:
         if batch.recovered:
             return outcome
         self.latest.add(batch, verdict)
+        outcome.parts = self.parts.take(batch)
         for group in self._fed.get(batch.source, ()):
             rows = group.alignment.add(batch)
             if rows is not None and len(rows.at):
@@ -270,12 +287,13 @@ class Pipeline:
     def order(self, event: EventRecord) -> list[EventRecord]:
         """Do what a person orders of the alarms; give the order and what follows from it.
 
-        Its kinds: acknowledge, feedback, hold, release, and clock, which only tells the time.
+        Its kinds: acknowledge, feedback, hold, release, and clock, which only tells the time; of
+        parts: part-label, and part-normal, which says that they are made otherwise from now on.
 
         Raises
         ------
         KeyError
-            There is no such alarm.
+            There is no such alarm or asset.
         Rejected
             It cannot be done; the message is the reason.
         """
@@ -285,6 +303,7 @@ class Pipeline:
         body: Mapping[str, Any] = event.body
         ended: list[tuple[Hold, Alarm | None]] = []
         changed: list[Alarm | None] = []
+        parts: list[Part] = []
         match event.kind:
             case "clock":
                 ended = self.book.advance(event.at)
@@ -299,8 +318,12 @@ class Pipeline:
             case "release":
                 kind = HoldKind(body["kind"])
                 changed.append(self.book.release(body["asset"], kind, event.at))
+            case "part-label":
+                parts.append(self.parts.label(event.at, body))
+            case "part-normal":
+                self.parts.accept(body["asset"])
         told = [alarm_event(alarm) for alarm in changed if alarm is not None]
-        return [ended_event(hold) for hold, _ in ended] + told
+        return [ended_event(hold) for hold, _ in ended] + told + list(map(part_event, parts))
 
     def _label(self, at: int, body: Mapping[str, Any]) -> Alarm:
         asset = self.book.get(body["id"]).asset
@@ -318,6 +341,8 @@ class Pipeline:
             case "context":
                 self._say(event.at, body)
             case "acknowledge" | "feedback" | "hold" | "release" | "clock":
+                self._order(event)
+            case "part-label" | "part-normal":
                 self._order(event)
             case "link":
                 self._link(body["source"], body["state"], body["why"])
@@ -338,6 +363,7 @@ class Pipeline:
     def _link(self, source: str, state: str, why: str) -> None:
         self.gaps.linked(source, up=state == "up")
         if state == "up" and not why:
+            self.parts.reconnected(source)
             for group in self._fed.get(source, ()):
                 group.alignment.reconnected(source)
 
@@ -365,6 +391,7 @@ class Pipeline:
             "latest": self.latest.state(),
             "alarms": self.book.state(),
             "gaps": self.gaps.state(),
+            **self.parts.state(),
         }
         for group in self.groups:
             parts[f"align-{group_key(group)}"] = group.alignment.state()
@@ -395,7 +422,7 @@ class Pipeline:
                     anew.append(asset.asset.path)
                 else:
                     asset.watch.restore(known)
-        return anew
+        return list(dict.fromkeys(anew + self.parts.restore(parts)))
 
 
 def operating_mode(rows: Rows, column: int | None) -> NDArray[np.int64]:

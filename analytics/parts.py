@@ -1,0 +1,532 @@
+"""Is this part made as healthy parts are: one judge a machine, over the features of its cycles.
+
+For each operating mode it learns from the parts themselves, without labels,
+
+1. the level of each feature, which follows slow change as warm machines and worn tools bring it;
+2. its usual deviation, robustly (a few defects among the parts learnt from do no harm);
+3. the relations of the features, as a few common causes and a noise of its own for each (Bishop
+   1999; the number of causes by the edge of what pure noise shows, Marchenko & Pastur 1967), so
+   that what the others do not explain of a feature is told from what they do (Hawkins 1991).
+
+The score of a part is its largest deviation, of a feature or of what the others leave unexplained
+of one, in usual sizes. Its limit follows from the tail of healthy scores and a budget of false
+verdicts a thousand parts. A suspect part teaches nothing, until somebody calls it good.
+
+With labels: each part that people called a defect gives a direction, w = C⁻¹δ, in which parts like
+it stand out most from healthy ones (Fisher 1936); it is looked for with half of the budget.
+
+No clock, no input or output: the same parts give the same verdicts.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.cycles import MEASURES, feature_count, feature_of
+from analytics.scaling import followed, quantum, robust_scale
+from analytics.thresholds import cross_fitted
+from plant.parts import Deviation, PartLabel, PartVerdict
+
+Columns = NDArray[np.float64]
+State = dict[str, NDArray[Any]]
+
+HALF_LIFE = 30.0
+"""Parts after which a part counts half in the level: what changes more slowly is no defect."""
+RING = 200
+"""Healthy parts from which deviations and relations are learnt."""
+SCORES = 2000
+"""Healthy scores from which the limit is learnt."""
+KEPT = 500
+"""Last parts of a machine whose features are kept, so that a label can be learnt from."""
+DEFECTS = 24
+"""Labelled defects of a mode that are looked for; the newest count."""
+MODES = 16
+REACH = 3.0
+"""A part moves the level no further than this many deviations."""
+CLIPPED = 5.0
+OWN = 0.05
+"""Least own variance of a feature: near-exact relations hold only nearly."""
+CAUSES = 16
+CLASS = 0.003
+"""Share of what a signal sweeps in a cycle below which no deviation is worth telling: about the
+accuracy class of an industrial transmitter (IEC 62828)."""
+READING = 5e-4
+"""The same for a signal that stands still, as a share of its value."""
+BULK = 0.8
+"""Share of healthy scores that lie below the tail."""
+VISIBLE = 4.0
+"""A labelled defect that lies nearer to healthy parts than this cannot be told from them."""
+USUAL = 2.5
+"""Deviations on either side that are told as usual."""
+TOLD = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartSettings:
+    """What a plant engineer may say about the parts of a machine.
+
+    Parameters
+    ----------
+    learn
+        Healthy parts of a mode to learn from before one is judged.
+    false_in_1000
+        Healthy parts of a thousand that may be called suspect.
+    """
+
+    learn: int = 50
+    false_in_1000: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is said of one part; the fields are those of `plant.parts.Part`."""
+
+    verdict: PartVerdict
+    why: str = ""
+    score: float | None = None
+    limit: float | None = None
+    deviations: tuple[Deviation, ...] = ()
+    learnt: int = 0
+    provisional: bool = False
+    like: str = ""
+
+
+class Form:
+    """How the features of healthy parts deviate from their level, and together.
+
+    Parameters
+    ----------
+    scale
+        Usual deviation of each feature (d,), in its unit.
+    loading
+        Common causes, in scales (d, k).
+    own
+        Variance of each feature beside them (d,), in scales².
+    """
+
+    def __init__(self, scale: Columns, loading: Columns, own: Columns) -> None:
+        self.scale, self.loading, self.own = scale, loading, own
+        self._weighted = loading / own[:, None]
+        inner = np.eye(loading.shape[1]) + loading.T @ self._weighted
+        self._inner: Columns = np.asarray(np.linalg.inv(inner), np.float64)
+        told = np.einsum("jk,kl,jl->j", self._weighted, self._inner, self._weighted)
+        self._sharp = np.sqrt(np.maximum(1 / own - told, 1e-12))
+
+    @classmethod
+    def learn(cls, away: Columns, floor: Columns) -> "Form":
+        """Learn from the deviations of healthy parts (n, d) from their level."""
+        scale = robust_scale(away, floor)
+        z = np.clip(away / scale, -CLIPPED, CLIPPED)
+        parts, width = z.shape
+        _, strength, axes = np.linalg.svd(z / np.sqrt(parts), full_matrices=False)
+        variance, own = strength**2, (z**2).mean(axis=0)
+        edge = (1 + np.sqrt(width / parts)) ** 2 * float(np.median(own))
+        causes = min(int((variance > edge).sum()), parts // 5, CAUSES)
+        noise = (own.sum() - variance[:causes].sum()) / max(width - causes, 1)
+        loading = axes[:causes].T * np.sqrt(np.maximum(variance[:causes] - noise, 0.0))
+        left = np.maximum(own - (loading**2).sum(axis=1), OWN)
+        return cls(scale, np.ascontiguousarray(loading), left)
+
+    def solve(self, z: Columns) -> Columns:
+        """Give C⁻¹z for deviations z (n, d) in scales."""
+        ours = z / self.own
+        solved: Columns = ours - (ours @ self.loading) @ self._inner @ self._weighted.T
+        return solved
+
+    def standing(self, away: Columns) -> tuple[Columns, Columns]:
+        """Give deviations (n, d) → in scales, and what the others leave over, standardised."""
+        z = away / self.scale
+        return z, self.solve(z) / self._sharp
+
+    def left_over(self) -> Columns:
+        """Give the usual size of what the others leave unexplained, in scales (d,)."""
+        sizes: Columns = 1 / self._sharp
+        return sizes
+
+    def scores(self, away: Columns) -> Columns:
+        """Give the largest deviation of each part (n, d) → (n,)."""
+        z, residual = self.standing(away)
+        largest: Columns = np.maximum(np.abs(z), np.abs(residual)).max(axis=1)
+        return largest
+
+
+def limit_of(scores: Columns, false_in_1000: float) -> float:
+    """Give the score that so few of a thousand healthy parts reach, from the tail that was seen.
+
+    The squares of scores beyond the bulk are taken as exponential, as those of normal deviations
+    are; fewer of them seen make the limit wider.
+
+    Examples
+    --------
+    >>> healthy = np.abs(np.random.default_rng(1).standard_normal((1000, 100))).max(axis=1)
+    >>> 4.3 < limit_of(healthy, 1.0) < 5.2
+    True
+    """
+    square = scores**2
+    bulk = float(np.quantile(square, BULK))
+    beyond = square[square > bulk]
+    if not len(beyond):
+        return float(np.sqrt(bulk)) * 1.5
+    steps = np.log(max((1 - BULK) * 1000 / false_in_1000, 1.0)) * (1 + 1 / np.sqrt(len(beyond)))
+    return float(np.sqrt(bulk + steps * float((beyond - bulk).mean())))
+
+
+class Baseline:
+    """What is known of healthy parts of one mode.
+
+    `away` holds the deviations of the last healthy parts from the level as it then was, once there
+    is a level; before, their features.
+    """
+
+    def __init__(self, width: int, settings: PartSettings) -> None:
+        self._settings = settings
+        self.learnt = 0
+        self.level = np.full(width, np.nan)
+        self.away = np.empty((0, width))
+        self.ids = np.empty(0, np.int64)
+        self.form: Form | None = None
+        self.scores = np.empty(0)
+        self.floor = np.full(width, 1e-9)
+        self.defects = np.empty((0, width))
+        self.defect_ids = np.empty(0, np.int64)
+        self.defect_numbers: list[str] = []
+        self.limit = float("nan")
+        self._hunt = np.empty((width, 0))
+        self._hunt_limits = np.empty(0)
+        self._hunted: list[str] = []
+
+    def learn(self, part: int, row: Columns) -> None:
+        """Take the features (d,) of a healthy part."""
+        self.learnt += 1
+        if self.form is None:
+            self._remember(part, row)
+            if len(self.away) >= self._settings.learn:
+                self._begin()
+            return
+        away = row - self.level
+        self._remember(part, away)
+        reach = REACH * self.form.scale
+        self.level = self.level + (1 - 0.5 ** (1 / HALF_LIFE)) * np.clip(away, -reach, reach)
+        doubled = self.learnt in (2 * self._settings.learn, 4 * self._settings.learn)
+        if doubled or self.learnt % RING == 0:
+            self._refit(anew=self.learnt <= RING)
+
+    def _remember(self, part: int, row: Columns) -> None:
+        self.away = np.concatenate([self.away, row[None, :]])[-RING:]
+        self.ids = np.append(self.ids, part)[-RING:]
+
+    def _begin(self) -> None:
+        rows = self.away
+        self.floor = floor_of(rows)
+        self.away, self.level = followed(rows, HALF_LIFE)
+        self._refit(anew=True)
+
+    def _refit(self, *, anew: bool) -> None:
+        """Learn deviations and relations again; `anew` also the scores, each from the others."""
+        self.form = Form.learn(self.away, self.floor)
+        if anew:
+            self.scores = cross_fitted(
+                self.away, lambda others, part: Form.learn(others, self.floor).scores(part)
+            )
+        self.hunt()
+
+    def hunt(self) -> None:
+        """Settle the limits, and the directions in which known defects are looked for."""
+        budget = self._settings.false_in_1000
+        self._hunt, self._hunted = np.empty((len(self.level), 0)), []
+        self._hunt_limits = np.empty(0)
+        if self.form is None:
+            return
+        if len(self.defects):
+            z = np.clip(self.defects / self.form.scale, -2 * CLIPPED, 2 * CLIPPED)
+            solved = self.form.solve(z)
+            apart = np.sqrt(np.maximum((solved * z).sum(axis=1), 0.0))
+            seen = np.flatnonzero(apart > VISIBLE)
+            self._hunt = np.ascontiguousarray((solved[seen] / apart[seen, None]).T)
+            self._hunted = [self.defect_numbers[k] for k in seen]
+        if self._hunted:
+            budget /= 2
+            healthy = np.clip(self.away / self.form.scale, -2 * CLIPPED, 2 * CLIPPED) @ self._hunt
+            each = budget / len(self._hunted)
+            self._hunt_limits = np.array(
+                [limit_of(np.maximum(column, 0.0), each) for column in healthy.T]
+            )
+        self.limit = limit_of(self.scores, budget)
+
+    def alike(self, z: Columns) -> tuple[float, float, str]:
+        """Give score, limit and number of the known defect that deviations z (d,) are most like."""
+        if not self._hunted:
+            return 0.0, np.inf, ""
+        told = np.clip(z, -2 * CLIPPED, 2 * CLIPPED) @ self._hunt
+        best = int((told / self._hunt_limits).argmax())
+        return float(told[best]), float(self._hunt_limits[best]), self._hunted[best]
+
+    def count(self, score: float) -> None:
+        """Take a healthy score, and settle the limit now and then."""
+        self.scores = np.append(self.scores, score)[-SCORES:]
+        if len(self.scores) % 10 == 0 or len(self.scores) == SCORES:
+            self.hunt()
+
+    def mark(self, part: int, number: str, away: Columns) -> None:
+        """Take deviations (d,) of a part that people called a defect."""
+        self.forgive(part)
+        self.defects = np.concatenate([self.defects, away[None, :]])[-DEFECTS:]
+        self.defect_ids = np.append(self.defect_ids, part)[-DEFECTS:]
+        self.defect_numbers = [*self.defect_numbers, number][-DEFECTS:]
+        if part in self.ids:
+            self.away, self.ids = self.away[self.ids != part], self.ids[self.ids != part]
+            self.learnt -= 1
+            if self.form is not None:
+                self.form = Form.learn(self.away, self.floor)
+        self.hunt()
+
+    def forgive(self, part: int) -> None:
+        """Forget that a part was called a defect."""
+        kept = self.defect_ids != part
+        if not kept.all():
+            pairs = zip(self.defect_numbers, kept.tolist(), strict=True)
+            self.defect_numbers = [number for number, stays in pairs if stays]
+            self.defects, self.defect_ids = self.defects[kept], self.defect_ids[kept]
+            self.hunt()
+
+    def state(self) -> State:
+        """Give everything known, as arrays."""
+        form = self.form
+        return {
+            "learnt": np.array([self.learnt]),
+            "level": self.level.copy(),
+            "away": self.away.copy(),
+            "ids": self.ids.copy(),
+            "scores": self.scores.copy(),
+            "floor": self.floor.copy(),
+            "limit": np.array([self.limit]),
+            "scale": form.scale.copy() if form else np.empty(0),
+            "loading": form.loading.copy() if form else np.empty((0, 0)),
+            "own": form.own.copy() if form else np.empty(0),
+            "defects": self.defects.copy(),
+            "defect_ids": self.defect_ids.copy(),
+            "defect_numbers": packed(self.defect_numbers),
+            "hunt": self._hunt.copy(),
+            "hunt_limits": self._hunt_limits.copy(),
+            "hunted": packed(self._hunted),
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take up a state."""
+        self.learnt = int(state["learnt"][0])
+        self.limit = float(state["limit"][0])
+        for name in ("level", "away", "ids", "scores", "floor", "defects", "defect_ids"):
+            setattr(self, name, state[name].copy())
+        self.form = None
+        if len(state["scale"]):
+            self.form = Form(*(state[name].copy() for name in ("scale", "loading", "own")))
+        self.defect_numbers = unpacked(state["defect_numbers"])
+        self._hunt, self._hunt_limits = state["hunt"].copy(), state["hunt_limits"].copy()
+        self._hunted = unpacked(state["hunted"])
+
+
+class PartJudge:
+    """Judges the parts of one machine, in the order in which they are made.
+
+    Parameters
+    ----------
+    names, units
+        Tags of the signals (p,) and their UCUM codes.
+    settings
+        What the plant wants.
+    """
+
+    def __init__(
+        self, names: Sequence[str], units: Sequence[str], settings: PartSettings | None = None
+    ) -> None:
+        self._names, self._units = tuple(names), tuple(units)
+        self.settings = settings or PartSettings()
+        self._width = feature_count(len(names))
+        self._modes: dict[int, Baseline] = {}
+        self._recent_id = np.empty(0, np.int64)
+        self._recent_mode = np.empty(0, np.int64)
+        self._recent_row = np.empty((0, self._width))
+        self._recent_score = np.empty(0)
+        """Of a suspect part; NaN for one that was learnt from or not judged."""
+
+    def learnt(self, mode: int) -> int:
+        """Count the healthy parts of a mode that are known."""
+        return self._modes[mode].learnt if mode in self._modes else 0
+
+    def judge(self, part: int, row: Columns, mode: int) -> Verdict:
+        """Score a part, decide, then learn.
+
+        Parameters
+        ----------
+        part
+            Its number, by which `label` will speak of it.
+        row
+            Its features (d,), as `analytics.cycles.features` gives them.
+        mode
+            Operating mode in which it was made.
+        """
+        if mode not in self._modes and len(self._modes) >= MODES:
+            return Verdict(PartVerdict.CANNOT_JUDGE, f"more than {MODES} operating modes")
+        base = self._modes.setdefault(mode, Baseline(self._width, self.settings))
+        absent = self._absent(row)
+        if base.form is None:
+            if absent:
+                return Verdict(PartVerdict.CANNOT_JUDGE, absent, learnt=base.learnt)
+            base.learn(part, row)
+            self._keep(part, mode, row, np.nan)
+            told = f"{base.learnt} of {self.settings.learn} parts"
+            return Verdict(PartVerdict.LEARNING, told, learnt=base.learnt)
+        return self._held_against(base, part, row, mode, absent)
+
+    def _held_against(
+        self, base: Baseline, part: int, row: Columns, mode: int, absent: str
+    ) -> Verdict:
+        assert base.form is not None
+        away = row - base.level
+        z, left = base.form.standing(np.nan_to_num(away))
+        # What the others explain is not known while some of them are not.
+        largest = np.where(np.isnan(away), 0.0, np.abs(z))
+        if not absent:
+            largest = np.maximum(largest, np.abs(left))
+        score, limit, like = float(largest.max()), base.limit, ""
+        if score <= limit and not absent:
+            told = base.alike(z)
+            score, limit, like = told if told[0] > told[1] else (score, limit, like)
+        learnt, provisional = base.learnt, base.learnt < 1000 / self.settings.false_in_1000
+        if score > limit:
+            why = self._deviations(base, away, largest, left if not absent else None)
+            base.count(base.limit)
+            if not absent:
+                self._keep(part, mode, row, score)
+            word = PartVerdict.SUSPECT
+            return Verdict(word, absent, score, limit, why, learnt, provisional, like)
+        if absent:
+            return Verdict(PartVerdict.CANNOT_JUDGE, absent, learnt=learnt)
+        base.count(score)
+        base.learn(part, row)
+        self._keep(part, mode, row, np.nan)
+        return Verdict(PartVerdict.GOOD, "", score, limit, (), learnt, provisional)
+
+    def _absent(self, row: Columns) -> str:
+        """Say which signals were not Good all the time; empty when all were."""
+        gone = np.flatnonzero(np.isnan(row[1 :: len(MEASURES)]))
+        if not len(gone):
+            return ""
+        names = [self._names[j].rpartition("/")[2] for j in gone[:3]]
+        more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
+        were = "was" if len(gone) == 1 else "were"
+        return f"{', '.join(names)}{more} {were} not Good all the time"
+
+    def _keep(self, part: int, mode: int, row: Columns, score: float) -> None:
+        self._recent_id = np.append(self._recent_id, part)[-KEPT:]
+        self._recent_mode = np.append(self._recent_mode, mode)[-KEPT:]
+        self._recent_row = np.concatenate([self._recent_row, row[None, :]])[-KEPT:]
+        self._recent_score = np.append(self._recent_score, score)[-KEPT:]
+
+    def _deviations(
+        self, base: Baseline, away: Columns, largest: Columns, left: Columns | None
+    ) -> tuple[Deviation, ...]:
+        """Tell the most unusual feature of each signal, the most unusual signal first."""
+        assert base.form is not None
+        z = away / base.form.scale
+        total = float((largest**2).sum())
+        owner = np.array([0, *(1 + np.arange(self._width - 1) // len(MEASURES))])
+        power = np.bincount(owner, largest**2)
+        found = []
+        for signal in np.argsort(-power, kind="stable")[:TOLD].tolist():
+            own = np.flatnonzero(owner == signal)
+            place = int(own[largest[own].argmax()])
+            of, measure = feature_of(place)
+            width, expected = base.form.scale[place], base.level[place]
+            if left is not None and abs(left[place]) > abs(z[place]):
+                size = base.form.left_over()[place] * width
+                expected = base.level[place] + away[place] - left[place] * size
+                width = size
+            found.append(
+                Deviation(
+                    signal="" if of is None else self._names[of],
+                    measure=measure,
+                    actual=float(base.level[place] + away[place]),
+                    expected=float(expected),
+                    low=float(expected - USUAL * width),
+                    high=float(expected + USUAL * width),
+                    unit="s" if of is None else self._units[of],
+                    share=float(power[signal] / total),
+                )
+            )
+        return tuple(found)
+
+    def label(self, part: int, number: str, label: PartLabel) -> bool:
+        """Learn what a part turned out to be; False where its features are no longer kept."""
+        place = np.flatnonzero(self._recent_id == part)
+        if not len(place):
+            return False
+        k = int(place[0])
+        base, row = self._modes.get(int(self._recent_mode[k])), self._recent_row[k]
+        if base is None:
+            return False
+        if label is PartLabel.DEFECT:
+            level = base.level if base.form is not None else np.median(base.away, axis=0)
+            base.mark(part, number, row - level)
+            return True
+        base.forgive(part)
+        if np.isfinite(self._recent_score[k]):
+            base.count(float(self._recent_score[k]))
+            base.learn(part, row)
+            base.hunt()
+            self._recent_score[k] = np.nan
+        return True
+
+    def accept(self) -> None:
+        """Forget what healthy parts were like: from now on they are made in another way."""
+        self._modes.clear()
+
+    def state(self) -> State:
+        """Give everything known, as arrays."""
+        known: State = {
+            "modes": np.array(list(self._modes), np.int64),
+            "recent_id": self._recent_id.copy(),
+            "recent_mode": self._recent_mode.copy(),
+            "recent_row": self._recent_row.copy(),
+            "recent_score": self._recent_score.copy(),
+        }
+        for mode, base in self._modes.items():
+            known |= {f"{mode}.{name}": array for name, array in base.state().items()}
+        return known
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take up a state of the same signals."""
+        self._modes = {}
+        for mode in state["modes"].tolist():
+            head = f"{mode}."
+            own = {k[len(head) :]: v for k, v in state.items() if k.startswith(head)}
+            base = self._modes[mode] = Baseline(self._width, self.settings)
+            base.restore(own)
+        self._recent_id = state["recent_id"].copy()
+        self._recent_mode = state["recent_mode"].copy()
+        self._recent_row = state["recent_row"].copy()
+        self._recent_score = state["recent_score"].copy()
+
+
+def floor_of(rows: Columns) -> Columns:
+    """Give the smallest deviation worth telling of each feature (d,) of healthy parts (n, d)."""
+    table = rows[:, 1:].reshape(len(rows), -1, len(MEASURES))
+    least, greatest = table[:, :, 1].min(axis=0), table[:, :, 2].max(axis=0)
+    signal = CLASS * (greatest - least) + READING * np.abs(table[:, :, 0]).mean(axis=0)
+    floor = np.concatenate([[1e-4 * rows[:, 0].mean()], np.repeat(signal, len(MEASURES))])
+    return np.maximum(np.maximum(floor, quantum(rows) / 2), 1e-9)
+
+
+def packed(words: Sequence[str]) -> NDArray[np.uint8]:
+    """Write words as an array, for a state."""
+    return np.frombuffer(json.dumps(list(words)).encode(), np.uint8)
+
+
+def unpacked(array: NDArray[np.uint8]) -> list[str]:
+    """Read words back."""
+    words: list[str] = json.loads(array.tobytes())
+    return words
