@@ -34,7 +34,7 @@ from gateway.journal import Journal, Trend
 from gateway.link import LinkState
 from gateway.metrics import Metrics
 from gateway.notices import Notices
-from gateway.partdesk import PartCounter
+from gateway.partdesk import PartDesk
 from gateway.pipeline import UNKNOWN_MODE, Pipeline, WatchedAsset, asset_tags
 from gateway.rows import (
     MS,
@@ -109,7 +109,7 @@ class LineView:
         self._metrics = metrics
         self._notices = notices
         self._desk = AlarmDesk(pipeline, journal, order, time.time_ns, plan.alarms.budget)
-        self._parts = PartCounter(pipeline.parts, order, self._desk.asset)
+        self._parts = PartDesk(pipeline.parts, order, self._desk.asset)
         self._by_name = {handle.tag.name: handle for handle in pipeline.handles}
         self._connections = Connections(plan, pipeline, supervisor)
         self._states = {state.asset.path: state for state in pipeline.assets}

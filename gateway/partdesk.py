@@ -4,19 +4,19 @@ from collections.abc import Awaitable, Callable
 
 from gateway.console.view import PartRow, PartsRow
 from gateway.journal import JSON
-from gateway.parts import PartBook, PartDesk
+from gateway.parts import PartBook, PartBooks
 from gateway.rows import part_row
 from plant.parts import Part
 
 Order = Callable[[str, dict[str, JSON]], Awaitable[None]]
 
 
-class PartCounter:
+class PartDesk:
     """The parts of a running gateway.
 
     Parameters
     ----------
-    desk
+    books
         Where they are judged.
     order
         Does what a person orders, durably; see `Pipeline.order`.
@@ -24,19 +24,19 @@ class PartCounter:
         Finds the path of an asset by its path or name; raises KeyError or Rejected.
     """
 
-    def __init__(self, desk: PartDesk, order: Order, asset: Callable[[str], str]) -> None:
-        self._desk = desk
+    def __init__(self, books: PartBooks, order: Order, asset: Callable[[str], str]) -> None:
+        self._all = books
         self._order = order
         self._asset = asset
 
     def row(self, part: Part) -> PartRow:
         """Write a part, with the plant's word for its mode."""
-        asset = self._desk.books[part.asset].asset
+        asset = self._all.books[part.asset].asset
         return part_row(part, asset.mode_name(part.mode) if asset.mode and part.mode >= 0 else "")
 
     def summary(self, path: str) -> PartsRow | None:
         """Tell how the parts of an asset were; None where it makes none."""
-        book = self._desk.books.get(path)
+        book = self._all.books.get(path)
         if book is None:
             return None
         suspect, judged = book.lately()
@@ -49,7 +49,7 @@ class PartCounter:
 
     def rows(self, target: str | None, verdict: str | None, limit: int) -> list[PartRow]:
         """List the last parts, newest first, of one asset or of all, of one verdict or of any."""
-        books = self._desk.books.values() if target is None else [self._book(target)]
+        books = self._all.books.values() if target is None else [self._book(target)]
         parts = [part for book in books for part in book.parts()]
         parts = [part for part in parts if verdict in (None, part.verdict)]
         return [self.row(p) for p in sorted(parts, key=lambda p: -p.id)[:limit]]
@@ -73,6 +73,6 @@ class PartCounter:
     def _book(self, target: str) -> PartBook:
         """Find the book of an asset; one with such a name that makes no parts is none."""
         path = self._asset(target)
-        if path not in self._desk.books:
+        if path not in self._all.books:
             raise KeyError(target)
-        return self._desk.books[path]
+        return self._all.books[path]

@@ -8,6 +8,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -118,7 +119,7 @@ class PartBook:
         self.judge.restore(state)
 
 
-class PartDesk:
+class PartBooks:
     """Judges the parts of every machine that has a trigger or a part number.
 
     Parameters
@@ -133,6 +134,8 @@ class PartDesk:
         Names the snapshot of an asset so that nothing else under the same path is taken for it.
     contain
         Runs each judge; the supervisor's business.
+    on_cycle
+        Told the id of each part and its cycle, before the verdict.
     """
 
     def __init__(
@@ -142,8 +145,10 @@ class PartDesk:
         stale_ns: Callable[[str], int],
         key: Callable[[Asset, Sequence[TagHandle]], str],
         contain: Contain,
+        on_cycle: Callable[[int, Ended], None] | None = None,
     ) -> None:
         self._contain = contain
+        self._on_cycle = on_cycle
         self._next = 1
         by_name = {handle.tag.name: handle for handle in handles}
         self.books: dict[str, PartBook] = {}
@@ -171,13 +176,15 @@ class PartDesk:
         made = []
         for group in self._groups:
             if batch.source in group.sources:
-                found = self._contain("cycles", lambda group=group: group.take(batch))
+                found = self._contain("cycles", partial(group.take, batch))
                 made += [self._made(ended, batch) for ended in found or ()]
         return made
 
     def _made(self, ended: Ended, batch: Batch) -> Part:
         book, number = self.books[ended.asset], self._next
         self._next += 1
+        if self._on_cycle is not None:
+            self._on_cycle(number, ended)
         verdict = Verdict(PartVerdict.CANNOT_JUDGE, ended.why)
         if not ended.why:
             name = f"parts of {ended.asset}"

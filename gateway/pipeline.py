@@ -28,7 +28,7 @@ from gateway.journal import (
     SampleRecord,
     ScoreRecord,
 )
-from gateway.parts import PartDesk, part_body
+from gateway.parts import PartBooks, part_body
 from gateway.stages.align import Alignment, Rows
 from gateway.stages.incidents import IncidentDesk, Looked
 from gateway.stages.latest import Latest
@@ -155,7 +155,7 @@ class Pipeline:
         self.book = AlarmBook(plan.alarms, {asset.path: asset.signals for asset in plan.assets})
         self.gaps = GapLedger(handles, watched_sources(plan))
         self.groups = build_groups(plan, handles)
-        self.parts = PartDesk(
+        self.parts = PartBooks(
             plan,
             handles,
             lambda source: longest_silence(plan, source),

@@ -119,6 +119,7 @@ class Spoken:
             "hold": self._hold,
             "release": self._release,
             "hold-ended": self._hold_ended,
+            "part": self._part,
             "verdict": self._verdict,
             "silence": self._silence,
         }
@@ -186,6 +187,15 @@ class Spoken:
 
     def _hold_ended(self, row: dict[str, Any]) -> None:
         terminal.say(f"{row['asset']} is no longer {row['kind'].replace('-', ' ')}: time is over")
+
+    def _part(self, row: dict[str, Any]) -> None:
+        """Say what is wrong with a part; the good ones are in the console."""
+        at, name = terminal.local_time(row["labelled"] or row["stop"]), row["name"]
+        if row["label"] is not None:
+            note = f": {row['note']}" if row["note"] else ""
+            terminal.say(f"{at} {name}: part {row['number']} is {row['label']}, {row['actor']}{note}")
+        elif row["verdict"] == "suspect":
+            terminal.say(f"{at} {name}: SUSPECT {row['sentence']}")
 
     def _verdict(self, row: dict[str, Any]) -> None:
         terminal.say(f"{terminal.local_time(row['raised'])} {row['sentence']}")
