@@ -165,7 +165,11 @@ def exported(plan: Any, journal: "Journal", target: str) -> Iterator[list[Any]]:
     if len(found) != 1:
         raise Misconfigured(f'"{target}" is not the path or name of one asset that makes parts')
     asset, handles = found[0], journal.register(plan.tags, 0)
-    rows: dict[int, list[Any]] = {}
+    rows: dict[tuple[int, int], list[float]] = {}
+
+    def keep(_number: int, ended: Any) -> None:
+        if ended.asset == asset.path:
+            rows[ended.cycle.start, ended.cycle.stop] = features(ended.cycle).tolist()
 
     def watched(_name: str, call: Any) -> Any:
         return call()
@@ -176,9 +180,7 @@ def exported(plan: Any, journal: "Journal", target: str) -> Iterator[list[Any]]:
         lambda source: longest_silence(plan, source),
         lambda one, tags: asset_key(one, [tag.tag for tag in tags]),
         watched,
-        on_cycle=lambda number, ended: rows.update({number: features(ended.cycle).tolist()})
-        if ended.asset == asset.path
-        else None,
+        on_cycle=keep,
     )
     parts: dict[int, Any] = {}
     for _, entry in journal.read():
@@ -196,10 +198,10 @@ def exported(plan: Any, journal: "Journal", target: str) -> Iterator[list[Any]]:
     yield ["part", "start_ns", "stop_ns", "mode", "verdict", "label"] + [
         "duration" if of is None else f"{signals[of]} {measure}" for of, measure in names
     ]
-    for number, part in sorted(parts.items()):
+    unknown = [float("nan")] * len(names)
+    for _, part in sorted(parts.items()):
         known = [part.number, part.start, part.stop, part.mode, str(part.verdict)]
-        blank = ["" for _ in names]
-        row = rows.get(number, blank)
+        row = rows.get((part.start, part.stop), unknown)
         values = ["" if value != value else value for value in row]
         yield [*known, str(part.label or ""), *values]
 
