@@ -95,6 +95,28 @@ class Verdict:
     like: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """How the features of one part stand (d,).
+
+    Parameters
+    ----------
+    away
+        Deviations from the level, in their units; NaN = not known.
+    z
+        The same in usual sizes; 0 where not known.
+    left
+        What the others leave unexplained, in usual sizes.
+    largest
+        The larger one of both, ≥ 0.
+    """
+
+    away: Columns
+    z: Columns
+    left: Columns
+    largest: Columns
+
+
 class Form:
     """How the features of healthy parts deviate from their level, and together.
 
@@ -380,14 +402,20 @@ class PartJudge:
             self._keep(part, mode, row, np.nan)
             told = f"{base.learnt} of {self.settings.learn} parts"
             return Verdict(PartVerdict.LEARNING, told, learnt=base.learnt)
-        return self._held_against(base, part, row, mode, absent)
+        verdict = self._held_against(base, base.form, row, absent)
+        if verdict.verdict is PartVerdict.GOOD:
+            base.count(verdict.score or 0.0)
+            base.learn(part, row)
+            self._keep(part, mode, row, np.nan)
+        elif verdict.verdict is PartVerdict.SUSPECT:
+            base.count(base.limit)
+            if not absent:
+                self._keep(part, mode, row, verdict.score or 0.0)
+        return verdict
 
-    def _held_against(
-        self, base: Baseline, part: int, row: Columns, mode: int, absent: str
-    ) -> Verdict:
-        assert base.form is not None
+    def _held_against(self, base: Baseline, form: Form, row: Columns, absent: str) -> Verdict:
         away = row - base.level
-        z, left = base.form.standing(np.nan_to_num(away))
+        z, left = form.standing(np.nan_to_num(away))
         # What the others explain is not known while some of them are not.
         largest = np.where(np.isnan(away), 0.0, np.abs(z))
         if not absent:
@@ -398,17 +426,12 @@ class PartJudge:
             score, limit, like = told if told[0] > told[1] else (score, limit, like)
         learnt, provisional = base.learnt, base.learnt < 1000 / self.settings.false_in_1000
         if score > limit:
-            why = self._deviations(base, away, largest, left if not absent else None)
-            base.count(base.limit)
-            if not absent:
-                self._keep(part, mode, row, score)
+            told = left if not absent else np.zeros(len(left))
+            why = self._deviations(base.level, form, Standing(away, z, told, largest))
             word = PartVerdict.SUSPECT
             return Verdict(word, absent, score, limit, why, learnt, provisional, like)
         if absent:
             return Verdict(PartVerdict.CANNOT_JUDGE, absent, learnt=learnt)
-        base.count(score)
-        base.learn(part, row)
-        self._keep(part, mode, row, np.nan)
         return Verdict(PartVerdict.GOOD, "", score, limit, (), learnt, provisional)
 
     def _absent(self, row: Columns) -> str:
@@ -428,12 +451,10 @@ class PartJudge:
         self._recent_score = np.append(self._recent_score, score)[-KEPT:]
 
     def _deviations(
-        self, base: Baseline, away: Columns, largest: Columns, left: Columns | None
+        self, level: Columns, form: Form, standing: "Standing"
     ) -> tuple[Deviation, ...]:
         """Tell the most unusual feature of each signal, the most unusual signal first."""
-        assert base.form is not None
-        z = away / base.form.scale
-        total = float((largest**2).sum())
+        z, left, largest = standing.z, standing.left, standing.largest
         owner = np.array([0, *(1 + np.arange(self._width - 1) // len(MEASURES))])
         power = np.bincount(owner, largest**2)
         found = []
@@ -441,21 +462,21 @@ class PartJudge:
             own = np.flatnonzero(owner == signal)
             place = int(own[largest[own].argmax()])
             of, measure = feature_of(place)
-            width, expected = base.form.scale[place], base.level[place]
-            if left is not None and abs(left[place]) > abs(z[place]):
-                size = base.form.left_over()[place] * width
-                expected = base.level[place] + away[place] - left[place] * size
-                width = size
+            width, expected = form.scale[place], level[place]
+            if abs(left[place]) > abs(z[place]):
+                # What the other features let expect, and how far from that is usual.
+                width = form.left_over()[place] * form.scale[place]
+                expected = level[place] + standing.away[place] - left[place] * width
             found.append(
                 Deviation(
                     signal="" if of is None else self._names[of],
                     measure=measure,
-                    actual=float(base.level[place] + away[place]),
+                    actual=float(level[place] + standing.away[place]),
                     expected=float(expected),
                     low=float(expected - USUAL * width),
                     high=float(expected + USUAL * width),
                     unit="s" if of is None else self._units[of],
-                    share=float(power[signal] / total),
+                    share=float(power[signal] / power.sum()),
                 )
             )
         return tuple(found)

@@ -112,11 +112,16 @@ async def watch(url: str, delays: Delays) -> None:
 
 async def measured(plan: Plan, seconds: float) -> Delays:
     """Run the gateway for a while."""
-    delays, stop = Delays(), asyncio.Event()
-    gateway = Gateway(plan, on_event=delays.hear)
+    delays, stop, listening = Delays(), asyncio.Event(), asyncio.Event()
+
+    def hear(kind: str, row: dict[str, Any]) -> None:
+        delays.hear(kind, row)
+        if kind == "console":
+            listening.set()
+
+    gateway = Gateway(plan, on_event=hear)
     running = asyncio.create_task(gateway.run(stop))
-    while not gateway.url:
-        await asyncio.sleep(0.05)
+    await listening.wait()
     watching = asyncio.create_task(watch(gateway.url, delays))
     await asyncio.sleep(seconds)
     watching.cancel()

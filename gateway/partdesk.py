@@ -37,8 +37,9 @@ class PartDesk:
     def summary(self, path: str) -> PartsRow | None:
         """Tell how the parts of an asset were; None where it makes none."""
         book = self._all.books.get(path)
-        if book is None:
-            return None
+        return None if book is None else self._summary(book)
+
+    def _summary(self, book: PartBook) -> PartsRow:
         suspect, judged = book.lately()
         return {
             "counts": {str(verdict): count for verdict, count in book.counts.items()},
@@ -63,12 +64,10 @@ class PartDesk:
 
     async def anew(self, target: str, actor: str, note: str) -> PartsRow:
         """Learn anew how healthy parts are, and return once the journal holds it."""
-        path = self._book(target).asset.path
-        said: dict[str, JSON] = {"asset": path, "actor": actor, "note": note}
+        book = self._book(target)
+        said: dict[str, JSON] = {"asset": book.asset.path, "actor": actor, "note": note}
         await self._order("part-normal", said)
-        summary = self.summary(path)
-        assert summary is not None
-        return summary
+        return self._summary(book)
 
     def _book(self, target: str) -> PartBook:
         """Find the book of an asset; one with such a name that makes no parts is none."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from analytics.cycles import features
 from analytics.parts import KEPT, PartJudge, PartSettings, Verdict
-from gateway.config.plan import CyclePlan, Plan
-from gateway.stages.cycles import CycleGatherer, CycleGroup, Ended, cycle_tags
+from gateway.config.plan import CyclePlan, Plan, longest_silence
+from gateway.stages.cycles import CycleGatherer, CycleGroup, Ended
 from plant.assets import Asset
 from plant.errors import Rejected
 from plant.parts import Deviation, Measure, Part, PartLabel, PartVerdict
@@ -78,7 +78,9 @@ class PartBook:
 
     def lately(self) -> tuple[int, int]:
         """Count the suspect ones among the parts judged last, and those judged."""
-        told = [p.verdict for p in self._kept if p.verdict in (PartVerdict.GOOD, PartVerdict.SUSPECT)]
+        told = [
+            p.verdict for p in self._kept if p.verdict in (PartVerdict.GOOD, PartVerdict.SUSPECT)
+        ]
         return told[-LATELY:].count(PartVerdict.SUSPECT), len(told[-LATELY:])
 
     def enter(self, part: Part) -> None:
@@ -128,48 +130,32 @@ class PartBooks:
         What a part is, and what the plant wants.
     handles
         Every tag of the plan with its journal handle.
-    stale_ns
-        Longest silence of each source, ns.
     key
         Names the snapshot of an asset so that nothing else under the same path is taken for it.
     contain
         Runs each judge; the supervisor's business.
-    on_cycle
-        Told the id of each part and its cycle, before the verdict.
     """
 
     def __init__(
         self,
         plan: Plan,
         handles: Sequence[TagHandle],
-        stale_ns: Callable[[str], int],
         key: Callable[[Asset, Sequence[TagHandle]], str],
         contain: Contain,
-        on_cycle: Callable[[int, Ended], None] | None = None,
     ) -> None:
         self._contain = contain
-        self._on_cycle = on_cycle
         self._next = 1
-        by_name = {handle.tag.name: handle for handle in handles}
+        by_name = {handle.tag.name: handle.tag for handle in handles}
         self.books: dict[str, PartBook] = {}
         self._keys: dict[str, str] = {}
-        together: dict[frozenset[str], list[CycleGatherer]] = {}
-        for asset in plan.assets:
-            if not (asset.trigger or asset.part):
-                continue
-            cycle = plan.cycles.get(asset.path, CyclePlan())
-            gatherer = CycleGatherer(asset, by_name, cycle)
-            signals = [by_name[name].tag for name in asset.signals]
+        self._groups = build_groups(plan, handles)
+        for gatherer in (one for group in self._groups for one in group.gatherers):
+            asset, cycle = gatherer.asset, gatherer.plan
+            signals = [by_name[name] for name in asset.signals]
             settings = PartSettings(learn=cycle.learn, false_in_1000=cycle.false_in_1000)
             judge = PartJudge([t.name for t in signals], [t.unit for t in signals], settings)
             self.books[asset.path] = PartBook(asset, judge)
             self._keys[asset.path] = key(asset, gatherer.tags)
-            sources = frozenset(tag.tag.source for tag in gatherer.tags)
-            together.setdefault(sources, []).append(gatherer)
-        self._groups = [
-            CycleGroup(own, {name: stale_ns(name) for name in sorted(sources)})
-            for sources, own in together.items()
-        ]
 
     def take(self, batch: Batch) -> list[Part]:
         """Take a scaled live batch; give the parts whose cycles ended with it."""
@@ -183,8 +169,6 @@ class PartBooks:
     def _made(self, ended: Ended, batch: Batch) -> Part:
         book, number = self.books[ended.asset], self._next
         self._next += 1
-        if self._on_cycle is not None:
-            self._on_cycle(number, ended)
         verdict = Verdict(PartVerdict.CANNOT_JUDGE, ended.why)
         if not ended.why:
             name = f"parts of {ended.asset}"
@@ -272,3 +256,18 @@ class PartBooks:
                 one.restore(parts[f"cycles-{key}"])
                 self.books[one.asset.path].restore(parts[f"parts-{key}"])
         return anew
+
+
+def build_groups(plan: Plan, handles: Sequence[TagHandle]) -> list[CycleGroup]:
+    """Put assets that make parts, and are fed by the same sources, side by side."""
+    by_name = {handle.tag.name: handle for handle in handles}
+    together: dict[frozenset[str], list[CycleGatherer]] = {}
+    for asset in plan.assets:
+        if asset.trigger or asset.part:
+            gatherer = CycleGatherer(asset, by_name, plan.cycles.get(asset.path, CyclePlan()))
+            sources = frozenset(tag.tag.source for tag in gatherer.tags)
+            together.setdefault(sources, []).append(gatherer)
+    return [
+        CycleGroup(own, {name: longest_silence(plan, name) for name in sorted(sources)})
+        for sources, own in together.items()
+    ]

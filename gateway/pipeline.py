@@ -17,7 +17,7 @@ from analytics.findings import Finding
 from analytics.monitors import MonitorBank
 from analytics.watch import Judgement, Watch
 from gateway.alarms import AlarmBook, alarm_body, hold_body, hold_from
-from gateway.config.plan import Plan
+from gateway.config.plan import Plan, longest_silence
 from gateway.gaps import GapLedger, gap_body, gap_from
 from gateway.journal import (
     JSON,
@@ -158,7 +158,6 @@ class Pipeline:
         self.parts = PartBooks(
             plan,
             handles,
-            lambda source: longest_silence(plan, source),
             lambda asset, tags: asset_key(asset, [tag.tag for tag in tags]),
             contain,
         )
@@ -495,17 +494,6 @@ def watched_sources(plan: Plan) -> dict[str, int]:
         for source in plan.sources
         if getattr(source, "type", "") != "replay"
     }
-
-
-def longest_silence(plan: Plan, source: str) -> int:
-    """Give the silence, ns, after which a source is stale: never less than three of its words."""
-    periods_ms = [
-        getattr(one, word, 0.0)
-        for one in plan.sources
-        if one.name == source
-        for word in ("scan_ms", "publishing_ms")
-    ]
-    return round(max(plan.detection.stale_s * 1e9, *(3e6 * period for period in periods_ms), 0.0))
 
 
 def asset_tags(asset: Asset) -> tuple[str, ...]:

@@ -6,10 +6,10 @@ from analytics.findings import ABNORMAL, finding_names
 from gateway.console.view import (
     AlarmRow,
     ContributorRow,
+    DeviationRow,
     FeedbackRow,
     GapRow,
     HoldRow,
-    DeviationRow,
     MemberRow,
     PartRow,
     PrecedentRow,

@@ -1,4 +1,4 @@
-"""``wheeltapper parts``: a verdict on each part, what it turned out to be, and rows to train from."""
+"""``wheeltapper parts``: the verdict on each part, what it turned out to be, rows to train from."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +11,10 @@ from wheeltapper.alarms import Actor, Data, Url, answered, ordered
 from wheeltapper.options import AsJson
 
 if TYPE_CHECKING:
+    from gateway.config.plan import Plan
     from gateway.console.view import PartRow
     from gateway.journal import Journal
+    from plant.parts import Part
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -153,57 +155,62 @@ def export(
     terminal.say(f"{len(rows) - 1} parts, {len(rows[0])} columns: {out}")
 
 
-def exported(plan: Any, journal: "Journal", target: str) -> Iterator[list[Any]]:
-    """Give the heads and then a row a part, cut anew from the samples in the journal."""
-    from analytics.cycles import feature_count, feature_of, features
-    from gateway.journal import EventRecord, SampleRecord
-    from gateway.parts import PartBooks, part_from
-    from gateway.pipeline import asset_key, longest_silence
+def exported(plan: "Plan", journal: "Journal", target: str) -> Iterator[list[Any]]:
+    """Give the heads and then a row a part, with what is known of it and its features."""
+    from analytics.cycles import feature_count, feature_of
     from plant.errors import Misconfigured
 
     found = [a for a in plan.assets if target in (a.path, a.name) and (a.trigger or a.part)]
     if len(found) != 1:
         raise Misconfigured(f'"{target}" is not the path or name of one asset that makes parts')
-    asset, handles = found[0], journal.register(plan.tags, 0)
-    rows: dict[tuple[int, int], list[float]] = {}
-
-    def keep(_number: int, ended: Any) -> None:
-        if ended.asset == asset.path:
-            rows[ended.cycle.start, ended.cycle.stop] = features(ended.cycle).tolist()
-
-    def watched(_name: str, call: Any) -> Any:
-        return call()
-
-    books = PartBooks(
-        plan,
-        handles,
-        lambda source: longest_silence(plan, source),
-        lambda one, tags: asset_key(one, [tag.tag for tag in tags]),
-        watched,
-        on_cycle=keep,
-    )
-    parts: dict[int, Any] = {}
-    for _, entry in journal.read():
-        if isinstance(entry, SampleRecord) and not entry.batch.recovered:
-            books.take(entry.batch)
-        elif isinstance(entry, EventRecord) and entry.kind == "link":
-            if entry.body["state"] == "up" and not entry.body["why"]:
-                books.reconnected(str(entry.body["source"]))
-        elif isinstance(entry, EventRecord) and entry.kind == "part":
-            part = part_from(entry.body)
-            if part.asset == asset.path:
-                parts[part.id] = part
+    (asset,) = found
     names = [feature_of(k) for k in range(feature_count(len(asset.signals)))]
     signals = [name.rpartition("/")[2] for name in asset.signals]
     yield ["part", "start_ns", "stop_ns", "mode", "verdict", "label"] + [
         "duration" if of is None else f"{signals[of]} {measure}" for of, measure in names
     ]
+    rows = cut_anew(plan, journal, asset.path)
     unknown = [float("nan")] * len(names)
-    for _, part in sorted(parts.items()):
+    for part in parts_kept(journal, asset.path):
         known = [part.number, part.start, part.stop, part.mode, str(part.verdict)]
         row = rows.get((part.start, part.stop), unknown)
-        values = ["" if value != value else value for value in row]
-        yield [*known, str(part.label or ""), *values]
+        yield [*known, str(part.label or ""), *("" if value != value else value for value in row)]
+
+
+def cut_anew(plan: "Plan", journal: "Journal", path: str) -> dict[tuple[int, int], list[float]]:
+    """Give the features of each cycle of an asset by its start and stop, from the samples."""
+    from analytics.cycles import features
+    from gateway.journal import EventRecord, SampleRecord
+    from gateway.parts import build_groups
+
+    rows: dict[tuple[int, int], list[float]] = {}
+    groups = build_groups(plan, journal.register(plan.tags, 0))
+    for _, entry in journal.read(kinds=(SampleRecord, EventRecord)):
+        if isinstance(entry, SampleRecord) and not entry.batch.recovered:
+            for group in groups:
+                for ended in group.take(entry.batch) if entry.batch.source in group.sources else ():
+                    if ended.asset == path:
+                        row = features(ended.cycle).tolist()
+                        rows[ended.cycle.start, ended.cycle.stop] = row
+        elif isinstance(entry, EventRecord) and entry.kind == "link":
+            # As the gateway took note of it: what went on then was not seen whole.
+            source, said = entry.body["source"], (entry.body["state"], entry.body["why"])
+            for group in groups if said == ("up", "") else ():
+                if source in group.sources:
+                    group.reconnected(str(source))
+    return rows
+
+
+def parts_kept(journal: "Journal", path: str) -> "list[Part]":
+    """Give the parts of an asset as they last were, in the order in which they were made."""
+    from gateway.parts import part_from
+    from plant.errors import Misconfigured
+
+    events, damaged = journal.events("part")
+    if damaged:
+        raise Misconfigured(f"{journal.path}: {damaged} events of parts are damaged")
+    latest = {part.id: part for part in (part_from(event.body) for event in events)}
+    return [part for _, part in sorted(latest.items()) if path in ("", part.asset)]
 
 
 def show(rows: "list[PartRow]") -> None:
@@ -263,19 +270,13 @@ def told(row: "PartRow") -> list[str]:
 
 
 def _kept(journal: "Journal", asked: dict[str, Any]) -> "list[PartRow]":
-    from gateway.parts import part_from
     from gateway.rows import part_row
-    from plant.errors import Misconfigured
 
-    events, damaged = journal.events("part")
-    if damaged:
-        raise Misconfigured(f"{journal.path}: {damaged} events of parts are damaged")
-    latest = {part.id: part for part in (part_from(event.body) for event in events)}
     target, verdict = asked.get("asset"), asked.get("verdict")
     rows = [
-        part_row(latest[number])
-        for number in sorted(latest, reverse=True)
-        if target in (None, latest[number].asset, latest[number].asset.rpartition("/")[2])
-        and verdict in (None, latest[number].verdict)
+        part_row(part)
+        for part in reversed(parts_kept(journal, ""))
+        if target in (None, part.asset, part.asset.rpartition("/")[2])
+        and verdict in (None, part.verdict)
     ]
     return rows[: asked["limit"]]

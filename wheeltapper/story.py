@@ -193,7 +193,9 @@ class Spoken:
         at, name = terminal.local_time(row["labelled"] or row["stop"]), row["name"]
         if row["label"] is not None:
             note = f": {row['note']}" if row["note"] else ""
-            terminal.say(f"{at} {name}: part {row['number']} is {row['label']}, {row['actor']}{note}")
+            terminal.say(
+                f"{at} {name}: part {row['number']} is {row['label']}, {row['actor']}{note}"
+            )
         elif row["verdict"] == "suspect":
             terminal.say(f"{at} {name}: SUSPECT {row['sentence']}")
 

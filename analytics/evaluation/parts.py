@@ -1,4 +1,4 @@
-"""Generated machines that make parts, some of them with a defect: how well is it told from the rest?
+"""Generated machines that make parts, some with a defect, and how well a judge tells them apart.
 
 Each machine has random signals, curves, common causes, noise with a memory, slow drift, stops after
 which it warms up, and its own rate of sampling. A defect befalls one part and one signal.
@@ -87,7 +87,9 @@ class PartMachine:
             seconds *= 1 + 2 * abs(defect.size)
         start, span = self._now, round(seconds * 1e9)
         self._now += span + round(0.3 * self._seconds * 1e9)
-        at = start + np.arange(round(draw.random() * self._step * 1e9), span, round(self._step * 1e9))
+        at = start + np.arange(
+            round(draw.random() * self._step * 1e9), span, round(self._step * 1e9)
+        )
         # What the signals showed last before the part began is what is held when it does.
         phase = np.append(-0.5 * self._step / seconds, (at - start) / span)
         value = self._curves(phase, defect)
@@ -108,7 +110,9 @@ class PartMachine:
             shifted[defect.signal] -= defect.size / 2
         away = (shifted[:, None, :] - self._place[:, :, None]) / self._width[:, :, None]
         shape = (self._height[:, :, None] * np.exp(-0.5 * away**2)).sum(axis=1)
-        cause = self._load @ draw.standard_normal(2) + self._own * draw.standard_normal(self.signals)
+        cause = self._load @ draw.standard_normal(2) + self._own * draw.standard_normal(
+            self.signals
+        )
         noise = draw.standard_normal(shifted.shape)
         noise[:, 1:] = 0.7 * noise[:, 1:] + 0.7 * noise[:, :-1]
         curve = shape * (1 + cause[:, None]) + (self._wander + self._warmth * self._cold)[:, None]

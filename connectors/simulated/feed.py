@@ -42,7 +42,7 @@ class Feed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hurried:
-    """A feed whose rows follow each other `pace` times as fast: for what takes too long to watch."""
+    """A feed whose rows follow each other `pace` times as fast, for what takes long to watch."""
 
     feed: Feed
     pace: int

@@ -123,7 +123,7 @@ class SimulatedLine:
         return out
 
     def defects(self, first: int, count: int) -> set[int]:
-        """Give the numbers of the parts that are made with a defect in rows `first` to …"""
+        """Give the parts that are made with a defect in rows `first` to ``first + count``."""
         found: set[int] = set()
         for number, machine in enumerate(self._machines):
             if machine.channels is PRESS:

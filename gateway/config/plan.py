@@ -158,3 +158,14 @@ class Plan:
     simulated: bool = False
     notice: str = ""
     labels: tuple[LabelSpan, ...] = ()
+
+
+def longest_silence(plan: Plan, source: str) -> int:
+    """Give the silence, ns, after which a source is stale: never less than three of its words."""
+    periods_ms = [
+        getattr(one, word, 0.0)
+        for one in plan.sources
+        if one.name == source
+        for word in ("scan_ms", "publishing_ms")
+    ]
+    return round(max(plan.detection.stale_s * 1e9, *(3e6 * period for period in periods_ms), 0.0))

@@ -471,9 +471,7 @@ class View(Protocol):
         """Report how the alarms did, over all that the journal holds or a part of it."""
         ...
 
-    def parts(
-        self, target: str | None, verdict: str | None, limit: int, /
-    ) -> list[PartRow]:
+    def parts(self, target: str | None, verdict: str | None, limit: int, /) -> list[PartRow]:
         """List the last parts, newest first, of one machine or of all, of one verdict or of any.
 
         Raises

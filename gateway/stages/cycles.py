@@ -229,18 +229,17 @@ class CycleGatherer:
         stop = self._open.start + round(self.plan.longest_s * 1e9)
         if moment > stop:
             self._open.spoil(f"longer than {self.plan.longest_s:g} s: its end was not seen")
-            yield self._close(stop)
+            yield self._close(self._open, stop)
 
     def _step(self, moment: int, news: _News) -> Iterator[Ended]:
         level = self._level if news.level is None else news.level
         renumbered = bool(news.number) and news.number != self._number
-        begins = self._begins(level, renumbered=renumbered)
-        if self._open is not None:
-            if self._ends(level, begins=begins, renumbered=renumbered):
-                yield self._close(moment)
-                begins = begins or (self.by == "trigger" and level == 1)
-            else:
-                self._disturb(news)
+        begins, now = self._begins(level, renumbered=renumbered), self._open
+        if now is not None and self._ends(now, level, begins=begins, renumbered=renumbered):
+            yield self._close(now, moment)
+            begins = begins or (self.by == "trigger" and level == 1)
+        elif now is not None:
+            self._disturb(now, news)
         self._level = level
         if news.number is not None:
             self._number = news.number
@@ -259,30 +258,27 @@ class CycleGatherer:
             return renumbered
         return level == 1 and self._level != 1
 
-    def _ends(self, level: int, *, begins: bool, renumbered: bool) -> bool:
-        assert self._open is not None
+    def _ends(self, now: _Open, level: int, *, begins: bool, renumbered: bool) -> bool:
         if self.by == "trigger":
             # An edge was missed where another part is in work.
-            return level == 0 or bool(self._open.why and renumbered and level == 1)
+            return level == 0 or bool(now.why and renumbered and level == 1)
         return begins
 
-    def _disturb(self, news: _News) -> None:
-        assert self._open is not None
+    def _disturb(self, now: _Open, news: _News) -> None:
         if news.level == UNKNOWN and self.by != "part":
-            self._open.spoil("its trigger was not Good all the time")
+            now.spoil("its trigger was not Good all the time")
         if news.number == "" and self.by == "part":
-            self._open.spoil("its number was not Good all the time")
-        if news.mode is not None and news.mode != self._open.mode:
-            self._open.spoil("its operating mode changed or was not Good")
+            now.spoil("its number was not Good all the time")
+        if news.mode is not None and news.mode != now.mode:
+            now.spoil("its operating mode changed or was not Good")
 
     def _begin(self, moment: int, *, unseen: bool) -> None:
         self._open = _Open(moment, self._number, self._mode, UNSEEN if unseen else "")
         if self._mode == UNKNOWN:
             self._open.spoil("its operating mode was not known")
 
-    def _close(self, stop: int) -> Ended:
-        assert self._open is not None
-        done, self._open = self._open, None
+    def _close(self, done: _Open, stop: int) -> Ended:
+        self._open = None
         column, at, value = self._kept.all()
         held = self._held.copy()
         self._settle()
