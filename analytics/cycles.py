@@ -78,10 +78,19 @@ def features(cycle: Cycle) -> Columns:
     row[0] = span / 1e9
     if not signals or span <= 0:
         return row
+    with np.errstate(over="ignore", invalid="ignore"):
+        row[1:] = _table(cycle).ravel()
+    row[~np.isfinite(row)] = np.nan
+    return row
+
+
+def _table(cycle: Cycle) -> Columns:
+    """Give the features of every signal (p, 8)."""
+    signals, span = len(cycle.held), cycle.stop - cycle.start
     column, at, value, weight = _points(cycle)
     begin = np.searchsorted(column, np.arange(signals))
     seconds = span / 1e9
-    table = row[1:].reshape(signals, len(MEASURES))
+    table = np.empty((signals, len(MEASURES)))
     mean = np.add.reduceat(weight * value, begin) / seconds
     away = value - mean[column]
     table[:, 0] = mean
@@ -92,8 +101,8 @@ def features(cycle: Cycle) -> Columns:
     total = np.bincount(cell, weight * value, 4 * signals)
     table[:, 4:] = (total / np.bincount(cell, weight, 4 * signals)).reshape(signals, 4)
     # A value that was not Good, however short, leaves nothing of its signal to be judged.
-    table[np.isnan(mean)] = np.nan
-    return row
+    table[~np.isfinite(table).all(axis=1)] = np.nan
+    return table
 
 
 def _points(cycle: Cycle) -> tuple[NDArray[np.intp], NDArray[np.int64], Columns, Columns]:

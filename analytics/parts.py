@@ -48,6 +48,9 @@ MODES = 16
 REACH = 3.0
 """A part moves the level no further than this many deviations."""
 CLIPPED = 5.0
+"""A deviation beyond counts as this where something is learnt from it."""
+FARTHEST = 1e6
+"""The same where it is told."""
 OWN = 0.05
 """Least own variance of a feature: near-exact relations hold only nearly."""
 CAUSES = 16
@@ -161,7 +164,7 @@ class Form:
 
     def standing(self, away: Columns) -> tuple[Columns, Columns]:
         """Give deviations (n, d) → in scales, and what the others leave over, standardised."""
-        z = away / self.scale
+        z = np.clip(away / self.scale, -FARTHEST, FARTHEST)
         return z, self.solve(z) / self._sharp
 
     def left_over(self) -> Columns:

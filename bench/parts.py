@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,8 +110,14 @@ async def watch(url: str, delays: Delays) -> None:
         writer.close()
 
 
-async def measured(plan: Plan, seconds: float) -> Delays:
-    """Run the gateway for a while."""
+async def nothing(_url: str, _delays: Delays) -> None:
+    """Do nothing beside."""
+
+
+async def measured(
+    plan: Plan, seconds: float, beside: Callable[[str, Delays], Awaitable[None]] = nothing
+) -> Delays:
+    """Run the gateway for a while, and something beside it."""
     delays, stop, listening = Delays(), asyncio.Event(), asyncio.Event()
 
     def hear(kind: str, row: dict[str, Any]) -> None:
@@ -123,7 +129,7 @@ async def measured(plan: Plan, seconds: float) -> Delays:
     running = asyncio.create_task(gateway.run(stop))
     await listening.wait()
     watching = asyncio.create_task(watch(gateway.url, delays))
-    await asyncio.sleep(seconds)
+    await asyncio.gather(asyncio.sleep(seconds), beside(gateway.url, delays))
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
     stop.set()
