@@ -8,8 +8,8 @@ For each operating mode it learns from the parts themselves, without labels,
    1999; the number of causes by the edge of what pure noise shows, Marchenko & Pastur 1967), so
    that what the others do not explain of a feature is told from what they do (Hawkins 1991).
 
-The score of a part is its largest deviation, of a feature or of what the others leave unexplained
-of one, in usual sizes. Its limit follows from the tail of healthy scores and a budget of false
+The score of a part is its largest deviation: of one feature, of what the others leave unexplained
+of one, of all features of a signal, or of all of them. Its limit follows from the tail of healthy scores and a budget of false
 verdicts a thousand parts. A suspect part teaches nothing, until somebody calls it good.
 
 With labels: each part that people called a defect gives a direction, w = C⁻¹δ, in which parts like
@@ -21,14 +21,15 @@ No clock, no input or output: the same parts give the same verdicts.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analytics.cycles import MEASURES, feature_count, feature_of
+from analytics.covariance import shrinkage
 from analytics.scaling import followed, quantum, robust_scale
-from analytics.thresholds import cross_fitted
+from analytics.thresholds import contiguous, cross_fitted
 from plant.parts import Deviation, PartLabel, PartVerdict
 
 Columns = NDArray[np.float64]
@@ -59,6 +60,8 @@ CLASS = 0.003
 accuracy class of an industrial transmitter (IEC 62828)."""
 READING = 5e-4
 """The same for a signal that stands still, as a share of its value."""
+LEAST_SIZE = 0.2
+"""Least usual size of a statistic; of parts that are all alike it would be nothing."""
 BULK = 0.8
 """Share of healthy scores that lie below the tail."""
 VISIBLE = 4.0
@@ -123,6 +126,11 @@ class Standing:
 class Form:
     """How the features of healthy parts deviate from their level, and together.
 
+    Four kinds of statistic are made of a part, each in its usual sizes over healthy parts: its
+    largest deviation; the largest of what the others leave unexplained; for each signal all its
+    features together, and all of all signals together (Mahalanobis distances, made alike by the
+    cube root of Wilson & Hilferty 1931). The score is the largest of them.
+
     Parameters
     ----------
     scale
@@ -131,10 +139,17 @@ class Form:
         Common causes, in scales (d, k).
     own
         Variance of each feature beside them (d,), in scales².
+    blocks
+        Inverse correlation of the features of each signal (p, 8, 8).
+    usual
+        Middle and usual size of each statistic over healthy parts (2, 3 + p).
     """
 
-    def __init__(self, scale: Columns, loading: Columns, own: Columns) -> None:
+    def __init__(
+        self, scale: Columns, loading: Columns, own: Columns, blocks: Columns, usual: Columns
+    ) -> None:
         self.scale, self.loading, self.own = scale, loading, own
+        self.blocks, self.usual = blocks, usual
         self._weighted = loading / own[:, None]
         inner = np.eye(loading.shape[1]) + loading.T @ self._weighted
         self._inner: Columns = np.asarray(np.linalg.inv(inner), np.float64)
@@ -142,7 +157,7 @@ class Form:
         self._sharp = np.sqrt(np.maximum(1 / own - told, 1e-12))
 
     @classmethod
-    def learn(cls, away: Columns, floor: Columns) -> "Form":
+    def learn(cls, away: Columns, floor: Columns) -> Self:
         """Learn from the deviations of healthy parts (n, d) from their level."""
         scale = robust_scale(away, floor)
         z = np.clip(away / scale, -CLIPPED, CLIPPED)
@@ -154,7 +169,23 @@ class Form:
         noise = (own.sum() - variance[:causes].sum()) / max(width - causes, 1)
         loading = axes[:causes].T * np.sqrt(np.maximum(variance[:causes] - noise, 0.0))
         left = np.maximum(own - (loading**2).sum(axis=1), OWN)
-        return cls(scale, np.ascontiguousarray(loading), left)
+        blocks = inverse_blocks(z[:, 1:].reshape(parts, -1, len(MEASURES)))
+        usual = np.stack([np.zeros(3 + len(blocks)), np.ones(3 + len(blocks))])
+        return cls(scale, np.ascontiguousarray(loading), left, blocks, usual)
+
+    @classmethod
+    def calibrated(cls, away: Columns, floor: Columns) -> Self:
+        """Learn from (n, d), and how large the statistics are on parts that were not learnt."""
+        form = cls.learn(away, floor)
+        told = [
+            cls.learn(np.concatenate((away[:begin], away[end:])), floor).raw(away[begin:end])
+            for begin, end in contiguous(len(away))
+        ]
+        raw = np.concatenate(told)
+        middle = np.median(raw, axis=0)
+        size = 1.4826 * np.median(np.abs(raw - middle), axis=0)
+        form.usual = np.stack([middle, np.maximum(size, LEAST_SIZE)])
+        return form
 
     def solve(self, z: Columns) -> Columns:
         """Give C⁻¹z for deviations z (n, d) in scales."""
@@ -172,32 +203,63 @@ class Form:
         sizes: Columns = 1 / self._sharp
         return sizes
 
-    def scores(self, away: Columns) -> Columns:
-        """Give the largest deviation of each part (n, d) → (n,)."""
-        z, residual = self.standing(away)
-        largest: Columns = np.maximum(np.abs(z), np.abs(residual)).max(axis=1)
-        return largest
+    def raw(self, away: Columns) -> Columns:
+        """Give the statistics of parts (n, d) → (n, 3 + p), not yet in their usual sizes."""
+        z, left = self.standing(away)
+        by_signal = z[:, 1:].reshape(len(z), -1, len(MEASURES))
+        own = np.einsum("npi,pij,npj->np", by_signal, self.blocks, by_signal)
+        whole = np.maximum((z * self.solve(z)).sum(axis=1), 0.0)
+        largest = np.abs(z).max(axis=1), np.abs(left).max(axis=1)
+        both = np.column_stack([evened(whole, z.shape[1]), evened(own, len(MEASURES))])
+        told: Columns = np.column_stack([*largest, both])
+        return told
+
+    def statistics(self, away: Columns) -> Columns:
+        """Give the statistics of parts (n, d) → (n, 3 + p) in their usual sizes."""
+        told: Columns = (self.raw(away) - self.usual[0]) / self.usual[1]
+        return told
+
+    def state(self) -> State:
+        """Give everything learnt, as arrays."""
+        names = ("scale", "loading", "own", "blocks", "usual")
+        return {name: getattr(self, name).copy() for name in names}
+
+
+def inverse_blocks(z: Columns) -> Columns:
+    """Give the inverse of the shrunk correlation of each signal's features (n, p, 8) → (p, 8, 8)."""
+    parts, _, width = z.shape
+    weight = shrinkage(width, parts)
+    blocks = np.einsum("npi,npj->pij", z, z) / parts
+    blocks = (1 - weight) * blocks + weight * np.eye(width)
+    return np.ascontiguousarray(np.linalg.inv(blocks).astype(np.float64))
+
+
+def evened(square: Columns, width: int) -> Columns:
+    """Make squared distances of `width` dimensions nearly standard normal (Wilson & Hilferty)."""
+    part = 2 / (9 * width)
+    told: Columns = (np.cbrt(square / width) - (1 - part)) / np.sqrt(part)
+    return told
 
 
 def limit_of(scores: Columns, false_in_1000: float) -> float:
     """Give the score that so few of a thousand healthy parts reach, from the tail that was seen.
 
-    The squares of scores beyond the bulk are taken as exponential, as those of normal deviations
-    are; fewer of them seen make the limit wider.
+    Beyond the bulk the scores are taken as exponential, with the scale that their median tells:
+    the defects among them do not count. Fewer of them seen make the limit wider.
 
     Examples
     --------
-    >>> healthy = np.abs(np.random.default_rng(1).standard_normal((1000, 100))).max(axis=1)
-    >>> 4.3 < limit_of(healthy, 1.0) < 5.2
+    >>> healthy = np.random.default_rng(1).exponential(size=2000)
+    >>> bool(6.0 < limit_of(healthy, 1.0) < 8.5)
     True
     """
-    square = scores**2
-    bulk = float(np.quantile(square, BULK))
-    beyond = square[square > bulk]
+    bulk = float(np.quantile(scores, BULK))
+    beyond = scores[scores > bulk]
     if not len(beyond):
-        return float(np.sqrt(bulk)) * 1.5
+        return bulk + 1.0
+    size = max(float(np.median(beyond - bulk)) / np.log(2), 0.1)
     steps = np.log(max((1 - BULK) * 1000 / false_in_1000, 1.0)) * (1 + 1 / np.sqrt(len(beyond)))
-    return float(np.sqrt(bulk + steps * float((beyond - bulk).mean())))
+    return float(bulk + steps * size)
 
 
 class Baseline:
@@ -252,12 +314,19 @@ class Baseline:
 
     def _refit(self, *, anew: bool) -> None:
         """Learn deviations and relations again; `anew` also the scores, each from the others."""
-        self.form = Form.learn(self.away, self.floor)
+        self.form = Form.calibrated(self.away, self.floor)
         if anew:
             self.scores = cross_fitted(
-                self.away, lambda others, part: Form.learn(others, self.floor).scores(part)
+                self.away, lambda others, part: self._form_of(others).statistics(part).max(axis=1)
             )
         self.hunt()
+
+    def _form_of(self, away: Columns) -> Form:
+        """Learn the form of some of the parts, with the usual sizes of all of them."""
+        form = Form.learn(away, self.floor)
+        if self.form is not None:
+            form.usual = self.form.usual
+        return form
 
     def hunt(self) -> None:
         """Settle the limits, and the directions in which known defects are looked for."""
@@ -306,7 +375,7 @@ class Baseline:
             self.away, self.ids = self.away[self.ids != part], self.ids[self.ids != part]
             self.learnt -= 1
             if self.form is not None:
-                self.form = Form.learn(self.away, self.floor)
+                self.form = Form.calibrated(self.away, self.floor)
         self.hunt()
 
     def forgive(self, part: int) -> None:
@@ -329,9 +398,7 @@ class Baseline:
             "scores": self.scores.copy(),
             "floor": self.floor.copy(),
             "limit": np.array([self.limit]),
-            "scale": form.scale.copy() if form else np.empty(0),
-            "loading": form.loading.copy() if form else np.empty((0, 0)),
-            "own": form.own.copy() if form else np.empty(0),
+            **({f"form.{name}": array for name, array in form.state().items()} if form else {}),
             "defects": self.defects.copy(),
             "defect_ids": self.defect_ids.copy(),
             "defect_numbers": packed(self.defect_numbers),
@@ -347,8 +414,9 @@ class Baseline:
         for name in ("level", "away", "ids", "scores", "floor", "defects", "defect_ids"):
             setattr(self, name, state[name].copy())
         self.form = None
-        if len(state["scale"]):
-            self.form = Form(*(state[name].copy() for name in ("scale", "loading", "own")))
+        if "form.scale" in state:
+            names = ("scale", "loading", "own", "blocks", "usual")
+            self.form = Form(*(state[f"form.{name}"].copy() for name in names))
         self.defect_numbers = unpacked(state["defect_numbers"])
         self._hunt, self._hunt_limits = state["hunt"].copy(), state["hunt_limits"].copy()
         self._hunted = unpacked(state["hunted"])
@@ -419,18 +487,21 @@ class PartJudge:
     def _held_against(self, base: Baseline, form: Form, row: Columns, absent: str) -> Verdict:
         away = row - base.level
         z, left = form.standing(np.nan_to_num(away))
-        # What the others explain is not known while some of them are not.
-        largest = np.where(np.isnan(away), 0.0, np.abs(z))
-        if not absent:
-            largest = np.maximum(largest, np.abs(left))
-        score, limit, like = float(largest.max()), base.limit, ""
+        told = form.statistics(np.nan_to_num(away)[None, :])[0]
+        largest = np.maximum(np.abs(z), np.abs(left))
+        if absent:
+            # What the others let expect is not known while some of them are not.
+            largest = np.abs(z)
+            gone = np.isnan(away[1:: len(MEASURES)])
+            told = np.concatenate([told[:1], told[3:][~gone]])
+        score, limit, like = float(told.max()), base.limit, ""
         if score <= limit and not absent:
-            told = base.alike(z)
-            score, limit, like = told if told[0] > told[1] else (score, limit, like)
+            known = base.alike(z)
+            score, limit, like = known if known[0] > known[1] else (score, limit, like)
         learnt, provisional = base.learnt, base.learnt < 1000 / self.settings.false_in_1000
         if score > limit:
-            told = left if not absent else np.zeros(len(left))
-            why = self._deviations(base.level, form, Standing(away, z, told, largest))
+            unexplained = left if not absent else np.zeros(len(left))
+            why = self._deviations(base.level, form, Standing(away, z, unexplained, largest))
             word = PartVerdict.SUSPECT
             return Verdict(word, absent, score, limit, why, learnt, provisional, like)
         if absent:
