@@ -9,8 +9,9 @@ For each operating mode it learns from the parts themselves, without labels,
    that what the others do not explain of a feature is told from what they do (Hawkins 1991).
 
 The score of a part is its largest deviation: of one feature, of what the others leave unexplained
-of one, of all features of a signal, or of all of them. Its limit follows from the tail of healthy scores and a budget of false
-verdicts a thousand parts. A suspect part teaches nothing, until somebody calls it good.
+of one, of all features of a signal, or of all of them. Its limit follows from the tail of healthy
+scores and a budget of false verdicts a thousand parts. A suspect part teaches nothing, until
+somebody calls it good.
 
 With labels: each part that people called a defect gives a direction, w = C⁻¹δ, in which parts like
 it stand out most from healthy ones (Fisher 1936); it is looked for with half of the budget.
@@ -26,8 +27,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.cycles import MEASURES, feature_count, feature_of
 from analytics.covariance import shrinkage
+from analytics.cycles import MEASURES, feature_count, feature_of
 from analytics.scaling import followed, quantum, robust_scale
 from analytics.thresholds import contiguous, cross_fitted
 from plant.parts import Deviation, PartLabel, PartVerdict
@@ -226,7 +227,7 @@ class Form:
 
 
 def inverse_blocks(z: Columns) -> Columns:
-    """Give the inverse of the shrunk correlation of each signal's features (n, p, 8) → (p, 8, 8)."""
+    """Invert the shrunk correlation of each signal's features (n, p, 8) → (p, 8, 8)."""
     parts, _, width = z.shape
     weight = shrinkage(width, parts)
     blocks = np.einsum("npi,npj->pij", z, z) / parts
@@ -492,7 +493,7 @@ class PartJudge:
         if absent:
             # What the others let expect is not known while some of them are not.
             largest = np.abs(z)
-            gone = np.isnan(away[1:: len(MEASURES)])
+            gone = np.isnan(away[1 :: len(MEASURES)])
             told = np.concatenate([told[:1], told[3:][~gone]])
         score, limit, like = float(told.max()), base.limit, ""
         if score <= limit and not absent:

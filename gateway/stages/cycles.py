@@ -8,6 +8,7 @@ on source time, whoever is slowest of the sources.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -379,12 +380,13 @@ class CycleGroup:
         return [ended for one in self.gatherers for ended in one.advance(upto)]
 
     def _share(self, batch: Batch, at: Any, owner: Any, mine: NDArray[np.intp]) -> None:
-        tag, owner, at = batch.tag[mine], owner[mine], at[mine]
+        mine = mine[np.argsort(owner[mine], kind="stable")]
+        owner, at, column = owner[mine], at[mine], self._column[batch.tag[mine]]
         value = np.where(is_good(batch.status[mine]), batch.value[mine], np.nan)
-        column = self._column[tag]
-        for place in np.unique(owner).tolist():
-            own = owner == place
-            self.gatherers[place].add(column[own], at[own], value[own])
+        begins = np.flatnonzero(np.append(True, owner[1:] != owner[:-1])).tolist()
+        for begin, end in pairwise([*begins, len(mine)]):
+            own = slice(begin, end)
+            self.gatherers[int(owner[begin])].add(column[own], at[own], value[own])
 
     def _say(self, event: ContextEvent, clock: SourceClock) -> None:
         one = self._texts.get(event.tag)
