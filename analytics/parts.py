@@ -65,7 +65,11 @@ LEAST_SIZE = 0.2
 """Least usual size of a statistic; of parts that are all alike it would be nothing."""
 BULK = 0.8
 """Share of healthy scores that lie below the tail."""
-VISIBLE = 4.0
+ALIKE = 0.5
+"""Cosine from which on two labelled defects are of one kind."""
+FAR = 10.0
+"""A deviation of a labelled defect beyond counts as this."""
+VISIBLE = 3.0
 """A labelled defect that lies nearer to healthy parts than this cannot be told from them."""
 USUAL = 2.5
 """Deviations on either side that are told as usual."""
@@ -337,26 +341,36 @@ class Baseline:
         if self.form is None:
             return
         if len(self.defects):
-            z = np.clip(self.defects / self.form.scale, -2 * CLIPPED, 2 * CLIPPED)
-            solved = self.form.solve(z)
-            apart = np.sqrt(np.maximum((solved * z).sum(axis=1), 0.0))
-            seen = np.flatnonzero(apart > VISIBLE)
-            self._hunt = np.ascontiguousarray((solved[seen] / apart[seen, None]).T)
-            self._hunted = [self.defect_numbers[k] for k in seen]
-        if self._hunted:
-            budget /= 2
-            healthy = np.clip(self.away / self.form.scale, -2 * CLIPPED, 2 * CLIPPED) @ self._hunt
-            each = budget / len(self._hunted)
-            self._hunt_limits = np.array(
-                [limit_of(np.maximum(column, 0.0), each) for column in healthy.T]
-            )
+            kinds = self._hunted_for(self.form)
+            budget /= 2 if self._hunted else 1
+            each = budget / max(kinds, 1)
+            healthy = np.clip(self.away / self.form.scale, -FAR, FAR) @ self._hunt
+            # A weighted sum of many features is nearly normal: its square falls exponentially. On
+            # the defect's side lie those that nobody has labelled; the other one is as wide.
+            square = np.maximum(np.median(healthy, axis=0) - healthy, 0.0) ** 2
+            self._hunt_limits = np.sqrt([limit_of(column, each) for column in square.T])
         self.limit = limit_of(self.scores, budget)
+
+    def _hunted_for(self, form: Form) -> int:
+        """Settle the directions, each of a defect and those alike; give the number of kinds."""
+        z = np.clip(self.defects / form.scale, -FAR, FAR)
+        gram = form.solve(z) @ z.T
+        apart = np.sqrt(np.maximum(np.diag(gram), 1e-12))
+        alike = gram > ALIKE * np.outer(apart, apart)
+        np.fill_diagonal(alike, val=True)
+        middle = (alike @ z) / alike.sum(axis=1)[:, None]
+        solved = form.solve(middle)
+        apart = np.sqrt(np.maximum((solved * middle).sum(axis=1), 1e-12))
+        seen = np.flatnonzero(apart > VISIBLE)
+        self._hunt = np.ascontiguousarray((solved[seen] / apart[seen, None]).T)
+        self._hunted = [self.defect_numbers[k] for k in seen]
+        return len(np.unique(alike[seen], axis=0))
 
     def alike(self, z: Columns) -> tuple[float, float, str]:
         """Give score, limit and number of the known defect that deviations z (d,) are most like."""
         if not self._hunted:
             return 0.0, np.inf, ""
-        told = np.clip(z, -2 * CLIPPED, 2 * CLIPPED) @ self._hunt
+        told = np.clip(z, -FAR, FAR) @ self._hunt
         best = int((told / self._hunt_limits).argmax())
         return float(told[best]), float(self._hunt_limits[best]), self._hunted[best]
 

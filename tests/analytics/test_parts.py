@@ -15,6 +15,8 @@ NAMES = ("s/a/l/press/force", "s/a/l/press/clamp_pressure")
 UNITS = ("kN", "bar")
 GOOD, SUSPECT = PartVerdict.GOOD, PartVerdict.SUSPECT
 LEARN = 40
+FAINT = 0.5
+"""A shift that is usual for each feature, and not for all of them at once."""
 PLACE = {measure: 1 + len(MEASURES) + k for k, measure in enumerate(MEASURES)}
 """Feature of the second signal by measure."""
 
@@ -190,17 +192,18 @@ def test_a_defect_that_was_labelled_is_recognised_and_named() -> None:
 
     def faint(part: int) -> Verdict:
         row = rows(1, seed=1000 + part)[0]
-        row[9:] += 0.9 * draw.choice((1, 1.1), 8)
+        row[9:] += FAINT * draw.choice((1, 1.1), 8) * np.resize((1, -1), 8)
+        run(one, rows(5, seed=2000 + part), first=part - 5)
         return one.judge(part, row, 0)
 
-    before = [faint(part).verdict for part in range(301, 331)]
-    for part in range(301, 307):
+    before = [faint(part).verdict for part in range(310, 500, 10)]
+    for part in range(310, 370, 10):
         assert one.label(part, f"P{part}", PartLabel.DEFECT)
-    after = [faint(part) for part in range(331, 361)]
+    after = [faint(part) for part in range(500, 700, 10)]
     found = [each for each in after if each.verdict is SUSPECT]
-    assert before.count(SUSPECT) < 10
-    assert len(found) > 20
-    assert {each.like for each in found} & {f"P{part}" for part in range(301, 307)}
+    assert before.count(SUSPECT) <= 5
+    assert len(found) >= 15
+    assert {each.like for each in found} & {f"P{part}" for part in range(310, 370, 10)}
 
 
 def test_a_label_can_be_taken_back() -> None:
