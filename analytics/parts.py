@@ -22,21 +22,20 @@ No clock, no input or output: the same parts give the same verdicts.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.covariance import shrinkage
 from analytics.cycles import MEASURES, feature_count, feature_of
-from analytics.scaling import followed, quantum, robust_scale
-from analytics.thresholds import contiguous, cross_fitted
+from analytics.forms import Form, floor_of, limit_of
+from analytics.scaling import followed
 from plant.parts import Deviation, PartLabel, PartVerdict
 
 Columns = NDArray[np.float64]
 State = dict[str, NDArray[Any]]
 
-HALF_LIFE = 30.0
+HALF_LIFE = 6.0
 """Parts after which a part counts half in the level: what changes more slowly is no defect."""
 RING = 200
 """Healthy parts from which deviations and relations are learnt."""
@@ -47,24 +46,14 @@ KEPT = 500
 DEFECTS = 24
 """Labelled defects of a mode that are looked for; the newest count."""
 MODES = 16
+UNHEARD = -(2**62)
+"""No mode: no part was made yet."""
+AFTER_PAUSE = "made first after a pause, and unlike those before it"
+SETTLES = 10
+"""Parts after a pause that bring the level to where the machine stands now, suspect or not: one
+that has cooled down makes other parts, and shall not be held against how it was before."""
 REACH = 3.0
 """A part moves the level no further than this many deviations."""
-CLIPPED = 5.0
-"""A deviation beyond counts as this where something is learnt from it."""
-FARTHEST = 1e6
-"""The same where it is told."""
-OWN = 0.05
-"""Least own variance of a feature: near-exact relations hold only nearly."""
-CAUSES = 16
-CLASS = 0.003
-"""Share of what a signal sweeps in a cycle below which no deviation is worth telling: about the
-accuracy class of an industrial transmitter (IEC 62828)."""
-READING = 5e-4
-"""The same for a signal that stands still, as a share of its value."""
-LEAST_SIZE = 0.2
-"""Least usual size of a statistic; of parts that are all alike it would be nothing."""
-BULK = 0.8
-"""Share of healthy scores that lie below the tail."""
 ALIKE = 0.5
 """Cosine from which on two labelled defects are of one kind."""
 FAR = 10.0
@@ -128,145 +117,6 @@ class Standing:
     largest: Columns
 
 
-class Form:
-    """How the features of healthy parts deviate from their level, and together.
-
-    Four kinds of statistic are made of a part, each in its usual sizes over healthy parts: its
-    largest deviation; the largest of what the others leave unexplained; for each signal all its
-    features together, and all of all signals together (Mahalanobis distances, made alike by the
-    cube root of Wilson & Hilferty 1931). The score is the largest of them.
-
-    Parameters
-    ----------
-    scale
-        Usual deviation of each feature (d,), in its unit.
-    loading
-        Common causes, in scales (d, k).
-    own
-        Variance of each feature beside them (d,), in scales².
-    blocks
-        Inverse correlation of the features of each signal (p, 8, 8).
-    usual
-        Middle and usual size of each statistic over healthy parts (2, 3 + p).
-    """
-
-    def __init__(
-        self, scale: Columns, loading: Columns, own: Columns, blocks: Columns, usual: Columns
-    ) -> None:
-        self.scale, self.loading, self.own = scale, loading, own
-        self.blocks, self.usual = blocks, usual
-        self._weighted = loading / own[:, None]
-        inner = np.eye(loading.shape[1]) + loading.T @ self._weighted
-        self._inner: Columns = np.asarray(np.linalg.inv(inner), np.float64)
-        told = np.einsum("jk,kl,jl->j", self._weighted, self._inner, self._weighted)
-        self._sharp = np.sqrt(np.maximum(1 / own - told, 1e-12))
-
-    @classmethod
-    def learn(cls, away: Columns, floor: Columns) -> Self:
-        """Learn from the deviations of healthy parts (n, d) from their level."""
-        scale = robust_scale(away, floor)
-        z = np.clip(away / scale, -CLIPPED, CLIPPED)
-        parts, width = z.shape
-        _, strength, axes = np.linalg.svd(z / np.sqrt(parts), full_matrices=False)
-        variance, own = strength**2, (z**2).mean(axis=0)
-        edge = (1 + np.sqrt(width / parts)) ** 2 * float(np.median(own))
-        causes = min(int((variance > edge).sum()), parts // 5, CAUSES)
-        noise = (own.sum() - variance[:causes].sum()) / max(width - causes, 1)
-        loading = axes[:causes].T * np.sqrt(np.maximum(variance[:causes] - noise, 0.0))
-        left = np.maximum(own - (loading**2).sum(axis=1), OWN)
-        blocks = inverse_blocks(z[:, 1:].reshape(parts, -1, len(MEASURES)))
-        usual = np.stack([np.zeros(3 + len(blocks)), np.ones(3 + len(blocks))])
-        return cls(scale, np.ascontiguousarray(loading), left, blocks, usual)
-
-    @classmethod
-    def calibrated(cls, away: Columns, floor: Columns) -> Self:
-        """Learn from (n, d), and how large the statistics are on parts that were not learnt."""
-        form = cls.learn(away, floor)
-        told = [
-            cls.learn(np.concatenate((away[:begin], away[end:])), floor).raw(away[begin:end])
-            for begin, end in contiguous(len(away))
-        ]
-        raw = np.concatenate(told)
-        middle = np.median(raw, axis=0)
-        size = 1.4826 * np.median(np.abs(raw - middle), axis=0)
-        form.usual = np.stack([middle, np.maximum(size, LEAST_SIZE)])
-        return form
-
-    def solve(self, z: Columns) -> Columns:
-        """Give C⁻¹z for deviations z (n, d) in scales."""
-        ours = z / self.own
-        solved: Columns = ours - (ours @ self.loading) @ self._inner @ self._weighted.T
-        return solved
-
-    def standing(self, away: Columns) -> tuple[Columns, Columns]:
-        """Give deviations (n, d) → in scales, and what the others leave over, standardised."""
-        z = np.clip(away / self.scale, -FARTHEST, FARTHEST)
-        return z, self.solve(z) / self._sharp
-
-    def left_over(self) -> Columns:
-        """Give the usual size of what the others leave unexplained, in scales (d,)."""
-        sizes: Columns = 1 / self._sharp
-        return sizes
-
-    def raw(self, away: Columns) -> Columns:
-        """Give the statistics of parts (n, d) → (n, 3 + p), not yet in their usual sizes."""
-        z, left = self.standing(away)
-        by_signal = z[:, 1:].reshape(len(z), -1, len(MEASURES))
-        own = np.einsum("npi,pij,npj->np", by_signal, self.blocks, by_signal)
-        whole = np.maximum((z * self.solve(z)).sum(axis=1), 0.0)
-        largest = np.abs(z).max(axis=1), np.abs(left).max(axis=1)
-        both = np.column_stack([evened(whole, z.shape[1]), evened(own, len(MEASURES))])
-        told: Columns = np.column_stack([*largest, both])
-        return told
-
-    def statistics(self, away: Columns) -> Columns:
-        """Give the statistics of parts (n, d) → (n, 3 + p) in their usual sizes."""
-        told: Columns = (self.raw(away) - self.usual[0]) / self.usual[1]
-        return told
-
-    def state(self) -> State:
-        """Give everything learnt, as arrays."""
-        names = ("scale", "loading", "own", "blocks", "usual")
-        return {name: getattr(self, name).copy() for name in names}
-
-
-def inverse_blocks(z: Columns) -> Columns:
-    """Invert the shrunk correlation of each signal's features (n, p, 8) → (p, 8, 8)."""
-    parts, _, width = z.shape
-    weight = shrinkage(width, parts)
-    blocks = np.einsum("npi,npj->pij", z, z) / parts
-    blocks = (1 - weight) * blocks + weight * np.eye(width)
-    return np.ascontiguousarray(np.linalg.inv(blocks).astype(np.float64))
-
-
-def evened(square: Columns, width: int) -> Columns:
-    """Make squared distances of `width` dimensions nearly standard normal (Wilson & Hilferty)."""
-    part = 2 / (9 * width)
-    told: Columns = (np.cbrt(square / width) - (1 - part)) / np.sqrt(part)
-    return told
-
-
-def limit_of(scores: Columns, false_in_1000: float) -> float:
-    """Give the score that so few of a thousand healthy parts reach, from the tail that was seen.
-
-    Beyond the bulk the scores are taken as exponential, with the scale that their median tells:
-    the defects among them do not count. Fewer of them seen make the limit wider.
-
-    Examples
-    --------
-    >>> healthy = np.random.default_rng(1).exponential(size=2000)
-    >>> bool(6.0 < limit_of(healthy, 1.0) < 8.5)
-    True
-    """
-    bulk = float(np.quantile(scores, BULK))
-    beyond = scores[scores > bulk]
-    if not len(beyond):
-        return bulk + 1.0
-    size = max(float(np.median(beyond - bulk)) / np.log(2), 0.1)
-    steps = np.log(max((1 - BULK) * 1000 / false_in_1000, 1.0)) * (1 + 1 / np.sqrt(len(beyond)))
-    return float(bulk + steps * size)
-
-
 class Baseline:
     """What is known of healthy parts of one mode.
 
@@ -277,6 +127,8 @@ class Baseline:
     def __init__(self, width: int, settings: PartSettings) -> None:
         self._settings = settings
         self.learnt = 0
+        self.since = SETTLES
+        """Parts since the last pause."""
         self.level = np.full(width, np.nan)
         self.away = np.empty((0, width))
         self.ids = np.empty(0, np.int64)
@@ -299,13 +151,29 @@ class Baseline:
             if len(self.away) >= self._settings.learn:
                 self._begin()
             return
-        away = row - self.level
-        self._remember(part, away)
-        reach = REACH * self.form.scale
-        self.level = self.level + (1 - 0.5 ** (1 / HALF_LIFE)) * np.clip(away, -reach, reach)
+        if self.since:
+            self._remember(part, row - self.level)
+        self._follow(row, self.form.scale)
         doubled = self.learnt in (2 * self._settings.learn, 4 * self._settings.learn)
         if doubled or self.learnt % RING == 0:
             self._refit(anew=self.learnt <= RING)
+
+    def _follow(self, row: Columns, scale: Columns) -> None:
+        settling = self.since < SETTLES
+        gain = max(1 - 0.5 ** (1 / HALF_LIFE), 1 / (self.since + 1) if settling else 0.0)
+        reach = (np.inf if settling else REACH) * scale
+        self.level = self.level + gain * np.clip(row - self.level, -reach, reach)
+        self.since = min(self.since + 1, SETTLES)
+
+    @property
+    def unsure(self) -> float:
+        """How much wider a part deviates from a level of few parts than from one of many."""
+        return float(np.sqrt(1 + 1 / max(self.since, 1))) if self.since < SETTLES else 1.0
+
+    def pass_over(self, row: Columns) -> None:
+        """Take the features (d,) of a suspect part: it teaches nothing, but where things stand."""
+        if self.form is not None and self.since < SETTLES and np.isfinite(row).all():
+            self._follow(row, self.form.scale)
 
     def _remember(self, part: int, row: Columns) -> None:
         self.away = np.concatenate([self.away, row[None, :]])[-RING:]
@@ -315,23 +183,15 @@ class Baseline:
         rows = self.away
         self.floor = floor_of(rows)
         self.away, self.level = followed(rows, HALF_LIFE)
+        self.since = SETTLES
         self._refit(anew=True)
 
     def _refit(self, *, anew: bool) -> None:
         """Learn deviations and relations again; `anew` also the scores, each from the others."""
-        self.form = Form.calibrated(self.away, self.floor)
+        self.form, scores = Form.calibrated(self.away, self.floor)
         if anew:
-            self.scores = cross_fitted(
-                self.away, lambda others, part: self._form_of(others).statistics(part).max(axis=1)
-            )
+            self.scores = scores
         self.hunt()
-
-    def _form_of(self, away: Columns) -> Form:
-        """Learn the form of some of the parts, with the usual sizes of all of them."""
-        form = Form.learn(away, self.floor)
-        if self.form is not None:
-            form.usual = self.form.usual
-        return form
 
     def hunt(self) -> None:
         """Settle the limits, and the directions in which known defects are looked for."""
@@ -345,10 +205,10 @@ class Baseline:
             budget /= 2 if self._hunted else 1
             each = budget / max(kinds, 1)
             healthy = np.clip(self.away / self.form.scale, -FAR, FAR) @ self._hunt
-            # A weighted sum of many features is nearly normal: its square falls exponentially. On
-            # the defect's side lie those that nobody has labelled; the other one is as wide.
-            square = np.maximum(np.median(healthy, axis=0) - healthy, 0.0) ** 2
-            self._hunt_limits = np.sqrt([limit_of(column, each) for column in square.T])
+            # A weighted sum of many features is nearly normal: its square falls exponentially.
+            square = np.maximum(healthy, 0.0) ** 2
+            seen = np.array([limit_of(column, each) for column in square.T])
+            self._hunt_limits = np.sqrt(np.maximum(seen, 2 * np.log(1000 / each)))
         self.limit = limit_of(self.scores, budget)
 
     def _hunted_for(self, form: Form) -> int:
@@ -390,7 +250,7 @@ class Baseline:
             self.away, self.ids = self.away[self.ids != part], self.ids[self.ids != part]
             self.learnt -= 1
             if self.form is not None:
-                self.form = Form.calibrated(self.away, self.floor)
+                self._refit(anew=False)
         self.hunt()
 
     def forgive(self, part: int) -> None:
@@ -406,7 +266,7 @@ class Baseline:
         """Give everything known, as arrays."""
         form = self.form
         return {
-            "learnt": np.array([self.learnt]),
+            "learnt": np.array([self.learnt, self.since]),
             "level": self.level.copy(),
             "away": self.away.copy(),
             "ids": self.ids.copy(),
@@ -424,7 +284,7 @@ class Baseline:
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take up a state."""
-        self.learnt = int(state["learnt"][0])
+        self.learnt, self.since = map(int, state["learnt"])
         self.limit = float(state["limit"][0])
         for name in ("level", "away", "ids", "scores", "floor", "defects", "defect_ids"):
             setattr(self, name, state[name].copy())
@@ -455,6 +315,7 @@ class PartJudge:
         self.settings = settings or PartSettings()
         self._width = feature_count(len(names))
         self._modes: dict[int, Baseline] = {}
+        self._last_mode = UNHEARD
         self._recent_id = np.empty(0, np.int64)
         self._recent_mode = np.empty(0, np.int64)
         self._recent_row = np.empty((0, self._width))
@@ -465,7 +326,7 @@ class PartJudge:
         """Count the healthy parts of a mode that are known."""
         return self._modes[mode].learnt if mode in self._modes else 0
 
-    def judge(self, part: int, row: Columns, mode: int) -> Verdict:
+    def judge(self, part: int, row: Columns, mode: int, *, rested: bool = False) -> Verdict:
         """Score a part, decide, then learn.
 
         Parameters
@@ -476,10 +337,15 @@ class PartJudge:
             Its features (d,), as `analytics.cycles.features` gives them.
         mode
             Operating mode in which it was made.
+        rested
+            The machine stood still before it.
         """
         if mode not in self._modes and len(self._modes) >= MODES:
             return Verdict(PartVerdict.CANNOT_JUDGE, f"more than {MODES} operating modes")
         base = self._modes.setdefault(mode, Baseline(self._width, self.settings))
+        if rested or mode != self._last_mode:
+            base.since = 0
+        self._last_mode = mode
         absent = self._absent(row)
         if base.form is None:
             if absent:
@@ -490,10 +356,13 @@ class PartJudge:
             return Verdict(PartVerdict.LEARNING, told, learnt=base.learnt)
         verdict = self._held_against(base, base.form, row, absent)
         if verdict.verdict is PartVerdict.GOOD:
-            base.count(verdict.score or 0.0)
+            if base.since:
+                base.count(verdict.score or 0.0)
             base.learn(part, row)
             self._keep(part, mode, row, np.nan)
-        elif verdict.verdict is PartVerdict.SUSPECT:
+        else:
+            base.pass_over(row)
+        if verdict.verdict is PartVerdict.SUSPECT:
             base.count(base.limit)
             if not absent:
                 self._keep(part, mode, row, verdict.score or 0.0)
@@ -501,8 +370,9 @@ class PartJudge:
 
     def _held_against(self, base: Baseline, form: Form, row: Columns, absent: str) -> Verdict:
         away = row - base.level
-        z, left = form.standing(np.nan_to_num(away))
-        told = form.statistics(np.nan_to_num(away)[None, :])[0]
+        sure = np.nan_to_num(away) / base.unsure
+        z, left = form.standing(sure)
+        told = form.statistics(sure[None, :])[0]
         largest = np.maximum(np.abs(z), np.abs(left))
         if absent:
             # What the others let expect is not known while some of them are not.
@@ -514,6 +384,8 @@ class PartJudge:
             known = base.alike(z)
             score, limit, like = known if known[0] > known[1] else (score, limit, like)
         learnt, provisional = base.learnt, base.learnt < 1000 / self.settings.false_in_1000
+        if score > limit and base.since == 0:
+            return Verdict(PartVerdict.CANNOT_JUDGE, AFTER_PAUSE, score, limit, learnt=learnt)
         if score > limit:
             unexplained = left if not absent else np.zeros(len(left))
             why = self._deviations(base.level, form, Standing(away, z, unexplained, largest))
@@ -599,6 +471,7 @@ class PartJudge:
         """Give everything known, as arrays."""
         known: State = {
             "modes": np.array(list(self._modes), np.int64),
+            "last_mode": np.array([self._last_mode]),
             "recent_id": self._recent_id.copy(),
             "recent_mode": self._recent_mode.copy(),
             "recent_row": self._recent_row.copy(),
@@ -616,19 +489,11 @@ class PartJudge:
             own = {k[len(head) :]: v for k, v in state.items() if k.startswith(head)}
             base = self._modes[mode] = Baseline(self._width, self.settings)
             base.restore(own)
+        self._last_mode = int(state["last_mode"][0])
         self._recent_id = state["recent_id"].copy()
         self._recent_mode = state["recent_mode"].copy()
         self._recent_row = state["recent_row"].copy()
         self._recent_score = state["recent_score"].copy()
-
-
-def floor_of(rows: Columns) -> Columns:
-    """Give the smallest deviation worth telling of each feature (d,) of healthy parts (n, d)."""
-    table = rows[:, 1:].reshape(len(rows), -1, len(MEASURES))
-    least, greatest = table[:, :, 1].min(axis=0), table[:, :, 2].max(axis=0)
-    signal = CLASS * (greatest - least) + READING * np.abs(table[:, :, 0]).mean(axis=0)
-    floor = np.concatenate([[1e-4 * rows[:, 0].mean()], np.repeat(signal, len(MEASURES))])
-    return np.maximum(np.maximum(floor, quantum(rows) / 2), 1e-9)
 
 
 def packed(words: Sequence[str]) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,10 @@ from plant.parts import Deviation, Measure, Part, PartLabel, PartVerdict
 from plant.samples import Batch
 from plant.tags import TagHandle
 
+FEW = 10
+"""Parts from which the usual time between two is told."""
+PAUSE = 4
+"""So many times of it without a part are a pause."""
 LATELY = 100
 """Judged parts of which the share that was suspect is told."""
 
@@ -82,6 +87,14 @@ class PartBook:
             p.verdict for p in self._kept if p.verdict in (PartVerdict.GOOD, PartVerdict.SUSPECT)
         ]
         return told[-LATELY:].count(PartVerdict.SUSPECT), len(told[-LATELY:])
+
+    def rested(self, start: int) -> bool:
+        """Tell whether the machine stood still before a part that begins at `start`, ns."""
+        lately = list(self._kept)[-FEW:]
+        if len(lately) < FEW:
+            return False
+        usual = np.median([one.start - before.start for before, one in pairwise(lately)])
+        return bool(start - lately[-1].start > PAUSE * usual)
 
     def enter(self, part: Part) -> None:
         """Take a new part."""
@@ -173,7 +186,10 @@ class PartBooks:
         if not ended.why:
             name = f"parts of {ended.asset}"
             said = self._contain(
-                name, lambda: book.judge.judge(number, features(ended.cycle), ended.mode)
+                name,
+                lambda: book.judge.judge(
+                    number, features(ended.cycle), ended.mode, rested=book.rested(ended.cycle.start)
+                ),
             )
             verdict = said or Verdict(PartVerdict.CANNOT_JUDGE, "its judge failed")
         part = Part(

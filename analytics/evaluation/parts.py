@@ -66,6 +66,8 @@ class PartMachine:
         self._now = 0
         self._wander = np.zeros(self.signals)
         self._cold = 1.0
+        self.rested = False
+        """Before the last part it stood still."""
 
     def defect(self, kind: str | None = None) -> Defect:
         """Draw a defect."""
@@ -77,7 +79,8 @@ class PartMachine:
     def make(self, defect: Defect | None = None) -> Cycle:
         """Make the next part."""
         draw = self._random
-        if draw.random() < 1 / STOP_EVERY:
+        self.rested = bool(draw.random() < 1 / STOP_EVERY)
+        if self.rested:
             self._cold = 1.0
         self._cold *= np.exp(-1 / WARM)
         self._wander += self._drift * draw.standard_normal(self.signals)
@@ -179,7 +182,8 @@ def tallied(seed: int, parts: int, settings: PartSettings | None = None) -> Tall
     chance = np.random.default_rng([seed, 32])
     for number in range(1, parts + 1):
         defect = machine.defect() if chance.random() < 1 / DEFECT_EVERY else None
-        said = judge.judge(number, features(machine.make(defect)), 0)
+        row = features(machine.make(defect))
+        said = judge.judge(number, row, 0, rested=machine.rested)
         if said.verdict is PartVerdict.LEARNING:
             continue
         suspect = said.verdict is PartVerdict.SUSPECT
@@ -226,10 +230,9 @@ def taught(seed: int, parts: int, labels: int) -> tuple[float, float, float]:
             spoilt = chance.random() < 1 / DEFECT_EVERY
             size = float(chance.uniform(SIZES[0], LARGE)) * np.sign(usual.size)
             defect = Defect(usual.kind, usual.signal, float(size)) if spoilt else None
-            suspect = (
-                judge.judge(number, features(machine.make(defect)), 0).verdict
-                is PartVerdict.SUSPECT
-            )
+            row = features(machine.make(defect))
+            said = judge.judge(number, row, 0, rested=machine.rested)
+            suspect = said.verdict is PartVerdict.SUSPECT
             if defect is not None and number > 100 and told < known:
                 told += judge.label(number, str(number), PartLabel.DEFECT)
             if number >= 300:

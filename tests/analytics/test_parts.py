@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 
 from analytics.cycles import MEASURES, feature_count, features
 from analytics.evaluation.parts import PartMachine, Tally, judge_of, tallied, taught
-from analytics.parts import KEPT, PartJudge, PartSettings, Verdict, limit_of
+from analytics.forms import limit_of
+from analytics.parts import KEPT, PartJudge, PartSettings, Verdict
 from plant.parts import Measure, PartLabel, PartVerdict
 
 NAMES = ("s/a/l/press/force", "s/a/l/press/clamp_pressure")
 UNITS = ("kN", "bar")
 GOOD, SUSPECT = PartVerdict.GOOD, PartVerdict.SUSPECT
 LEARN = 40
-FAINT = 0.5
+FAINT = 0.6
 """A shift that is usual for each feature, and not for all of them at once."""
 PLACE = {measure: 1 + len(MEASURES) + k for k, measure in enumerate(MEASURES)}
 """Feature of the second signal by measure."""
