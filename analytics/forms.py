@@ -4,6 +4,7 @@ The relations are a few common causes and a noise of its own for each feature (B
 number of causes by the edge of what pure noise shows, Marchenko & Pastur 1967).
 """
 
+from statistics import NormalDist
 from typing import Any, Self
 
 import numpy as np
@@ -31,8 +32,12 @@ READING = 5e-4
 """The same for a signal that stands still, as a share of its value."""
 LEAST_SIZE = 0.2
 """Least usual size of a statistic; of parts that are all alike it would be nothing."""
-BULK = 0.8
-"""Share of healthy scores that lie below the tail."""
+UPPER = 0.9
+"""The share of healthy scores that tells their spread with the middle one."""
+UNSURE = 1.5
+"""Widening of a limit that rests on one score; it falls with the root of their number."""
+HEAVY = 1.3
+"""Tails of real parts are heavier than normal by this."""
 
 
 class Form:
@@ -166,25 +171,23 @@ def evened(square: Columns, width: int) -> Columns:
     return told
 
 
-def limit_of(scores: Columns, false_in_1000: float) -> float:
-    """Give the score that so few of a thousand healthy parts reach, from the tail that was seen.
+def limit_of(scores: Columns, false_in_1000: float, heavy: float = HEAVY) -> float:
+    """Give the score that so few of a thousand healthy parts reach, from scores that were seen.
 
-    Beyond the bulk the scores are taken as exponential, with the scale that their median tells:
-    the defects among them do not count. Fewer of them seen make the limit wider.
+    Middle and upper tenth tell where the scores lie and how far they spread, and a normal tail goes
+    on from there: a few defects among them do not count. It is the wider the fewer were seen.
 
     Examples
     --------
-    >>> healthy = np.random.default_rng(1).exponential(size=2000)
-    >>> bool(6.0 < limit_of(healthy, 1.0) < 8.5)
+    >>> healthy = np.random.default_rng(1).standard_normal(2000)
+    >>> bool(3.0 < limit_of(healthy, 1.0, heavy=1.0) < 3.4)
     True
     """
-    bulk = float(np.quantile(scores, BULK))
-    beyond = scores[scores > bulk]
-    if not len(beyond):
-        return bulk + 1.0
-    size = max(float(np.median(beyond - bulk)) / np.log(2), 0.1)
-    steps = np.log(max((1 - BULK) * 1000 / false_in_1000, 1.0)) * (1 + 1 / np.sqrt(len(beyond)))
-    return float(bulk + steps * size)
+    middle, upper = np.quantile(scores, (0.5, UPPER))
+    usual = NormalDist()
+    spread = max((upper - middle) / usual.inv_cdf(UPPER), LEAST_SIZE)
+    reach = usual.inv_cdf(1 - min(false_in_1000 / 1000, 0.5))
+    return float(middle + heavy * reach * spread * (1 + UNSURE / np.sqrt(len(scores))))
 
 
 def floor_of(rows: Columns) -> Columns:

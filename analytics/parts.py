@@ -22,6 +22,7 @@ No clock, no input or output: the same parts give the same verdicts.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,9 @@ DEFECTS = 24
 MODES = 16
 UNHEARD = -(2**62)
 """No mode: no part was made yet."""
-AFTER_PAUSE = "made first after a pause, and unlike those before it"
+AFTER_PAUSE = "made right after a pause, and unlike those before it"
+FIRST = 3
+"""Parts after a pause, one of which that is unlike may as well be the one that is right."""
 SETTLES = 10
 """Parts after a pause that bring the level to where the machine stands now, suspect or not: one
 that has cooled down makes other parts, and shall not be held against how it was before."""
@@ -158,11 +161,15 @@ class Baseline:
         if doubled or self.learnt % RING == 0:
             self._refit(anew=self.learnt <= RING)
 
-    def _follow(self, row: Columns, scale: Columns) -> None:
-        settling = self.since < SETTLES
-        gain = max(1 - 0.5 ** (1 / HALF_LIFE), 1 / (self.since + 1) if settling else 0.0)
-        reach = (np.inf if settling else REACH) * scale
-        self.level = self.level + gain * np.clip(row - self.level, -reach, reach)
+    def _follow(self, row: Columns, scale: Columns, *, suspect: bool = False) -> None:
+        gain, away = 1 - 0.5 ** (1 / HALF_LIFE), row - self.level
+        if self.since < SETTLES:
+            gain = max(gain, 1 / (self.since + 1))
+        elif suspect:
+            # What made it suspect is no part of the level; the rest goes on.
+            away = np.where(np.abs(away) <= scale, away, 0.0)
+        reach = (REACH if self.since else np.inf) * scale
+        self.level = self.level + gain * np.clip(away, -reach, reach)
         self.since = min(self.since + 1, SETTLES)
 
     @property
@@ -172,8 +179,8 @@ class Baseline:
 
     def pass_over(self, row: Columns) -> None:
         """Take the features (d,) of a suspect part: it teaches nothing, but where things stand."""
-        if self.form is not None and self.since < SETTLES and np.isfinite(row).all():
-            self._follow(row, self.form.scale)
+        if self.form is not None and np.isfinite(row).all():
+            self._follow(row, self.form.scale, suspect=True)
 
     def _remember(self, part: int, row: Columns) -> None:
         self.away = np.concatenate([self.away, row[None, :]])[-RING:]
@@ -205,10 +212,9 @@ class Baseline:
             budget /= 2 if self._hunted else 1
             each = budget / max(kinds, 1)
             healthy = np.clip(self.away / self.form.scale, -FAR, FAR) @ self._hunt
-            # A weighted sum of many features is nearly normal: its square falls exponentially.
-            square = np.maximum(healthy, 0.0) ** 2
-            seen = np.array([limit_of(column, each) for column in square.T])
-            self._hunt_limits = np.sqrt(np.maximum(seen, 2 * np.log(1000 / each)))
+            # A weighted sum of many features is nearly normal.
+            least = NormalDist().inv_cdf(1 - each / 1000)
+            self._hunt_limits = np.array([max(limit_of(m, each), least) for m in healthy.T])
         self.limit = limit_of(self.scores, budget)
 
     def _hunted_for(self, form: Form) -> int:
@@ -361,11 +367,11 @@ class PartJudge:
             base.learn(part, row)
             self._keep(part, mode, row, np.nan)
         else:
+            if base.since < FIRST:
+                base.since = 0
             base.pass_over(row)
-        if verdict.verdict is PartVerdict.SUSPECT:
-            base.count(base.limit)
-            if not absent:
-                self._keep(part, mode, row, verdict.score or 0.0)
+        if verdict.verdict is PartVerdict.SUSPECT and not absent:
+            self._keep(part, mode, row, verdict.score or 0.0)
         return verdict
 
     def _held_against(self, base: Baseline, form: Form, row: Columns, absent: str) -> Verdict:
@@ -384,7 +390,7 @@ class PartJudge:
             known = base.alike(z)
             score, limit, like = known if known[0] > known[1] else (score, limit, like)
         learnt, provisional = base.learnt, base.learnt < 1000 / self.settings.false_in_1000
-        if score > limit and base.since == 0:
+        if score > limit and base.since < FIRST:
             return Verdict(PartVerdict.CANNOT_JUDGE, AFTER_PAUSE, score, limit, learnt=learnt)
         if score > limit:
             unexplained = left if not absent else np.zeros(len(left))

@@ -13,7 +13,7 @@ HEAT_S = (800.0, 500.0)
 """Oil, die."""
 CLOSED_FROM, CLOSED_TO = 0.3, 0.7
 """Part of the stroke in which the die is closed."""
-THIN_BLANK = (("cylinder_pressure", -0.09), ("force_left", -0.05), ("force_right", -0.05))
+THIN_BLANK = (("cylinder_pressure", -0.12), ("force_left", -0.08), ("force_right", -0.08))
 """What a blank that is too thin does to the signals while the die is closed on it."""
 
 

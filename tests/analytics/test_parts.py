@@ -16,7 +16,7 @@ NAMES = ("s/a/l/press/force", "s/a/l/press/clamp_pressure")
 UNITS = ("kN", "bar")
 GOOD, SUSPECT = PartVerdict.GOOD, PartVerdict.SUSPECT
 LEARN = 40
-FAINT = 0.6
+FAINT = 0.8
 """A shift that is usual for each feature, and not for all of them at once."""
 PLACE = {measure: 1 + len(MEASURES) + k for k, measure in enumerate(MEASURES)}
 """Feature of the second signal by measure."""
