@@ -30,6 +30,12 @@ CLASS = 0.003
 accuracy class of an industrial transmitter (IEC 62828)."""
 READING = 5e-4
 """The same for a signal that stands still, as a share of its value."""
+CALM = 0.8
+"""Share of the parts that are surely healthy."""
+CALM_WIDENS = 1.511
+"""Makes up for the rest of a normal feature: 1/√(1 − 2·z·φ(z)/0.8) at z = 1.28."""
+STRANGE = 7.0
+"""So many quarters above the middle a part is none to learn from."""
 LEAST_SIZE = 0.2
 """Least usual size of a statistic; of parts that are all alike it would be nothing."""
 UPPER = 0.9
@@ -142,6 +148,21 @@ class Form:
         """Give everything learnt, as arrays."""
         names = ("scale", "loading", "own", "blocks", "usual")
         return {name: getattr(self, name).copy() for name in names}
+
+
+def alike(away: Columns, floor: Columns) -> NDArray[np.bool_]:
+    """Tell which parts (n,) are like most of them: the others are not learnt from.
+
+    Deviations (n, d) are held against the smaller four fifths of each feature's, so that a fifth of
+    the parts may be defective; a part is unlike the others when its largest one is far beyond what
+    the largest ones usually are.
+    """
+    square = np.sort(away**2, axis=0)[: max(1, round(CALM * len(away)))]
+    z = np.abs(away) / np.maximum(CALM_WIDENS * np.sqrt(square.mean(axis=0)), floor)
+    largest = z.max(axis=1)
+    middle, upper = np.quantile(largest, (0.5, 0.75))
+    told: NDArray[np.bool_] = largest <= middle + STRANGE * max(upper - middle, LEAST_SIZE)
+    return told
 
 
 def components(z: Columns) -> tuple[Columns, Columns]:

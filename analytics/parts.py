@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.cycles import MEASURES, feature_count, feature_of
-from analytics.forms import Form, floor_of, limit_of
+from analytics.forms import Form, alike, floor_of, limit_of
 from analytics.scaling import followed
 from plant.parts import Deviation, PartLabel, PartVerdict
 
@@ -195,6 +195,8 @@ class Baseline:
 
     def _refit(self, *, anew: bool) -> None:
         """Learn deviations and relations again; `anew` also the scores, each from the others."""
+        like = alike(self.away, self.floor)
+        self.away, self.ids = self.away[like], self.ids[like]
         self.form, scores = Form.calibrated(self.away, self.floor)
         if anew:
             self.scores = scores
@@ -212,9 +214,11 @@ class Baseline:
             budget /= 2 if self._hunted else 1
             each = budget / max(kinds, 1)
             healthy = np.clip(self.away / self.form.scale, -FAR, FAR) @ self._hunt
-            # A weighted sum of many features is nearly normal.
+            # A weighted sum of many features is nearly normal. On the defect's side lie those that
+            # nobody has labelled; the other side is as wide, and has none of them.
+            mirrored = 2 * np.median(healthy, axis=0) - healthy
             least = NormalDist().inv_cdf(1 - each / 1000)
-            self._hunt_limits = np.array([max(limit_of(m, each), least) for m in healthy.T])
+            self._hunt_limits = np.array([max(limit_of(m, each), least) for m in mirrored.T])
         self.limit = limit_of(self.scores, budget)
 
     def _hunted_for(self, form: Form) -> int:

@@ -16,7 +16,7 @@ NAMES = ("s/a/l/press/force", "s/a/l/press/clamp_pressure")
 UNITS = ("kN", "bar")
 GOOD, SUSPECT = PartVerdict.GOOD, PartVerdict.SUSPECT
 LEARN = 40
-FAINT = 0.8
+FAINT = 0.7
 """A shift that is usual for each feature, and not for all of them at once."""
 PLACE = {measure: 1 + len(MEASURES) + k for k, measure in enumerate(MEASURES)}
 """Feature of the second signal by measure."""
@@ -203,7 +203,7 @@ def test_a_defect_that_was_labelled_is_recognised_and_named() -> None:
     after = [faint(part) for part in range(500, 700, 10)]
     found = [each for each in after if each.verdict is SUSPECT]
     assert before.count(SUSPECT) <= 5
-    assert len(found) >= 15
+    assert len(found) >= 10
     assert {each.like for each in found} & {f"P{part}" for part in range(310, 370, 10)}
 
 

@@ -17,8 +17,8 @@ from gateway.journal import EventRecord, Journal
 from gateway.pipeline import Pipeline
 
 Command = Callable[..., Any]
-LINE = SimulatedLine(33, fault="none", start=1_700_000_000 * 10**9, defect_every=15)
-ROWS = 1800
+LINE = SimulatedLine(33, fault="none", start=1_700_000_000 * 10**9, defect_every=25)
+ROWS = 3600
 CONFIG = """\
 version = 1
 [gateway]
