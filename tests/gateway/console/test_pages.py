@@ -751,7 +751,7 @@ def test_words_of_people_stay_words_where_things_are_kept_quiet(
 def test_the_parts_of_a_machine_stand_with_what_is_unusual(
     page: Page, console: Console, plant: Plant, tmp_path: Path
 ) -> None:
-    show(page, console, PRESS)
+    page.goto(console.url + PRESS)
     box = page.get_by_role("region", name="Parts")
     rows = box.locator("tbody tr")
     expect(rows).to_have_count(2)
@@ -762,7 +762,7 @@ def test_the_parts_of_a_machine_stand_with_what_is_unusual(
 
 
 def test_what_a_part_was_is_told_from_the_page(page: Page, console: Console, plant: Plant) -> None:
-    show(page, console, PRESS)
+    page.goto(console.url + PRESS)
     rows = page.get_by_role("region", name="Parts").locator("tbody tr")
     rows.nth(1).get_by_role("button", name="What was it …").click()
     dialog = page.get_by_role("dialog", name="What was part 1186?")
