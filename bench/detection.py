@@ -38,8 +38,8 @@ WARM, TIMED = 500, 1500
 FEATURES = (8, 64)
 INJECTED = {"signals": 12, "plants": 5}
 """Size of the plants that faults are injected into, and plants a kind."""
-MACHINES = {"machines": 40, "parts": 1500, "labels": 8}
-"""Generated machines that make parts, parts of each, and labelled defects."""
+MACHINES = {"machines": 40, "parts": 1000, "taught": 12, "labels": 8}
+"""Generated machines that make parts, parts of each; machines taught by so many labels."""
 PARTS = ("skab", "nab", "plants", "faults", "time", "lives", "defects", "parts")
 
 Figures = dict[str, float]
@@ -334,7 +334,8 @@ def _parts(seed: int) -> Figures:
     }
     for kind, made in total.made.items():
         figures[f"parts: {kind}, % found of {made}"] = 100 * total.found[kind] / made
-    worth = np.mean([taught(one, MACHINES["parts"], MACHINES["labels"]) for one in seeds], axis=0)
+    pupils = seeds[: MACHINES["taught"]]
+    worth = np.mean([taught(one, 600, MACHINES["labels"]) for one in pupils], axis=0)
     names = ("found without labels, %", "found with 8 labels, %", "false with them, a thousand")
     for name, value, factor in zip(names, worth.tolist(), (100, 100, 1), strict=True):
         figures[f"parts: a machine's usual small defect, {name}"] = factor * value

@@ -260,17 +260,17 @@ def generated() -> Tally:
     """Machines whose seeds no setting was chosen on."""
     total = Tally()
     for seed in range(900, 906):
-        total.add(tallied(seed, 500))
+        total.add(tallied(seed, 400))
     return total
 
 
 def test_generated_machines_false_verdicts_keep_near_the_budget(generated: Tally) -> None:
-    assert generated.healthy > 2000
+    assert generated.healthy > 1900
     assert generated.false_in_1000 < 5
 
 
 def test_generated_machines_most_large_defects_are_found(generated: Tally) -> None:
-    assert generated.large > 30
+    assert generated.large > 25
     assert generated.large_found / generated.large > 0.6
 
 
@@ -279,7 +279,7 @@ def test_generated_machines_the_signal_is_named_first(generated: Tally) -> None:
 
 
 def test_labels_are_worth_something() -> None:
-    before, after, false = np.mean([taught(seed, 400, 6) for seed in range(910, 914)], axis=0)
+    before, after, false = np.mean([taught(seed, 300, 6) for seed in range(910, 913)], axis=0)
     assert after > before
     assert false < 8
 

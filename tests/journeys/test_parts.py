@@ -16,7 +16,7 @@ from gateway.parts import part_from
 from wheeltapper.running import ask
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
-SEED, PACE, SECONDS = 3, 20, 25.0
+SEED, PACE, SECONDS = 3, 20, 20.0
 WITHIN_MS = 100
 
 
