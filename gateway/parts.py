@@ -175,7 +175,8 @@ class PartBooks:
         made = []
         for group in self._groups:
             if batch.source in group.sources:
-                found = self._contain("cycles", partial(group.take, batch))
+                names = ", ".join(one.asset.path for one in group.gatherers)
+                found = self._contain(f"cycles of {names}", partial(group.take, batch))
                 made += [self._made(ended, batch) for ended in found or ()]
         return made
 
