@@ -61,6 +61,8 @@ ALIKE = 0.5
 """Cosine from which on two labelled defects are of one kind."""
 FAR = 10.0
 """A deviation of a labelled defect beyond counts as this."""
+KNOWN = 0.25
+"""Share of the budget that is spent on looking for known defects."""
 VISIBLE = 3.0
 """A labelled defect that lies nearer to healthy parts than this cannot be told from them."""
 USUAL = 2.5
@@ -167,7 +169,7 @@ class Baseline:
             gain = max(gain, 1 / (self.since + 1))
         elif suspect:
             # What made it suspect is no part of the level; the rest goes on.
-            away = np.where(np.abs(away) <= scale, away, 0.0)
+            away = np.where(np.abs(away) <= REACH * scale, away, 0.0)
         reach = (REACH if self.since else np.inf) * scale
         self.level = self.level + gain * np.clip(away, -reach, reach)
         self.since = min(self.since + 1, SETTLES)
@@ -211,14 +213,15 @@ class Baseline:
             return
         if len(self.defects):
             kinds = self._hunted_for(self.form)
-            budget /= 2 if self._hunted else 1
-            each = budget / max(kinds, 1)
+            each = KNOWN * budget / max(kinds, 1)
+            budget *= 1 - KNOWN if self._hunted else 1
             healthy = np.clip(self.away / self.form.scale, -FAR, FAR) @ self._hunt
             # A weighted sum of many features is nearly normal. On the defect's side lie those that
             # nobody has labelled; the other side is as wide, and has none of them.
             mirrored = 2 * np.median(healthy, axis=0) - healthy
             least = NormalDist().inv_cdf(1 - each / 1000)
-            self._hunt_limits = np.array([max(limit_of(m, each), least) for m in mirrored.T])
+            told = [max(limit_of(m, each), least) for m in mirrored.T]
+            self._hunt_limits = np.array(told)
         self.limit = limit_of(self.scores, budget)
 
     def _hunted_for(self, form: Form) -> int:
