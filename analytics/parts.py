@@ -156,8 +156,7 @@ class Baseline:
             if len(self.away) >= self._settings.learn:
                 self._begin()
             return
-        if self.since:
-            self._remember(part, row - self.level)
+        self._remember(part, row - self.level)
         self._follow(row, self.form.scale)
         doubled = self.learnt in (2 * self._settings.learn, 4 * self._settings.learn)
         if doubled or self.learnt % RING == 0:
@@ -177,7 +176,7 @@ class Baseline:
     @property
     def unsure(self) -> float:
         """How much wider a part deviates from a level of few parts than from one of many."""
-        return float(np.sqrt(1 + 1 / max(self.since, 1))) if self.since < SETTLES else 1.0
+        return float(np.sqrt(1 + 1 / self.since)) if 0 < self.since < SETTLES else 1.0
 
     def pass_over(self, row: Columns) -> None:
         """Take the features (d,) of a suspect part: it teaches nothing, but where things stand."""
@@ -369,8 +368,10 @@ class PartJudge:
             return Verdict(PartVerdict.LEARNING, told, learnt=base.learnt)
         verdict = self._held_against(base, base.form, row, absent)
         if verdict.verdict is PartVerdict.GOOD:
-            if base.since:
-                base.count(verdict.score or 0.0)
+            if not base.since:
+                # As before the pause: the level holds.
+                base.since = SETTLES
+            base.count(verdict.score or 0.0)
             base.learn(part, row)
             self._keep(part, mode, row, np.nan)
         else:
