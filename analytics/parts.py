@@ -13,8 +13,9 @@ of one, of all features of a signal, or of all of them. Its limit follows from t
 scores and a budget of false verdicts a thousand parts. A suspect part teaches nothing, until
 somebody calls it good.
 
-With labels: each part that people called a defect gives a direction, w = C⁻¹δ, in which parts like
-it stand out most from healthy ones (Fisher 1936); it is looked for with half of the budget.
+With labels: each part that people called a defect, with those alike, gives a direction, w = C⁻¹δ,
+in which such parts stand out most from healthy ones (Fisher 1936); looking for it may cost half of
+the budget again.
 
 No clock, no input or output: the same parts give the same verdicts.
 """
@@ -61,8 +62,8 @@ ALIKE = 0.5
 """Cosine from which on two labelled defects are of one kind."""
 FAR = 10.0
 """A deviation of a labelled defect beyond counts as this."""
-KNOWN = 0.25
-"""Share of the budget that is spent on looking for known defects."""
+KNOWN = 0.5
+"""Looking for known defects may cost so much of the budget again."""
 VISIBLE = 3.0
 """A labelled defect that lies nearer to healthy parts than this cannot be told from them."""
 USUAL = 2.5
@@ -213,13 +214,12 @@ class Baseline:
         if len(self.defects):
             kinds = self._hunted_for(self.form)
             each = KNOWN * budget / max(kinds, 1)
-            budget *= 1 - KNOWN if self._hunted else 1
             healthy = np.clip(self.away / self.form.scale, -FAR, FAR) @ self._hunt
             # A weighted sum of many features is nearly normal. On the defect's side lie those that
             # nobody has labelled; the other side is as wide, and has none of them.
             mirrored = 2 * np.median(healthy, axis=0) - healthy
             least = NormalDist().inv_cdf(1 - each / 1000)
-            told = [max(limit_of(m, each), least) for m in mirrored.T]
+            told = [max(limit_of(m, each, heavy=1.1), least) for m in mirrored.T]
             self._hunt_limits = np.array(told)
         self.limit = limit_of(self.scores, budget)
 
