@@ -435,13 +435,16 @@ class PartJudge:
         found = []
         for signal in np.argsort(-power, kind="stable")[:TOLD].tolist():
             own = np.flatnonzero(owner == signal)
-            place = int(own[largest[own].argmax()])
-            of, measure = feature_of(place)
+            # What is unusual in itself is told first: it needs no explanation.
+            place = int(own[np.abs(z[own]).argmax()])
             width, expected = form.scale[place], level[place]
-            if abs(left[place]) > abs(z[place]):
+            given = abs(z[place]) < USUAL and bool(np.any(left[own]))
+            if given:
+                place = int(own[np.abs(left[own]).argmax()])
                 # What the other features let expect, and how far from that is usual.
                 width = form.left_over()[place] * form.scale[place]
                 expected = level[place] + standing.away[place] - left[place] * width
+            of, measure = feature_of(place)
             found.append(
                 Deviation(
                     signal="" if of is None else self._names[of],
@@ -452,6 +455,7 @@ class PartJudge:
                     high=float(expected + USUAL * width),
                     unit="s" if of is None else self._units[of],
                     share=float(power[signal] / power.sum()),
+                    given=bool(given),
                 )
             )
         return tuple(found)

@@ -124,6 +124,7 @@ def deviation_row(one: Deviation) -> DeviationRow:
         "low": one.low,
         "high": one.high,
         "share": one.share,
+        "given": one.given,
     }
 
 

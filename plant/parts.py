@@ -76,6 +76,8 @@ class Deviation:
         UCUM code.
     share
         Part of the score, 0 to 1; the shares of a part sum to at most 1.
+    given
+        It is usual in itself: `expected`, `low` and `high` are what the rest of the part lets expect.
     """
 
     signal: str
@@ -86,6 +88,7 @@ class Deviation:
     high: float
     unit: str
     share: float
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +151,8 @@ class Part:
 def _phrase(one: Deviation) -> str:
     unit = written(one.unit)
     actual = f"{one.actual:.4g} {unit}".rstrip()
-    usual = f"usually {one.low:.4g} to {one.high:.4g}"
+    word = "the rest of it lets expect" if one.given else "usually"
+    usual = f"{word} {one.low:.4g} to {one.high:.4g}"
     if one.measure is Measure.DURATION:
         return f"took {actual}, {usual}"
     name = one.signal.rpartition("/")[2].replace("_", " ")

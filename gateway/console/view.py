@@ -44,6 +44,8 @@ class HoldRow(TypedDict):
 class DeviationRow(TypedDict):
     """What was unusual about a part, as `plant.parts.Deviation`; `tag` empty for the duration."""
 
+    given: bool
+
     tag: str
     signal: str
     measure: str

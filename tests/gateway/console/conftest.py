@@ -207,6 +207,7 @@ class Plant:
                     "low": 92.0,
                     "high": 95.1,
                     "share": 0.9,
+                    "given": False,
                 }
             ],
             "label": None if self.part_said is None else self.part_said[1],
