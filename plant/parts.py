@@ -77,7 +77,7 @@ class Deviation:
     share
         Part of the score, 0 to 1; the shares of a part sum to at most 1.
     given
-        It is usual in itself: `expected`, `low` and `high` are what the rest of the part lets expect.
+        It is usual in itself; `expected`, `low` and `high` follow from the rest of the part.
     """
 
     signal: str
