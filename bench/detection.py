@@ -22,6 +22,7 @@ import numpy as np
 
 import analytics.evaluation
 from analytics.evaluation.injections import FAULTS, Blame, blame
+from analytics.evaluation.parts import Tally, tallied, taught
 from analytics.evaluation.plants import SIZES, shares_alarmed
 from analytics.evaluation.protocol import Decides, Explains, Factory
 from analytics.evaluation.sensors import KINDS, MACHINES, SENSORS, Told, told
@@ -40,7 +41,9 @@ INJECTED = {"signals": 12, "plants": 5}
 """Size of the plants that faults are injected into, and plants a kind."""
 SENSED = {"signals": 12, "plants": 20}
 """Size of the plants that sensors are told from machines in, and plants a kind."""
-PARTS = ("skab", "nab", "plants", "faults", "sensors", "time", "lives", "defects")
+MADE = {"machines": 40, "parts": 1000, "taught": 12, "labels": 8}
+"""Generated machines that make parts, parts of each; machines taught by so many labels."""
+PARTS = ("skab", "nab", "plants", "faults", "sensors", "time", "lives", "defects", "parts")
 
 Figures = dict[str, float]
 
@@ -92,6 +95,7 @@ PROMISES: Mapping[str, Promise] = {
     "lives: a prediction, ms": Promise(1, 1),
     "defects: PR-AUC": Promise(0.88, 0.92, high=True),
     "defects: F1": Promise(0.83, 0.88, high=True),
+    "parts: false verdicts a thousand": Promise(2, 1),
 }
 
 
@@ -147,6 +151,7 @@ def _measured(asked: argparse.Namespace, seed: int) -> Figures:
         "time": lambda: _times(factory, seed),
         "lives": _lives(asked, known, seed),
         "defects": _defects(asked, known, seed),
+        "parts": lambda: _parts(seed),
     }
     figures: Figures = {}
     for name in asked.only:
@@ -363,6 +368,29 @@ def _defects(
         }
 
     return measure
+
+
+def _parts(seed: int) -> Figures:
+    """Judge the parts of generated machines; they differ between seeds."""
+    total = Tally()
+    seeds = range(1000 * seed, 1000 * seed + MADE["machines"])
+    for one in seeds:
+        total.add(tallied(one, MADE["parts"]))
+    figures = {
+        "parts: false verdicts a thousand": total.false_in_1000,
+        "parts: healthy ones judged": total.healthy,
+        "parts: defective ones found, %": 100 * total.recall,
+        "parts: large defects found, %": 100 * total.large_found / total.large,
+        "parts: signal named first, % of found": 100 * total.first / sum(total.found.values()),
+    }
+    for kind, made in total.made.items():
+        figures[f"parts: {kind}, % found of {made}"] = 100 * total.found[kind] / made
+    pupils = seeds[: MADE["taught"]]
+    worth = np.mean([taught(one, 600, MADE["labels"]) for one in pupils], axis=0)
+    names = ("found without labels, %", "found with 8 labels, %", "false with them, a thousand")
+    for name, value, factor in zip(names, worth.tolist(), (100, 100, 1), strict=True):
+        figures[f"parts: a machine's usual small defect, {name}"] = factor * value
+    return figures
 
 
 def _model(text: str | None, exported: str) -> Any:

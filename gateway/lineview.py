@@ -21,6 +21,8 @@ from gateway.console.view import (
     HoldRow,
     InstrumentRow,
     LineRow,
+    PartRow,
+    PartsRow,
     QualityWord,
     ReportRow,
     ScoreSeries,
@@ -34,6 +36,7 @@ from gateway.journal import Journal, Trend
 from gateway.link import LinkState
 from gateway.metrics import Metrics
 from gateway.notices import Notices
+from gateway.partdesk import PartDesk
 from gateway.pipeline import UNKNOWN_MODE, Pipeline, WatchedAsset, asset_tags
 from gateway.rows import (
     MS,
@@ -109,6 +112,7 @@ class LineView:
         self._notices = notices
         self._desk = AlarmDesk(pipeline, journal, order, time.time_ns, plan.alarms.budget)
         self._instruments = InstrumentDesk(pipeline, order)
+        self._parts = PartDesk(pipeline.parts, order, self._desk.asset)
         self._by_name = {handle.tag.name: handle for handle in pipeline.handles}
         self._connections = Connections(plan, pipeline, supervisor)
         self._states = {state.asset.path: state for state in pipeline.assets}
@@ -184,6 +188,7 @@ class LineView:
             "incident": incident.id if incident else None,
             "hold": self._desk.hold_of(path),
             "instruments": self._instruments.of(state),
+            "parts": self._parts.summary(path),
         }
 
     def _health_of(self, state: WatchedAsset) -> Health:
@@ -368,6 +373,20 @@ class LineView:
     async def report(self, start_ms: float | None, stop_ms: float | None) -> ReportRow:
         """Report how the alarms did."""
         return await self._desk.report(start_ms, stop_ms)
+
+    def parts(self, target: str | None, verdict: str | None, limit: int) -> list[PartRow]:
+        """List the last parts, newest first."""
+        return self._parts.rows(target, verdict, limit)
+
+    async def label_part(
+        self, target: str, number: str, label: str, actor: str, note: str
+    ) -> PartRow:
+        """Keep what a part turned out to be, and return once the journal holds it."""
+        return await self._parts.label(target, number, label, actor, note)
+
+    async def new_parts(self, target: str, actor: str, note: str) -> PartsRow:
+        """Learn anew how healthy parts are, and return once the journal holds it."""
+        return await self._parts.anew(target, actor, note)
 
     def tags(self) -> list[TagRow]:
         """List every tag with its present value."""

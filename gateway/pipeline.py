@@ -18,7 +18,7 @@ from analytics.judgements import Diagnosis
 from analytics.monitors import MonitorBank
 from analytics.watch import Judgement, Watch
 from gateway.alarms import AlarmBook, alarm_body, hold_body, hold_from
-from gateway.config.plan import Plan
+from gateway.config.plan import Plan, longest_silence
 from gateway.gaps import GapLedger, gap_body, gap_from
 from gateway.journal import (
     JSON,
@@ -29,6 +29,7 @@ from gateway.journal import (
     SampleRecord,
     ScoreRecord,
 )
+from gateway.parts import PartBooks, part_body
 from gateway.stages.align import Alignment, Rows
 from gateway.stages.incidents import IncidentDesk, Looked
 from gateway.stages.latest import Latest
@@ -40,6 +41,7 @@ from plant.errors import Rejected
 from plant.gaps import Gap
 from plant.instruments import diagnosis as sentence_of
 from plant.instruments import doubt_body
+from plant.parts import Part
 from plant.samples import Batch, ContextEvent, Recovery
 from plant.tags import Tag, TagHandle
 
@@ -68,6 +70,7 @@ class Outcome:
     gaps: list[Gap] = field(default_factory=list)
     ended: list[Hold] = field(default_factory=list)
     instruments: list[EventRecord] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
 
     def records(self) -> Iterable[Record]:
         """Give the journal's records: what came in first, but gaps as they were before it."""
@@ -79,6 +82,7 @@ class Outcome:
         yield from map(ended_event, self.ended)
         yield from map(alarm_event, self.alarms)
         yield from self.instruments
+        yield from map(part_event, self.parts)
 
 
 def alarm_event(alarm: Alarm) -> EventRecord:
@@ -100,6 +104,11 @@ def instrument_event(asset: str, told: Diagnosis) -> EventRecord:
         **doubt_body(doubt),
     }
     return EventRecord("instrument", told.at, body)
+
+
+def part_event(part: Part) -> EventRecord:
+    """Write a part with its verdict; it follows from the records and is not folded."""
+    return EventRecord("part", part.stop, part_body(part))
 
 
 def ended_event(hold: Hold) -> EventRecord:
@@ -167,6 +176,12 @@ class Pipeline:
         self.book = AlarmBook(plan.alarms, {asset.path: asset.signals for asset in plan.assets})
         self.gaps = GapLedger(handles, watched_sources(plan))
         self.groups = build_groups(plan, handles)
+        self.parts = PartBooks(
+            plan,
+            handles,
+            lambda asset, tags: asset_key(asset, [tag.tag for tag in tags]),
+            contain,
+        )
         self._desk = IncidentDesk(self.book, own_handles(plan, handles), plan.alarms.suppressed)
         self._fed: dict[str, list[Group]] = {}
         for group in self.groups:
@@ -245,6 +260,7 @@ class Pipeline:
         if batch.recovered:
             return outcome
         self.latest.add(batch, verdict)
+        outcome.parts = self.parts.take(batch)
         for group in self._fed.get(batch.source, ()):
             rows = group.alignment.add(batch)
             if rows is not None and len(rows.at):
@@ -295,12 +311,13 @@ class Pipeline:
         """Do what a person orders of the alarms; give the order and what follows from it.
 
         Its kinds: acknowledge, feedback, hold, release, trust (of an instrument), and clock, which
-        only tells the time.
+        only tells the time; of parts: part-label, and part-normal, which says that they are made
+        otherwise from now on.
 
         Raises
         ------
         KeyError
-            There is no such alarm or signal.
+            There is no such alarm, signal or asset.
         Rejected
             It cannot be done; the message is the reason.
         """
@@ -320,6 +337,7 @@ class Pipeline:
         body: Mapping[str, Any] = event.body
         ended: list[tuple[Hold, Alarm | None]] = []
         changed: list[Alarm | None] = []
+        parts: list[Part] = []
         match event.kind:
             case "trust":
                 return self._trust(body["tag"])
@@ -336,8 +354,12 @@ class Pipeline:
             case "release":
                 kind = HoldKind(body["kind"])
                 changed.append(self.book.release(body["asset"], kind, event.at))
+            case "part-label":
+                parts.append(self.parts.label(event.at, body))
+            case "part-normal":
+                self.parts.accept(body["asset"])
         told = [alarm_event(alarm) for alarm in changed if alarm is not None]
-        return [ended_event(hold) for hold, _ in ended] + told
+        return [ended_event(hold) for hold, _ in ended] + told + list(map(part_event, parts))
 
     def _label(self, at: int, body: Mapping[str, Any]) -> Alarm:
         asset = self.book.get(body["id"]).asset
@@ -355,6 +377,8 @@ class Pipeline:
             case "context":
                 self._say(event.at, body)
             case "acknowledge" | "feedback" | "hold" | "release" | "clock" | "trust":
+                self._order(event)
+            case "part-label" | "part-normal":
                 self._order(event)
             case "link":
                 self._link(body["source"], body["state"], body["why"])
@@ -375,6 +399,7 @@ class Pipeline:
     def _link(self, source: str, state: str, why: str) -> None:
         self.gaps.linked(source, up=state == "up")
         if state == "up" and not why:
+            self.parts.reconnected(source)
             for group in self._fed.get(source, ()):
                 group.alignment.reconnected(source)
 
@@ -402,6 +427,7 @@ class Pipeline:
             "latest": self.latest.state(),
             "alarms": self.book.state(),
             "gaps": self.gaps.state(),
+            **self.parts.state(),
         }
         for group in self.groups:
             parts[f"align-{group_key(group)}"] = group.alignment.state()
@@ -432,7 +458,7 @@ class Pipeline:
                     anew.append(asset.asset.path)
                 else:
                     asset.watch.restore(known)
-        return anew
+        return list(dict.fromkeys(anew + self.parts.restore(parts)))
 
 
 def operating_mode(rows: Rows, column: int | None) -> NDArray[np.int64]:
@@ -506,17 +532,6 @@ def watched_sources(plan: Plan) -> dict[str, int]:
         for source in plan.sources
         if getattr(source, "type", "") != "replay"
     }
-
-
-def longest_silence(plan: Plan, source: str) -> int:
-    """Give the silence, ns, after which a source is stale: never less than three of its words."""
-    periods_ms = [
-        getattr(one, word, 0.0)
-        for one in plan.sources
-        if one.name == source
-        for word in ("scan_ms", "publishing_ms")
-    ]
-    return round(max(plan.detection.stale_s * 1e9, *(3e6 * period for period in periods_ms), 0.0))
 
 
 def asset_tags(asset: Asset) -> tuple[str, ...]:

@@ -6,11 +6,13 @@ from analytics.findings import ABNORMAL, finding_names
 from gateway.console.view import (
     AlarmRow,
     ContributorRow,
+    DeviationRow,
     FeedbackRow,
     GapRow,
     HoldRow,
     InstrumentRow,
     MemberRow,
+    PartRow,
     PrecedentRow,
 )
 from gateway.link import Link
@@ -18,6 +20,7 @@ from gateway.pipeline import UNKNOWN_MODE, WatchedAsset
 from plant.alarms import Alarm, Feedback, Hold, Member
 from plant.gaps import Gap
 from plant.instruments import Doubt, diagnosis
+from plant.parts import Deviation, Part, part_sentence
 from plant.reasons import Contribution, Precedent, sentence
 
 MS = 1_000_000
@@ -127,6 +130,49 @@ def alarm_row(alarm: Alarm, mode: str = "") -> AlarmRow:
         "members": [member_row(member) for member in alarm.members],
         "precedents": [precedent_row(like) for like in alarm.reason.precedents],
         "feedback": feedback_row(alarm.feedback) if alarm.feedback else None,
+    }
+
+
+def deviation_row(one: Deviation) -> DeviationRow:
+    """Write what was unusual about a part for the page."""
+    return {
+        "tag": one.signal,
+        "signal": one.signal.rpartition("/")[2],
+        "measure": str(one.measure),
+        "unit": one.unit,
+        "actual": one.actual,
+        "expected": one.expected,
+        "low": one.low,
+        "high": one.high,
+        "share": one.share,
+        "given": one.given,
+    }
+
+
+def part_row(part: Part, mode: str = "") -> PartRow:
+    """Write a part for the page, with its sentence and the name of its mode."""
+    return {
+        "id": part.id,
+        "asset": part.asset,
+        "name": part.asset.rpartition("/")[2],
+        "number": part.number,
+        "start": part.start / MS,
+        "stop": part.stop / MS,
+        "mode": mode,
+        "verdict": str(part.verdict),
+        "why": part.why,
+        "sentence": part_sentence(part),
+        "score": part.score,
+        "limit": part.limit,
+        "deviations": [deviation_row(one) for one in part.deviations],
+        "learnt": part.learnt,
+        "provisional": part.provisional,
+        "like": part.like,
+        "replayed": part.replayed,
+        "label": None if part.label is None else str(part.label),
+        "actor": part.actor,
+        "note": part.note,
+        "labelled": part.labelled / MS if part.label is not None else None,
     }
 
 

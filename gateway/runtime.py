@@ -24,12 +24,14 @@ from gateway.lineview import LineView
 from gateway.link import Link, LinkState
 from gateway.metrics import Metrics
 from gateway.notices import Notices
+from gateway.parts import part_from
 from gateway.pipeline import Outcome, Pipeline, gap_event
-from gateway.rows import alarm_row, gap_row, hold_row, link_words
+from gateway.rows import alarm_row, gap_row, hold_row, link_words, part_row
 from gateway.supervisor import Supervisor
 from plant.alarms import ANNUNCIATED, QUIET, Alarm, AlarmState
 from plant.errors import Rejected, Unreachable
 from plant.gaps import Gap
+from plant.parts import Part
 from plant.quality import Quality, quality
 from plant.samples import Batch
 from plant.tags import TagHandle
@@ -51,7 +53,7 @@ LIVE_SHARE = 4
 """Recovery waits at this part of both: what comes live has the rest for itself."""
 LOOK_S = 1.0
 TICKET_BYTES = 10_000
-SNAPSHOT = "pipeline-9"
+SNAPSHOT = "pipeline-10"
 """Named by the format of the state: after a change of format the journal is folded anew."""
 
 Event = Callable[[str, dict[str, Any]], None]
@@ -71,8 +73,9 @@ class Gateway:
         Told "console", "prelude", "live", "first_value", "source", "gap" (opened, closed, settled),
         "overload", "certificate", "relearn", "damaged", "alarm" (its state changed), "worse"
         (its reason did), "quiet" (a change of an incident that is kept and not annunciated),
-        "hold", "release", "hold-ended", "instrument" (at fault, or no longer) and "trust", each
-        with a row.
+        "hold", "release", "hold-ended", "instrument" (at fault, or no longer) and "trust", "part"
+        (its cycle ended, or somebody said what it turned out to be), each with a row. Parts of a
+        history are not told.
     listen
         Serve the console.
     """
@@ -104,6 +107,7 @@ class Gateway:
         self._position = 0
         self._snapshot_at = 0.0
         self._snapshot_samples = self._snapshot_bytes = 0
+        self._console: ConsoleServer | None = None
         self.url = ""
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -166,6 +170,7 @@ class Gateway:
             return
         console = ConsoleServer(view, host=self._plan.console.host, port=self._plan.console.port)
         await stack.enter_async_context(console)
+        self._console = console
         self.url = console.url
         address = self._plan.data / "gateway.json"
         try:
@@ -291,6 +296,16 @@ class Gateway:
             self._tell_alarm(alarm)
         for event in outcome.instruments:
             self._tell(event.kind, {**event.body, "at": event.at / 1e6})
+        for part in outcome.parts:
+            self._tell_part(part)
+
+    def _tell_part(self, part: Part) -> None:
+        """Tell a part that was just made, or what it turned out to be."""
+        if part.replayed and part.label is None:
+            return
+        self._tell("part", {**part_row(part)})
+        if self._console is not None:
+            self._console.nudge()
 
     def _tell_alarm(self, alarm: Alarm) -> None:
         """Tell an alarm whose state or urgency changed; a tag that joined it is no news."""
@@ -374,6 +389,8 @@ class Gateway:
                 self._tell_alarm(alarm_from(event.body))
             elif event.kind in ("hold", "hold-ended"):
                 self._tell(event.kind, {**hold_row(hold_from(event.body))})
+            elif event.kind == "part":
+                self._tell_part(part_from(event.body))
             elif event.kind in ("release", "trust"):
                 self._tell(event.kind, {**event.body})
             elif event.kind == "instrument":

@@ -18,6 +18,7 @@ from wheeltapper import (
     evaluate,
     gaps,
     init,
+    parts,
     replay,
     run,
     simulate,
@@ -76,6 +77,7 @@ for name, command in (
     ("report", alarmreport.report),
 ):
     alarms.app.command(name)(command)
+app.add_typer(parts.app, name="parts")
 app.command("gaps")(gaps.gaps)
 app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")

@@ -11,6 +11,9 @@ from wheeltapper.options import AsJson, Labels, split
 def demo(
     seed: Annotated[int, typer.Option(min=0, help="Chooses machine, fault and onset.")] = 8,
     fault: Annotated[str, typer.Option(help="A kind of fault, random or none.")] = "random",
+    defects: Annotated[
+        int, typer.Option(min=0, help="One part of the press in so many has a defect; 0: none.")
+    ] = 0,
     recording: Annotated[
         Path | None, typer.Option(help="Serve this CSV at its own pace instead.")
     ] = None,
@@ -40,7 +43,7 @@ def demo(
     if recording is not None:
         scene = RecordedScene(recording, split(labels))
     else:
-        scene = SimulatedScene(seed, fault, hours)
+        scene = SimulatedScene(seed, fault, hours, defects)
     bar = Bar(
         "history",
         round(scene.past_s) * len(scene.feed.tags),

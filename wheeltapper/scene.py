@@ -66,7 +66,9 @@ class Scene(Protocol):
         ...
 
 
-def simulated_line(seed: int, fault: str, start: int, live_from: float) -> "SimulatedLine":
+def simulated_line(
+    seed: int, fault: str, start: int, live_from: float, defect_every: int = 0
+) -> "SimulatedLine":
     """Build the line; the gateway's process only ever runs the twin without a fault.
 
     Raises
@@ -81,7 +83,9 @@ def simulated_line(seed: int, fault: str, start: int, live_from: float) -> "Simu
     if fault not in kinds:
         known = ", ".join(kinds)
         raise Misconfigured(f'--fault: "{fault}" is not one of {known}{nearest(fault, kinds)}')
-    return SimulatedLine(seed, fault=fault, start=start, live_from=live_from)
+    return SimulatedLine(
+        seed, fault=fault, start=start, live_from=live_from, defect_every=defect_every
+    )
 
 
 class SimulatedScene:
@@ -95,6 +99,8 @@ class SimulatedScene:
         A kind, ``random`` or ``none``.
     hours
         History, h.
+    defect_every
+        One part of the press in so many is made with a defect, from now on; 0: none.
     """
 
     title = "simulated line"
@@ -102,8 +108,8 @@ class SimulatedScene:
     labels: tuple[LabelSpan, ...] = ()
     modes: tuple[tuple[int, str], ...] = MODES
 
-    def __init__(self, seed: int, fault: str, hours: float) -> None:
-        self._seed, self._fault = seed, fault
+    def __init__(self, seed: int, fault: str, hours: float, defect_every: int = 0) -> None:
+        self._seed, self._fault, self._defect_every = seed, fault, defect_every
         self.past_s: float = round(hours * 3600)
         self._start = (time.time_ns() // SECOND - round(self.past_s)) * SECOND
         # Refuses a kind that does not exist before anything starts.
@@ -119,6 +125,7 @@ class SimulatedScene:
             f"--fault={self._fault}",
             f"--start={self._start}",
             f"--live-from={self.past_s}",
+            f"--defect-every={self._defect_every}",
         )
 
     def prelude(self) -> tuple[Prelude, ...]:

@@ -13,6 +13,9 @@ def simulate(
     fault: Annotated[str, typer.Option(help="A kind of fault, random or none.")] = "random",
     start: Annotated[int, typer.Option(help="Time of row 0, ns since 1970; 0 is now.")] = 0,
     live_from: Annotated[float, typer.Option(help="Where the present begins, s.")] = 0.0,
+    defect_every: Annotated[
+        int, typer.Option(min=0, help="One part of the press in so many has a defect; 0: none.")
+    ] = 0,
     recording: Annotated[Path | None, typer.Option(help="Serve this instead.")] = None,
     labels: Labels = "",
     opcua_port: Annotated[int, typer.Option(min=0, max=65535)] = 4840,
@@ -34,7 +37,7 @@ def simulate(
     if recording is not None:
         feed = read_recording(recording, split(labels)).as_feed(begin)
     else:
-        feed = line = simulated_line(seed, fault, begin, live_from)
+        feed = line = simulated_line(seed, fault, begin, live_from, defect_every)
         truth = asdict(line.fault) if line.fault else None
     run(
         feed,

@@ -121,6 +121,7 @@ class Spoken:
             "hold-ended": self._hold_ended,
             "instrument": self._instrument,
             "trust": self._trust,
+            "part": self._part,
             "verdict": self._verdict,
             "silence": self._silence,
         }
@@ -198,6 +199,17 @@ class Spoken:
 
     def _trust(self, row: dict[str, Any]) -> None:
         terminal.say(f"{row['tag']} is right, says {row['actor']}: {row['note']}")
+
+    def _part(self, row: dict[str, Any]) -> None:
+        """Say what is wrong with a part; the good ones are in the console."""
+        at, name = terminal.local_time(row["labelled"] or row["stop"]), row["name"]
+        if row["label"] is not None:
+            note = f": {row['note']}" if row["note"] else ""
+            terminal.say(
+                f"{at} {name}: part {row['number']} is {row['label']}, {row['actor']}{note}"
+            )
+        elif row["verdict"] == "suspect":
+            terminal.say(f"{at} {name}: SUSPECT {row['sentence']}")
 
     def _verdict(self, row: dict[str, Any]) -> None:
         terminal.say(f"{terminal.local_time(row['raised'])} {row['sentence']}")

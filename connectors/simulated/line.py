@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from connectors.simulated.encoding import Encoding
 from connectors.simulated.faults import Fault, apply, draw_fault, draw_onset
 from connectors.simulated.machine import Machine, Rows, Surroundings
-from connectors.simulated.press import closed, press
+from connectors.simulated.press import blemished, closed, press, thin_blank
 from connectors.simulated.pump import pump
 from connectors.simulated.recursion import keep_for, relax
 from connectors.simulated.schedule import IDLE, Course, Schedule
-from connectors.simulated.signals import LINE
+from connectors.simulated.signals import LINE, PRESS
 from plant.tags import Role
 
 PERIOD = 1_000_000_000
@@ -54,6 +54,8 @@ class SimulatedLine:
         machines run from 15 s before to 75 s after.
     live_from
         When the interesting part begins, s after row 0.
+    defect_every
+        One part of the press in so many is made from a blank that is too thin; 0: none.
 
     Attributes
     ----------
@@ -73,6 +75,7 @@ class SimulatedLine:
         start: int,
         onset_s: float | None = None,
         live_from: float = 0.0,
+        defect_every: int = 0,
     ) -> None:
         onset_s = draw_onset(seed, live_from) if onset_s is None else onset_s
         self.seed = seed
@@ -80,6 +83,7 @@ class SimulatedLine:
         self.period = PERIOD
         self.fault: Fault | None = draw_fault(seed, fault, start + round(onset_s * PERIOD))
         self._onset_s = onset_s
+        self._defect_every = defect_every
         self._machines = (
             pump("pump-1", (0, 2)),
             pump("pump-2", (3, 6)),
@@ -117,6 +121,18 @@ class SimulatedLine:
             out[row - first : row - first + len(piece)] = piece
             row += len(piece)
         return out
+
+    def defects(self, first: int, count: int) -> set[int]:
+        """Give the parts that are made with a defect in rows `first` to ``first + count``."""
+        found: set[int] = set()
+        for number, machine in enumerate(self._machines):
+            if machine.channels is PRESS:
+                course = self._schedule.course(
+                    number, first, count, jog=machine.jog, ramp_s=machine.ramp_s
+                )
+                struck = blemished(course, self.seed, self._defect_every) > 0
+                found |= set(course.part[struck].tolist())
+        return found
 
     def _memories(self) -> list[float]:
         own = [[*_OWN_S, *([_NOISE_S] * _signal_count(machine))] for machine in self._machines]
@@ -185,6 +201,9 @@ class SimulatedLine:
         heat = relax((1.0 - keep) * machine.losses(course, around), keep, warm)
         signals = machine.measure(course, around, heat)
         self._strike(number, signals, second - self._onset_s, course.speed)
+        if machine.channels is PRESS:
+            names = tuple(channel.name for channel in machine.channels)
+            thin_blank(names, signals, blemished(course, self.seed, self._defect_every))
         signals += ripple * _amplitude(machine, course.speed)
         return signals, _extras(machine, course), heat
 

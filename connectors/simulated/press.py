@@ -13,6 +13,8 @@ HEAT_S = (800.0, 500.0)
 """Oil, die."""
 CLOSED_FROM, CLOSED_TO = 0.3, 0.7
 """Part of the stroke in which the die is closed."""
+THIN_BLANK = (("cylinder_pressure", -0.12), ("force_left", -0.08), ("force_right", -0.08))
+"""What a blank that is too thin does to the signals while the die is closed on it."""
 
 
 def losses(course: Course, around: Surroundings) -> Rows:
@@ -25,6 +27,37 @@ def closed(course: Course) -> Rows:
     """Tell where the die is closed on a part: 1 or 0 (n,)."""
     inside = (course.phase >= CLOSED_FROM) & (course.phase < CLOSED_TO)
     return np.asarray(inside & (course.mode == RUN), np.float64)
+
+
+def blemished(course: Course, seed: int, every: int) -> Rows:
+    """Tell where the die is closed on a part with a defect: 1 or 0 (n,).
+
+    One part in `every` has one, drawn from its number and the seed; none for 0.
+    """
+    if not every:
+        return np.zeros(len(course.part))
+    # Weyl's sequence, mixed: whether a part is defective depends on nothing but its number.
+    mixed = (course.part.astype(np.uint64) + np.uint64(1 + seed)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    drawn = (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
+    return closed(course) * (drawn < 1.0 / every)
+
+
+def thin_blank(names: tuple[str, ...], signals: Rows, where: Rows) -> None:
+    """Change `signals` (n, p) in place as a blank that is too thin does: less resistance.
+
+    Parameters
+    ----------
+    names
+        The columns (p,).
+    signals
+        Engineering values.
+    where
+        Rows in which the die is closed on such a blank, 1 or 0 (n,).
+    """
+    for name, relative in THIN_BLANK:
+        signals[:, names.index(name)] *= 1.0 + relative * where
 
 
 def measure(course: Course, around: Surroundings, heat: Rows) -> Rows:

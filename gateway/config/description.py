@@ -15,6 +15,7 @@ def described(plan: Plan) -> dict[str, Any]:
         "console": asdict(plan.console),
         "detection": asdict(plan.detection),
         "alarms": alarms_described(plan.alarms),
+        "cycles": {path: asdict(cycle) for path, cycle in plan.cycles.items()},
         "sources": [source_described(source) for source in plan.sources],
         "tags": [asdict(tag) for tag in plan.tags],
         "assets": [asdict(asset) for asset in plan.assets],

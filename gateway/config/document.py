@@ -150,13 +150,41 @@ class TagEntry(_Section):
 
     @model_validator(mode="after")
     def _numeric(self) -> Self:
-        if self.type is ValueType.TEXT and self.role is not Role.CONTEXT:
+        if self.type is ValueType.TEXT and self.role not in (Role.CONTEXT, Role.PART):
             raise ValueError(f'role: a text cannot be a {self.role}; write role = "context"')
         return self
 
     def as_tag(self) -> Tag:
         """Give the tag itself."""
         return Tag(name=self.tag, **{key: value for key, value in self if key != "tag"})
+
+
+class CycleEntry(_Section):
+    """How the parts of a machine are told apart and judged: an ``[asset.cycle]`` table."""
+
+    by: Annotated[
+        Literal["trigger", "rising", "part"] | None,
+        Field(
+            description="A part is made while the trigger is 1, from one rise of it to the next, "
+            "or from one part number to the next"
+        ),
+    ] = None
+    shortest_s: Annotated[float, Field(ge=0, description="Shorter ones are not judged, s")] = 0.0
+    longest_s: Annotated[
+        float, Field(gt=0, le=86_400, description="Longer: its end was not seen; not judged, s")
+    ] = 600.0
+    learn: Annotated[
+        int, Field(ge=20, le=200, description="Healthy parts of a mode to learn from")
+    ] = 50
+    false_in_1000: Annotated[
+        float, Field(gt=0, le=200, description="Healthy parts of 1000 that may be called suspect")
+    ] = 1.0
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if self.shortest_s >= self.longest_s:
+            raise ValueError(f"shortest_s: {self.shortest_s:g} is not below {self.longest_s:g}")
+        return self
 
 
 class AssetEntry(_Section):
@@ -172,6 +200,9 @@ class AssetEntry(_Section):
     ] = []
     priority: Annotated[
         int | None, Field(ge=1, le=4, description="Of all its alarms, 1 is most urgent")
+    ] = None
+    cycle: Annotated[
+        CycleEntry | None, Field(description="How its parts are told apart and judged")
     ] = None
 
 

@@ -24,7 +24,7 @@ from gateway.config.document import (
 )
 from gateway.config.environment import PLACE, as_json, override
 from gateway.config.lines import KeyPath, key_lines
-from gateway.config.plan import AlarmPlan, ConsolePlan, DetectionPlan, Plan
+from gateway.config.plan import AlarmPlan, ConsolePlan, CyclePlan, DetectionPlan, Plan
 from gateway.config.problems import Problems, nearest
 from gateway.config.tagsheet import PlacedTag, read_sheet
 from gateway.config.wording import key_text, sharpened, within
@@ -65,6 +65,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
     reading.check_tags(tags, sources)
     assets = reading.assets(document, tags)
     alarms = reading.alarms(document, assets)
+    cycles = reading.cycles(document, assets)
     data = path.parent / document.gateway.data
     if data.exists() and not data.is_dir():
         reading.wrong(("gateway", "data"), f'"{document.gateway.data}" is a file, not a folder')
@@ -78,6 +79,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
         assets=assets,
         detection=DetectionPlan(**document.detection.model_dump()),
         alarms=alarms,
+        cycles=cycles,
         notice=document.gateway.notice,
     )
 
@@ -268,6 +270,25 @@ class _Reading:
             suppressed={path: modes for path, modes in suppressed.items() if modes},
             priorities={e.path: e.priority for e in document.asset if e.priority is not None},
         )
+
+    def cycles(self, document: Document, assets: tuple[Asset, ...]) -> dict[str, CyclePlan]:
+        """Build how parts are judged; what tells them apart has to be a tag of the asset."""
+        known = {asset.path: asset for asset in assets}
+        found = {}
+        for number, entry in enumerate(document.asset):
+            asset = known.get(entry.path)
+            if entry.cycle is None or asset is None:
+                continue
+            by = entry.cycle.by
+            has = {"trigger": asset.trigger, "rising": asset.trigger, "part": asset.part}
+            key: KeyPath = ("asset", number, "cycle")
+            if by is None and not (asset.trigger or asset.part):
+                self.wrong(key, f'"{entry.path}" has no tag with role trigger or part')
+            elif by is not None and not has[by]:
+                role = "part" if by == "part" else "trigger"
+                self.wrong((*key, "by"), f'"{entry.path}" has no tag with role {role}')
+            found[entry.path] = CyclePlan(**entry.cycle.model_dump())
+        return found
 
     def suppressed(self, number: int, entry: AssetEntry) -> frozenset[int]:
         """Give the numbers of the modes in which an asset's alarms are suppressed."""

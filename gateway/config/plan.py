@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from plant.assets import Asset
 from plant.tags import Tag
@@ -73,6 +73,34 @@ class AlarmPlan:
     priorities: Mapping[str, int] = field(default_factory=dict)
 
 
+CycleBy = Literal["trigger", "rising", "part"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CyclePlan:
+    """How the parts of an asset are told apart and judged.
+
+    Parameters
+    ----------
+    by
+        What a cycle is: ``trigger``, from its 1 to its 0; ``rising``, from one rise of the trigger
+        to the next; ``part``, from one number of the part to the next. None: by the trigger where
+        there is one.
+    shortest_s, longest_s
+        Cycles shorter or longer are told and not judged, s.
+    learn
+        Healthy parts of a mode to learn from before one is judged.
+    false_in_1000
+        Healthy parts of a thousand that may be called suspect.
+    """
+
+    by: CycleBy | None = None
+    shortest_s: float = 0.0
+    longest_s: float = 600.0
+    learn: int = 50
+    false_in_1000: float = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class LabelSpan:
     """A stretch of a recording that somebody labelled; drawn beside the score, never judged by.
@@ -108,6 +136,8 @@ class Plan:
         How they are judged.
     alarms
         How their alarms are told.
+    cycles
+        How the parts of an asset are judged, by its path; as `CyclePlan` has it where none is.
     simulated
         No real machine stands behind the values; every page says so.
     notice
@@ -124,6 +154,18 @@ class Plan:
     assets: tuple[Asset, ...] = ()
     detection: DetectionPlan = field(default_factory=DetectionPlan)
     alarms: AlarmPlan = field(default_factory=AlarmPlan)
+    cycles: Mapping[str, CyclePlan] = field(default_factory=dict)
     simulated: bool = False
     notice: str = ""
     labels: tuple[LabelSpan, ...] = ()
+
+
+def longest_silence(plan: Plan, source: str) -> int:
+    """Give the silence, ns, after which a source is stale: never less than three of its words."""
+    periods_ms = [
+        getattr(one, word, 0.0)
+        for one in plan.sources
+        if one.name == source
+        for word in ("scan_ms", "publishing_ms")
+    ]
+    return round(max(plan.detection.stale_s * 1e9, *(3e6 * period for period in periods_ms), 0.0))

@@ -71,6 +71,10 @@ def _branch(schema: Mapping[str, Any], here: Mapping[str, Any], value: Any) -> M
     if "discriminator" in here:
         kind = value.get(here["discriminator"]["propertyName"])
         here = {"$ref": here["discriminator"]["mapping"].get(kind)}
+    tables = [one for one in here.get("anyOf", ()) if "$ref" in one]
+    if len(tables) == 1:
+        # A table that may be left out.
+        (here,) = tables
     reference = here.get("$ref")
     return schema["$defs"][reference.rpartition("/")[2]] if reference else here
 

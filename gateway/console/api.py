@@ -14,6 +14,9 @@ from gateway.console.queries import (
     acknowledgement,
     holding,
     judgement,
+    part_label,
+    part_normal,
+    parts_asked,
     stretch,
     trusting,
     window,
@@ -131,6 +134,25 @@ class Api:
         """Answer how the alarms did."""
         with _refusing("report", ""):
             return answer(await self._view.report(*stretch(request.query_params)))
+
+    async def parts(self, request: Request) -> Response:
+        """Answer the last parts, newest first."""
+        asked = parts_asked(request.query_params)
+        with _refusing("asset that makes parts", asked.target or ""):
+            return answer({"parts": self._view.parts(asked.target, asked.verdict, asked.limit)})
+
+    async def label_part(self, request: Request) -> Response:
+        """Keep what a part turned out to be and answer its new row."""
+        said = await part_label(request)
+        with _refusing("asset that makes parts", said.target):
+            told = said.target, said.number, said.label, said.actor, said.note
+            return answer(await self._view.label_part(*told))
+
+    async def new_parts(self, request: Request) -> Response:
+        """Learn anew how healthy parts are and answer how they were."""
+        said = await part_normal(request)
+        with _refusing("asset that makes parts", said.target):
+            return answer(await self._view.new_parts(said.target, said.actor, said.note))
 
     async def tags(self, request: Request) -> Response:
         """Answer the tags that hold every word of ``match``, at most `ROWS_LIMIT` of them."""

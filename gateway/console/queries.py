@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from plant.alarms import HoldKind, Label
+from plant.parts import PartLabel, PartVerdict
 
 BODY_BYTES = 16_384
 WORD_LIMIT = 512
@@ -22,6 +23,8 @@ LATEST_MS = 9e12
 POINTS_DEFAULT = 300
 POINTS_LIMIT = 2_000
 LONGEST_HOLD_S = 366 * 86_400
+PARTS_DEFAULT = 50
+PARTS_LIMIT = 500
 ROWS_LIMIT = 500
 """Tags in one answer; the page asks the reader to narrow the filter beyond that."""
 
@@ -71,6 +74,26 @@ class Trusting:
     target: str
     actor: str
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartSaid:
+    """Which part of which asset is called what, and who says so; of `new_parts` the asset only."""
+
+    target: str
+    number: str
+    label: str
+    actor: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartsAsked:
+    """Which parts are asked for."""
+
+    target: str | None
+    verdict: str | None
+    limit: int
 
 
 def word(query: QueryParams, name: str) -> str:
@@ -162,6 +185,42 @@ async def holding(request: Request) -> Holding:
         kind,
         seconds,
         _said(content.get("actor"), "Who does it ('actor')", ACTOR_LIMIT),
+        _said(content.get("note"), "A reason ('note')", NOTE_LIMIT),
+    )
+
+
+def parts_asked(query: QueryParams) -> PartsAsked:
+    """Read ``asset``, ``verdict`` and ``limit``, any of which may be left out."""
+    verdict = query.get("verdict")
+    if verdict is not None:
+        verdict = _one_of(verdict, "verdict", PartVerdict)
+    limit = int(_number(query, "limit", PARTS_DEFAULT))
+    if not 1 <= limit <= PARTS_LIMIT:
+        raise HTTPException(400, f"'limit' must be from 1 to {PARTS_LIMIT}.")
+    return PartsAsked(word(query, "asset") if "asset" in query else None, verdict, limit)
+
+
+async def part_label(request: Request) -> PartSaid:
+    """Read the JSON body that says what a part turned out to be."""
+    content = await _content(request)
+    note = content.get("note", "")
+    return PartSaid(
+        _said(content.get("asset"), "The machine ('asset')", WORD_LIMIT),
+        _said(content.get("number"), "The part ('number')", WORD_LIMIT),
+        _one_of(content.get("label"), "label", PartLabel),
+        _said(content.get("actor"), "Who says so ('actor')", ACTOR_LIMIT),
+        _said(note, "A reason ('note')", NOTE_LIMIT) if note else "",
+    )
+
+
+async def part_normal(request: Request) -> PartSaid:
+    """Read the JSON body that says that parts are made otherwise from now on."""
+    content = await _content(request)
+    return PartSaid(
+        _said(content.get("asset"), "The machine ('asset')", WORD_LIMIT),
+        "",
+        "",
+        _said(content.get("actor"), "Who says so ('actor')", ACTOR_LIMIT),
         _said(content.get("note"), "A reason ('note')", NOTE_LIMIT),
     )
 

@@ -84,6 +84,10 @@ class ConsoleServer:
         """Where the page is."""
         return f"http://{LOOPBACK}:{self.port}"
 
+    def nudge(self) -> None:
+        """Show what is new at once, not with the next second."""
+        self._stream.nudge()
+
     async def __aenter__(self) -> Self:
         """Listen; returns once pages can be asked for."""
         listener = _listen(self._first)

@@ -1,4 +1,7 @@
-"""The overview pushed once a second to every open page (server-sent events, WHATWG HTML §9.2)."""
+"""The overview pushed to every open page (server-sent events, WHATWG HTML §9.2).
+
+Once a second, and at once when there is news that must not wait for it.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -11,6 +14,8 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.console.answers import encode, refuse
 from gateway.console.view import View
 
+SOON_S = 0.02
+"""Frames follow each other no closer than this, however much there is to tell."""
 STUCK_S = 10.0
 """A browser that takes nothing for so long is let go; it comes back by itself."""
 
@@ -49,6 +54,14 @@ class Stream:
         self._closed = asyncio.Event()
         self._frame = b""
         self._due = 0.0
+        self._made = -SOON_S
+        self._news = asyncio.Event()
+
+    def nudge(self) -> None:
+        """Send the next frame now: there is something that shall be seen at once."""
+        self._due = min(self._due, self._made + SOON_S)
+        self._news.set()
+        self._news = asyncio.Event()
 
     @property
     def clients(self) -> int:
@@ -84,12 +97,17 @@ class Stream:
             while True:
                 body = self._present()
                 await _within(send, {"type": "http.response.body", "body": body, "more_body": True})
-                await asyncio.sleep(max(0.0, self._due - asyncio.get_running_loop().time()))
+                await self._until_due()
+
+    async def _until_due(self) -> None:
+        while (left := self._due - asyncio.get_running_loop().time()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), left)
 
     def _present(self) -> bytes:
         now = asyncio.get_running_loop().time()
         if now >= self._due:
-            self._due = now + self._period
+            self._due, self._made = now + self._period, now
             self._frame = b"event: line\ndata: " + encode(self._view.line()) + b"\n\n"
         return self._frame
 

@@ -62,6 +62,59 @@ class InstrumentRow(TypedDict):
     sentence: str
 
 
+class DeviationRow(TypedDict):
+    """What was unusual about a part, as `plant.parts.Deviation`; `tag` empty for the duration."""
+
+    given: bool
+    tag: str
+    signal: str
+    measure: str
+    unit: str
+    actual: float
+    expected: float
+    low: float
+    high: float
+    share: float
+
+
+class PartRow(TypedDict):
+    """One part and its verdict, as `plant.parts.Part` with its sentence and its times in ms."""
+
+    id: int
+    asset: str
+    name: str
+    number: str
+    start: float
+    stop: float
+    mode: str
+    verdict: str
+    why: str
+    sentence: str
+    score: float | None
+    limit: float | None
+    deviations: list[DeviationRow]
+    learnt: int
+    provisional: bool
+    like: str
+    replayed: bool
+    label: str | None
+    actor: str
+    note: str
+    labelled: float | None
+
+
+class PartsRow(TypedDict):
+    """How the parts of a machine were, by verdict and in all; `lately` of the last 100 judged.
+
+    `last` is the newest part.
+    """
+
+    counts: dict[str, int]
+    suspect_lately: int
+    judged_lately: int
+    last: PartRow | None
+
+
 class AssetState(TypedDict):
     """What every row about a machine tells.
 
@@ -70,7 +123,8 @@ class AssetState(TypedDict):
     changed, `alarm_state` is a `plant.alarms.AlarmState` value. What is kept quiet has no part in
     `priority`, `alarm_state` and `sentence`: `quiet` is the state in which it is kept, with the
     number of the `incident`, if there is one, and the `hold`, if that is why. `instruments` are
-    those at fault; but for those that drift or spike it is judged without them.
+    those at fault; but for those that drift or spike it is judged without them. `parts` is None
+    where none are made.
     """
 
     path: str
@@ -92,6 +146,7 @@ class AssetState(TypedDict):
     incident: int | None
     hold: HoldRow | None
     instruments: list[InstrumentRow]
+    parts: PartsRow | None
 
 
 class AssetSummary(AssetState):
@@ -455,6 +510,28 @@ class View(Protocol):
 
     async def report(self, start_ms: float | None, stop_ms: float | None, /) -> ReportRow:
         """Report how the alarms did, over all that the journal holds or a part of it."""
+        ...
+
+    def parts(self, target: str | None, verdict: str | None, limit: int, /) -> list[PartRow]:
+        """List the last parts, newest first, of one machine or of all, of one verdict or of any.
+
+        Raises
+        ------
+        KeyError
+            There is no such asset, or it makes no parts.
+        plant.errors.Rejected
+            Several assets have that name.
+        """
+        ...
+
+    async def label_part(
+        self, target: str, number: str, label: str, actor: str, note: str, /
+    ) -> PartRow:
+        """Keep what a part turned out to be; raises as `parts` does, or where it is not known."""
+        ...
+
+    async def new_parts(self, target: str, actor: str, note: str, /) -> PartsRow:
+        """Learn anew how healthy parts are; raises as `parts` does."""
         ...
 
     def tags(self) -> list[TagRow]:

@@ -15,9 +15,9 @@ from connectors.modbus.config import ModbusConfig
 from connectors.opcua.config import OpcUaConfig
 from connectors.simulated.line import SimulatedLine
 from connectors.simulated.source import SimulatedSource
-from gateway.config.plan import DetectionPlan, Plan
+from gateway.config.plan import DetectionPlan, Plan, longest_silence
 from gateway.journal import EventRecord, Journal, SampleRecord, ScoreRecord
-from gateway.pipeline import Pipeline, longest_silence, operating_mode
+from gateway.pipeline import Pipeline, operating_mode
 from gateway.stages.align import Rows
 from gateway.supervisor import Supervisor
 from plant.alarms import AlarmState

@@ -3,6 +3,7 @@
 import {PRIORITY, ScoreChart, TrendChart} from "./charts.js";
 import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
+import {madeParts} from "./made.js";
 import {acknowledge, feedback, keepQuiet, listenAgain} from "./orders.js";
 import {badge, every, gauge, position, problem, sensors} from "./parts.js";
 import {
@@ -212,11 +213,12 @@ export function assetPage(main) {
   const why = make("h2");
   const contributors = table("Contributors", CONTRIBUTORS);
   const more = context();
+  const made = madeParts(path);
   const trends = make("div", {class: "trends"});
   const signals = table("Signals", SIGNALS);
   const rest = make("div", {hidden: true}, [
     make("div", {class: "title"}, [make("h2", {text: "Score and limit"}), spans]), missed.node,
-    chart.box, legend, shaded, why, contributors.box, more.node, make("h2", {text: "Trends"}),
+    chart.box, legend, shaded, why, contributors.box, more.node, made.node, make("h2", {text: "Trends"}),
     make("p", {class: "hint", text: "Grey band: normal in the present mode. Dashed: expected."}),
     trends,
     make("h2", {text: "Signals"}), signals.box,
@@ -312,6 +314,7 @@ export function assetPage(main) {
     legend.hidden = !incident;
     shaded.hidden = !asset.labels.length;
     list();
+    await made.update(asset.parts, now);
     if (!seconds) show(fitting());
     else redraw(before !== alarmed);
   }, trouble.tell);

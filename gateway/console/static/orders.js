@@ -65,6 +65,29 @@ export function feedback(alarm, done) {
   });
 }
 
+export function labelPart(part, done) {
+  const label = choice("label", [["good", "Good: it is as it should be"], ["defect", "A defect"]], true);
+  const note = text("note", 1000, false);
+  dialog({
+    title: `What was part ${part.number}?`,
+    sentence: part.sentence,
+    fields: [
+      make("fieldset", {}, [make("legend", {text: "It is"}), ...label.nodes]),
+      labelled("What was found", note),
+      make("p", {
+        class: "hint",
+        text: "Parts like a defect are looked for from now on; a good one is learnt from.",
+      }),
+    ],
+    word: "Keep",
+    refused: "Not kept.",
+    submit: (actor) => send("/api/parts/label", {
+      asset: part.asset, number: part.number, label: label.value(), actor, note: note.value,
+    }),
+    done,
+  });
+}
+
 export function keepQuiet(asset, name, done) {
   const kind = choice("kind", [
     ["shelved", "Shelve: I know, remind me later"],

@@ -113,11 +113,18 @@ export function stateOf(asset) {
   return HEALTH[asset.health] || asset.health_name;
 }
 
+// The part that was made last, where it is suspect.
+function suspectPart(parts) {
+  const last = parts && parts.last;
+  return last && last.verdict === "suspect" ? `▲ part ${last.number} SUSPECT` : "";
+}
+
 // What stands beside the state; an alarm says for itself when it cannot be followed any more.
 export function factsOf(asset) {
   return [
     asset.mode || "",
     asset.part === null ? "" : `part ${asset.part}`,
+    suspectPart(asset.parts),
     asset.unread && (asset.alarm !== null || asset.quiet !== null) ? "✕ not read" : "",
   ].filter(Boolean).join(" · ");
 }

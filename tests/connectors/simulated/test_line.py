@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from connectors.modbus.address import address_of
 from connectors.opcua.address import parse_address
+from connectors.simulated.feed import Hurried
 from connectors.simulated.line import BLOCK, PERIOD, SimulatedLine
 from connectors.simulated.signals import LINE, MODBUS, OPCUA
 from plant.assets import asset_of
@@ -94,6 +95,27 @@ def test_start_moves_time_and_no_value() -> None:
 def test_seeds_give_different_lines() -> None:
     digests = {hashlib.sha1(SimulatedLine(s, start=0).values(0, 60)).digest() for s in range(5)}
     assert len(digests) == 5
+
+
+def test_a_defect_changes_its_own_part_and_nothing_else() -> None:
+    healthy = SimulatedLine(7, fault="none", start=START)
+    spoilt = SimulatedLine(7, fault="none", start=START, defect_every=8)
+    rows, others = spoilt.values(0, 1800), healthy.values(0, 1800)
+    part, trigger = (column(spoilt, rows, f"press-1/{name}") for name in ("part", "trigger"))
+    struck = np.isin(part, list(spoilt.defects(0, 1800))) & (trigger > 0)
+    changed = (rows != others).any(axis=1)
+    np.testing.assert_array_equal(changed, struck)
+    moved = {spoilt.tags[k].signal for k in np.flatnonzero((rows != others).any(axis=0))}
+    assert moved == {"cylinder_pressure", "force_left", "force_right"}
+    assert 0.05 < len(set(part[struck])) / len(set(part)) < 0.25
+    assert healthy.defects(0, 1800) == set()
+
+
+def test_a_hurried_line_shows_the_same_rows_sooner() -> None:
+    hurried = Hurried(WHOLE_LINE, 20)
+    assert (hurried.period, hurried.start) == (PERIOD // 20, START)
+    assert hurried.tags == WHOLE_LINE.tags
+    np.testing.assert_array_equal(hurried.values(3, 5), WHOLE[3:8])
 
 
 def test_a_row_before_the_first_is_refused() -> None:

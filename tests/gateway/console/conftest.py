@@ -25,6 +25,8 @@ from gateway.console.view import (
     HoldRow,
     InstrumentRow,
     LineRow,
+    PartRow,
+    PartsRow,
     ReportRow,
     ScoreSeries,
     SignalRow,
@@ -103,6 +105,7 @@ class Plant:
         self.said: tuple[str, str, str] | None = None
         self.chattering = self.stale = False
         self.stuck = False
+        self.part_said: tuple[str, str, str, str] | None = None
 
     def alarmed(self, state: str = "UNACK", priority: int = 2) -> None:
         self.alarm_state, self.priority = state, priority
@@ -148,7 +151,89 @@ class Plant:
             "incident": 12 if ill or quiet else None,
             "hold": self.hold_row if quiet else None,
             "instruments": self.instruments() if name == "pump-2" else [],
+            "parts": self._made(name),
         }
+
+    def _made(self, name: str) -> PartsRow | None:
+        if name != "press-1":
+            return None
+        counts = {"good": 811, "suspect": 3, "cannot judge": 1, "learning": 50}
+        return {
+            "counts": counts,
+            "suspect_lately": 2,
+            "judged_lately": 100,
+            "last": self.parts(None, None, 1)[0],
+        }
+
+    def parts(self, target: str | None, verdict: str | None, limit: int, /) -> list[PartRow]:
+        if target is not None and not target.endswith("press-1"):
+            raise KeyError(target)
+        good: PartRow = {
+            "id": 865,
+            "asset": f"{LINE}/press-1",
+            "name": f"{self.prefix}press-1",
+            "number": f"{self.prefix}1187",
+            "start": self.start - 9_000,
+            "stop": self.start - 5_000,
+            "mode": "run",
+            "verdict": "good",
+            "why": "",
+            "sentence": f"part {self.prefix}1187: good",
+            "score": 2.9,
+            "limit": 5.1,
+            "deviations": [],
+            "learnt": 811,
+            "provisional": True,
+            "like": "",
+            "replayed": False,
+            "label": None,
+            "actor": "",
+            "note": "",
+            "labelled": None,
+        }
+        suspect: PartRow = {
+            **good,
+            "id": 864,
+            "number": f"{self.prefix}1186",
+            "verdict": "suspect",
+            "sentence": f"part {self.prefix}1186: clamp pressure peaked at 81.2 bar, "
+            "usually 92 to 95.1",
+            "score": 9.4,
+            "deviations": [
+                {
+                    "tag": f"{LINE}/press-1/clamp_pressure",
+                    "signal": f"{self.prefix}clamp_pressure",
+                    "measure": "greatest",
+                    "unit": "bar",
+                    "actual": 81.2,
+                    "expected": 93.5,
+                    "low": 92.0,
+                    "high": 95.1,
+                    "share": 0.9,
+                    "given": False,
+                }
+            ],
+            "label": None if self.part_said is None else self.part_said[1],
+            "actor": "" if self.part_said is None else self.part_said[2],
+            "note": "" if self.part_said is None else self.part_said[3],
+        }
+        return [row for row in (good, suspect) if verdict in (None, row["verdict"])][:limit]
+
+    async def label_part(
+        self, target: str, number: str, label: str, actor: str, note: str, /
+    ) -> PartRow:
+        self._fail()
+        if number not in ("1186", f"{self.prefix}1186"):
+            raise Rejected(f"press-1 has made no part {number} among its last 2")
+        self.part_said = number, label, actor, note
+        return self.parts(target, "suspect", 1)[0]
+
+    async def new_parts(self, target: str, actor: str, note: str, /) -> PartsRow:
+        self.ordered.append(("new_parts", target, actor, note))
+        made = self._made(target.rpartition("/")[2])
+        if made is None:
+            raise KeyError(target)
+        return made
 
     def _summary(self, name: str) -> AssetSummary:
         state = self._state(name)

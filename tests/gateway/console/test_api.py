@@ -18,6 +18,9 @@ pytestmark = pytest.mark.journey
 PUMP = "works/hall-2/line1/pump-2"
 
 
+PART = {"asset": "press-1", "number": "1186", "actor": "kim"}
+
+
 def query(**parameters: object) -> str:
     return urllib.parse.urlencode(parameters)
 
@@ -232,6 +235,14 @@ def post(console: Console, path: str, content: object) -> Answer:
         ("/api/holds", {**HOLD, "note": " "}, 400, "A reason ('note') is needed"),
         ("/api/holds", [], 400, "The body must be an object"),
         ("/api/holds/release", HOLD, 409, "pump-2 is not shelved"),
+        ("/api/parts/label", {**PART, "label": "defect"}, 200, '"label":"defect"'),
+        ("/api/parts/label", {**PART, "label": "odd"}, 400, "one of: good, defect"),
+        ("/api/parts/label", {**PART, "label": "good", "actor": ""}, 400, "Who says so"),
+        ("/api/parts/label", {**PART, "label": "good", "number": ""}, 400, "The part"),
+        ("/api/parts/label", {**PART, "label": "good", "number": "1"}, 409, "made no part 1"),
+        ("/api/parts/normal", {**PART, "note": "new die"}, 200, '"suspect_lately":2'),
+        ("/api/parts/normal", {**PART, "note": ""}, 400, "A reason"),
+        ("/api/parts/normal", {**PART, "asset": PUMP, "note": "x"}, 404, "that makes parts"),
         ("/api/alarms/7/feedback", {"label": "real", "actor": "kim"}, 200, "real"),
         ("/api/alarms/8/feedback", {"label": "real", "actor": "kim"}, 404, "There is no alarm 8."),
         ("/api/alarms/7/feedback", {"label": "odd", "actor": "kim"}, 400, "one of: real, false"),
@@ -289,3 +300,28 @@ def test_instruments_at_fault_are_listed_and_believed_again(console: Console, pl
     assert plant.ordered == [("trust", row["tag"], "Kim", "compared")]
     assert trust(said).status == 404
     assert trust({"target": "x"}).status == 400
+
+
+def test_parts_are_listed_newest_first_and_by_verdict(console: Console) -> None:
+    both = console.ask("/api/parts?" + query(asset="press-1")).content["parts"]
+    (suspect,) = console.ask("/api/parts?" + query(verdict="suspect")).content["parts"]
+
+    assert [part["number"] for part in both] == ["1187", "1186"]
+    assert suspect["deviations"][0]["measure"] == "greatest"
+    assert len(console.ask("/api/parts?limit=1").content["parts"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "why"),
+    [
+        ("verdict=fine", 400, "one of: good, suspect"),
+        ("limit=0", 400, "from 1 to 500"),
+        ("limit=many", 400, "must be a number"),
+        ("asset=pump-1", 404, "There is no asset that makes parts 'pump-1'."),
+    ],
+)
+def test_parts_that_cannot_be_listed_say_why(
+    console: Console, asked: str, status: int, why: str
+) -> None:
+    answer = console.ask(f"/api/parts?{asked}")
+    assert (answer.status, why in answer.content["error"]) == (status, True)

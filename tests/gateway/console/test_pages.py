@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.journey
 
 PUMP = "/asset?path=works/hall-2/line1/pump-2"
+PRESS = "/asset?path=works/hall-2/line1/press-1"
 PAGES = ("/", PUMP, "/alarms", "/report", "/tags", "/sources")
 READY = {
     "/": ".tile .spark",
@@ -772,3 +773,36 @@ def test_sensor_at_fault_is_named_without_a_colour_and_can_be_called_right(
 
     expect(sensors).to_be_hidden()
     assert plant.ordered == [("trust", f"{plant.pump}/flow", "Kim", "compared with a hand-held")]
+
+
+def test_the_parts_of_a_machine_stand_with_what_is_unusual(
+    page: Page, console: Console, plant: Plant, tmp_path: Path
+) -> None:
+    page.goto(console.url + PRESS)
+    box = page.get_by_role("region", name="Parts")
+    rows = box.locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1)).to_contain_text("SUSPECT")
+    expect(rows.nth(1)).to_contain_text("clamp pressure peaked at 81.2 bar, usually 92 to 95.1")
+    expect(page.get_by_text("2 of the last 100 judged were suspect")).to_be_visible()
+    page.screenshot(path=tmp_path / "parts.png", full_page=True)
+
+
+def test_what_a_part_was_is_told_from_the_page(page: Page, console: Console, plant: Plant) -> None:
+    page.goto(console.url + PRESS)
+    rows = page.get_by_role("region", name="Parts").locator("tbody tr")
+    rows.nth(1).get_by_role("button", name="What was it …").click()
+    dialog = page.get_by_role("dialog", name="What was part 1186?")
+    dialog.get_by_label("Your name").fill("Anna")
+    dialog.get_by_label("A defect").check()
+    dialog.get_by_label("What was found").fill("thin blank")
+    dialog.get_by_role("button", name="Keep").click()
+    expect(dialog).to_have_count(0)
+    assert plant.part_said == ("1186", "defect", "Anna", "thin blank")
+    expect(rows.nth(1)).to_contain_text("defect, Anna: thin blank")
+
+
+def test_a_machine_that_makes_no_parts_shows_none(page: Page, console: Console) -> None:
+    show(page, console, PUMP)
+    expect(page.get_by_role("heading", name="Signals")).to_be_visible()
+    expect(page.get_by_role("heading", name="Parts")).to_have_count(0)

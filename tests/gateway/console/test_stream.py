@@ -150,3 +150,34 @@ def test_failure_of_the_view_is_not_hidden(plant: Plant) -> None:
 
 async def _listen_once(plant: Any) -> None:
     await Browser().listen(Stream(plant))
+
+
+def test_news_is_shown_at_once_and_not_with_the_next_second(plant: Plant) -> None:
+    async def journey() -> None:
+        stream, browser = Stream(plant, period=60), Browser()
+        task = browser.listen(stream)
+        await browser.frame()
+
+        plant.alarmed()
+        stream.nudge()
+        frame = await asyncio.wait_for(browser.frame(), 2)
+        assert frame["unacknowledged"] == 1
+        browser.gone.set()
+        await task
+
+    asyncio.run(asyncio.wait_for(journey(), 5))
+
+
+def test_however_much_there_is_to_tell_frames_keep_their_distance(plant: Plant) -> None:
+    async def journey() -> int:
+        stream, browser = Stream(plant, period=60), Browser()
+        task = browser.listen(stream)
+        await browser.frame()
+        for _ in range(200):
+            stream.nudge()
+            await asyncio.sleep(0.001)
+        browser.gone.set()
+        await task
+        return browser.got.qsize()
+
+    assert asyncio.run(asyncio.wait_for(journey(), 10)) < 60
