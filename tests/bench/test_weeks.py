@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_nothing_befalls_a_machine_twice_at_a_time(seed: int) -> None:
     assert all(len(each) >= 7 for each in spans.values())
     for each in spans.values():
         ordered = sorted(each)
-        assert [a for a, b in zip(ordered, ordered[1:], strict=False) if a[1] > b[0]] == []
+        assert [a for a, b in pairwise(ordered) if a[1] > b[0]] == []
         assert found.taught <= ordered[0][0]
         assert ordered[-1][1] <= found.end
 
