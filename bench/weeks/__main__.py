@@ -43,7 +43,7 @@ def main() -> None:
         begun = time.process_time()
         diary = written(asked.seed, asked.learn_hours, asked.days)
         with Bar(f"{asked.days:g} days") as bar:
-            done = weeks.run(diary, bar.moved)
+            done = weeks.run(diary, bar.moved, recipes=asked.recipe_in_mode)
         verdict = judge(done)
         spent = time.process_time() - begun
         saved = _pictures(done, verdict, asked.pictures)
@@ -63,6 +63,9 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="named in advance: 0")
     parser.add_argument("--days", type=float, default=28.0, help="judged days, 28")
     parser.add_argument("--learn-hours", type=float, default=48.0, help="learnt before them, 48")
+    parser.add_argument(
+        "--recipe-in-mode", action="store_true", help="the mode tags tell the product, too"
+    )
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="a PNG a week a machine")
     parser.add_argument("--json", action="store_true", help="for programs")
     asked = parser.parse_args()
@@ -95,6 +98,7 @@ def _document(
     low, high = verdict.interval()
     return plain({
         "seed": asked.seed, "days": asked.days, "learn_hours": asked.learn_hours,
+        "recipe_in_mode": asked.recipe_in_mode,
         "machine": machine(), "cpu_s": spent,
         "false_a_week": verdict.rate, "interval": [low, high], "false": len(verdict.false),
         "false_a_week_by_asset": verdict.rates(), "causes": dict(verdict.causes()),

@@ -211,7 +211,12 @@ class _Link:
         return START + second * 10**9
 
 
-def run(diary: Diary, moved: Callable[[int, int], None] = lambda _done, _known: None) -> Campaign:
+def run(
+    diary: Diary,
+    moved: Callable[[int, int], None] = lambda _done, _known: None,
+    *,
+    recipes: bool = False,
+) -> Campaign:
     """Run a diary through a gateway's pipeline.
 
     Parameters
@@ -220,8 +225,10 @@ def run(diary: Diary, moved: Callable[[int, int], None] = lambda _done, _known: 
         What happens.
     moved
         Told how many seconds of how many are behind.
+    recipes
+        Whether the mode tags tell which product is made.
     """
-    line = DiarisedLine(diary, start=START)
+    line = DiarisedLine(diary, start=START, recipes=recipes)
     plan = plan_of(line, diary)
     handles = [TagHandle(number, tag) for number, tag in enumerate(line.tags)]
     pipeline = Pipeline(plan, handles, lambda _name, call: call())

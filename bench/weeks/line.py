@@ -19,10 +19,13 @@ from bench.weeks.timetable import DAY, PRODUCTS, Shifts
 from connectors.simulated.faults import change
 from connectors.simulated.line import SimulatedLine
 from connectors.simulated.machine import Rows, Surroundings
+from connectors.simulated.schedule import RUN
 from connectors.simulated.signals import MODES
 from plant.tags import Role, Tag
 
-MODES_OF_WEEKS = (*MODES, (3, "off"))
+RECIPE = 10
+"""Where the mode tag tells the recipe, a run of product k has this number of its own: 1 + 10 k."""
+MODES_OF_WEEKS = (*MODES, (3, "off"), (RUN + RECIPE, "run, B"), (RUN + 2 * RECIPE, "run, C"))
 SUPPRESSED = frozenset({2, 3})
 """Changeover and off, as `docs/alarms.md` advises."""
 MEAN_AIR, DAY_SWING, WARMEST_S = 20.0, 4.0, 15 * 3600
@@ -40,10 +43,13 @@ class DiarisedLine(SimulatedLine):
         What happens.
     start
         Source time of row 0, ns since 1970 UTC.
+    recipes
+        Whether the mode tags tell which product is made.
     """
 
-    def __init__(self, diary: Diary, *, start: int) -> None:
+    def __init__(self, diary: Diary, *, start: int, recipes: bool = False) -> None:
         super().__init__(diary.seed, fault="none", start=start)
+        self._recipes = recipes
         self._diary = diary
         self._shifts = Shifts([diary.stories[path] for path in self.asset_paths])
         self._timetable = self._shifts
@@ -54,6 +60,17 @@ class DiarisedLine(SimulatedLine):
             replace(tag, high=3, description=told) if tag.role is Role.MODE else tag
             for tag in self.tags
         )
+        self._modes = [at for at, tag in enumerate(self.tags) if tag.role is Role.MODE]
+
+    def values(self, first: int, count: int) -> NDArray[np.float64]:
+        """Give rows `first` to ``first + count``, engineering units, (count, p)."""
+        rows = super().values(first, count)
+        if self._recipes:
+            second = np.arange(first, first + count, dtype=np.float64)
+            for machine, column in enumerate(self._modes):
+                mode, product = rows[:, column], self._shifts.product(machine, second)
+                rows[:, column] = np.where(mode == RUN, mode + RECIPE * product, mode)
+        return rows
 
     def _around(self, second: Rows, around: Surroundings) -> Surroundings:
         day = np.cos(2 * np.pi * (second - WARMEST_S) / DAY)
