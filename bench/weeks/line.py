@@ -57,7 +57,7 @@ class DiarisedLine(SimulatedLine):
         self._hours = {path: diary.hours(path) for path in self.asset_paths}
         told = "Operating mode: 0 idle, 1 run, 2 changeover, 3 off; run is reported once at speed"
         self.tags: tuple[Tag, ...] = tuple(
-            replace(tag, high=3, description=told) if tag.role is Role.MODE else tag
+            replace(tag, high=RUN + 2 * RECIPE, description=told) if tag.role is Role.MODE else tag
             for tag in self.tags
         )
         self._modes = [at for at, tag in enumerate(self.tags) if tag.role is Role.MODE]
