@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.alarming import Standing
+from analytics.arrivals import Arrivals
 from analytics.channels import CALMED, FOLLOWS, RESTLESS, Channels, learn
 from analytics.contract import State
 from analytics.relations import Relations
@@ -102,6 +103,8 @@ class ModeBaseline:
         """What each signal shows at present (p,)."""
         self.relations = Relations(np.zeros(signals), np.ones(signals), np.eye(signals))
         self._channels: Channels | None = None
+        self._arrivals = Arrivals(signals)
+        self._arriving: Flags | None = None
 
     @property
     def ready(self) -> bool:
@@ -129,6 +132,13 @@ class ModeBaseline:
         self.visits += 1
         if self._channels is not None:
             self._channels.visits += 1
+        else:
+            self._arrivals.enter()
+
+    def look(self, age: int, slow: Columns) -> None:
+        """Take the slow means (p,) of an entry, `age` rows after it, while the mode is learnt."""
+        if self._channels is None:
+            self._arrivals.look(age, slow)
 
     def gather(self, row: Columns) -> None:
         """Keep one healthy row (p,); one without any value tells nothing."""
@@ -161,6 +171,8 @@ class ModeBaseline:
         spread = np.maximum(self.relations.unit, (self._reach[1] - self._reach[0]) / 6)
         self._first = np.stack((centre, spread))
         self.centre = np.where(known, centre, np.nan)
+        limit = channels.limits()[1] * np.sqrt(channels.square[1])
+        self._arrivals.fit(self.relations, channels.base, limit)
         self._begin(channels)
 
     def _begin(self, channels: Channels) -> None:
@@ -206,6 +218,7 @@ class ModeBaseline:
         age: int,
         present: Flags | None,
         counts: bool,
+        arrives: bool = True,
     ) -> Deviation:
         """Say how a row deviates, and take its restlessness in.
 
@@ -220,6 +233,8 @@ class ModeBaseline:
         counts
             Whether the row counts for the restlessness; it does not while the alarm of another
             mode stands.
+        arrives
+            Whether an entry may find its own level; not while an alarm stands.
         """
         channels = self._known
         stack = self._stack
@@ -229,9 +244,14 @@ class ModeBaseline:
             stack = self.relations.fill(stack, present)
             self._missing = ~present
         left = self.relations.residuals(stack)
+        self._arriving = None
+        if age <= self._arrivals.lasts and arrives:
+            self._arriving = self._arrivals.arrive(age, left[1:], channels.base)
         np.subtract(left[1:], channels.base, out=self._away)
         rest = left[0] - left[1]
         rest *= rest
+        if self._arriving is not None:
+            rest[self._arriving] = channels.variance[0, self._arriving]
         if self._missing is not None:
             self._away[:, self._missing] = 0.0
             rest[self._missing] = channels.variance[0, self._missing]
@@ -295,13 +315,15 @@ class ModeBaseline:
         channels.rows += 1
         if np.count_nonzero(self._larger > TOGETHER) < 2:
             far = np.minimum(self._away * self._away, WIDEST * channels.square)
-            if self._missing is not None:
-                far[:, self._missing] = channels.square[:, self._missing]
+            for unsure in (self._missing, self._arriving):
+                if unsure is not None:
+                    far[:, unsure] = channels.square[:, unsure]
             channels.square += LEARNS * (far - channels.square)
             np.minimum(channels.square, self._most, out=channels.square)
         self._turn = (self._turn + 1) % TURN
         if not self._turn:
             self._renew(channels)
+            self._arrivals.stay(channels.base, TURN)
         self._shift(_FOLLOW if age >= RIPE else _FOLLOW_QUICK)
         self._follow(smooth, _FOLLOW[1, 0])
 
@@ -326,6 +348,10 @@ class ModeBaseline:
         if gathered:
             gain = np.where(culprits, gain, _AWAY)
         self._shift(gain)
+
+    def accept(self) -> None:
+        """Take the present for the level from which entries are told."""
+        self._arrivals.accept(self._known.base + self._away)
 
     def restart_slow(self) -> None:
         """Take the quick variance for the slow one: what was seen of the fault is over."""
@@ -364,7 +390,9 @@ class ModeBaseline:
             "visits": np.array([self.visits]),
         }
         if self._store is not None:
+            known |= prefixed("arrivals.", self._arrivals.state())
             return known | prefixed("store.", self._store.state())
+        known |= prefixed("arrivals.", self._arrivals.state())
         known |= prefixed("relations.", self.relations.state())
         known |= prefixed("channels.", self._known.state())
         return known | {
@@ -381,6 +409,7 @@ class ModeBaseline:
         again = cls(state["reach"].shape[1], float(state["limit"][0]))
         again._reach, again._first = state["reach"].copy(), state["first"].copy()
         again.centre, again.visits = state["centre"].copy(), int(state["visits"][0])
+        again._arrivals = Arrivals.restore(part_of(state, "arrivals."))
         if "turn" not in state:
             if again._store is not None:
                 again._store.restore(part_of(state, "store."))
@@ -442,9 +471,18 @@ class ModeBaselines:
         if mode in self._modes:
             self._modes[mode].visit()
 
-    def gather(self, mode: int, row: Columns) -> None:
-        """Keep one healthy row (p,) of a mode that was entered."""
+    def gather(self, mode: int, row: Columns, age: int, slow: Columns) -> None:
+        """Keep one healthy row (p,) of a mode that was entered, and see how it was entered.
+
+        Parameters
+        ----------
+        age
+            Rows since the means began anew.
+        slow
+            The slow means (p,).
+        """
         if mode in self._modes:
+            self._modes[mode].look(age, slow)
             self._modes[mode].gather(row)
 
     def fit(self) -> None:
@@ -459,9 +497,9 @@ class ModeBaselines:
             for baseline in waiting:
                 baseline.fit(floor)
 
-    def learn(self, mode: int, row: Columns) -> None:
-        """Keep one healthy row of a mode, and fit the mode when it has enough."""
-        self.gather(mode, row)
+    def learn(self, mode: int, row: Columns, age: int, slow: Columns) -> None:
+        """Keep one healthy row of a mode, see `gather`, and fit the mode when it has enough."""
+        self.gather(mode, row, age, slow)
         known = self._modes.get(mode)
         if known is not None and known.gathered >= self._needed:
             self.fit()

@@ -242,6 +242,7 @@ class Watch:
         if self._latch.alarmed and self._seen is not None:
             self._latch.let_go()
             self._calm(self._modes[self._seen.mode])
+            self._modes[self._seen.mode].accept()
             self._accepted = True
 
     def band(self, mode: int) -> tuple[Columns, Columns, Columns]:
@@ -283,8 +284,9 @@ class Watch:
         if self._means.rows == 1 and settled and not self._latch.alarmed:
             self._modes.visit(mode)
         if not self._learnt:
-            if settled and (self._means.rows >= STEADY_ROWS or self._modes.first(mode)):
-                self._learn_history(mode, row, whole)
+            steady = self._means.rows >= STEADY_ROWS or self._modes.first(mode)
+            if means is not None and steady:
+                self._learn_history(mode, row, means, whole)
             return
         if self._rows == self.settings.learn_rows:
             self._modes.fit()
@@ -323,8 +325,8 @@ class Watch:
             return row, False, row
         return row, False, baseline.complete(row, present)
 
-    def _learn_history(self, mode: int, row: Columns, whole: bool) -> None:
-        self._modes.gather(mode, row)
+    def _learn_history(self, mode: int, row: Columns, means: Columns, whole: bool) -> None:
+        self._modes.gather(mode, row, self._means.rows, means[1])
         if self._novelty is not None and whole:
             self._novelty.learn(float(row[0]))
 
@@ -354,7 +356,7 @@ class Watch:
         if baseline is None or not baseline.ready:
             self._latch.hold()
             if not self._latch.alarmed:
-                self._modes.learn(mode, row)
+                self._modes.learn(mode, row, self._means.rows, means[1])
             return
         present = None if whole else np.isfinite(row)
         if present is not None and not present.any():
@@ -378,7 +380,8 @@ class Watch:
     ) -> None:
         latch, age = self._latch, self._means.rows
         counts = not latch.alarmed or mode == latch.mode
-        deviation = baseline.deviation(row, means[0], means[1], age, present, counts)
+        free = not latch.alarmed
+        deviation = baseline.deviation(row, means[0], means[1], age, present, counts, free)
         bar = latch.bar
         score = deviation.score
         self._seen = seen = _Seen(

@@ -68,9 +68,7 @@ WEAR = {
     "hydraulic_leak": _known("hydraulic_leak", (6, 20)),
     "cooler_fouling": _known("cooler_fouling", (15, 40)),
     "hydraulic_pump_wear": _known("hydraulic_pump_wear", (15, 30), 3.0),
-    "die_heating_loss": Wearing(
-        _PRESS, (Effect("die_temperature", shift=-16.0, turning=False),), (4, 10)
-    ),
+    "die_heating_loss": Wearing(_PRESS, (Effect("die_temperature", shift=-16.0),), (4, 10)),
 }
 """The kinds of wear by name. At the failure the machine trips."""
 

@@ -36,9 +36,18 @@ from plant.reasons import Contribution, Reason, Trend
 SEEDS = (1, 2, 3)
 PUMP = f"{LINE}/pump-1"
 ASSETS = (PUMP, f"{LINE}/pump-2", f"{LINE}/press-1")
-STORY: Story = (
+PLAIN: Story = (
     Phase(-20 * HOUR, RUN, 0), Phase(-10 * HOUR, OFF, 0), Phase(-2 * HOUR, RUN, 0),
     Phase(3000, IDLE, 0), Phase(3180, RUN, 0), Phase(100 * HOUR, OFF, 0),
+)  # fmt: skip
+STORY: Story = (
+    Phase(-20 * HOUR, RUN, 0), Phase(-10 * HOUR, OFF, 0),
+    *(
+        Phase(at + late, mode, 0)
+        for at in range(-2 * HOUR, 100 * HOUR, 600)
+        for late, mode in ((0, RUN), (480, IDLE))
+    ),
+    Phase(100 * HOUR, OFF, 0),
 )  # fmt: skip
 
 
@@ -101,12 +110,12 @@ def test_nights_and_sundays_are_off() -> None:
 @given(ran=st.floats(1, 100_000))
 @settings(max_examples=50)
 def test_running_time_and_its_moment_are_inverse(ran: float) -> None:
-    hours = Hours(STORY)
+    hours = Hours(PLAIN)
     assert float(hours.ran(hours.when(ran))) == pytest.approx(ran)
 
 
 def test_a_machine_that_stood_still_goes_on_with_what_is_due() -> None:
-    story = interrupted(STORY, 1000, 3100)
+    story = interrupted(PLAIN, 1000, 3100)
     assert [(phase.begin, phase.mode) for phase in story[3:6]] == [
         (1000, OFF), (3100, IDLE), (3180, RUN),
     ]  # fmt: skip
@@ -143,7 +152,7 @@ def test_a_broken_sensor_tells_what_its_kind_says(kind: str) -> None:
 
 def test_wear_shows_from_its_onset_to_its_failure_and_is_mended() -> None:
     wear = Wear(PUMP, "seal_leak", 600, 3600, 5400, announced=False)
-    story = interrupted(STORY, 3600, 5400)
+    story = interrupted(PLAIN, 3600, 5400)
     line = DiarisedLine(diary(wear=(wear,), stories={**diary().stories, PUMP: story}), start=START)
     twin = DiarisedLine(diary(stories={**diary().stories, PUMP: story}), start=START)
     column = [tag.name for tag in line.tags].index(f"{PUMP}/seal_pressure")
@@ -223,7 +232,7 @@ EVENTS = diary(
     wear=(LEAK,),
     stories={
         **diary().stories,
-        PUMP: (*STORY[:5], Phase(50_000, CHANGEOVER, 0), Phase(51_000, RUN, 1), STORY[5]),
+        PUMP: (*PLAIN[:5], Phase(50_000, CHANGEOVER, 0), Phase(51_000, RUN, 1), PLAIN[5]),
     },
     sensors=(SensorFault(PUMP, "stuck", "flow", 60_000, 61_000),),
     upkeep=(Upkeep(PUMP, "gauge recalibrated", 70_000, 71_000, announced=False),),
