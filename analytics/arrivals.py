@@ -31,6 +31,8 @@ STILL = 0.25
 ONCE, USUALLY = 0.7, 0.3
 """Shares of a limit by which a mean moves from one age to the next by its noise: at most in all
 entries, and the root of the mean square."""
+SURELY = 1
+"""Rungs that a signal which moves is given beyond the one at which it was seen to have arrived."""
 WIDER, UNSURE = 0.25, 2.0
 """Widening of the range of levels to each side, times itself, and more where it was told from one
 entry."""
@@ -97,7 +99,8 @@ class Arrivals:
         levels[~reached] = np.nan
         moving = _moving(levels, limits)
         last = np.where(moving.any(axis=0), len(moving) - np.argmax(moving[::-1], axis=0), 0)
-        self.settles = np.asarray(RUNGS, np.int64)[np.maximum(last, FIRST)]
+        place = np.clip(last + SURELY * (last > 0), FIRST, len(RUNGS) - 1)
+        self.settles = np.asarray(RUNGS, np.int64)[place]
         away = levels - base.mean(axis=0)
         self._range = _ranges(away)
         if len(seen) >= ENOUGH:
