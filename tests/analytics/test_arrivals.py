@@ -50,7 +50,7 @@ def test_a_signal_that_warms_up_arrives_late_and_the_others_soon() -> None:
     soon = RUNGS[FIRST]
     assert arrivals.settles.tolist()[2:] == [soon, soon]
     assert arrivals.settles[0] == soon
-    assert 1200 < arrivals.settles[1] <= 2560
+    assert 1200 < arrivals.settles[1] <= 5120
     assert arrivals.lasts == arrivals.settles[1]
 
 
@@ -58,7 +58,7 @@ def test_on_its_way_a_signal_is_followed_and_then_left_alone() -> None:
     arrivals, base = entered([0.0] * 8, warms=-30.0), np.zeros((2, SIGNALS))
     arrivals.arrive(200, residual(0.0, -18.0), base)
     assert base[0, 1] == pytest.approx(-18.0)
-    assert arrivals.arrive(RUNGS[-1], residual(0.0, -18.0), base).sum() == 0
+    assert arrivals.arrive(RUNGS[-1] + 1, residual(0.0, -18.0), base).sum() == 0
     assert base[0, 1] == pytest.approx(-18.0)
 
 

@@ -205,8 +205,8 @@ def test_time_is_accounted_for(verdict: Verdict) -> None:
         assert sum(shares.values()) == pytest.approx(1)
     assert verdict.shares[PUMP]["not read"] == pytest.approx(600 / 7200, abs=0.01)
     assert verdict.shares[ASSETS[2]]["not read"] < 0.01
-    assert verdict.shares[ASSETS[2]]["judged"] > 0.9
-    assert verdict.weeks[ASSETS[2]] == pytest.approx(2 / 168, rel=0.1)
+    assert verdict.shares[ASSETS[2]]["judged"] > 0.8
+    assert verdict.weeks[ASSETS[2]] == pytest.approx(2 / 168, rel=0.2)
 
 
 def test_every_machine_has_its_picture(done: Campaign, verdict: Verdict, tmp_path: Path) -> None:
