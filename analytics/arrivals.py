@@ -37,7 +37,8 @@ WIDER, UNSURE = 0.25, 2.0
 """Widening of the range of levels to each side, times itself, and more where it was told from one
 entry."""
 ENOUGH = 8
-"""Entries that tell how far a level may go at all; after fewer it may go anywhere."""
+"""Entries that tell how a mode is entered; after fewer a level may go anywhere, for as long as is
+looked."""
 HOME_ROWS = 200_000.0
 """Half-life of the level from which the entries are told, rows."""
 _PLACE = {age: place for place, age in enumerate(RUNGS)}
@@ -97,18 +98,27 @@ class Arrivals:
         known = np.where(np.isfinite(table), table, relations.centre)
         levels = relations.residuals(known.reshape(-1, self._signals)).reshape(table.shape)
         levels[~reached] = np.nan
+        away = levels - base.mean(axis=0)
+        self._range = _ranges(away)
+        if len(seen) < ENOUGH:
+            self.settles[:] = RUNGS[-1]
+        else:
+            self._settle(levels, limits)
+            self._leash(away)
+        self.lasts = int(self.settles.max())
+
+    def _settle(self, levels: Columns, limits: Columns) -> None:
         moving = _moving(levels, limits)
         last = np.where(moving.any(axis=0), len(moving) - np.argmax(moving[::-1], axis=0), 0)
         place = np.clip(last + SURELY * (last > 0), FIRST, len(RUNGS) - 1)
         self.settles = np.asarray(RUNGS, np.int64)[place]
-        away = levels - base.mean(axis=0)
-        self._range = _ranges(away)
-        if len(seen) >= ENOUGH:
-            place = np.searchsorted(RUNGS, self.settles)
-            arrived = np.arange(len(RUNGS))[:, None] >= place
-            within = np.where(arrived, away, np.nan).reshape(-1, self._signals)
-            self._reach = _wider(within, np.float64(len(seen)))
-        self.lasts = int(self.settles.max())
+
+    def _leash(self, away: Columns) -> None:
+        arrived = np.array(RUNGS)[:, None] >= self.settles
+        within = np.where(arrived, away, np.nan)
+        entries = np.isfinite(within).any(axis=1).sum(axis=0)
+        known = _wider(within.reshape(-1, self._signals), entries.astype(np.float64))
+        self._reach = np.where(entries >= ENOUGH, known, self._reach)
 
     def arrive(self, age: int, now: Columns, base: Columns) -> NDArray[np.bool_]:
         """Take the level of an entry over as far as such levels were seen; `base` in place.
