@@ -212,7 +212,7 @@ def _wider(away: Columns, count: Columns | np.float64) -> Columns:
     """Give low and high (2, …) of levels (n, …), wider the fewer entries they are told from."""
     low, high = np.fmin.reduce(away, axis=0), np.fmax.reduce(away, axis=0)
     wide = (WIDER + UNSURE / np.maximum(count, 1)) * (high - low)
-    return np.nan_to_num(np.stack((low - wide, high + wide)))
+    return np.asarray(np.nan_to_num(np.stack((low - wide, high + wide))), np.float64)
 
 
 def _ranges(away: Columns) -> Columns:

@@ -96,7 +96,7 @@ def _document(
     asked: argparse.Namespace, done: Campaign, verdict: Verdict, spent: float
 ) -> dict[str, Any]:
     low, high = verdict.interval()
-    return plain({
+    document: dict[str, Any] = plain({
         "seed": asked.seed, "days": asked.days, "learn_hours": asked.learn_hours,
         "recipe_in_mode": asked.recipe_in_mode,
         "machine": machine(), "cpu_s": spent,
@@ -120,6 +120,7 @@ def _document(
         "standing_h": sorted(round(s / HOUR, 2) for s in standing_s(done)),
         "report": _report(done, verdict),
     })  # fmt: skip
+    return document
 
 
 def _fault(found: Found) -> dict[str, Any]:

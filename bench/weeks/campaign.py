@@ -78,9 +78,7 @@ class Minutes:
         np.add.at(self.seen, minute, 1)
         np.add.at(self.judged, minute, judged)
         at, score = minute[judged], record.score[judged]
-        higher = np.fmax.reduceat(score, np.flatnonzero(np.diff(at, prepend=-1))) if len(at) else []
-        first = at[np.flatnonzero(np.diff(at, prepend=-1))]
-        self.score[first] = np.fmax(self.score[first], higher)
+        np.fmax.at(self.score, at, score)
         self.bar[at] = record.threshold[judged]
 
 

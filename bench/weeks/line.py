@@ -145,4 +145,4 @@ class Sensors:
         come = self._random.random(count) < SPIKES
         heights = self._random.uniform(*SPIKE, count)
         signs = self._random.choice((-1.0, 1.0), count)
-        return come * heights * signs
+        return np.asarray(come * heights * signs, np.float64)

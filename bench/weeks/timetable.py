@@ -111,8 +111,7 @@ class Hours:
 
     def ran(self, at: NDArray[np.float64] | float) -> NDArray[np.float64]:
         """Give how long it has run until `at`, s."""
-        done: NDArray[np.float64] = np.interp(at, self._edges, self._ran)
-        return done
+        return np.asarray(np.interp(at, self._edges, self._ran), np.float64)
 
     def when(self, ran: float) -> float:
         """Give the moment, s, at which it has run for `ran` seconds; the end if it never has."""
