@@ -151,6 +151,14 @@ class Arrivals:
         self._home += (1 - 0.5 ** (rows / HOME_ROWS)) * (base - self._home)
         np.clip(base, self._home + self._reach[0], self._home + self._reach[1], out=base)
 
+    def go_home(self, base: Columns) -> None:
+        """Measure from home, as an alarm comes, what went to the end of its leash; in place.
+
+        Otherwise a level that is well again would be as far from its baseline as the fault was.
+        """
+        low, high = self._home + self._reach[0], self._home + self._reach[1]
+        np.copyto(base, self._home, where=(base <= low) | (base >= high))
+
     def accept(self, base: Columns) -> None:
         """Take the present for home, because a person says so."""
         self._home = base.copy()

@@ -349,6 +349,10 @@ class ModeBaseline:
             gain = np.where(culprits, gain, _AWAY)
         self._shift(gain)
 
+    def go_home(self) -> None:
+        """Measure a fault that has crept from where its signals lay before."""
+        self._arrivals.go_home(self._known.base)
+
     def accept(self) -> None:
         """Take the present for the level from which entries are told."""
         self._arrivals.accept(self._known.base + self._away)

@@ -412,8 +412,7 @@ class Watch:
         if action is not None:
             self._told = score
             verdict.add(self._transition(seen, action))
-            if action is AlarmAction.CLEAR:
-                self._calm(baseline)
+            self._turned(action, baseline)
 
     def _judge_lone(
         self,
@@ -440,6 +439,13 @@ class Watch:
         self._event = event
         self._seen = told
         baseline.learn(means[0], self._means.rows)
+
+    def _turned(self, action: AlarmAction, baseline: ModeBaseline) -> None:
+        """Follow an alarm that came or went."""
+        if action is AlarmAction.CLEAR:
+            self._calm(baseline)
+        elif action is AlarmAction.RAISE:
+            baseline.go_home()
 
     def _calm(self, baseline: ModeBaseline) -> None:
         """Let the slow channels go on from the quick ones: what they saw of the fault is over."""

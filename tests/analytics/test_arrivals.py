@@ -77,6 +77,15 @@ def test_of_many_entries_a_bounded_number_is_kept() -> None:
     assert {0.0, 999.0} <= set(seen.tolist())
 
 
+def test_what_crept_to_the_end_of_its_leash_is_measured_from_home() -> None:
+    arrivals, base = entered([-2.0, 1.0, 3.0, 0.0] * 2), np.zeros((2, SIGNALS))
+    base[:, 0], base[:, 1] = 50.0, 1e-3
+    arrivals.stay(base, 8)
+    assert 3.0 <= base[0, 0] <= 10.0
+    arrivals.go_home(base)
+    np.testing.assert_allclose(base[:, 0], 0.0, atol=0.01)
+
+
 def test_it_goes_on_from_its_state() -> None:
     one = entered([-2.0, 1.0, 3.0], warms=4.0)
     other = Arrivals.restore(one.state())
