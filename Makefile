@@ -8,7 +8,7 @@ JOBS      ?= 2
 DATA      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fix bench bench-sources bench-overload bench-detection faults clean
+.PHONY: help demo test check lint fix bench bench-sources bench-overload bench-detection weeks faults clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 24
@@ -42,6 +42,9 @@ bench-overload: $(INSTALLED) ## three times what the processor can take (about 3
 
 bench-detection: $(INSTALLED) ## detection against what it promises (DATA=DIR with skab/, nab/, …)
 	@$(BIN)/python -m bench.detection $(if $(DATA),--data $(DATA)) $(ARGS)
+
+weeks: $(INSTALLED) ## four simulated weeks, alarm by alarm (25 minutes; ARGS="--days 2" for a look)
+	@$(BIN)/python -m bench.weeks $(ARGS)
 
 faults: $(INSTALLED) ## do to the gateway what plants do to it, and print the figures (25 minutes)
 	$(BIN)/pytest -q -m faults --tb=line --show-capture=no tests/faults $(ARGS)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.alarming import GATHERS, STANDS, Standing
+from analytics.arrivals import Arrivals
 from analytics.channels import (
     CALMED,
     FOLLOWS,
@@ -144,6 +145,8 @@ class ModeBaseline:
         """What each signal shows at present (p,)."""
         self.relations = Relations(np.zeros(signals), np.ones(signals), np.eye(signals))
         self._channels: Channels | None = None
+        self._arrivals = Arrivals(signals)
+        self._arriving: Flags | None = None
 
     @property
     def ready(self) -> bool:
@@ -216,6 +219,13 @@ class ModeBaseline:
         self.visits += 1
         if self._channels is not None:
             self._channels.visits += 1
+        else:
+            self._arrivals.enter()
+
+    def look(self, age: int, slow: Columns) -> None:
+        """Take the slow means (p,) of an entry, `age` rows after it, while the mode is learnt."""
+        if self._channels is None:
+            self._arrivals.look(age, slow)
 
     def gather(self, row: Columns) -> None:
         """Keep one healthy row (p,); one without any value tells nothing."""
@@ -249,6 +259,8 @@ class ModeBaseline:
         self._first = np.stack((centre, spread))
         self.centre = np.where(known, centre, np.nan)
         self._home = channels.base[1].copy()
+        limit = channels.limits()[1] * np.sqrt(channels.square[1])
+        self._arrivals.fit(self.relations, channels.base, limit)
         self._begin(channels)
 
     def _begin(self, channels: Channels) -> None:
@@ -290,7 +302,13 @@ class ModeBaseline:
         self._pooling = [1 / (pooled * self._signals**0.5) for pooled in limits[3:]]
 
     def deviation(
-        self, row: Columns, means: Columns, age: int, present: Flags | None, counts: bool
+        self,
+        row: Columns,
+        means: Columns,
+        age: int,
+        present: Flags | None,
+        counts: bool,
+        arrives: bool = True,
     ) -> Deviation:
         """Say how a row deviates, and take its restlessness in.
 
@@ -305,11 +323,18 @@ class ModeBaseline:
         counts
             Whether the row counts for the restlessness; it does not while the alarm of another
             mode stands.
+        arrives
+            Whether an entry may find its own level; not while an alarm stands.
         """
         channels = self._known
         rest = self._residuals(row, means, age, present)
+        self._arriving = None
+        if age <= self._arrivals.lasts and arrives:
+            self._arriving = self._arrivals.arrive(age, self._left, channels.base)
         np.subtract(self._left, channels.base, out=self._away)
         rest *= rest
+        if self._arriving is not None:
+            rest[self._arriving] = channels.variance[0, self._arriving]
         if self._missing is not None:
             self._away[:, self._missing] = 0.0
             rest[self._missing] = channels.variance[0, self._missing]
@@ -434,14 +459,16 @@ class ModeBaseline:
             return
         if self._alone():
             far = np.minimum(self._away * self._away, WIDEST * channels.square)
-            if self._missing is not None:
-                far[:, self._missing] = channels.square[:, self._missing]
+            for unsure in (self._missing, self._arriving):
+                if unsure is not None:
+                    far[:, unsure] = channels.square[:, unsure]
             channels.square += TURN * LEARNS * (far - channels.square)
             np.minimum(channels.square, self._most, out=channels.square)
             self._lean = (self._lean + TURN) % RENEWS
             if not self._lean % LEANS:
                 self._learn_together(channels)
         self._renew(channels)
+        self._arrivals.stay(channels.base, TURN)
         self._shift(_LEARN if age >= RIPE else _LEARN_QUICK)
         self._follow(smooth, _LEARN[1, 0])
 
@@ -480,6 +507,14 @@ class ModeBaseline:
         if age > GATHERS:
             gain = np.where(culprits, gain, _AWAY)
         self._shift(gain)
+
+    def go_home(self) -> None:
+        """Measure a fault that has crept from where its signals lay before."""
+        self._arrivals.go_home(self._known.base)
+
+    def accept(self) -> None:
+        """Take the present for the level from which entries are told."""
+        self._arrivals.accept(self._known.base + self._away)
 
     def restart_slow(self) -> None:
         """Take the quick variance for the slow one: what was seen of the fault is over."""
@@ -527,7 +562,9 @@ class ModeBaseline:
             "visits": np.array([self.visits]),
         }
         if self._store is not None:
+            known |= prefixed("arrivals.", self._arrivals.state())
             return known | prefixed("store.", self._store.state())
+        known |= prefixed("arrivals.", self._arrivals.state())
         known |= prefixed("relations.", self.relations.state())
         known |= prefixed("channels.", self._known.state())
         return known | {
@@ -549,6 +586,7 @@ class ModeBaseline:
         again._reach, again._first = state["reach"].copy(), state["first"].copy()
         again._home = state["home"].copy()
         again.centre, again.visits = state["centre"].copy(), int(state["visits"][0])
+        again._arrivals = Arrivals.restore(part_of(state, "arrivals."))
         if "turn" not in state:
             if again._store is not None:
                 again._store.restore(part_of(state, "store."))
@@ -610,9 +648,18 @@ class ModeBaselines:
         if mode in self._modes:
             self._modes[mode].visit()
 
-    def gather(self, mode: int, row: Columns) -> None:
-        """Keep one healthy row (p,) of a mode that was entered."""
+    def gather(self, mode: int, row: Columns, age: int, slow: Columns) -> None:
+        """Keep one healthy row (p,) of a mode that was entered, and see how it was entered.
+
+        Parameters
+        ----------
+        age
+            Rows since the means began anew.
+        slow
+            The slow means (p,).
+        """
         if mode in self._modes:
+            self._modes[mode].look(age, slow)
             self._modes[mode].gather(row)
 
     def part(self) -> Regimes | None:
@@ -646,9 +693,9 @@ class ModeBaselines:
             for baseline in waiting:
                 baseline.fit(floor)
 
-    def learn(self, mode: int, row: Columns) -> None:
-        """Keep one healthy row of a mode, and fit the mode when it has enough."""
-        self.gather(mode, row)
+    def learn(self, mode: int, row: Columns, age: int, slow: Columns) -> None:
+        """Keep one healthy row of a mode, see `gather`, and fit the mode when it has enough."""
+        self.gather(mode, row, age, slow)
         known = self._modes.get(mode)
         if known is not None and known.gathered >= self._needed:
             self.fit()

@@ -291,6 +291,7 @@ class Watch:
         if self._latch.alarmed and self._seen is not None:
             self._latch.let_go()
             self._calm(self._modes[self._seen.mode])
+            self._modes[self._seen.mode].accept()
             self._accepted = True
 
     def band(self, mode: int) -> tuple[Columns, Columns, Columns]:
@@ -355,8 +356,9 @@ class Watch:
         if self._means.rows == 1 and settled and not self._latch.alarmed:
             self._modes.visit(mode)
         if not self._learnt:
-            if settled and (self._means.rows >= STEADY_ROWS or self._modes.first(mode)):
-                self._learn_history(at, mode, row, whole)
+            steady = self._means.rows >= STEADY_ROWS or self._modes.first(mode)
+            if means is not None and steady:
+                self._learn_history(at, mode, row, means, whole)
             return
         if self._rows == self.settings.learn_rows:
             self._find_modes()
@@ -417,8 +419,8 @@ class Watch:
             return self._onset + GATHERS * self._apart
         return _INSIDE
 
-    def _learn_history(self, at: int, mode: int, row: Columns, whole: bool) -> None:
-        self._modes.gather(mode, row)
+    def _learn_history(self, at: int, mode: int, row: Columns, means: Columns, whole: bool) -> None:
+        self._modes.gather(mode, row, self._means.rows, means[1])
         if self._instruments is not None:
             self._instruments.learn(mode, at, row)
         if self._novelty is not None and whole:
@@ -452,7 +454,7 @@ class Watch:
         if baseline is None or not baseline.ready:
             self._latch.hold()
             if not self._latch.alarmed:
-                self._modes.learn(mode, row)
+                self._modes.learn(mode, row, self._means.rows, means[1])
                 if self._instruments is not None:
                     self._instruments.learn(mode, at, row)
             return
@@ -478,7 +480,8 @@ class Watch:
     ) -> None:
         latch, age = self._latch, self._means.rows
         counts = not latch.alarmed or mode == latch.mode
-        deviation = baseline.deviation(row, means, age, present, counts)
+        free = not latch.alarmed
+        deviation = baseline.deviation(row, means, age, present, counts, free)
         bar = latch.bar
         score = deviation.score
         self._seen = seen = _Seen(
@@ -506,10 +509,7 @@ class Watch:
             self._told = score
             told = self._transition(seen, action)
             verdict.add(told)
-            if action is AlarmAction.RAISE:
-                self._onset, self._fits = told.onset, 0
-            if action is AlarmAction.CLEAR:
-                self._calm(baseline)
+            self._turned(told, baseline)
 
     def _stand(
         self,
@@ -589,6 +589,14 @@ class Watch:
         self._event = event
         self._seen = told
         baseline.learn(means[0], self._means.rows)
+
+    def _turned(self, told: Transition, baseline: ModeBaseline) -> None:
+        """Follow an alarm that came or went."""
+        if told.action is AlarmAction.CLEAR:
+            self._calm(baseline)
+        elif told.action is AlarmAction.RAISE:
+            self._onset, self._fits = told.onset, 0
+            baseline.go_home()
 
     def _calm(self, baseline: ModeBaseline) -> None:
         """Let the slow channels go on from the quick ones: what they saw of the fault is over."""

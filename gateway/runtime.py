@@ -53,7 +53,7 @@ LIVE_SHARE = 4
 """Recovery waits at this part of both: what comes live has the rest for itself."""
 LOOK_S = 1.0
 TICKET_BYTES = 10_000
-SNAPSHOT = "pipeline-10"
+SNAPSHOT = "pipeline-11"
 """Named by the format of the state: after a change of format the journal is folded anew."""
 
 Event = Callable[[str, dict[str, Any]], None]

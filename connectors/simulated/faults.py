@@ -193,8 +193,18 @@ def apply(
     speed
         Part of the rated speed, (n,).
     """
-    strength = np.clip(after_s / fault.ramp_s, 0.0, 1.0)
-    for effect in KINDS[fault.kind].effects:
+    change(KINDS[fault.kind].effects, names, values, np.clip(after_s / fault.ramp_s, 0, 1), speed)
+
+
+def change(
+    effects: tuple[Effect, ...],
+    names: tuple[str, ...],
+    values: NDArray[np.float64],
+    strength: NDArray[np.float64],
+    speed: NDArray[np.float64],
+) -> None:
+    """Do effects, each at its `strength` (n,), to `values` (n, p) in place; see `apply`."""
+    for effect in effects:
         column = values[:, names.index(effect.signal)]
         column *= 1.0 + strength * effect.relative
         column += strength * effect.shift * (speed**2 if effect.turning else 1.0)

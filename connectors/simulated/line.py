@@ -12,7 +12,7 @@ from connectors.simulated.machine import Machine, Rows, Surroundings
 from connectors.simulated.press import blemished, closed, press, thin_blank
 from connectors.simulated.pump import pump
 from connectors.simulated.recursion import keep_for, relax
-from connectors.simulated.schedule import IDLE, Course, Schedule
+from connectors.simulated.schedule import CHANGEOVER, RUN, Course, Schedule, Timetable
 from connectors.simulated.signals import LINE, PRESS
 from plant.tags import Role
 
@@ -93,7 +93,8 @@ class SimulatedLine:
         self.tags = tuple(
             channel.tag(machine.name) for machine in self._machines for channel in machine.channels
         )
-        self._schedule = Schedule(seed, int(onset_s), tuple(m.lag_s for m in self._machines))
+        lags = tuple(machine.lag_s for machine in self._machines)
+        self._timetable: Timetable = Schedule(seed, int(onset_s), lags)
         self._encoding = Encoding(self.tags)
         channels = [channel for machine in self._machines for channel in machine.channels]
         self._per_unit = np.array([round(1 / channel.step) for channel in channels])
@@ -127,7 +128,7 @@ class SimulatedLine:
         found: set[int] = set()
         for number, machine in enumerate(self._machines):
             if machine.channels is PRESS:
-                course = self._schedule.course(
+                course = self._timetable.course(
                     number, first, count, jog=machine.jog, ramp_s=machine.ramp_s
                 )
                 struck = blemished(course, self.seed, self._defect_every) > 0
@@ -177,6 +178,7 @@ class SimulatedLine:
         at = len(_SHARED_S)
         for number, machine in enumerate(self._machines):
             around = Surroundings(ambient, noise[:, 0], noise[:, 1], noise[:, at], noise[:, at + 1])
+            around = self._around(second, around)
             begin = at + len(_OWN_S)
             at = begin + _signal_count(machine)
             signals, extras, heat = self._machine(
@@ -194,24 +196,29 @@ class SimulatedLine:
     ) -> tuple[Rows, Rows, Rows]:
         """Give signals, other columns and heat of one machine; `warm` is its heat before."""
         machine = self._machines[number]
-        course = self._schedule.course(
+        course = self._timetable.course(
             number, int(second[0]), len(second), jog=machine.jog, ramp_s=machine.ramp_s
         )
         keep = keep_for(np.array(machine.heat_s))
         heat = relax((1.0 - keep) * machine.losses(course, around), keep, warm)
         signals = machine.measure(course, around, heat)
-        self._strike(number, signals, second - self._onset_s, course.speed)
+        self._strike(number, signals, second, course.speed)
         if machine.channels is PRESS:
             names = tuple(channel.name for channel in machine.channels)
             thin_blank(names, signals, blemished(course, self.seed, self._defect_every))
         signals += ripple * _amplitude(machine, course.speed)
         return signals, _extras(machine, course), heat
 
-    def _strike(self, number: int, signals: Rows, after_s: Rows, speed: Rows) -> None:
+    def _around(self, second: Rows, around: Surroundings) -> Surroundings:  # noqa: ARG002
+        """Give what acts on a machine at each second (n,); a line with a story changes it."""
+        return around
+
+    def _strike(self, number: int, signals: Rows, second: Rows, speed: Rows) -> None:
+        """Do to the signals of a machine (n, p) in place what its fault does."""
         if self.fault is None or self.fault.asset != self.asset_paths[number]:
             return
         names = tuple(channel.name for channel in self._machines[number].channels)
-        apply(self.fault, names, signals, after_s, speed)
+        apply(self.fault, names, signals, second - self._onset_s, speed)
 
 
 def _signal_count(machine: Machine) -> int:
@@ -229,7 +236,7 @@ def _extras(machine: Machine, course: Course) -> Rows:
     """Give the columns that are not signals, in the order of the channels."""
     known = {
         "mode": course.mode,
-        "seal_flush": course.mode != IDLE,
+        "seal_flush": (course.mode == RUN) | (course.mode == CHANGEOVER),
         "part": course.part,
         "trigger": closed(course),
         "cycle_time": course.cycle_s,

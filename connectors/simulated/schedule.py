@@ -5,11 +5,12 @@ that is pinned to the instant of interest, so that the machines are sure to run 
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-IDLE, RUN, CHANGEOVER = 0, 1, 2
+IDLE, RUN, CHANGEOVER, OFF = 0, 1, 2, 3
 RUN_S = (60, 151)
 STOP_S = (20, 41)
 BEFORE_S, AFTER_S = 30, 75
@@ -25,7 +26,7 @@ class Course:
     Parameters
     ----------
     mode
-        `IDLE`, `RUN` or `CHANGEOVER`, as its PLC reports it: run once at speed.
+        `IDLE`, `RUN`, `CHANGEOVER` or `OFF`, as its PLC reports it: run once at speed.
     speed
         Part of the rated speed, 0 to 1.
     phase
@@ -46,6 +47,58 @@ class Course:
 def _mode_of(index: NDArray[np.int64]) -> NDArray[np.int64]:
     between = np.where(index % 4 == 1, IDLE, CHANGEOVER)
     return np.where(index % 2 == 0, RUN, between)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Phases:
+    """What one machine does, one thing after the other (k,).
+
+    Parameters
+    ----------
+    edges
+        Row at which each begins, increasing; the second lies before the first row asked for.
+    modes
+        The mode of each; the first is `RUN`.
+    speeds
+        The speed that each strives for, part of the rated one.
+    """
+
+    edges: NDArray[np.int64]
+    modes: NDArray[np.int64]
+    speeds: NDArray[np.float64]
+
+    def course(self, first: int, count: int, ramp_s: int) -> Course:
+        """Give rows `first` to ``first + count``; a change of speed takes `ramp_s` seconds."""
+        begins = self.edges + np.where(self.modes == RUN, ramp_s, 0)
+        row = np.arange(first, first + count)
+        told = np.searchsorted(begins, row, side="right") - 1
+        mode = self.modes[told]
+        runs = np.where(self.modes == RUN, np.arange(len(begins)), 0)
+        runs = np.maximum.accumulate(runs)
+        last_run = runs[told]
+        strokes, cycle_s = _strokes(self.edges, begins, self.modes)
+        done = (row - begins[last_run]) / cycle_s[last_run]
+        at_zero = runs[int(np.searchsorted(begins, 0, side="right")) - 1]
+        before = np.cumsum(strokes) - strokes - strokes[:at_zero].sum()  # parts count from row 0
+        part = before[last_run] + np.minimum(np.floor(done), strokes[last_run] - 1) + 1
+        return Course(
+            mode=mode,
+            speed=_speed(self.edges, self.speeds, row, ramp_s),
+            phase=np.where(mode == RUN, done % 1.0, 0.0),
+            part=np.maximum(part, 0).astype(np.int64),
+            cycle_s=cycle_s[last_run],
+        )
+
+
+class Timetable(Protocol):
+    """What all machines of a line do."""
+
+    def course(self, machine: int, first: int, count: int, *, jog: float, ramp_s: int) -> Course:
+        """Give rows `first` to ``first + count`` of a machine.
+
+        `jog` is its speed in changeover, part of the rated one; `ramp_s` the time of a ramp, s.
+        """
+        ...
 
 
 class Schedule:
@@ -102,22 +155,7 @@ class Schedule:
             self._grow()
         edges = self._edges + self._own[machine]
         modes = _mode_of(np.arange(len(edges)) + self._low)
-        begins = edges + np.where(modes == RUN, ramp_s, 0)
-        row = np.arange(first, first + count)
-        told = np.searchsorted(begins, row, side="right") - 1
-        mode = modes[told]
-        last_run = np.where(mode == RUN, told, told - 1)
-        strokes, cycle_s = _strokes(edges, begins, modes)
-        done = (row - begins[last_run]) / cycle_s[last_run]
-        before = np.cumsum(strokes) - strokes - _strokes_before_zero(strokes, begins)
-        part = before[last_run] + np.minimum(np.floor(done), strokes[last_run] - 1) + 1
-        return Course(
-            mode=mode,
-            speed=_speed(edges, np.choose(modes, (0.0, 1.0, jog)), row, ramp_s),
-            phase=np.where(mode == RUN, done % 1.0, 0.0),
-            part=np.maximum(part, 0).astype(np.int64),
-            cycle_s=cycle_s[last_run],
-        )
+        return Phases(edges, modes, np.choose(modes, (0.0, 1.0, jog))).course(first, count, ramp_s)
 
 
 def _speed(
@@ -134,12 +172,6 @@ def _strokes(
     edges: NDArray[np.int64], begins: NDArray[np.int64], modes: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fit whole strokes into each run: how many, and how long each takes, s; 0 outside runs."""
-    lengths = np.append(edges[1:] - begins[:-1], _CYCLE_S)
+    lengths = np.maximum(np.append(edges[1:] - begins[:-1], _CYCLE_S), 1.0)
     strokes = np.where(modes == RUN, np.maximum(np.rint(lengths / _CYCLE_S), 1.0), 0.0)
     return strokes, np.where(modes == RUN, lengths / np.maximum(strokes, 1.0), 0.0)
-
-
-def _strokes_before_zero(strokes: NDArray[np.float64], begins: NDArray[np.int64]) -> float:
-    """Count the strokes before the run that row 0 falls into or follows; parts count from it."""
-    at_zero = int(np.searchsorted(begins, 0, side="right")) - 1
-    return float(strokes[: at_zero if strokes[at_zero] else at_zero - 1].sum())

@@ -1,0 +1,1 @@
+"""Four simulated weeks of a line, judged as a maintenance engineer would: `docs/weeks.md`."""
