@@ -443,7 +443,7 @@ class ModeBaseline:
             self._fault += (self._apart[1] - self._fault) / age
         elif self._share >= STANDS:  # drift goes on meanwhile
             self._fault += _FOLLOW[1, 0] * (self._apart[1] - self._fault)
-        if age >= GATHERS and not (age - GATHERS) % LEANS:
+        if not age % GATHERS:
             away = self._fault[culprits]
             spread = np.linalg.inv(self._weights[1])[np.ix_(culprits, culprits)]
             pull = np.linalg.solve(spread, away)

@@ -53,7 +53,7 @@ def pool_limit(signals: int, limit: float) -> float:
     Examples
     --------
     >>> [round(pool_limit(signals, 5.0), 2) for signals in (2, 8, 200)]
-    [4.61, 2.57, 1.3]
+    [4.3, 2.57, 1.27]
     """
     x = limit**2 / 2 / signals
     return sqrt(1 + 2 * sqrt(x) + 2 * x)
