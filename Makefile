@@ -43,7 +43,7 @@ bench-overload: $(INSTALLED) ## three times what the processor can take (about 3
 bench-detection: $(INSTALLED) ## detection against what it promises (DATA=DIR with skab/, nab/, …)
 	@$(BIN)/python -m bench.detection $(if $(DATA),--data $(DATA)) $(ARGS)
 
-weeks: $(INSTALLED) ## four simulated weeks, alarm by alarm (25 minutes; ARGS="--days 2" for a look)
+weeks: $(INSTALLED) ## four simulated weeks, alarm by alarm (20 minutes; ARGS="--days 2" for a look)
 	@$(BIN)/python -m bench.weeks $(ARGS)
 
 faults: $(INSTALLED) ## do to the gateway what plants do to it, and print the figures (25 minutes)

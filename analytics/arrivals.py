@@ -6,6 +6,7 @@ signal may be, and for how long it moves faster than its baseline follows. So fa
 later entry may go: the baseline takes the level over, and only what lies beyond counts.
 """
 
+from bisect import bisect_right
 from typing import Self
 
 import numpy as np
@@ -134,12 +135,10 @@ class Arrivals:
         -------
         Which signals (p,) have not arrived yet.
         """
-        place = int(np.searchsorted(RUNGS, age, side="right")) - 1
-        after = min(place + 1, len(RUNGS) - 1)
-        low = np.minimum(self._range[place, 0], self._range[after, 0])
-        high = np.maximum(self._range[place, 1], self._range[after, 1])
+        low, high = self._range[bisect_right(RUNGS, age) - 1]
         arriving = age <= self.settles
-        level = np.clip(now, self._home + low, self._home + high)
+        level = np.maximum(now, self._home + low)
+        np.minimum(level, self._home + high, out=level)
         np.copyto(base, level, where=arriving)
         return arriving
 
@@ -230,4 +229,7 @@ def _ranges(away: Columns) -> Columns:
     for place, entries in enumerate(count.tolist()):
         if place and entries < FEWEST:  # so long it seldom stayed: what was seen last goes on
             ranges[place] = ranges[place - 1]
+    # between two looks a level may be where either saw it
+    np.minimum(ranges[:-1, 0], ranges[1:, 0], out=ranges[:-1, 0])
+    np.maximum(ranges[:-1, 1], ranges[1:, 1], out=ranges[:-1, 1])
     return ranges

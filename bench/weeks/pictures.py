@@ -17,7 +17,7 @@ from wheeltapper.evaluation.drawing import Drawing, Rect, Role, Text, envelope, 
 from wheeltapper.evaluation.drawing import Path as Line
 from wheeltapper.evaluation.words import instant
 
-WIDTH, LEFT, RIGHT = 1040.0, 150.0, 12.0
+WIDTH, LEFT, RIGHT = 1040.0, 186.0, 12.0
 STRIP, SCORE, PANEL = 17.0, 120.0, 62.0
 POINTS = 2600
 SIGNALS = 5
