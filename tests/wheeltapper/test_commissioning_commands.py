@@ -130,7 +130,9 @@ def test_discover_names_a_web_server(command: Command, web_server: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "code"), [("plc:4840", 2), (f"opc.tcp://127.0.0.1:{free_port()}", 3)]
+    ("url", "code"),
+    [("plc:4840", 2), (f"opc.tcp://127.0.0.1:{free_port()}", 3)],
+    ids=["no scheme", "nobody"],
 )
 def test_discover_says_what_is_wrong_with_an_address(command: Command, url: str, code: int) -> None:
     assert command("discover", url).code == code

@@ -283,6 +283,7 @@ def test_unusual_response_header() -> None:
         message(b"\x01\x00\x2b\x03\x01" + struct.pack("<ii", 4, 1) + bytes(20)),
         HEAD + struct.pack("<Ii", 7, 2**31 - 1),
     ],
+    ids=range(8),
 )
 def test_what_is_no_publish_response_is_rejected(data: bytes) -> None:
     with pytest.raises(Rejected):

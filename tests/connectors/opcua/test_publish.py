@@ -265,6 +265,7 @@ def test_numbers_begin_again_at_one() -> None:
         (fault(0x80250000), "refuses to publish: BadSessionIdInvalid"),
         (data(1, subscription=8), "no longer knows our subscription"),
     ],
+    ids=["none", "session", "other"],
 )
 def test_a_lost_subscription_is_unreachable(answer: bytes, sentence: str) -> None:
     async def story(publisher: Publisher, protocol: Protocol) -> None:

@@ -317,6 +317,7 @@ def test_what_we_ask_for_fits(answer: object) -> None:
 @pytest.mark.parametrize(
     "damaged",
     [b"", b"\1\0", RESULTS + struct.pack("<iBB", 1, 1, 0x3E), RESULTS + b"\1\0\0\0\1\x18" * 500],
+    ids=["empty", "short", "type", "nested"],
 )
 def test_what_cannot_be_read_is_one_kind_of_error(damaged: bytes) -> None:
     with pytest.raises(UaError):
