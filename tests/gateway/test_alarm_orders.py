@@ -81,7 +81,7 @@ def story() -> list[Batch | EventRecord]:
     steps += [label(1, 360 * SECOND)]
     steps += [noisy(s) for s in range(360, 480)]
     steps += [hold("shelved", 480 * SECOND, 60 / 3600)]
-    steps += [noisy(s, fault=60) for s in range(480, 560)]
+    steps += [noisy(s, fault=90) for s in range(480, 560)]
     steps += [EventRecord("acknowledge", 560 * SECOND, {"id": 2, **SAID})]
     steps += [noisy(s) for s in range(560, 700)]
     steps += [noisy(s, mode=OFF) for s in range(700, 760)]
@@ -109,6 +109,7 @@ def test_the_story_has_a_labelled_alarm_and_one_that_came_off_the_shelf(told: li
     assert second.annunciated is not None
     assert second.annunciated >= 540 * SECOND
     assert second.reason.precedents[0].id == 1
+    assert second.reason.contributions[0].since >= 440 * SECOND  # not since the first one
 
 
 @pytest.mark.parametrize(
