@@ -46,7 +46,7 @@ bench-detection: $(INSTALLED) ## detection against what it promises (DATA=DIR wi
 weeks: $(INSTALLED) ## four simulated weeks, alarm by alarm (20 minutes; ARGS="--days 2" for a look)
 	@$(BIN)/python -m bench.weeks $(ARGS)
 
-faults: $(INSTALLED) ## do to the gateway what plants do to it, and print the figures (25 minutes)
+faults: $(INSTALLED) ## do to the gateway what plants do to it, and print the figures (25 to 30 minutes)
 	$(BIN)/pytest -q -m faults --tb=line --show-capture=no tests/faults $(ARGS)
 
 clean: ## forget the installed environment
