@@ -280,8 +280,9 @@ def build_groups(plan: Plan, handles: Sequence[TagHandle]) -> list[CycleGroup]:
     by_name = {handle.tag.name: handle for handle in handles}
     together: dict[frozenset[str], list[CycleGatherer]] = {}
     for asset in plan.assets:
-        if asset.trigger or asset.part:
-            gatherer = CycleGatherer(asset, by_name, plan.cycles.get(asset.path, CyclePlan()))
+        cycle = plan.cycles.get(asset.path, CyclePlan())
+        if (asset.trigger or asset.part) and cycle.by != "none":
+            gatherer = CycleGatherer(asset, by_name, cycle)
             sources = frozenset(tag.tag.source for tag in gatherer.tags)
             together.setdefault(sources, []).append(gatherer)
     return [

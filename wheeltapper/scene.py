@@ -9,7 +9,7 @@ from connectors.contract import Source
 from connectors.replay.recording import read_recording
 from connectors.simulated.feed import Feed
 from connectors.simulated.signals import MODES
-from gateway.config.plan import ConsolePlan, DetectionPlan, LabelSpan, Plan
+from gateway.config.plan import ConsolePlan, CyclePlan, DetectionPlan, LabelSpan, Plan
 from gateway.config.problems import nearest
 from plant.assets import asset_of
 from plant.errors import Misconfigured
@@ -43,6 +43,8 @@ class Scene(Protocol):
         Time to learn from, s.
     past_s
         History before the present, s.
+    judges_parts
+        Whether the parts that are made are judged.
     """
 
     feed: Feed
@@ -52,6 +54,7 @@ class Scene(Protocol):
     modes: tuple[tuple[int, str], ...]
     learn_s: float
     past_s: float
+    judges_parts: bool
 
     def arguments(self) -> tuple[str, ...]:
         """Give the arguments of ``wheeltapper simulate`` that serve it."""
@@ -110,6 +113,8 @@ class SimulatedScene:
 
     def __init__(self, seed: int, fault: str, hours: float, defect_every: int = 0) -> None:
         self._seed, self._fault, self._defect_every = seed, fault, defect_every
+        # read once a second a stroke shows three to five samples, too few to cry wolf unasked
+        self.judges_parts = defect_every > 0
         self.past_s: float = round(hours * 3600)
         self._start = (time.time_ns() // SECOND - round(self.past_s)) * SECOND
         # Refuses a kind that does not exist before anything starts.
@@ -168,6 +173,7 @@ class RecordedScene:
 
     notice = "The values come from a recording; no machine stands behind them."
     past_s = 0.0
+    judges_parts = True
     modes: tuple[tuple[int, str], ...] = ()
 
     def __init__(self, file: Path, labels: tuple[str, ...]) -> None:
@@ -232,6 +238,7 @@ def plan_of(scene: Scene, ports: dict[str, int | None], *, data: Path, port: int
         tags=tags,
         assets=tuple(asset_of(path, tags, scene.modes) for path in paths),
         detection=DetectionPlan(learn_s=scene.learn_s),
+        cycles={} if scene.judges_parts else dict.fromkeys(paths, CyclePlan(by="none")),
         simulated=True,
         notice=scene.notice,
         labels=scene.labels,

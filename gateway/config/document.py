@@ -163,10 +163,10 @@ class CycleEntry(_Section):
     """How the parts of a machine are told apart and judged: an ``[asset.cycle]`` table."""
 
     by: Annotated[
-        Literal["trigger", "rising", "part"] | None,
+        Literal["trigger", "rising", "part", "none"] | None,
         Field(
             description="A part is made while the trigger is 1, from one rise of it to the next, "
-            "or from one part number to the next"
+            "or from one part number to the next; none: parts are not judged"
         ),
     ] = None
     shortest_s: Annotated[float, Field(ge=0, description="Shorter ones are not judged, s")] = 0.0

@@ -284,7 +284,7 @@ class _Reading:
             key: KeyPath = ("asset", number, "cycle")
             if by is None and not (asset.trigger or asset.part):
                 self.wrong(key, f'"{entry.path}" has no tag with role trigger or part')
-            elif by is not None and not has[by]:
+            elif by is not None and not has.get(by, True):
                 role = "part" if by == "part" else "trigger"
                 self.wrong((*key, "by"), f'"{entry.path}" has no tag with role {role}')
             found[entry.path] = CyclePlan(**entry.cycle.model_dump())

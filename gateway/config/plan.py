@@ -73,7 +73,7 @@ class AlarmPlan:
     priorities: Mapping[str, int] = field(default_factory=dict)
 
 
-CycleBy = Literal["trigger", "rising", "part"]
+CycleBy = Literal["trigger", "rising", "part", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +84,8 @@ class CyclePlan:
     ----------
     by
         What a cycle is: ``trigger``, from its 1 to its 0; ``rising``, from one rise of the trigger
-        to the next; ``part``, from one number of the part to the next. None: by the trigger where
-        there is one.
+        to the next; ``part``, from one number of the part to the next; ``none``: parts are not
+        judged. None: by the trigger where there is one.
     shortest_s, longest_s
         Cycles shorter or longer are told and not judged, s.
     learn
