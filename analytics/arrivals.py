@@ -38,8 +38,8 @@ WIDER, UNSURE = 0.25, 2.0
 """Widening of the range of levels to each side, times itself, and more where it was told from one
 entry."""
 ENOUGH = 8
-"""Entries that tell how a mode is entered; after fewer a level may go anywhere, for as long as is
-looked."""
+"""Entries that tell how a mode is entered; after fewer no signal has arrived for as long as is
+looked, and there is no leash."""
 HOME_ROWS = 200_000.0
 """Half-life of the level from which the entries are told, rows."""
 _PLACE = {age: place for place, age in enumerate(RUNGS)}

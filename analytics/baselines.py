@@ -560,11 +560,9 @@ class ModeBaseline:
             "centre": self.centre.copy(),
             "limit": np.array([self._limit]),
             "visits": np.array([self.visits]),
-        }
+        } | prefixed("arrivals.", self._arrivals.state())
         if self._store is not None:
-            known |= prefixed("arrivals.", self._arrivals.state())
             return known | prefixed("store.", self._store.state())
-        known |= prefixed("arrivals.", self._arrivals.state())
         known |= prefixed("relations.", self.relations.state())
         known |= prefixed("channels.", self._known.state())
         return known | {

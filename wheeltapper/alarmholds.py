@@ -1,5 +1,6 @@
 """``wheeltapper alarms shelve`` and its kin: keep the alarms of a machine quiet, and say why."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -98,30 +99,31 @@ def in_service(
 def quiet(data: Data = None, url: Url = "", as_json: AsJson = False) -> None:
     """List what is kept quiet now: by whom, why and until when."""
     from wheeltapper import terminal
-    from wheeltapper.story import counted
 
     rows: list[Any] = answered(data, url, "/api/holds", _holds_kept)["holds"]
-    if as_json:
-        for row in rows:
-            terminal.record(row)
-    elif rows:
-        terminal.table(
-            counted(len(rows), "asset") + " kept quiet",
-            ("asset", "how", "since", "until", "by", "why"),
-            [
-                (
-                    row["asset"],
-                    words(row["kind"]),
-                    "" if row["since"] is None else terminal.local_time(row["since"]),
-                    _until(row),
-                    row["actor"] or "the machine",
-                    row["note"],
-                )
-                for row in rows
-            ],
-        )
-    else:
-        terminal.say("nothing is kept quiet")
+    terminal.listing(rows, show, "nothing is kept quiet", as_json=as_json)
+
+
+def show(rows: Sequence[Any]) -> None:
+    """Write what is kept quiet as a table."""
+    from wheeltapper import terminal
+    from wheeltapper.story import counted
+
+    terminal.table(
+        counted(len(rows), "asset") + " kept quiet",
+        ("asset", "how", "since", "until", "by", "why"),
+        [
+            (
+                row["asset"],
+                words(row["kind"]),
+                "" if row["since"] is None else terminal.local_time(row["since"]),
+                _until(row),
+                row["actor"] or "the machine",
+                row["note"],
+            )
+            for row in rows
+        ],
+    )
 
 
 def seconds(length: str) -> float:

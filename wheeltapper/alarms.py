@@ -42,13 +42,8 @@ def list_(
     rows: list[Any] = answered(data, url, "/api/alarms", alarms_kept)["alarms"]
     if open_:
         rows = [row for row in rows if row["state"] != "NORM"]
-    if as_json:
-        for row in rows:
-            terminal.record(row)
-    elif rows:
-        show(rows)
-    else:
-        terminal.say("no open alarms" if open_ else "no alarms")
+    nothing = "no open alarms" if open_ else "no alarms"
+    terminal.listing(rows, show, nothing, as_json=as_json)
     if not as_json:
         from wheeltapper import alarmsensors
 
@@ -197,14 +192,15 @@ def answered(data: Path | None, url: str, path: str, kept: "Callable[[Journal], 
 
     if url:
         return ask(url, path)
-    console = console_of(named(data))
+    folder = named(data)
+    console = console_of(folder)
     if console is not None:
         try:
             return ask(console, path)
         except Unreachable:
             # Killed before it could take its address back: then the journal is free to be read.
-            return _from_journal(named(data), kept)
-    return _from_journal(named(data), kept)
+            return _from_journal(folder, kept)
+    return _from_journal(folder, kept)
 
 
 def _from_journal(data: Path, kept: "Callable[[Journal], Any]") -> Any:

@@ -21,13 +21,7 @@ def sensors(data: Data = None, url: Url = "", as_json: AsJson = False) -> None:
     from wheeltapper import terminal
 
     rows: list[Any] = answered(data, url, "/api/instruments", instruments_kept)["instruments"]
-    if as_json:
-        for row in rows:
-            terminal.record(row)
-    elif rows:
-        show(rows)
-    else:
-        terminal.say("no sensor is at fault")
+    terminal.listing(rows, show, "no sensor is at fault", as_json=as_json)
 
 
 def trust(

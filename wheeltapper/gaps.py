@@ -1,16 +1,17 @@
 """``wheeltapper gaps``: every interval in which a source could not be read."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wheeltapper.alarms import Data, Url, named
+from wheeltapper.alarms import Data, Url, answered
 from wheeltapper.options import AsJson
 
 if TYPE_CHECKING:
     from gateway.console.view import GapRow
+    from gateway.journal import Journal
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 CAUSES = {
@@ -37,16 +38,11 @@ def gaps(
     begin = earliest(since, datetime.now(UTC)) if since else 0.0
     rows = [
         row
-        for row in (_from_console(url) if url else _from_data(data))
+        for row in answered(data, url, "/api/gaps", _gaps_kept)["gaps"]
         if source in ("", row["source"]) and (row["stop"] is None or row["stop"] >= begin)
     ]
-    if as_json:
-        for row in rows:
-            terminal.record(row)
-    elif rows:
-        show(rows)
-    else:
-        terminal.say(f"no gaps of {source}" if source else "no gaps")
+    nothing = f"no gaps of {source}" if source else "no gaps"
+    terminal.listing(rows, show, nothing, as_json=as_json)
 
 
 def earliest(since: str, now: datetime, option: str = "--since") -> float:
@@ -71,7 +67,7 @@ def earliest(since: str, now: datetime, option: str = "--since") -> float:
         ) from error
 
 
-def show(rows: "list[GapRow]") -> None:
+def show(rows: "Sequence[GapRow]") -> None:
     """Write gaps as a table, and below it what happened, once for each source and reason."""
     from wheeltapper import terminal
     from wheeltapper.story import counted
@@ -132,45 +128,18 @@ def lost_words(row: "GapRow") -> str:
     return f"≈ {row['lost']}" if row["estimated"] else str(row["lost"])
 
 
-def _from_console(url: str) -> "list[GapRow]":
-    from wheeltapper.running import ask
-
-    return list(ask(url, "/api/gaps")["gaps"])
-
-
-def _from_data(data: Path | None) -> "list[GapRow]":
-    from plant.errors import Unreachable
-    from wheeltapper.running import console_of
-
-    data = named(data)
-    console = console_of(data)
-    if console is not None:
-        try:
-            return _from_console(console)
-        except Unreachable:
-            # Killed before it could take its address back: then the journal is free to be read.
-            return _from_journal(data)
-    return _from_journal(data)
-
-
-def _from_journal(data: Path) -> "list[GapRow]":
+def _gaps_kept(journal: "Journal") -> dict[str, Any]:
+    """Give the gaps of a journal as they last were, newest first."""
     from gateway.gaps import gap_from
-    from gateway.journal import DamagedRecord, EventRecord, Journal
+    from gateway.journal import DamagedRecord, EventRecord
     from gateway.rows import gap_row
     from plant.errors import Misconfigured
 
-    path = data / "journal.db"
-    if not path.is_file():
-        raise Misconfigured(f"{data}: no journal there; name the data folder of a gateway")
     latest: dict[int, Any] = {}
-    journal = Journal.open(path)
-    try:
-        for _, record in journal.read(kinds=(EventRecord,)):
-            if isinstance(record, DamagedRecord):
-                raise Misconfigured(f"{path}: damaged at {record.position}: {record.reason}")
-            if isinstance(record, EventRecord) and record.kind == "gap":
-                gap = gap_from(record.body)
-                latest[gap.id] = gap_row(gap)
-    finally:
-        journal.close()
-    return [latest[number] for number in sorted(latest, reverse=True)]
+    for _, record in journal.read(kinds=(EventRecord,)):
+        if isinstance(record, DamagedRecord):
+            raise Misconfigured(f"{journal.path}: damaged at {record.position}: {record.reason}")
+        if isinstance(record, EventRecord) and record.kind == "gap":
+            gap = gap_from(record.body)
+            latest[gap.id] = gap_row(gap)
+    return {"gaps": [latest[number] for number in sorted(latest, reverse=True)]}

@@ -1,6 +1,6 @@
 """``wheeltapper parts``: the verdict on each part, what it turned out to be, rows to train from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
@@ -43,13 +43,8 @@ def list_(
     asked |= {"verdict": "suspect"} if suspect else {}
     path = f"/api/parts?{urlencode(asked)}"
     rows: list[Any] = answered(data, url, path, lambda j: {"parts": _kept(j, asked)})["parts"]
-    if as_json:
-        for row in rows:
-            terminal.record(row)
-    elif rows:
-        show(rows)
-    else:
-        terminal.say("no suspect parts" if suspect else "no parts")
+    nothing = "no suspect parts" if suspect else "no parts"
+    terminal.listing(rows, show, nothing, as_json=as_json)
 
 
 @app.command("show")
@@ -213,7 +208,7 @@ def parts_kept(journal: "Journal", path: str) -> "list[Part]":
     return [part for _, part in sorted(latest.items()) if path in ("", part.asset)]
 
 
-def show(rows: "list[PartRow]") -> None:
+def show(rows: "Sequence[PartRow]") -> None:
     """Write parts as a table."""
     from wheeltapper import terminal
     from wheeltapper.story import counted

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 UNBOUND = 10_000
@@ -21,6 +21,19 @@ def say(line: str) -> None:
     """Write one line for people."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+def listing(
+    rows: Sequence[Any], show: Callable[[Sequence[Any]], None], nothing: str, *, as_json: bool
+) -> None:
+    """Write rows: a JSON line each for programs, for people by `show`, or that there is nothing."""
+    if as_json:
+        for row in rows:
+            record(row)
+    elif rows:
+        show(rows)
+    else:
+        say(nothing)
 
 
 def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
