@@ -18,7 +18,7 @@ from connectors.opcua.decode import Published
 from connectors.opcua.limits import Limits
 from connectors.opcua.nodes import Found, Refused, find_nodes
 from connectors.opcua.publish import LAST_SEQUENCE, Progress
-from connectors.opcua.republish import monitored_items, still_there, transfer
+from connectors.opcua.republish import monitored_items, still_there, tells_items, transfer
 from connectors.opcua.session import KeptSession, renew_session
 from connectors.opcua.subscription import (
     TEXT,
@@ -272,6 +272,10 @@ async def _take_over(
         The link is lost.
     """
     id_ = int(_number(kept, "subscription"))
+    if not await tells_items(client, id_):
+        # It is left to its lifetime: servers without the method may move a subscription by half.
+        # The one of asyncua 2.1 goes on to use the publish requests of the lost connection.
+        return None
     available = await transfer(client, id_)
     if available is None:
         return None

@@ -2,6 +2,7 @@
 
 import time
 from functools import partial
+from typing import Any
 
 from asyncua import ua
 from asyncua.client.client import Client
@@ -21,6 +22,12 @@ _WITHOUT = {
     StatusCodes.BadNotSupported,
 }
 """The server does not know the service at all."""
+_NO_METHOD = _WITHOUT | {
+    StatusCodes.BadMethodInvalid,
+    StatusCodes.BadNodeIdUnknown,
+    StatusCodes.BadNotExecutable,
+    StatusCodes.BadNothingToDo,
+}
 _GONE = {StatusCodes.BadSubscriptionIdInvalid, StatusCodes.BadNoSubscription}
 
 
@@ -75,8 +82,23 @@ async def transfer(client: Client, subscription: int) -> tuple[int, ...] | None:
     return tuple(int(number) for number in result.AvailableSequenceNumbers or ())
 
 
+async def tells_items(client: Client, subscription: int) -> bool:
+    """Tell whether the server has `GetMonitoredItems`, whosever the subscription is now."""
+    status, _ = await _items(client, subscription)
+    return status not in _NO_METHOD
+
+
 async def monitored_items(client: Client, subscription: int) -> dict[int, int] | None:
     """Ask for the items of a subscription: their numbers by client handle; None if refused."""
+    status, columns = await _items(client, subscription)
+    if status >= Status.BAD or len(columns) != 2:
+        return None
+    servers, clients = (column or [] for column in columns)
+    return dict(zip(clients, servers, strict=True)) if len(servers) == len(clients) else None
+
+
+async def _items(client: Client, subscription: int) -> tuple[int, list[Any]]:
+    """Call `GetMonitoredItems`; give the status and what came out (OPC 10000-5 §9.1)."""
     request = ua.CallMethodRequest(
         ObjectId=_SERVER,
         MethodId=_GET_MONITORED_ITEMS,
@@ -86,12 +108,8 @@ async def monitored_items(client: Client, subscription: int) -> dict[int, int] |
         (result,) = await client.uaclient.call([request])
     except UaStatusCodeError as error:
         client.uaclient.logger.info("items of %d are not told: %r", subscription, error)
-        return None
-    columns = [argument.Value for argument in result.OutputArguments or ()]
-    if not result.StatusCode.is_good() or len(columns) != 2:
-        return None
-    servers, clients = (column or [] for column in columns)
-    return dict(zip(clients, servers, strict=True)) if len(servers) == len(clients) else None
+        return error.code, []
+    return result.StatusCode.value, [one.Value for one in result.OutputArguments or ()]
 
 
 async def republish(

@@ -13,10 +13,16 @@ from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_to_binary
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
-from connectors.opcua.republish import monitored_items, republish, still_there, transfer
+from connectors.opcua.republish import (
+    monitored_items,
+    republish,
+    still_there,
+    tells_items,
+    transfer,
+)
 
 GONE, NO_SUBSCRIPTION, DENIED, UNSUPPORTED = 0x80280000, 0x80790000, 0x801F0000, 0x800B0000
-NOT_AVAILABLE = 0x807B0000
+NOT_AVAILABLE, NOTHING_TO_DO = 0x807B0000, 0x800F0000
 
 
 @dataclass
@@ -120,6 +126,21 @@ def test_items_of_a_subscription(columns: Any, items: dict[int, int] | None) -> 
 )
 def test_items_that_are_not_told(answer: Any) -> None:
     assert ask(monitored_items, Session(answer), 7) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "tells"),
+    [
+        ([SimpleNamespace(StatusCode=ua.StatusCode(0), OutputArguments=[])], True),
+        ([SimpleNamespace(StatusCode=ua.StatusCode(DENIED), OutputArguments=[])], True),
+        ([SimpleNamespace(StatusCode=ua.StatusCode(NOTHING_TO_DO), OutputArguments=[])], False),
+        (UaStatusCodeError(UNSUPPORTED), False),
+    ],
+)
+def test_whether_items_can_be_told_before_the_subscription_is_ours(
+    answer: Any, tells: bool
+) -> None:
+    assert ask(tells_items, Session(answer), 7) is tells
 
 
 def message(sequence: int, *, empty: bool = False) -> ua.RepublishResponse:
