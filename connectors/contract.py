@@ -1,16 +1,18 @@
 """What a connector offers to the gateway.
 
-A door is an async context manager. Entering connects once and raises `Unreachable` or
-`Misconfigured`; leaving is idempotent and never raises. Back-off, re-entry and time limits live in
-the gateway's supervisor, never in a connector.
+A door is a context manager, async where it reads the plant. Entering connects once and raises
+`Unreachable` or `Misconfigured`; leaving is idempotent and never raises. Back-off, re-entry and
+time limits live in the gateway, never in a connector.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
+from plant.records import Record
 from plant.samples import Batch
+from plant.summaries import Windows
 
 
 @runtime_checkable
@@ -153,5 +155,107 @@ class Recovering(Protocol):
         ------
         Unreachable
             The link was lost meanwhile; asked again after the next entering.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the other side will never take, in its own words.
+
+    Parameters
+    ----------
+    what
+        The point as it was sent.
+    reason
+        The message of the other side.
+    """
+
+    what: str
+    reason: str
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Keeps records elsewhere: another file, a central store.
+
+    A plain context manager whose calls block: the gateway calls it from a thread of its own, one
+    call at a time. Entering connects and raises `Unreachable` or `Misconfigured`.
+    """
+
+    name: str
+
+    def __enter__(self) -> Self:
+        """Connect; nothing is left open when it raises."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let go, within 2 s, whatever the state."""
+        ...
+
+    def write(self, records: Sequence[Record]) -> Sequence[Refusal]:
+        """Keep all of them, but for what is refused for ever; the same records twice = once.
+
+        Records of a kind that the sink does not keep are passed over. When it returns, everything
+        else is safe on the other side; when it raises, the same call is repeated later.
+
+        Returns
+        -------
+        Sequence[Refusal]
+            What the other side refused because of what it is, while its neighbours were taken.
+
+        Raises
+        ------
+        Unreachable
+            The other side does not answer or is busy; `retry_after` says how long it wants.
+        Misconfigured
+            The other side does not let us: token, bucket, rights. Nothing is lost meanwhile.
+        """
+        ...
+
+
+@runtime_checkable
+class History(Protocol):
+    """Reads back what was kept; blocks, for notebooks, training and threads."""
+
+    def __enter__(self) -> Self:
+        """Connect; nothing is left open when it raises `Unreachable` or `Misconfigured`."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let go, within 2 s, whatever the state."""
+        ...
+
+    def tags(self) -> dict[str, str]:
+        """List the tags of which anything is kept, with their units (UCUM; empty if unknown)."""
+        ...
+
+    def lengths(self) -> tuple[int, ...]:
+        """List the lengths of the windows that are kept, ns, ascending."""
+        ...
+
+    def read(self, tags: Sequence[str], start: int, stop: int, every: int) -> Iterator[Windows]:
+        """Stream the windows of ``start <= at < stop``, ns, of one kept length.
+
+        Pieces are small against memory. Within a piece and from piece to piece, windows of one tag
+        come in time order, and each window once, as it was said last.
+
+        Raises
+        ------
+        Rejected
+            A length that is not kept; the message lists those that are. Tags of which nothing is
+            kept have no windows.
+        Unreachable, Misconfigured
+            The other side does not answer, or does not let us.
         """
         ...

@@ -13,7 +13,17 @@ class PlantError(Exception):
 
 
 class Unreachable(PlantError):
-    """The source or sink does not answer; the supervisor tries again with back-off."""
+    """The source or sink does not answer; it is tried again with back-off.
+
+    Parameters
+    ----------
+    retry_after
+        How long the other side asks to be left alone, s; None if it did not say.
+    """
+
+    def __init__(self, *message: object, retry_after: float | None = None) -> None:
+        super().__init__(*message)
+        self.retry_after = retry_after
 
 
 class Misconfigured(PlantError):

@@ -1,16 +1,9 @@
 """The journal: every batch, score and event of a gateway, on disk before it counts."""
 
+from gateway.journal.damage import DamagedRecord, Entry
 from gateway.journal.journal import Journal
-from gateway.journal.records import (
-    JSON,
-    DamagedRecord,
-    Entry,
-    EventRecord,
-    Record,
-    SampleRecord,
-    ScoreRecord,
-)
 from gateway.journal.trends import ScoreTrend, Trend
+from plant.records import JSON, EventRecord, Record, SampleRecord, ScoreRecord, SummaryRecord
 
 __all__ = [
     "JSON",
@@ -22,5 +15,6 @@ __all__ = [
     "SampleRecord",
     "ScoreRecord",
     "ScoreTrend",
+    "SummaryRecord",
     "Trend",
 ]

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.journal import codec
-from gateway.journal.records import EventRecord, Record, SampleRecord, ScoreRecord
 from plant.errors import Rejected
+from plant.records import EventRecord, Record, SampleRecord, ScoreRecord, SummaryRecord
 from plant.samples import Batch, ContextEvent, Recovery
 
 MAX_TEXT = 1 << 20
@@ -31,6 +31,7 @@ _CRC = struct.Struct("<I")
 _ROW = struct.Struct("<qqqqqq")
 _SAMPLE_COLUMNS = [np.dtype(name) for name in ("<i4", "<i8", "<u4", "u1", "<f8")]
 _SERVED_COLUMN = np.dtype("<i8")
+_SUMMARY_COLUMNS = [np.dtype(name) for name in ("<i8", "<i4", "<i8", "<u4", "<u4", *6 * ["<f8"])]
 _SCORE_COLUMNS = [np.dtype(name) for name in ("<i8", "<f8", "<f8", "u1")]
 
 
@@ -40,12 +41,14 @@ class Kind(IntEnum):
     SAMPLES = 1
     SCORES = 2
     EVENT = 3
+    SUMMARIES = 4
 
 
 KINDS: dict[type, Kind] = {
     SampleRecord: Kind.SAMPLES,
     ScoreRecord: Kind.SCORES,
     EventRecord: Kind.EVENT,
+    SummaryRecord: Kind.SUMMARIES,
 }
 
 
@@ -81,6 +84,8 @@ def subject_of(record: Record) -> str:
             return record.asset
         case EventRecord():
             return record.kind
+        case SummaryRecord():
+            return record.source
 
 
 def index(record: Record, position: int, subject: int) -> Row:
@@ -88,7 +93,13 @@ def index(record: Record, position: int, subject: int) -> Row:
     kind = KINDS[type(record)]
     if isinstance(record, EventRecord):
         return Row(position, kind, subject, record.at, record.at, 0)
-    at = record.batch.at if isinstance(record, SampleRecord) else record.at
+    match record:
+        case SampleRecord():
+            at = record.batch.at
+        case ScoreRecord():
+            at = record.at
+        case SummaryRecord():
+            at = record.start
     if len(at):
         return Row(position, kind, subject, int(at.min()), int(at.max()), len(at))
     quiet = record.batch.upto if isinstance(record, SampleRecord) else 0
@@ -109,6 +120,8 @@ def check(record: Record) -> None:
             _context(record.batch)
         case ScoreRecord():
             rows = len(record.at)
+        case SummaryRecord():
+            rows = len(record)
         case EventRecord():
             rows = 0
             _json(record.kind, record.body)
@@ -160,6 +173,10 @@ def encode(record: Record, row: Row) -> bytes:
             body = codec.pack((record.at, record.score, record.threshold, record.flags))
         case EventRecord():
             body = _json(record.kind, record.body)
+        case SummaryRecord():
+            # A column that is the same all the way down takes eight bytes.
+            every = np.full(len(record), record.every)
+            body = codec.pack([every, *(column for _, column, _ in record.columns())])
     return body + _CRC.pack(row.checksum(subject_of(record), body))
 
 
@@ -212,4 +229,7 @@ def decode(row: Row, subject: str, blob: bytes) -> Record:
     if row.kind == Kind.SCORES:
         at, score, threshold, flags = codec.unpack(body, _SCORE_COLUMNS)
         return ScoreRecord(subject, at, score, threshold, flags)
+    if row.kind == Kind.SUMMARIES:
+        every, *columns = codec.unpack(body, _SUMMARY_COLUMNS)
+        return SummaryRecord(subject, int(every[0]) if len(every) else 0, *columns)
     return EventRecord(subject, row.first_at, cast("dict[str, Any]", _parse(body)))

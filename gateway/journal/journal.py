@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from gateway.journal import bodies, file, tagtable, trends
 from gateway.journal.bodies import KINDS, Row
-from gateway.journal.records import DamagedRecord, Entry, EventRecord, Record, SampleRecord
+from gateway.journal.damage import DamagedRecord, Entry
 from gateway.journal.snapshots import pack_arrays, unpack_arrays
 from plant.errors import Rejected, Unreachable
+from plant.records import EventRecord, Record, SampleRecord
 from plant.tags import Tag, TagHandle
 
 SNAPSHOTS_KEPT = 2

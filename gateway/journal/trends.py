@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.journal.bodies import Kind, Row, decode
-from gateway.journal.records import EventRecord, SampleRecord, ScoreRecord
 from plant.errors import Rejected
 from plant.quality import is_good
+from plant.records import EventRecord, SampleRecord, ScoreRecord
 
 BUDGET = 4_000_000
 """Most rows decoded for one curve, newest first: about half a second."""

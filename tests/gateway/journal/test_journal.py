@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gateway.journal import EventRecord, Journal, Record, SampleRecord, ScoreRecord
+from gateway.journal import (
+    EventRecord,
+    Journal,
+    Record,
+    SampleRecord,
+    ScoreRecord,
+    SummaryRecord,
+)
 from plant.errors import Rejected, Unreachable
 from plant.samples import NO_TIME, Batch, ContextEvent, Recovery
 
@@ -87,6 +94,26 @@ def test_scores_and_events_come_back(journal: Journal) -> None:
     assert scores.threshold.tolist() == [1.0, 1.0]
     assert scores.flags.tolist() == [0, 3]
     assert event == EVENT
+
+
+def summaries(n: int = 2) -> SummaryRecord:
+    counts = np.arange(n, dtype=np.uint32)
+    values = [np.full(n, value) for value in (-0.0, np.inf, 0.1, np.nan, 5e-324, -1.5)]
+    starts = np.arange(n) * 60 * 10**9
+    return SummaryRecord(
+        "plc", 60 * 10**9, np.arange(n, dtype=np.int32), starts, counts, counts, *values
+    )
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_summaries_come_back_to_the_bit(journal: Journal, n: int) -> None:
+    journal.append(summaries(n))
+    journal.commit_now()
+    [(_, back)] = journal.read(kinds=[SummaryRecord])
+    assert (back.source, back.every, len(back)) == ("plc", 60 * 10**9, n)
+    for (_, ours, _), (_, theirs, _) in zip(summaries(n).columns(), back.columns(), strict=True):
+        assert ours.tobytes() == theirs.tobytes()
+    assert journal.samples == 0
 
 
 def test_reading_selects_by_position_and_kind(journal: Journal, samples: Samples) -> None:
@@ -199,6 +226,8 @@ def test_columns_that_do_not_fit_are_refused(samples: Samples) -> None:
         SampleRecord(samples(1).batch, np.zeros(4, np.uint8))
     with pytest.raises(Rejected, match="scores of p: column score"):
         ScoreRecord("p", SCORES.at, SCORES.score[:1], SCORES.threshold, SCORES.flags)
+    with pytest.raises(Rejected, match="summaries of plc: column mean"):
+        replace(summaries(), mean=np.zeros(3))
 
 
 def test_a_reopened_journal_goes_on(path: Path, samples: Samples) -> None:
