@@ -30,6 +30,9 @@ UNUSABLE = 5
 """Answers one after the other that cannot be used: such a link only seems to be up."""
 QUEUED_S = 10.0
 """Longest wait for what a server had queued in a gap, before the rest is asked for, s."""
+STAMPED_NS, STAMPED_S = 1_000_000_000, 2.0
+"""How far behind the end of a gap values must have come, ns of the source's clock, and how long
+that is waited for, s: a value that a busy server sends late may bear a time of before it."""
 FETCHES = 3
 FETCH_AGAIN_S = 10.0
 """A recovery that is cut off while its link stands is tried so often, with this wait, s."""
@@ -257,11 +260,9 @@ class Supervisor:
 
     async def _drained(self, link: Link, gap: Gap) -> None:
         """Wait until the link has brought what its server had queued: that is not missing."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(QUEUED_S):
-                while link.upto < (gap.stop or 0):
-                    link.delivered.clear()
-                    await link.delivered.wait()
+        stop = gap.stop or 0
+        await _brought(link, stop, QUEUED_S)
+        await _brought(link, stop + STAMPED_NS, STAMPED_S)
 
     def _set_aside(self, link: Link, error: Rejected) -> None:
         link.rejected += 1
@@ -305,6 +306,15 @@ class Supervisor:
             await asyncio.sleep(min(left, HEARTBEAT_S))
             if self._intake.shares(link.name):
                 await self._intake.take(heartbeat(link), None)
+
+
+async def _brought(link: Link, upto: int, patience: float) -> None:
+    """Wait until a link has delivered up to ns `upto` on its source's clock, at most so long, s."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            while link.upto < upto:
+                link.delivered.clear()
+                await link.delivered.wait()
 
 
 async def _ended(recovery: asyncio.Task[None] | None) -> None:
