@@ -94,13 +94,13 @@ def _when() -> str:
     git = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
-    return f"{time.strftime('%Y-%m-%d', time.gmtime())}, {git.stdout.strip()}"
+    long = ", long" if os.environ.get("FULL", "") not in ("", "0") else ""
+    return f"{time.strftime('%Y-%m-%d', time.gmtime())}, {git.stdout.strip()}{long}"
 
 
 def _where() -> str:
-    long = "long counts" if os.environ.get("FULL", "") not in ("", "0") else "short counts"
     return (
-        f"Measured last with {long} on {os.cpu_count()} cores, "
+        f"Measured last on {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, Linux {platform.release()}."
     )
 
