@@ -19,6 +19,12 @@ export function choice(name, options, none) {
   return {nodes: inputs.map(([, label]) => label), value, first: inputs[0][0]};
 }
 
+// A box to tick; not ticked at first.
+export function tick(id, words) {
+  const input = make("input", {type: "checkbox", id});
+  return {node: make("label", {for: id, class: "choice"}, [input, words]), input};
+}
+
 // `submit(actor)` sends; it throws what the gateway refuses.
 export function dialog({title, sentence, fields, word, refused, submit, done}) {
   const actor = text("actor", 80, true);

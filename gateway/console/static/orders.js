@@ -1,6 +1,6 @@
 // What a person orders of an alarm: to take note, to say what it was, to keep it quiet.
 
-import {choice, dialog, text} from "./dialog.js";
+import {choice, dialog, text, tick} from "./dialog.js";
 import {fill, make} from "./dom.js";
 import {send} from "./live.js";
 import {alarmWord, holdState} from "./words.js";
@@ -39,9 +39,14 @@ export function feedback(alarm, done) {
     ["expected", "Expected: a product change, a repair, a trial"],
   ], true);
   const note = text("note", 1000, false);
+  const normal = tick("new-normal", "It stays so: learn the present as normal from now on");
+  normal.node.hidden = true;
   for (const node of label.nodes) {
     node.addEventListener("change", () => {
       note.required = label.value() === "expected";
+      // What is broken is never learnt as normal.
+      normal.node.hidden = label.value() === "real";
+      if (normal.node.hidden) normal.input.checked = false;
     });
   }
   dialog({
@@ -50,6 +55,7 @@ export function feedback(alarm, done) {
     fields: [
       make("fieldset", {}, [make("legend", {text: "It was"}), ...label.nodes]),
       labelled("What was found or done", note),
+      normal.node,
       make("p", {
         class: "hint",
         text: "It counts as acknowledged. More like a false or expected one is held back, and "
@@ -59,7 +65,7 @@ export function feedback(alarm, done) {
     word: "Keep",
     refused: "Not kept.",
     submit: (actor) => send(`/api/alarms/${alarm.id}/feedback`, {
-      actor, label: label.value(), note: note.value,
+      actor, label: label.value(), note: note.value, new_normal: normal.input.checked,
     }),
     done,
   });

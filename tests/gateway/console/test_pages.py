@@ -621,6 +621,24 @@ def test_what_an_alarm_was_is_told_with_the_product_change(
     expect(page.get_by_role("button", name="What was it …")).to_have_count(0)
 
 
+@pytest.mark.parametrize(("label", "offered"), [("A real fault", False), ("A false alarm", True)])
+def test_what_is_broken_cannot_be_called_the_new_normal(
+    page: Page, console: Console, plant: Plant, label: str, offered: bool
+) -> None:
+    plant.alarmed()
+    show(page, console, PUMP)
+    page.get_by_role("button", name="What was it …").click()
+    dialog = page.get_by_role("dialog", name="What was alarm 12?")
+    dialog.get_by_label("A false alarm").check()
+    dialog.get_by_label("It stays so").check()
+    dialog.get_by_label("Your name").fill("Anna")
+    dialog.get_by_label(label).check()
+    expect(dialog.get_by_label("It stays so")).to_be_visible(visible=offered)
+    dialog.get_by_role("button", name="Keep").click()
+    expect(dialog).to_have_count(0)
+    assert [order[-1] for order in plant.ordered] == [offered]
+
+
 @pytest.mark.parametrize(
     ("how", "length", "ordered"),
     [
