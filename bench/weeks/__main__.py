@@ -102,7 +102,8 @@ def _document(
         "machine": machine(), "cpu_s": spent,
         "false_a_week": verdict.rate, "interval": [low, high], "false": len(verdict.false),
         "false_a_week_by_asset": verdict.rates(), "causes": dict(verdict.causes()),
-        "alarms": verdict.told, "instrument_alarms": verdict.instruments,
+        "alarms": verdict.told, "instruments_doubted": verdict.doubts,
+        "well_ones_doubted": verdict.doubted,
         "asset_weeks": verdict.weeks, "shares": verdict.shares,
         "false_alarms": [
             {"at": _when(one.at), "asset": one.asset, "cause": one.cause, "named": one.named,
@@ -113,8 +114,7 @@ def _document(
         "sensors": [
             {"asset": b.fault.asset, "kind": b.fault.kind, "signal": b.fault.signal,
              "begin": _when(b.fault.begin), "hours": (b.fault.end - b.fault.begin) / HOUR,
-             "machine_alarms": b.machine, "instrument_alarms": b.instrument,
-             "named_first": b.named_first}
+             "machine_alarms": b.machine, "called": b.called, "after_s": b.after}
             for b in verdict.sensors
         ],
         "standing_h": sorted(round(s / HOUR, 2) for s in standing_s(done)),
@@ -145,7 +145,7 @@ def _say(done: Campaign, verdict: Verdict, spent: float) -> None:
     terminal.say(
         f"{len(verdict.false)} false of {verdict.told} alarms in {sum(verdict.weeks.values()):.2f} "
         f"judged asset-weeks, {verdict.told / days:.2f} alarms a day; "
-        f"{verdict.instruments} instrument alarms"
+        f"{verdict.doubts} times a sensor was not believed, {verdict.doubted} times a well one"
     )
     terminal.table("Machines", ("machine", "false a week", "judged", "settling", "learning",
                                 "not read"), [
@@ -157,10 +157,10 @@ def _say(done: Campaign, verdict: Verdict, spent: float) -> None:
         _fault_row(found) for found in sorted(verdict.faults, key=lambda f: f.wear.onset)
     ])  # fmt: skip
     terminal.table("Sensor faults", ("sensor", "machine", "kind", "lasts", "machine alarms",
-                                     "instrument alarms", "named first"), [
+                                     "called", "after"), [
         (b.fault.signal, _short(b.fault.asset), b.fault.kind,
-         duration(b.fault.end - b.fault.begin), str(b.machine), str(b.instrument),
-         "yes" if b.named_first else "–")
+         duration(b.fault.end - b.fault.begin), str(b.machine), b.called or "–",
+         "–" if b.after is None else duration(b.after))
         for b in verdict.sensors
     ])  # fmt: skip
     terminal.table("False alarms", ("at", "machine", "put down to", "named", "score", "alarm"), [

@@ -1,6 +1,6 @@
 """Runs the weeks through the gateway's own pipeline, row by row in the order of time."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -15,10 +15,10 @@ from bench.weeks.operators import Operators
 from connectors.simulated.encoding import Encoding
 from gateway.alarms import alarm_from
 from gateway.config.plan import AlarmPlan, DetectionPlan, Plan
-from gateway.journal import Record, ScoreRecord
+from gateway.journal import ScoreRecord
 from gateway.performance import Course
-from gateway.pipeline import JUDGED, Pipeline
-from plant.alarms import Alarm
+from gateway.pipeline import JUDGED, Outcome, Pipeline
+from plant.alarms import Alarm, AlarmAction
 from plant.assets import Asset, asset_of
 from plant.gaps import GapCause
 from plant.quality import Status
@@ -98,6 +98,8 @@ class Campaign:
         Its alarms, for the report.
     changes
         Second and alarm of each change of an alarm.
+    doubts
+        Second and body of each event of an instrument that is no longer believed.
     """
 
     diary: Diary
@@ -105,6 +107,7 @@ class Campaign:
     minutes: dict[str, Minutes]
     course: Course = field(default_factory=Course)
     changes: list[tuple[int, Alarm]] = field(default_factory=list)
+    doubts: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)
 
     def take(self, second: int, alarms: Iterable[Alarm]) -> None:
         """Take in alarms as they are at `second`."""
@@ -151,8 +154,8 @@ class _Link:
 
     def deliver(
         self, first: int, rows: Columns, pipeline: Pipeline
-    ) -> Iterator[tuple[int, Iterable[Record], list[Alarm]]]:
-        """Hand rows from row `first` on to the pipeline; give second, scores and alarms."""
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Hand rows from row `first` on to the pipeline; give second and outcome."""
         gone = self._gone[first : first + len(rows)]
         cuts = [0, *(np.flatnonzero(np.diff(gone)) + 1).tolist(), len(rows)]
         for begin, end in pairwise(cuts):
@@ -168,9 +171,7 @@ class _Link:
             if begin < end:
                 yield self._took(first + begin, rows[begin:end], pipeline)
 
-    def _took(
-        self, first: int, rows: Columns, pipeline: Pipeline
-    ) -> tuple[int, Iterable[Record], list[Alarm]]:
+    def _took(self, first: int, rows: Columns, pipeline: Pipeline) -> tuple[int, Outcome]:
         n, width = len(rows), len(self._handles)
         raw = self._encoding.raw(rows[:, self._columns]).T.ravel()
         at = self._ns(first) + np.arange(n, dtype=np.int64) * 10**9
@@ -185,10 +186,9 @@ class _Link:
             received=int(at[-1]) + DELAY_NS,
             heard=int(at[-1]),
         )
-        outcome = pipeline.take(batch)
-        return first + n - 1, outcome.scores, outcome.alarms
+        return first + n - 1, pipeline.take(batch)
 
-    def _lost(self, second: int, pipeline: Pipeline) -> tuple[int, Iterable[Record], list[Alarm]]:
+    def _lost(self, second: int, pipeline: Pipeline) -> tuple[int, Outcome]:
         self._up = False
         now = self._ns(second)
         pipeline.link(self.name, "down", GONE, now)
@@ -201,8 +201,7 @@ class _Link:
             received=now + DELAY_NS,
             heard=now,
         )
-        outcome = pipeline.take(bad)
-        return second, outcome.scores, outcome.alarms
+        return second, pipeline.take(bad)
 
     @staticmethod
     def _ns(second: int) -> int:
@@ -245,9 +244,9 @@ def run(
         rows = line.values(first, min(ROWS, diary.end - first))
         sensors.tell(first, rows)
         for link in links:
-            for second, scores, alarms in link.deliver(first, rows, pipeline):
-                campaign.take(second, alarms)
-                _keep(campaign, scores)
+            for second, outcome in link.deliver(first, rows, pipeline):
+                campaign.take(second, outcome.alarms)
+                _keep(campaign, outcome)
         _sketch(campaign, pipeline, first, rows, columns)
         now = first + len(rows)
         told = [alarm_from(e.body) for e in operators.look(now) if e.kind == "alarm"]
@@ -264,9 +263,12 @@ def contained(name: str, call: Callable[[], Any]) -> Any:
     return None if name == "monitors" else call()
 
 
-def _keep(campaign: Campaign, scores: Iterable[Any]) -> None:
-    for record in scores:
+def _keep(campaign: Campaign, outcome: Outcome) -> None:
+    for record in outcome.scores:
         campaign.minutes[record.asset].take(record)
+    for event in outcome.instruments:
+        if event.body["action"] == AlarmAction.RAISE:
+            campaign.doubts.append(((event.at - START) // 10**9, event.body))
 
 
 def _sketch(

@@ -259,6 +259,15 @@ def test_an_alarm_is_put_down_to_what_happened(signal: str, at: int, cause: str 
     assert cause_of(EVENTS, alarm(PUMP, signal), at) == cause
 
 
+def test_a_sick_sensor_is_called_what_it_is_and_a_well_one_counts() -> None:
+    doubts = [(60_040, f"{PUMP}/flow", "stuck"), (60_050, f"{PUMP}/seal_pressure", "swapped")]
+    told = [(at, {"signal": signal, "kind": kind}) for at, signal, kind in doubts]
+    verdict = judge(Campaign(EVENTS, (), {}, doubts=told))
+    (sensor,) = verdict.sensors
+    assert (sensor.called, sensor.after, sensor.machine) == ("stuck", 40, 0)
+    assert (verdict.doubts, verdict.doubted) == (2, 1)
+
+
 def test_the_command_tells_programs_and_ends_by_its_verdict(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
