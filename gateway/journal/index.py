@@ -1,7 +1,7 @@
 """What the index columns of a journal tell without decoding, and bodies by their position."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gateway.journal.bodies import Kind, Row, decode
 from gateway.journal.damage import DamagedRecord, Entry
 from plant.errors import Rejected
+from plant.records import EventRecord
 
 _BEHIND = """
 SELECT position, subject, first_at, last_at, samples FROM record
@@ -25,6 +26,15 @@ WHERE kind = ? AND last_at - first_at > ? AND position <= ?
 _BODY = """
 SELECT position, kind, subject, first_at, last_at, samples, body, name
 FROM record LEFT JOIN subject ON subject.id = record.subject WHERE position = ?
+"""
+_NEWEST = """
+SELECT subject, max(last_at) FROM record INDEXED BY record_by_time
+WHERE kind = ? AND position <= ? GROUP BY subject
+"""
+_EVENTS = """
+SELECT position FROM record INDEXED BY record_by_time
+WHERE kind = ? AND subject = (SELECT id FROM subject WHERE name = ?) AND position > ?
+ORDER BY position
 """
 LAST = 2**63 - 1
 
@@ -57,6 +67,21 @@ def overlapping(
 def wide(connection: sqlite3.Connection, kind: Kind, widest: int, upto: int) -> Rows:
     """Give the records of a kind that span more than `widest` ns; looks at the whole index."""
     return _rows(connection.execute(_WIDE, (int(kind), widest, upto)).fetchall())
+
+
+def newest(connection: sqlite3.Connection, kind: Kind, upto: int) -> dict[int, int]:
+    """Give the last source time, ns, of each subject of a kind; looks at the whole index."""
+    return dict(connection.execute(_NEWEST, (int(kind), upto)).fetchall())
+
+
+def events(
+    connection: sqlite3.Connection, kind: str, after: int
+) -> Iterator[tuple[int, EventRecord]]:
+    """Give the events of one kind behind position `after` that can be read, with their places."""
+    for (position,) in connection.execute(_EVENTS, (int(Kind.EVENT), kind, after)).fetchall():
+        entry = record_at(connection, position)
+        if isinstance(entry, EventRecord):
+            yield position, entry
 
 
 def subjects(connection: sqlite3.Connection) -> dict[int, str]:
