@@ -220,7 +220,8 @@ def _rank(value: Floats) -> NDArray[np.int64]:
 def _shift(low: Floats, high: Floats) -> Floats:
     """Give the power of two (m,) by which to scale values between these to about one, exactly."""
     exponent = np.frexp(np.maximum(np.abs(low), np.abs(high)))[1]
-    return np.ldexp(1.0, -np.clip(exponent, -_LARGEST_SHIFT, _LARGEST_SHIFT))
+    shift: Floats = np.ldexp(1.0, -np.clip(exponent, -_LARGEST_SHIFT, _LARGEST_SHIFT))
+    return shift
 
 
 def _of_values(value: Floats, begin: Places, size: NDArray[np.intp]) -> _Statistics:
@@ -264,7 +265,9 @@ def _of_windows(
     return _unscaled(low, high, mean + mend, square, shift)
 
 
-def _unscaled(low: Floats, high: Floats, mean: Floats, square: Floats, shift: Floats) -> _Statistics:
+def _unscaled(
+    low: Floats, high: Floats, mean: Floats, square: Floats, shift: Floats
+) -> _Statistics:
     std = np.sqrt(np.maximum(square, 0.0)) / shift
     std[low == high] = 0.0
     return _Statistics(low, high, np.clip(mean / shift, low, high), std)

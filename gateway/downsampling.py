@@ -195,8 +195,8 @@ class Downsampler:
     def step(self) -> Made:
         """Look at what is new and make what is ready, up to a bounded amount of work.
 
-        Whoever calls it appends the records to the journal, then moves the cursors. Between a step
-        and the next nothing is lost when the process ends: what was made and not kept is made again.
+        Whoever calls it appends the records to the journal, then moves the cursors. Nothing is lost
+        when the process ends before that: what was made and not kept is made again.
 
         Raises
         ------
@@ -429,7 +429,12 @@ class Downsampler:
         return 1, used, [joined(found).latest()]
 
     def _parts(
-        self, connection: sqlite3.Connection, places: list[int], every: int, slices: int, number: int
+        self,
+        connection: sqlite3.Connection,
+        places: list[int],
+        every: int,
+        slices: int,
+        number: int,
     ) -> SummaryRecord | None:
         """Read windows of every `slices`-th tag, each tag and start as it was said last."""
         held: list[SummaryRecord] = []

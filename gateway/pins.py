@@ -6,7 +6,7 @@ told when an alarm is raised and again as its stop moves out; of one alarm the l
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from plant.alarms import HOUR_NS, Alarm
 from plant.records import EventRecord
@@ -25,7 +25,7 @@ PINS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Raw samples of an asset that stay: ``start <= at <= stop``, ns; by the number of the alarm."""
+    """Raw samples of an asset that stay, ``start <= at <= stop``, ns, for the alarm of a number."""
 
     alarm: int
     asset: str
@@ -58,8 +58,7 @@ class Pins:
         self._told[alarm.id] = pin
         while len(self._told) > PINS:
             del self._told[next(iter(self._told))]
-        body = {"alarm": pin.alarm, "asset": pin.asset, "start": pin.start, "stop": pin.stop}
-        return [EventRecord(PIN, alarm.changed, {**body})]
+        return [EventRecord(PIN, alarm.changed, asdict(pin))]
 
 
 def pins_from(events: Iterable[EventRecord]) -> list[Pin]:

@@ -105,11 +105,11 @@ class SqliteHistory:
         while at < stop:
             connection = self._open()
             with file.translated(self._path), file.view(connection):
-                key = every, tag, at - span, stop, BLOCKS + 1
-                blocks = connection.execute(_BLOCKS, key).fetchall()
-                until = blocks[-1][0] if len(blocks) > BLOCKS else stop
-                key = every, tag // TOGETHER, at, until
-                fresh = connection.execute(_FRESH, key).fetchall()
+                wanted = every, tag, at - span, stop, BLOCKS + 1
+                blocks = connection.execute(_BLOCKS, wanted).fetchall()
+                until: int = blocks[-1][0] if len(blocks) > BLOCKS else stop
+                newer = every, tag // TOGETHER, at, until
+                fresh = connection.execute(_FRESH, newer).fetchall()
             bodies = [body for _, body in blocks[:BLOCKS]] + [body for (body,) in fresh]
             held = [one for body in bodies if (one := self._decoded(body, every)) is not None]
             if held:
