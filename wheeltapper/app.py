@@ -16,6 +16,7 @@ from wheeltapper import (
     discover,
     doctor,
     evaluate,
+    export,
     gaps,
     init,
     parts,
@@ -79,6 +80,7 @@ for name, command in (
     alarms.app.command(name)(command)
 app.add_typer(parts.app, name="parts")
 app.command("gaps")(gaps.gaps)
+app.command("export")(export.export)
 app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")
 app.command("simulate", hidden=True)(simulate.simulate)

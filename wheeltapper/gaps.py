@@ -38,7 +38,7 @@ def gaps(
     begin = earliest(since, datetime.now(UTC)) if since else 0.0
     rows = [
         row
-        for row in answered(data, url, "/api/gaps", _gaps_kept)["gaps"]
+        for row in answered(data, url, "/api/gaps", gaps_kept)["gaps"]
         if source in ("", row["source"]) and (row["stop"] is None or row["stop"] >= begin)
     ]
     nothing = f"no gaps of {source}" if source else "no gaps"
@@ -128,7 +128,7 @@ def lost_words(row: "GapRow") -> str:
     return f"≈ {row['lost']}" if row["estimated"] else str(row["lost"])
 
 
-def _gaps_kept(journal: "Journal") -> dict[str, Any]:
+def gaps_kept(journal: "Journal") -> dict[str, Any]:
     """Give the gaps of a journal as they last were, newest first."""
     from gateway.gaps import gap_from
     from gateway.journal import DamagedRecord, EventRecord

@@ -1,0 +1,1 @@
+"""What ``wheeltapper export`` writes, and where it takes it from."""
