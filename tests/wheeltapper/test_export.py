@@ -129,6 +129,7 @@ def test_parquet_holds_types_and_what_has_to_be_known(
     out = tmp_path / "out.parquet"
     ended = command("export", out, "--data", data, *SPAN, "--every", "raw", "--tags", "*/flow")
     assert ended.code == 0
+    assert pyarrow.parquet.read_metadata(out).num_row_groups == 1
     table = pyarrow.parquet.read_table(out)
     assert str(table.schema.field("time").type) == "timestamp[ns, tz=UTC]"
     assert table.column("tag").unique().to_pylist() == [FLOW]

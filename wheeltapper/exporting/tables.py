@@ -16,6 +16,8 @@ from plant.errors import Misconfigured
 
 Column = NDArray[Any]
 PART = ".part"
+GROUP = 1 << 16
+"""Rows in a group of a Parquet file: few large groups are small and fast to read."""
 METADATA = b"wheeltapper"
 """Key of the metadata in the footer of a Parquet file."""
 
@@ -125,6 +127,8 @@ class ParquetTable:
         self._path = path
         self._part = path.with_name(path.name + PART)
         self._writer: Any = None
+        self._held: list[Mapping[str, Column]] = []
+        self._rows = 0
 
     def __enter__(self) -> Self:
         """Begin beside the file that is to be."""
@@ -142,8 +146,19 @@ class ParquetTable:
         self._part.unlink(missing_ok=True)
 
     def add(self, columns: Mapping[str, Column]) -> None:
-        """Add rows."""
-        table = self._arrow.table({name: self._array(each) for name, each in columns.items()})
+        """Add rows; they are held until there are enough for a group."""
+        self._held.append(columns)
+        self._rows += len(next(iter(columns.values())))
+        if self._rows >= GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._held:
+            return
+        names = list(self._held[0])
+        whole = {name: np.concatenate([each[name] for each in self._held]) for name in names}
+        self._held, self._rows = [], 0
+        table = self._arrow.table({name: self._array(each) for name, each in whole.items()})
         if self._writer is None:
             self._writer = self._parquet.ParquetWriter(self._part, table.schema, compression="zstd")
         self._writer.write_table(table)
@@ -158,6 +173,7 @@ class ParquetTable:
 
     def finish(self, metadata: Mapping[str, Any]) -> None:
         """Put the file in its place."""
+        self._flush()
         text = json.dumps(metadata, ensure_ascii=False).encode()
         self._writer.add_key_value_metadata({METADATA: text})
         self._writer.close()
