@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Protocol, Self
@@ -65,7 +66,7 @@ class CsvTable:
         """Begin beside the file that is to be."""
         if self._path.suffix == ".gz":
             packed = gzip.open(self._part, "wb")
-            self._file = io.TextIOWrapper(packed, encoding="utf-8", newline="")  # type: ignore[type-var]
+            self._file = io.TextIOWrapper(packed, encoding="utf-8", newline="")
         else:
             self._file = self._part.open("w", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file)
@@ -115,15 +116,14 @@ class ParquetTable:
 
     def __init__(self, path: Path) -> None:
         try:
-            import pyarrow
-            import pyarrow.parquet
+            # Neither has types: by their names, so that nobody needs them to check ours.
+            self._arrow: Any = import_module("pyarrow")
+            self._parquet: Any = import_module("pyarrow.parquet")
         except ImportError:
             raise Misconfigured(
                 f"{path}: Parquet needs pyarrow, which a gateway does not: "
                 "pip install 'wheeltapper[parquet]', or name a file that ends with .csv"
             ) from None
-        self._arrow: Any = pyarrow
-        self._parquet: Any = pyarrow.parquet
         self._path = path
         self._part = path.with_name(path.name + PART)
         self._writer: Any = None
