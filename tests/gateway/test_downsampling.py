@@ -88,7 +88,7 @@ class Bench:
 
     def settle(self) -> None:
         """Let time pass until nothing more is made."""
-        for _ in range(12):
+        for _ in range(7):
             self.step(700.0)
 
     def said(self) -> dict[tuple[str, int], list[bytes]]:
@@ -311,11 +311,11 @@ actions = st.sampled_from(
 story = st.lists(
     st.tuples(rows, st.sampled_from(["line", "press"]), st.lists(actions, max_size=3)),
     min_size=1,
-    max_size=14,
+    max_size=10,
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(story, st.floats(0.5, 90.0))
 def test_any_order_repetition_and_restart_give_what_offline_gives(
     story: list[tuple[list[Sample], str, list[Action]]], pace: float
