@@ -1,11 +1,14 @@
 """One durable log with many cursors: the only truth that outlives the process."""
 
 import asyncio
+import json
 import sqlite3
 import threading
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import astuple
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,15 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.journal import bodies, file, tagtable, trends
-from gateway.journal.bodies import KINDS, Row
+from gateway.journal.bodies import KINDS, Kind, Row
 from gateway.journal.damage import DamagedRecord, Entry
+from gateway.journal.limits import Holding, Limits
+from gateway.journal.pins import PIN
+from gateway.journal.room import ROW_BYTES, Room
 from gateway.journal.snapshots import pack_arrays, unpack_arrays
+from gateway.journal.space import Space
 from plant.errors import Rejected, Unreachable
 from plant.records import EventRecord, Record, SampleRecord
 from plant.tags import Tag, TagHandle
 
 SNAPSHOTS_KEPT = 2
 """Of each name: the newest, and the one to fall back on when that is damaged."""
+
+SNAPSHOT_GRACE_S = 1200.0
+"""So long after opening, s, a snapshot that nobody keeps up any more still holds up eviction."""
+DISK = "disk"
+"""Kind of the event that tells that the disk is full, or no longer."""
+LOST_NOTHING = "the disk is full: the oldest records go for the newest; free some space"
 
 _PAGE = 256
 _SELECT = """
@@ -30,6 +43,9 @@ FROM record LEFT JOIN subject ON subject.id = record.subject
 WHERE position > ? AND position <= ? {} ORDER BY position LIMIT ?
 """
 _INSERT = "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)"
+_NEXT = """
+SELECT kind, last_at, substr(body, ?, 8) FROM record WHERE position > ? ORDER BY position LIMIT 1
+"""
 
 
 class Journal:
@@ -39,10 +55,19 @@ class Journal:
     or none. What a commit did not take stays and goes with the next.
     """
 
-    def __init__(self, path: Path, held: IO[str], writer: sqlite3.Connection) -> None:
+    def __init__(
+        self, path: Path, held: IO[str], writer: sqlite3.Connection, limits: Limits, space: Space
+    ) -> None:
         self.path = path
         self._held = held
         self._writer = writer
+        self._space = space
+        self._room = Room(writer, limits)
+        self._opened = time.monotonic()
+        self._kept_names: set[str] = set()
+        self._telling: list[int] = []
+        self._mine: list[EventRecord] = []
+        self._news: list[EventRecord] = []
         self._thread = ThreadPoolExecutor(1, "journal")
         self._guard = threading.Lock()
         self._waiting: list[Record] = []
@@ -55,9 +80,7 @@ class Journal:
         ask = self._writer.execute
         (self.gateway_id,) = ask("SELECT value FROM about WHERE key = 'gateway'").fetchone()
         (last,) = ask("SELECT coalesce(max(position), 0) FROM record").fetchone()
-        self._committed = self._last = int(last)
-        (samples,) = ask("SELECT coalesce(sum(samples), 0) FROM record WHERE kind = 1").fetchone()
-        self._samples = int(samples)
+        self._committed = self._last = max(int(last), self._room.floor)
         self._pending = 0
         self._subjects: dict[str, int] = dict(ask("SELECT name, id FROM subject").fetchall())
         self._delivered: dict[int, NDArray[np.bool_]] = {}
@@ -66,8 +89,10 @@ class Journal:
         self._cursors: dict[str, int] = dict(ask("SELECT name, position FROM cursor").fetchall())
 
     @classmethod
-    def open(cls, path: Path) -> "Journal":
+    def open(cls, path: Path, limits: Limits | None = None) -> "Journal":
         """Open the journal at `path`, make it if there is none, and become its only writer.
+
+        Without `limits` it takes what the disk has.
 
         Raises
         ------
@@ -76,9 +101,11 @@ class Journal:
         """
         with ExitStack() as undo:
             held = undo.enter_context(file.lock(path))
+            space = Space(path, limits.reserve_bytes if limits else None)
+            space.prepare()
             writer = undo.enter_context(closing(file.open_writer(path)))
             with file.translated(path):
-                journal = cls(path, held, writer)
+                journal = cls(path, held, writer, limits or Limits(), space)
             undo.pop_all()
         return journal
 
@@ -95,7 +122,51 @@ class Journal:
     @property
     def samples(self) -> int:
         """Samples on disk."""
-        return self._samples
+        return self.holds(Kind.SAMPLES).samples
+
+    def holds(self, kind: Kind) -> Holding:
+        """Tell what is on disk of one kind, and what of it was evicted."""
+        return self._room.holds.get(kind, Holding())
+
+    @property
+    def floor(self) -> int:
+        """Position up to which records may have been evicted; 0: none ever was."""
+        return self._room.floor
+
+    @property
+    def cramped(self) -> bool:
+        """A limit cannot be kept because a snapshot is too old: make one, and one more."""
+        return self._room.cramped
+
+    @property
+    def trouble(self) -> str:
+        """What a person has to do something about although nothing has failed; empty if nothing."""
+        return LOST_NOTHING if self._space.full else ""
+
+    def news(self) -> list[EventRecord]:
+        """Give the journal's own events that were committed since this was last asked."""
+        with self._guard:
+            news, self._news = self._news, []
+        return news
+
+    def unsent(self, cursor: str) -> tuple[int, int | None]:
+        """Tell how far a reader is behind: records at most, and when the oldest came in, ns.
+
+        Nothing is decoded: of samples it is the time at which they were received, of scores and
+        summaries their newest source time, of events their own. None: there is nothing behind it.
+        Blocks for a moment.
+        """
+        passed = self.cursor(cursor)
+        with file.reader(self.path) as connection:
+            row = connection.execute(_NEXT, (bodies.RECEIVED_AT + 1, passed)).fetchone()
+        if row is None:
+            return 0, None
+        kind, last_at, received = row
+        held = sum(holding.records for holding in self._room.holds.values())
+        behind = min(self._committed - passed, held)
+        if kind == Kind.SAMPLES:
+            return behind, int.from_bytes(received, "little", signed=True)
+        return behind, int(last_at)
 
     @property
     def size_bytes(self) -> int:
@@ -109,7 +180,9 @@ class Journal:
 
     def _register(self, tags: Sequence[Tag], at: int) -> list[TagHandle]:
         with file.translated(self.path), file.transaction(self._writer):
-            return tagtable.register(self._writer, tags, at)
+            handles = tagtable.register(self._writer, tags, at)
+        self._room.pins.forget()
+        return handles
 
     def append(self, *records: Record) -> int:
         """Queue records for one and the same commit and give the position of the last of them.
@@ -149,25 +222,62 @@ class Journal:
         return self._thread.submit(self._flush).result()
 
     def _flush(self) -> int:
+        with file.translated(self.path):
+            if self._space.look():
+                self._note(full=False)
+            try:
+                return self._write()
+            except sqlite3.Error as error:
+                if not file.is_full(error) or not self._space.give_up():
+                    raise
+                self._note(full=True)
+                return self._write()
+
+    def _write(self) -> int:
+        untold = self._untold()
         with self._guard:
-            records, self._waiting = self._waiting, []
+            records, self._waiting = self._waiting + untold, []
+            self._last += len(untold)
             snapshots, self._snapshots = self._snapshots, []
             moved, self._moved = self._moved, {}
         if not (records or snapshots or moved):
             return self._committed
         with ExitStack() as undo:
             undo.callback(self._give_back, records, snapshots, moved)
-            with file.translated(self.path), file.transaction(self._writer):
-                self._insert(records)
+            with file.transaction(self._writer):
+                rows = self._encoded(records)
+                self._make_room(rows, snapshots)
+                self._insert(rows)
                 self._keep(snapshots)
                 self._writer.executemany("REPLACE INTO cursor VALUES (?, ?)", moved.items())
+                told = [(number,) for number in self._telling]
+                self._writer.executemany("DELETE FROM untold WHERE id = ?", told)
             undo.pop_all()
+        self._room.load()
         samples = sum(len(r.batch) for r in records if isinstance(r, SampleRecord))
         with self._guard:
+            self._telling = []
             self._committed += len(records)
-            self._samples += samples
             self._pending -= samples
+            self._kept_names.update(name for name, _, _ in snapshots)
+            self._news, self._mine = self._news + self._mine, []
         return self._committed
+
+    def _untold(self) -> list[Record]:
+        """Give the events of our own that no record holds yet."""
+        query = "SELECT id, kind, at, body FROM untold ORDER BY id"
+        told = set(self._telling)
+        found = [row for row in self._writer.execute(query).fetchall() if row[0] not in told]
+        self._telling += [number for number, *_ in found]
+        events = [EventRecord(kind, at, json.loads(body)) for _, kind, at, body in found]
+        self._mine += events
+        return [*events]
+
+    def _note(self, *, full: bool) -> None:
+        """Note that the disk is full, or no longer."""
+        event = EventRecord(DISK, time.time_ns(), {"full": full})
+        self.append(event)
+        self._mine.append(event)
 
     def _give_back(
         self, records: list[Record], snapshots: list[tuple[str, int, bytes]], moved: dict[str, int]
@@ -179,17 +289,46 @@ class Journal:
             # Rolled back with the rest: names and deliveries are looked up again.
             self._subjects.clear()
             self._delivered.clear()
+        self._room.load()
 
-    def _insert(self, records: Sequence[Record]) -> None:
+    def _make_room(
+        self, rows: Sequence[tuple[Row, bytes]], snapshots: Sequence[tuple[str, int, bytes]]
+    ) -> None:
+        incoming = sum(len(body) + ROW_BYTES for _, body in rows)
+        incoming += sum(len(body) for _, _, body in snapshots)
+        beside = self.path.with_name(self.path.name + "-wal")
+        evicted = self._room.make(
+            incoming,
+            beside.stat().st_size if beside.exists() else 0,
+            self._needed(),
+            self._cursors,
+            full=self._space.full,
+        )
+        self._room.tell(evicted)
+
+    def _needed(self) -> int:
+        """Position up to which a fold from a snapshot, even the one before, needs no record."""
+        names = self._kept_names
+        grace = time.monotonic() - self._opened < SNAPSHOT_GRACE_S
+        found = self._writer.execute("SELECT name, position FROM snapshot").fetchall()
+        kept = [position for name, position in found if grace or name in names]
+        return int(min([self._committed, *kept]))
+
+    def _encoded(self, records: Sequence[Record]) -> list[tuple[Row, bytes]]:
         rows = []
         for position, record in enumerate(records, self._committed + 1):
             subject = self._subject(bodies.subject_of(record))
             if isinstance(record, SampleRecord):
                 self._deliver(subject, record.batch.tag)
+            elif isinstance(record, EventRecord) and record.kind == PIN:
+                self._room.pins.add(record.body)
             row = bodies.index(record, position, subject)
-            body = bodies.encode(record, row)
-            rows.append((position, row.kind, subject, row.first_at, row.last_at, row.samples, body))
-        self._writer.executemany(_INSERT, rows)
+            rows.append((row, bodies.encode(record, row)))
+        return rows
+
+    def _insert(self, rows: Sequence[tuple[Row, bytes]]) -> None:
+        self._writer.executemany(_INSERT, [(*astuple(row), body) for row, body in rows])
+        self._room.count([(row, len(body)) for row, body in rows])
 
     def _subject(self, name: str) -> int:
         number = self._subjects.get(name)
@@ -218,6 +357,12 @@ class Journal:
 
     def _keep(self, snapshots: Sequence[tuple[str, int, bytes]]) -> None:
         for name, position, body in snapshots:
+            # Of another format: nobody reads it any more, and it would hold up eviction for ever.
+            stem = name.rpartition("-")[0]
+            self._writer.execute(
+                "DELETE FROM snapshot WHERE name != ? AND rtrim(name, '0123456789') = ?",
+                (name, f"{stem}-"),
+            )
             self._writer.execute(
                 "INSERT INTO snapshot (name, position, body) VALUES (?, ?, ?)",
                 (name, position, body),
@@ -234,7 +379,8 @@ class Journal:
         """Give the committed records in their order, those behind position `after` first.
 
         A record that cannot be read, and a position that is missing, comes as `DamagedRecord`,
-        never as nothing: the reader decides. With `kinds` only these types, and damage among them.
+        never as nothing: the reader decides. What was evicted is passed over; it lies below
+        `floor`. With `kinds` only these types, and damage among them.
         What is appended meanwhile is seen as far as it is committed when the reader gets there.
 
         Raises
@@ -253,20 +399,17 @@ class Journal:
                 page = connection.execute(query, (after, limit, _PAGE)).fetchall()
                 for *index, body, name in page:
                     row = Row(*index)
-                    if kinds is None and row.position != after + 1:
-                        yield (
-                            after + 1,
-                            DamagedRecord(
-                                after + 1,
-                                f"positions {after + 1} to {row.position - 1} are missing",
-                            ),
-                        )
+                    lost = _lost(connection, after, row.position) if kinds is None else 0
+                    if lost:
+                        text = f"positions {lost} to {row.position - 1} are missing"
+                        yield lost, DamagedRecord(lost, text)
                     after = row.position
                     yield after, _entry(row, name, body)
                 if not page:
                     break
-        if kinds is None and after < limit:
-            yield limit, DamagedRecord(limit, f"positions {after + 1} to {limit} are missing")
+            lost = _lost(connection, after, limit + 1) if kinds is None else 0
+        if lost:
+            yield limit, DamagedRecord(limit, f"positions {lost} to {limit} are missing")
 
     def save_snapshot(self, name: str, position: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep `arrays`, the state after the record at `position`; on disk with the next commit.
@@ -329,27 +472,27 @@ class Journal:
 
     def trend(self, handle: int, start: int, stop: int, points: int) -> trends.Trend:
         """Read a tag's curve over source times [start, stop) ns; blocks, so call it in a thread."""
-        with file.reader(self.path) as connection:
+        with file.snapshot(self.path) as connection:
             return trends.tag_trend(connection, handle, start, stop, points)
 
     def scores(self, asset: str, start: int, stop: int, points: int) -> trends.ScoreTrend:
         """Read an asset's scores over [start, stop) ns; blocks, so call it in a thread."""
-        with file.reader(self.path) as connection:
+        with file.snapshot(self.path) as connection:
             return trends.score_trend(connection, asset, start, stop, points)
 
     def events(self, kind: str) -> tuple[list[EventRecord], int]:
         """Read every event of one kind, and count those that are damaged; blocks."""
-        with file.reader(self.path) as connection:
+        with file.snapshot(self.path) as connection:
             return trends.events_of(connection, kind)
 
     def score_span(self) -> tuple[int, int] | None:
         """Give first and last source time, ns, at which anything was scored; blocks."""
-        with file.reader(self.path) as connection:
+        with file.snapshot(self.path) as connection:
             return trends.score_span(connection)
 
     def judged(self, start: int, stop: int, step: int) -> dict[str, tuple[int, int]]:
         """Tell for how many steps of `step` ns each asset was judged, of how many; blocks."""
-        with file.reader(self.path) as connection:
+        with file.snapshot(self.path) as connection:
             return trends.judged_steps(connection, start, stop, step)
 
     def close(self) -> None:
@@ -374,6 +517,14 @@ class Journal:
             self._thread.shutdown()
             self._writer.close()
             self._held.close()
+
+
+def _lost(connection: sqlite3.Connection, after: int, before: int) -> int:
+    """Give the first position between two that is missing and was not evicted; 0: there is none."""
+    if after + 1 < before:
+        (floor,) = connection.execute("SELECT max(position) FROM floor").fetchone()
+        after = max(after, floor or 0)
+    return after + 1 if after + 1 < before else 0
 
 
 def _entry(row: Row, name: str | None, body: bytes) -> Entry:
