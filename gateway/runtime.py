@@ -19,6 +19,7 @@ from gateway.alarms import alarm_from, hold_from
 from gateway.backlog import Backlog, is_long
 from gateway.config.plan import JournalPlan, Plan
 from gateway.console.server import ConsoleServer
+from gateway.gaps import gap_from
 from gateway.journal import (
     JSON,
     DamagedRecord,
@@ -389,6 +390,21 @@ class Gateway:
         """Enter in the ledger how the recovery of a gap ended."""
         self._enter(self._pipeline.gaps.settle(gap, complete=complete, why=why))
 
+    def _hear(self, event: EventRecord) -> None:
+        """Take in what the journal says of itself; it stands in it already."""
+        if event.kind == "gap":
+            self._pipeline.note(event)
+            self._tell_gaps([gap_from(event.body)])
+        elif event.kind == "damaged":
+            body = event.body
+            why = (
+                f"{body['records']} records were kept, {body['lost_records']} lost with "
+                f"{body['lost_samples']} samples; what was there is {body['file']}"
+            )
+            self._tell("damaged", {"position": body["last"], "why": why})
+        else:
+            self._tell(event.kind, {**event.body, "at": event.at / 1e6})
+
     def _enter(self, gaps: Sequence[Gap]) -> None:
         """Journal gaps as they now are."""
         if gaps:
@@ -473,7 +489,7 @@ class Gateway:
         committed = await self._journal.commit()
         self._committed.set()
         for event in self._journal.news():
-            self._tell(event.kind, {**event.body, "at": event.at / 1e6})
+            self._hear(event)
         safe = [entry for entry in self._due if entry[0] <= committed]
         self._due = [entry for entry in self._due if entry[0] > committed]
         for _, source, batch in safe:

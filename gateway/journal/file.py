@@ -8,7 +8,8 @@ import json
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -61,10 +62,17 @@ _SECOND = (
     "(handle, valid_from, name, source, address, unit, scale, offset)",
     "CREATE INDEX about_again ON about (value, key)",
 )
+SEALED = ("tag", "cursor", "floor")
 _COUNTED = """
 INSERT INTO total SELECT kind, count(*), sum(samples), sum(length(body)), 0, 0, 0, 0
-FROM record GROUP BY kind
+FROM record GROUP BY kind ORDER BY kind
+ON CONFLICT (kind) DO UPDATE SET
+    records = excluded.records, samples = excluded.samples, bytes = excluded.bytes
 """
+
+
+class Damaged(Misconfigured):
+    """The file is a journal, and not as it was written."""
 
 
 def translate(path: Path, error: sqlite3.Error) -> PlantError:
@@ -78,7 +86,8 @@ def translate(path: Path, error: sqlite3.Error) -> PlantError:
         return Misconfigured(
             f"journal {path}: {error}; let this user read and write it, and its folder"
         )
-    return Misconfigured(
+    kind = Damaged if is_damage(error) else Misconfigured
+    return kind(
         f"journal {path}: {error}; move it away (with its -wal and -shm files) "
         "to start a new one, or restore it from a copy"
     )
@@ -89,6 +98,12 @@ def is_full(error: sqlite3.Error) -> bool:
     if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
         return True
     return getattr(error, "sqlite_errorcode", 0) in _NO_WRITE
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether the file is not as SQLite wrote it."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @contextmanager
@@ -156,6 +171,11 @@ def _adopt(connection: sqlite3.Connection, path: Path) -> None:
     (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if objects == 0 and application == 0:
         _create(connection)
+    elif _is_ours(connection) and (application != APPLICATION or version != VERSION):
+        raise Damaged(
+            f"journal {path}: the head of the file is damaged; move it away to start a new one, "
+            "or restore it from a copy"
+        )
     elif application != APPLICATION:
         raise Misconfigured(f"{path} is a database, but not a journal: name another file")
     elif version not in (1, VERSION):
@@ -172,12 +192,57 @@ def _adopt(connection: sqlite3.Connection, path: Path) -> None:
             _extend(connection)
 
 
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    """Tell whether a database says of itself, beside its head, that it is a journal of today."""
+    (known,) = connection.execute(
+        "SELECT count(*) FROM sqlite_master WHERE name IN ('about', 'record', 'untold')"
+    ).fetchone()
+    if known < 3:
+        return False
+    query = "SELECT count(*) FROM about WHERE key = 'format' AND value = ?"
+    (same,) = connection.execute(query, (str(VERSION),)).fetchone()
+    return bool(same)
+
+
 def _extend(connection: sqlite3.Connection) -> None:
     """Bring format 1 to format 2."""
     for statement in _SECOND:
         connection.execute(statement)
-    connection.execute(_COUNTED)
+    recount(connection)
+    seal(connection, *SEALED)
+    connection.execute("REPLACE INTO about VALUES ('format', ?)", (str(VERSION),))
     connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def seal(connection: sqlite3.Connection, *tables: str) -> None:
+    """Keep a checksum of small tables that nothing else would hold against what was written."""
+    for table in tables:
+        told = f"seal-{table}", str(_checksum(connection, table))
+        connection.execute("REPLACE INTO about VALUES (?, ?)", told)
+
+
+def is_sealed(connection: sqlite3.Connection, table: str) -> bool:
+    """Tell whether a table is as it was written."""
+    query = "SELECT count(*) FROM about WHERE key = ? AND value = ?"
+    told = f"seal-{table}", str(_checksum(connection, table))
+    return bool(connection.execute(query, told).fetchone()[0])
+
+
+def _checksum(connection: sqlite3.Connection, table: str) -> int:
+    # NOT INDEXED: what an index says of a table is another copy.
+    rows = connection.execute(f"SELECT * FROM {table} NOT INDEXED").fetchall()  # noqa: S608 - ours
+    return checksum(rows)
+
+
+def checksum(rows: Iterable[tuple[Any, ...]]) -> int:
+    """CRC-32 of rows, in whichever order."""
+    return zlib.crc32("\n".join(sorted(map(repr, rows))).encode("utf-8", "surrogatepass"))
+
+
+def recount(connection: sqlite3.Connection) -> None:
+    """Count anew what is held of each kind; inside a transaction."""
+    connection.execute("UPDATE total SET records = 0, samples = 0, bytes = 0")
+    connection.execute(_COUNTED)
 
 
 def _create(connection: sqlite3.Connection) -> None:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import astuple
 from pathlib import Path
 from typing import IO, Any
@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.journal import bodies, file, tagtable, trends
+from gateway.journal import bodies, file, salvage, tagtable, trends
 from gateway.journal.bodies import KINDS, Kind, Row
 from gateway.journal.damage import DamagedRecord, Entry
 from gateway.journal.limits import Holding, Limits
@@ -23,7 +23,7 @@ from gateway.journal.pins import PIN
 from gateway.journal.room import ROW_BYTES, Room
 from gateway.journal.snapshots import pack_arrays, unpack_arrays
 from gateway.journal.space import Space
-from plant.errors import Rejected, Unreachable
+from plant.errors import Misconfigured, Rejected, Unreachable
 from plant.records import EventRecord, Record, SampleRecord
 from plant.tags import Tag, TagHandle
 
@@ -55,33 +55,42 @@ class Journal:
     or none. What a commit did not take stays and goes with the next.
     """
 
-    def __init__(
-        self, path: Path, held: IO[str], writer: sqlite3.Connection, limits: Limits, space: Space
-    ) -> None:
+    def __init__(self, path: Path, held: IO[str], limits: Limits, space: Space) -> None:
         self.path = path
         self._held = held
-        self._writer = writer
+        self._limits = limits
         self._space = space
-        self._room = Room(writer, limits)
         self._opened = time.monotonic()
-        self._kept_names: set[str] = set()
-        self._telling: list[int] = []
-        self._mine: list[EventRecord] = []
-        self._news: list[EventRecord] = []
-        self._thread = ThreadPoolExecutor(1, "journal")
         self._guard = threading.Lock()
         self._waiting: list[Record] = []
         self._snapshots: list[tuple[str, int, bytes]] = []
         self._moved: dict[str, int] = {}
+        self._kept_names: set[str] = set()
+        self._telling: list[int] = []
+        self._mine: list[EventRecord] = []
+        self._news: list[EventRecord] = []
+        self._pending = 0
         self._closed = False
+        self._salvages = 0
         self._load()
+        self._thread = ThreadPoolExecutor(1, "journal")
 
     def _load(self) -> None:
+        with ExitStack() as undo:
+            self._writer = undo.enter_context(closing(file.open_writer(self.path)))
+            with file.translated(self.path):
+                self._room = Room(self._writer, self._limits)
+                self._read_tables()
+            undo.pop_all()
+
+    def _read_tables(self) -> None:
         ask = self._writer.execute
-        (self.gateway_id,) = ask("SELECT value FROM about WHERE key = 'gateway'").fetchone()
+        about = dict(ask("SELECT key, value FROM about").fetchall())
+        self.gateway_id = about["gateway"]
         (last,) = ask("SELECT coalesce(max(position), 0) FROM record").fetchone()
-        self._committed = self._last = max(int(last), self._room.floor)
-        self._pending = 0
+        self._committed = max(int(last), self._room.floor, int(about.get("last", 0)))
+        self._last = self._committed
+        self._room.check()
         self._subjects: dict[str, int] = dict(ask("SELECT name, id FROM subject").fetchall())
         self._delivered: dict[int, NDArray[np.bool_]] = {}
         for handle, subject in ask("SELECT handle, subject FROM delivery"):
@@ -103,9 +112,12 @@ class Journal:
             held = undo.enter_context(file.lock(path))
             space = Space(path, limits.reserve_bytes if limits else None)
             space.prepare()
-            writer = undo.enter_context(closing(file.open_writer(path)))
-            with file.translated(path):
-                journal = cls(path, held, writer, limits or Limits(), space)
+            salvage.adopt(path)
+            try:
+                journal = cls(path, held, limits or Limits(), space)
+            except file.Damaged as error:
+                _salvaged(path, error)
+                journal = cls(path, held, limits or Limits(), space)
             undo.pop_all()
         return journal
 
@@ -202,6 +214,19 @@ class Journal:
             self._pending += sum(len(r.batch) for r in records if isinstance(r, SampleRecord))
             return self._last
 
+    def _mend(self, salvages: int) -> None:
+        """Put what can still be read into a new file, unless that has been done since."""
+        if self._salvages != salvages:
+            return
+        self._writer.close()
+        last = self._last
+        try:
+            salvage.salvage(self.path, self._committed)
+        finally:
+            self._load()
+        self._last = last
+        self._salvages += 1
+
     async def commit(self) -> int:
         """Put everything appended so far on disk; the encoding runs beside the event loop.
 
@@ -226,12 +251,21 @@ class Journal:
             if self._space.look():
                 self._note(full=False)
             try:
-                return self._write()
+                return self._write_or_mend()
             except sqlite3.Error as error:
                 if not file.is_full(error) or not self._space.give_up():
                     raise
                 self._note(full=True)
                 return self._write()
+
+    def _write_or_mend(self) -> int:
+        try:
+            return self._write()
+        except sqlite3.DatabaseError as error:
+            if not file.is_damage(error):
+                raise
+            self._mend(self._salvages)
+            return self._write()
 
     def _write(self) -> int:
         untold = self._untold()
@@ -249,7 +283,7 @@ class Journal:
                 self._make_room(rows, snapshots)
                 self._insert(rows)
                 self._keep(snapshots)
-                self._writer.executemany("REPLACE INTO cursor VALUES (?, ?)", moved.items())
+                self._move(moved)
                 told = [(number,) for number in self._telling]
                 self._writer.executemany("DELETE FROM untold WHERE id = ?", told)
             undo.pop_all()
@@ -313,6 +347,11 @@ class Journal:
         found = self._writer.execute("SELECT name, position FROM snapshot").fetchall()
         kept = [position for name, position in found if grace or name in names]
         return int(min([self._committed, *kept]))
+
+    def _move(self, moved: Mapping[str, int]) -> None:
+        if moved:
+            self._writer.executemany("REPLACE INTO cursor VALUES (?, ?)", moved.items())
+            file.seal(self._writer, "cursor")
 
     def _encoded(self, records: Sequence[Record]) -> list[tuple[Row, bytes]]:
         rows = []
@@ -393,23 +432,42 @@ class Journal:
         # A kind that was never written is damage, and nobody can say among which.
         where = f"AND (kind IN ({numbers}) OR kind NOT IN ({known}))" if kinds is not None else ""
         query = _SELECT.format(where)
+        more = True
+        while more:
+            salvages = self._salvages
+            limit = self._committed if upto is None else min(upto, self._committed)
+            try:
+                rows, holes = self._page(query, after, limit, all_kinds=kinds is None)
+            except file.Damaged:
+                if salvages != self._salvages or self._closed:
+                    raise
+                self._thread.submit(self._mend, salvages).result()
+                continue
+            more = bool(rows)
+            for position, entry in sorted([*holes, *rows], key=lambda found: found[0]):
+                after = position
+                yield position, entry
+
+    def _page(
+        self, query: str, after: int, limit: int, *, all_kinds: bool
+    ) -> tuple[list[tuple[int, Entry]], list[tuple[int, Entry]]]:
+        """Read some records behind a position, and what is missing among them or at the end."""
         with file.reader(self.path) as connection:
-            while True:
-                limit = self._committed if upto is None else min(upto, self._committed)
-                page = connection.execute(query, (after, limit, _PAGE)).fetchall()
-                for *index, body, name in page:
-                    row = Row(*index)
-                    lost = _lost(connection, after, row.position) if kinds is None else 0
-                    if lost:
-                        text = f"positions {lost} to {row.position - 1} are missing"
-                        yield lost, DamagedRecord(lost, text)
-                    after = row.position
-                    yield after, _entry(row, name, body)
-                if not page:
-                    break
-            lost = _lost(connection, after, limit + 1) if kinds is None else 0
+            found = connection.execute(query, (after, limit, _PAGE)).fetchall()
+            rows = [(Row(*index), body, name) for *index, body, name in found]
+            if any(row.position <= before for row, before in _before(rows, after)):
+                raise file.Damaged(f"journal {self.path}: its records are out of order")
+            holes: list[tuple[int, Entry]] = []
+            for row, before in _before(rows, after) if all_kinds else ():
+                lost = _lost(connection, before, row.position)
+                if lost:
+                    text = f"positions {lost} to {row.position - 1} are missing"
+                    holes.append((lost, DamagedRecord(lost, text)))
+            lost = _lost(connection, after, limit + 1) if all_kinds and not rows else 0
         if lost:
-            yield limit, DamagedRecord(limit, f"positions {lost} to {limit} are missing")
+            text = f"positions {lost} to {limit} are missing"
+            holes.append((limit, DamagedRecord(limit, text)))
+        return [(row.position, _entry(row, name, body)) for row, body, name in rows], holes
 
     def save_snapshot(self, name: str, position: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep `arrays`, the state after the record at `position`; on disk with the next commit.
@@ -438,8 +496,14 @@ class Journal:
             Every kept one is damaged: only a replay of the whole journal gives the state again.
         """
         query = "SELECT position, body FROM snapshot WHERE name = ? ORDER BY id DESC"
-        with file.reader(self.path) as connection:
-            kept = connection.execute(query, (name,)).fetchall()
+        salvages = self._salvages
+        try:
+            with file.reader(self.path) as connection:
+                kept = connection.execute(query, (name,)).fetchall()
+        except file.Damaged:
+            self._thread.submit(self._mend, salvages).result()
+            with file.reader(self.path) as connection:
+                kept = connection.execute(query, (name,)).fetchall()
         reasons = []
         for position, body in kept:
             try:
@@ -470,29 +534,41 @@ class Journal:
         with self._guard:
             self._cursors[name] = self._moved[name] = position
 
+    @contextmanager
+    def _still(self) -> Iterator[sqlite3.Connection]:
+        """Read from a file that stands still; mend it beside if it turns out to be damaged."""
+        salvages = self._salvages
+        try:
+            with file.snapshot(self.path) as connection:
+                yield connection
+        except file.Damaged as error:
+            if not self._closed:
+                self._thread.submit(self._mend, salvages)
+            raise Unreachable(f"{error.__cause__}; it is being mended, ask again") from error
+
     def trend(self, handle: int, start: int, stop: int, points: int) -> trends.Trend:
         """Read a tag's curve over source times [start, stop) ns; blocks, so call it in a thread."""
-        with file.snapshot(self.path) as connection:
+        with self._still() as connection:
             return trends.tag_trend(connection, handle, start, stop, points)
 
     def scores(self, asset: str, start: int, stop: int, points: int) -> trends.ScoreTrend:
         """Read an asset's scores over [start, stop) ns; blocks, so call it in a thread."""
-        with file.snapshot(self.path) as connection:
+        with self._still() as connection:
             return trends.score_trend(connection, asset, start, stop, points)
 
     def events(self, kind: str) -> tuple[list[EventRecord], int]:
         """Read every event of one kind, and count those that are damaged; blocks."""
-        with file.snapshot(self.path) as connection:
+        with self._still() as connection:
             return trends.events_of(connection, kind)
 
     def score_span(self) -> tuple[int, int] | None:
         """Give first and last source time, ns, at which anything was scored; blocks."""
-        with file.snapshot(self.path) as connection:
+        with self._still() as connection:
             return trends.score_span(connection)
 
     def judged(self, start: int, stop: int, step: int) -> dict[str, tuple[int, int]]:
         """Tell for how many steps of `step` ns each asset was judged, of how many; blocks."""
-        with file.snapshot(self.path) as connection:
+        with self._still() as connection:
             return trends.judged_steps(connection, start, stop, step)
 
     def close(self) -> None:
@@ -519,12 +595,28 @@ class Journal:
             self._held.close()
 
 
+def _salvaged(path: Path, error: file.Damaged) -> None:
+    """Salvage a journal that could not be opened; the error itself if there is nothing to find."""
+    with file.translated(path):
+        try:
+            salvage.salvage(path)
+        except Misconfigured:
+            raise error from error.__cause__
+
+
 def _lost(connection: sqlite3.Connection, after: int, before: int) -> int:
     """Give the first position between two that is missing and was not evicted; 0: there is none."""
     if after + 1 < before:
         (floor,) = connection.execute("SELECT max(position) FROM floor").fetchone()
         after = max(after, floor or 0)
     return after + 1 if after + 1 < before else 0
+
+
+def _before(rows: Sequence[tuple[Row, bytes, Any]], after: int) -> Iterator[tuple[Row, int]]:
+    """Give each row with the position before it."""
+    for row, *_ in rows:
+        yield row, after
+        after = row.position
 
 
 def _entry(row: Row, name: str | None, body: bytes) -> Entry:

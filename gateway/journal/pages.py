@@ -7,6 +7,7 @@ Nothing here believes a length, an offset or a page number that it has not check
 import mmap
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -63,24 +64,37 @@ class Pages:
         for page in self._frames:
             yield page, 0
 
-    def cells(self) -> Iterator[Cell]:
-        """Give what stands in the leaves as far as it can be read; the checksums decide."""
+    def cells(self, *, whole: bool = True) -> Iterator[Cell]:
+        """Give what stands in the leaves as far as it can be read; the checksums decide.
+
+        What is spread over pages is left out unless the `whole` is wanted; then it comes twice
+        where the log has other pages for it than the file.
+        """
         for page, start in self.leaves():
             kind = page[start] if len(page) > start else 0
             if kind in (TABLE_LEAF, INDEX_LEAF):
-                yield from self._cells(page, start, is_table=kind == TABLE_LEAF)
+                yield from self._cells(page, start, is_table=kind == TABLE_LEAF, whole=whole)
 
-    def _cells(self, page: bytes, start: int, *, is_table: bool) -> Iterator[Cell]:
+    def _cells(self, page: bytes, start: int, *, is_table: bool, whole: bool) -> Iterator[Cell]:
         (count,) = struct.unpack_from(">H", page, start + 3)
         for place in range(start + 8, min(start + 8 + 2 * count, self.size - 1), 2):
             (offset,) = struct.unpack_from(">H", page, place)
-            for newest in (True, False) if self._newest else (True,):
-                try:
-                    yield self._cell(page, offset, is_table=is_table, newest=newest)
-                except (ValueError, IndexError, struct.error):
-                    continue
+            try:
+                key, payload, size, following = self._head(page, offset, is_table=is_table)
+            except (ValueError, IndexError, struct.error):
+                continue
+            if len(payload) == size:
+                tails = [b""]
+            else:
+                tails = self._tails(following, size - len(payload)) if whole else []
+            for tail in tails:
+                with suppress(ValueError, IndexError, struct.error):
+                    yield Cell(key, values(payload + tail))
 
-    def _cell(self, page: bytes, offset: int, *, is_table: bool, newest: bool) -> Cell:
+    def _head(
+        self, page: bytes, offset: int, *, is_table: bool
+    ) -> tuple[int | None, bytes, int, int]:
+        """Give key, what stands in the cell itself, the size of the whole, the page of the rest."""
         size, offset = varint(page, offset)
         key = None
         if is_table:
@@ -89,10 +103,20 @@ class Pages:
         head = page[offset : offset + local]
         if len(head) < local:
             raise ValueError("a cell beyond the end of its page")
-        if local == size:
-            return Cell(_signed(key), values(head))
-        (following,) = struct.unpack_from(">I", page, offset + local)
-        return Cell(_signed(key), values(head + self._chain(following, size - local, newest)))
+        following = 0
+        if local < size:
+            (following,) = struct.unpack_from(">I", page, offset + local)
+        return _signed(key), head, size, following
+
+    def _tails(self, following: int, size: int) -> list[bytes]:
+        """Follow a chain through the log and the file, and through the file alone."""
+        tails: list[bytes] = []
+        for newest in (True, False) if self._newest else (False,):
+            with suppress(ValueError, IndexError, struct.error):
+                tail = self._chain(following, size, newest=newest)
+                if tail not in tails:
+                    tails.append(tail)
+        return tails
 
     def _local(self, size: int, *, is_table: bool) -> int:
         """Bytes of a payload that stand in the cell itself."""
@@ -104,12 +128,12 @@ class Pages:
         fitting = least + (size - least) % (usable - 4)
         return fitting if fitting <= most else least
 
-    def _chain(self, number: int, size: int, newest: bool) -> bytes:
+    def _chain(self, number: int, size: int, *, newest: bool) -> bytes:
         if size > len(self._file) + self.size * len(self._frames):
             raise ValueError("a payload longer than the file")
         parts = []
         while size > 0:
-            page = self._page(number, newest)
+            page = self._page(number, newest=newest)
             (number,) = struct.unpack_from(">I", page)
             parts.append(page[4 : 4 + size])
             size -= len(parts[-1])
@@ -117,7 +141,7 @@ class Pages:
                 raise ValueError("a payload that is cut off")
         return b"".join(parts)
 
-    def _page(self, number: int, newest: bool) -> bytes:
+    def _page(self, number: int, *, newest: bool) -> bytes:
         if newest and number in self._newest:
             return self._newest[number]
         page = self._file[(number - 1) * self.size : number * self.size] if number else b""

@@ -48,6 +48,9 @@ UPDATE total SET records = records - :records, samples = samples - :samples,
     unsent_samples = unsent_samples + :unsent_samples
 WHERE kind = :kind
 """
+_COUNTED = """
+SELECT kind, count(*), sum(samples) FROM record INDEXED BY record_by_time GROUP BY kind
+"""
 _FORGET = """
 DELETE FROM mark WHERE position < (SELECT max(position) FROM mark WHERE position <= ?)
 """
@@ -89,6 +92,29 @@ class Room:
         (marked,) = ask("SELECT max(at) FROM mark").fetchone()
         self._marked = marked or 0
         self.pins.forget()
+
+    def check(self) -> None:
+        """Hold the counts against the records.
+
+        Raises
+        ------
+        Damaged
+            They differ: the file is not as it was written.
+        """
+        broken = [one for one in file.SEALED if not file.is_sealed(self._connection, one)]
+        if broken:
+            raise file.Damaged(f"tables of the journal are not as they were written: {broken}")
+        counted = self._connection.execute(_COUNTED).fetchall()
+        held = {
+            int(kind): (holding.records, holding.samples)
+            for kind, holding in self.holds.items()
+            if holding.records
+        }
+        found = {kind: (records, samples) for kind, records, samples in counted}
+        if found != held:
+            raise file.Damaged(
+                f"the records of the journal are not those that were counted: {held}"
+            )
 
     @property
     def floor(self) -> int:
@@ -240,6 +266,7 @@ class Room:
         for level, position in self._floor.items():
             passed = self._passed if level is Level.RAW else 0
             execute("REPLACE INTO floor VALUES (?, ?, ?)", (level, position, passed))
+        file.seal(self._connection, "floor")
         execute(_FORGET, (self._floor[Level.RAW],))
 
     def tell(self, evicted: Evicted) -> None:

@@ -45,6 +45,8 @@ def test_another_format_is_refused(path: Path, version: int) -> None:
     Journal.open(path).close()
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA user_version = {version}")
+    connection.execute("UPDATE about SET value = ? WHERE key = 'format'", (version,))
+    connection.commit()
     connection.close()
     with pytest.raises(Misconfigured, match=f"format {version}, this release writes format 2"):
         Journal.open(path)

@@ -18,8 +18,8 @@ from gateway.journal import (
     SampleRecord,
     ScoreRecord,
     SummaryRecord,
+    space,
 )
-from gateway.journal import space
 from plant.errors import Rejected, Unreachable
 from plant.samples import NO_TIME, Batch, ContextEvent, Recovery
 

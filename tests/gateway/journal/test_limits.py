@@ -17,6 +17,7 @@ from gateway.journal import (
     SampleRecord,
     ScoreRecord,
     SummaryRecord,
+    file,
 )
 from gateway.journal import room as room_module
 from plant.samples import Batch
@@ -353,7 +354,10 @@ def test_positions_are_never_used_again(opened: Opened) -> None:
         journal.commit_now()
     last = journal.committed
     journal._writer.execute("DELETE FROM record")
-    journal._writer.execute("UPDATE floor SET position = ?", (last,))
+    journal._writer.execute("DELETE FROM floor")
+    journal._writer.execute("UPDATE total SET records = 0, samples = 0, bytes = 0")
+    journal._writer.execute("INSERT INTO floor VALUES (1, ?, 0)", (last,))
+    file.seal(journal._writer, "floor")
     assert opened().committed == last
 
 
