@@ -90,8 +90,8 @@ class Gateway:
         (its reason did), "quiet" (a change of an incident that is kept and not annunciated),
         "hold", "release", "hold-ended", "instrument" (at fault, or no longer) and "trust", "part"
         (its cycle ended, or somebody said what it turned out to be), "evicted" (records went that
-        a reader had not passed), "disk" (it is full, or no longer), each with a row. Parts of a
-        history are not told.
+        a reader had not passed), "disk" (it is full, or no longer), "salvage" (a damaged journal
+        is brought into a new file), each with a row. Parts of a history are not told.
     listen
         Serve the console.
     """
@@ -129,7 +129,12 @@ class Gateway:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then bring everything to disk."""
         self._plan.data.mkdir(parents=True, exist_ok=True)
-        self._journal = Journal.open(self._plan.data / "journal.db", limits(self._plan.journal))
+        self._journal = await asyncio.to_thread(
+            Journal.open,
+            self._plan.data / "journal.db",
+            limits(self._plan.journal),
+            lambda words: self._tell("salvage", {"why": words}),
+        )
         try:
             handles = self._journal.register(self._plan.tags, time.time_ns())
             await asyncio.to_thread(self._recover, handles)

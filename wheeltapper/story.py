@@ -113,6 +113,7 @@ class Spoken:
             "source": self._source,
             "relearn": self._relearn,
             "damaged": self._damaged,
+            "salvage": lambda row: terminal.say(row["why"]),
             "evicted": self._evicted,
             "disk": self._disk,
             "alarm": self._alarm,

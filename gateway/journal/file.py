@@ -71,6 +71,10 @@ ON CONFLICT (kind) DO UPDATE SET
 """
 
 
+MOVE = "move it away (with its -wal and -shm files) to start a new one, or restore it from a copy"
+MEND = f"a gateway that starts with it keeps what can still be read; if it does not start, {MOVE}"
+
+
 class Damaged(Misconfigured):
     """The file is a journal, and not as it was written."""
 
@@ -86,11 +90,9 @@ def translate(path: Path, error: sqlite3.Error) -> PlantError:
         return Misconfigured(
             f"journal {path}: {error}; let this user read and write it, and its folder"
         )
-    kind = Damaged if is_damage(error) else Misconfigured
-    return kind(
-        f"journal {path}: {error}; move it away (with its -wal and -shm files) "
-        "to start a new one, or restore it from a copy"
-    )
+    if is_damage(error):
+        return Damaged(f"journal {path}: {error}; {MEND}")
+    return Misconfigured(f"journal {path}: {error}; {MOVE}")
 
 
 def is_full(error: sqlite3.Error) -> bool:
@@ -172,10 +174,7 @@ def _adopt(connection: sqlite3.Connection, path: Path) -> None:
     if objects == 0 and application == 0:
         _create(connection)
     elif _is_ours(connection) and (application != APPLICATION or version != VERSION):
-        raise Damaged(
-            f"journal {path}: the head of the file is damaged; move it away to start a new one, "
-            "or restore it from a copy"
-        )
+        raise Damaged(f"journal {path}: the head of the file is damaged; {MEND}")
     elif application != APPLICATION:
         raise Misconfigured(f"{path} is a database, but not a journal: name another file")
     elif version not in (1, VERSION):

@@ -5,7 +5,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import astuple
@@ -34,7 +34,6 @@ SNAPSHOT_GRACE_S = 1200.0
 """So long after opening, s, a snapshot that nobody keeps up any more still holds up eviction."""
 DISK = "disk"
 """Kind of the event that tells that the disk is full, or no longer."""
-LOST_NOTHING = "the disk is full: the oldest records go for the newest; free some space"
 
 _PAGE = 256
 _SELECT = """
@@ -72,6 +71,7 @@ class Journal:
         self._pending = 0
         self._closed = False
         self._salvages = 0
+        self._kept = False
         self._load()
         self._thread = ThreadPoolExecutor(1, "journal")
 
@@ -90,7 +90,7 @@ class Journal:
         (last,) = ask("SELECT coalesce(max(position), 0) FROM record").fetchone()
         self._committed = max(int(last), self._room.floor, int(about.get("last", 0)))
         self._last = self._committed
-        self._room.check()
+        self._room.check(self.path)
         self._subjects: dict[str, int] = dict(ask("SELECT name, id FROM subject").fetchall())
         self._delivered: dict[int, NDArray[np.bool_]] = {}
         for handle, subject in ask("SELECT handle, subject FROM delivery"):
@@ -98,10 +98,16 @@ class Journal:
         self._cursors: dict[str, int] = dict(ask("SELECT name, position FROM cursor").fetchall())
 
     @classmethod
-    def open(cls, path: Path, limits: Limits | None = None) -> "Journal":
+    def open(
+        cls,
+        path: Path,
+        limits: Limits | None = None,
+        told: Callable[[str], None] = lambda _words: None,
+    ) -> "Journal":
         """Open the journal at `path`, make it if there is none, and become its only writer.
 
-        Without `limits` it takes what the disk has.
+        With `limits` it is kept: what is damaged is salvaged, and a reserve lies beside it.
+        Without, it is looked into. A salvage takes its time and is `told` before.
 
         Raises
         ------
@@ -116,8 +122,12 @@ class Journal:
             try:
                 journal = cls(path, held, limits or Limits(), space)
             except file.Damaged as error:
-                _salvaged(path, error)
+                if limits is None:
+                    raise
+                _salvaged(path, error, told)
                 journal = cls(path, held, limits or Limits(), space)
+            journal._kept = limits is not None
+            journal._was_full()
             undo.pop_all()
         return journal
 
@@ -153,7 +163,7 @@ class Journal:
     @property
     def trouble(self) -> str:
         """What a person has to do something about although nothing has failed; empty if nothing."""
-        return LOST_NOTHING if self._space.full else ""
+        return self._space.trouble
 
     def news(self) -> list[EventRecord]:
         """Give the journal's own events that were committed since this was last asked."""
@@ -185,6 +195,11 @@ class Journal:
         """Bytes on disk, with the write-ahead log."""
         beside = self.path.with_name(self.path.name + "-wal")
         return sum(part.stat().st_size for part in (self.path, beside) if part.exists())
+
+    @property
+    def reserve_bytes(self) -> int:
+        """Bytes of the reserve beside it; 0 while it is given up."""
+        return self._space.held
 
     def register(self, tags: Sequence[Tag], at: int) -> list[TagHandle]:
         """Give each tag its handle: the same for the same name, for ever; `at` in ns."""
@@ -218,6 +233,8 @@ class Journal:
         """Put what can still be read into a new file, unless that has been done since."""
         if self._salvages != salvages:
             return
+        if not self._kept:
+            raise file.Damaged(f"journal {self.path}: {file.MEND}")
         self._writer.close()
         last = self._last
         try:
@@ -306,6 +323,12 @@ class Journal:
         events = [EventRecord(kind, at, json.loads(body)) for _, kind, at, body in found]
         self._mine += events
         return [*events]
+
+    def _was_full(self) -> None:
+        """Go on as on a full disk if that is what the last event said; its end is to be told."""
+        events, _ = trends.events_of(self._writer, DISK)
+        if self._kept and events and events[-1].body["full"]:
+            self._space.give_up()
 
     def _note(self, *, full: bool) -> None:
         """Note that the disk is full, or no longer."""
@@ -595,11 +618,11 @@ class Journal:
             self._held.close()
 
 
-def _salvaged(path: Path, error: file.Damaged) -> None:
+def _salvaged(path: Path, error: file.Damaged, told: Callable[[str], None]) -> None:
     """Salvage a journal that could not be opened; the error itself if there is nothing to find."""
     with file.translated(path):
         try:
-            salvage.salvage(path)
+            salvage.salvage(path, told=told)
         except Misconfigured:
             raise error from error.__cause__
 

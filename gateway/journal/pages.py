@@ -75,10 +75,23 @@ class Pages:
             if kind in (TABLE_LEAF, INDEX_LEAF):
                 yield from self._cells(page, start, is_table=kind == TABLE_LEAF, whole=whole)
 
-    def _cells(self, page: bytes, start: int, *, is_table: bool, whole: bool) -> Iterator[Cell]:
+    def long_rows(self) -> Iterator[tuple[int, int]]:
+        """Give key and bytes of each row that is spread over pages, without following it."""
+        for page, start in self.leaves():
+            if page[start] == TABLE_LEAF:
+                for offset in self._offsets(page, start):
+                    with suppress(ValueError, IndexError, struct.error):
+                        key, head, size, _ = self._head(page, offset, is_table=True)
+                        if len(head) < size <= len(self._file):
+                            yield key or 0, size
+
+    def _offsets(self, page: bytes, start: int) -> Iterator[int]:
         (count,) = struct.unpack_from(">H", page, start + 3)
         for place in range(start + 8, min(start + 8 + 2 * count, self.size - 1), 2):
-            (offset,) = struct.unpack_from(">H", page, place)
+            yield struct.unpack_from(">H", page, place)[0]
+
+    def _cells(self, page: bytes, start: int, *, is_table: bool, whole: bool) -> Iterator[Cell]:
+        for offset in self._offsets(page, start):
             try:
                 key, payload, size, following = self._head(page, offset, is_table=is_table)
             except (ValueError, IndexError, struct.error):

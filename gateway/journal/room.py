@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from gateway.journal import file
 from gateway.journal.bodies import Kind, Row
@@ -13,7 +14,7 @@ ROW_BYTES = 160
 """What a record takes beside its body: index, row head, the rest of its last page."""
 AHEAD_BYTES = 16_000_000
 AHEAD_SHARE = 64
-"""So much more goes than has to (or that part of the limit), so that it is seldom."""
+"""So much more goes than has to (or that part of all), so that it is seldom."""
 LOG_BYTES = 4_000_000
 LOG_SHARE = 16
 """Room that is left for the write-ahead log (or that part of the limit)."""
@@ -93,7 +94,7 @@ class Room:
         self._marked = marked or 0
         self.pins.forget()
 
-    def check(self) -> None:
+    def check(self, path: Path) -> None:
         """Hold the counts against the records.
 
         Raises
@@ -103,7 +104,7 @@ class Room:
         """
         broken = [one for one in file.SEALED if not file.is_sealed(self._connection, one)]
         if broken:
-            raise file.Damaged(f"tables of the journal are not as they were written: {broken}")
+            raise file.Damaged(f"journal {path}: not as it was written: {broken}; {file.MEND}")
         counted = self._connection.execute(_COUNTED).fetchall()
         held = {
             int(kind): (holding.records, holding.samples)
@@ -112,9 +113,7 @@ class Room:
         }
         found = {kind: (records, samples) for kind, records, samples in counted}
         if found != held:
-            raise file.Damaged(
-                f"the records of the journal are not those that were counted: {held}"
-            )
+            raise file.Damaged(f"journal {path}: its records are not all there; {file.MEND}")
 
     @property
     def floor(self) -> int:
@@ -167,9 +166,7 @@ class Room:
         self._by_age(upto, cursors, evicted)
         short = self._short(incoming, log, full=full)
         if short > 0:
-            ahead = AHEAD_BYTES
-            if self._limits.max_bytes is not None:
-                ahead = min(ahead, self._limits.max_bytes // AHEAD_SHARE)
+            ahead = min(AHEAD_BYTES, self._used() // AHEAD_SHARE)
             # A limit that was lowered by gigabytes is reached in steps.
             goal = evicted.bytes + min(short, max(2 * incoming, AHEAD_BYTES)) + ahead
             evicted.why = DISK_FULL if full else TOO_LARGE
@@ -182,7 +179,6 @@ class Room:
 
     def _short(self, incoming: int, log: int, *, full: bool) -> int:
         """Give the bytes that are missing for `incoming` more."""
-        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
         (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
         # Pages are seldom filled to the last byte.
         needed = incoming + incoming // 8 + SPLIT_PAGES * self._page_bytes
@@ -190,9 +186,14 @@ class Room:
         most = self._limits.max_bytes
         if most is not None:
             log = max(log + incoming, min(LOG_BYTES, most // LOG_SHARE))
-            used = (pages - free) * self._page_bytes
-            short = max(short, used + incoming + log + self._limits.reserve_bytes - most)
+            short = max(short, self._used() + incoming + log + self._limits.reserve_bytes - most)
         return short
+
+    def _used(self) -> int:
+        """Give the bytes of the pages that are in use."""
+        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+        (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        return int(pages - free) * self._page_bytes
 
     def _by_age(self, upto: int, cursors: Mapping[str, int], evicted: Evicted) -> None:
         age = self._limits.max_age_ns

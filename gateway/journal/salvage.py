@@ -8,7 +8,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
@@ -27,6 +27,9 @@ DAMAGED = "damaged"
 SNAPSHOTS_KEPT = 2
 AHEAD = 1 << 14
 """An entry of an index that points farther than this beyond the last record is no entry."""
+S_PER_BYTE = 40e-9
+SPARED_BYTES = 32_000_000
+"""Free space that a salvage leaves."""
 _KEPT_AS_IT_IS = ("total", "floor", "mark", "cursor", "untold")
 _INSERT = "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?, ?, ?)"
 _ENTRIES = """
@@ -51,6 +54,7 @@ class _Found:
     tags: tuple[set[_Tag], set[_Tag]] = field(default_factory=lambda: (set(), set()))
     seals: set[str] = field(default_factory=set)
     gateway: str = ""
+    oldest: int = 0
     resolved: dict[int, str] = field(default_factory=dict)
 
     def add(self, cell: Cell) -> None:
@@ -89,7 +93,9 @@ class _Found:
         return None
 
 
-def salvage(path: Path, last: int = 0) -> dict[str, Any]:
+def salvage(
+    path: Path, last: int = 0, told: Callable[[str], None] = lambda _words: None
+) -> dict[str, Any]:
     """Put a new journal in the place of the damaged one at `path`; nobody may have it open.
 
     Parameters
@@ -98,6 +104,8 @@ def salvage(path: Path, last: int = 0) -> dict[str, Any]:
         The damaged one.
     last
         Position of its last record; 0: found out. No position is used again.
+    told
+        Told what is going on, and for about how long.
 
     Returns
     -------
@@ -114,16 +122,20 @@ def salvage(path: Path, last: int = 0) -> dict[str, Any]:
     fresh = path.with_name(path.name + ".salvaging")
     for leftover in _files(fresh):
         leftover.unlink(missing_ok=True)
+    size = path.stat().st_size
+    took = f"about {max(1, round(size * S_PER_BYTE))} s"
+    told(f"the journal is damaged: what can still be read is brought into a new file, {took}")
     pages = _pages(path)
     found = _read_names(pages)
+    found.oldest = _oldest(pages, path)
     with closing(file.open_writer(fresh)) as connection:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
         with file.transaction(connection):
-            told = _fill(connection, pages, found, path, last)
-            told["file"] = beside.name
-            _leave_word(connection, told)
-        if not told["records"]:
+            outcome = _fill(connection, pages, found, path, last)
+            outcome["file"] = beside.name
+            _leave_word(connection, outcome)
+        if not outcome["records"]:
             raise Misconfigured(f"journal {path}: nothing in it can be read any more")
     _sync(fresh)
     for part, kept in zip(_files(path)[:2], _files(beside)[:2], strict=True):
@@ -131,7 +143,7 @@ def salvage(path: Path, last: int = 0) -> dict[str, Any]:
             _keep(part, kept)
     fresh.replace(path.with_name(path.name + ".salvaged"))
     adopt(path)
-    return told
+    return outcome
 
 
 def adopt(path: Path) -> None:
@@ -179,6 +191,19 @@ def _read_names(pages: Pages) -> _Found:
     return found
 
 
+def _oldest(pages: Pages, path: Path) -> int:
+    """Give the position of the oldest record for which there is room on the disk; 0 for all."""
+    disk = os.statvfs(path.parent)
+    room = max(0, disk.f_bavail * disk.f_frsize - SPARED_BYTES)
+    if path.stat().st_size * 11 // 10 < room:
+        return 0
+    for key, size in sorted(dict(pages.long_rows()).items(), reverse=True):
+        room -= size + size // 10
+        if room < 0:
+            return key + 1
+    return 0
+
+
 def _is_record(cell: Cell) -> bool:
     return cell.key is not None and len(cell.values) == 7 and isinstance(cell.values[6], bytes)
 
@@ -192,7 +217,7 @@ def _fill(
     for cell in pages.cells():
         if _is_record(cell):
             kept = found.record(cell)
-            if kept is not None:
+            if kept is not None and (kept[0].position >= found.oldest or not kept[0].samples):
                 connection.execute(_INSERT, (*astuple(kept[0]), kept[1]))
         elif len(cell.values) == 6 and cell.key is None:
             _note(connection, cell)
@@ -233,10 +258,11 @@ def _write_snapshots(
 
 
 def _write_names(connection: sqlite3.Connection, found: _Found) -> None:
-    connection.executemany("INSERT INTO subject VALUES (?, ?)", found.resolved.items())
+    connection.executemany("INSERT INTO subject VALUES (?, ?)", [*found.resolved.items()])
     query = "INSERT INTO tag VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     # In the order in which they were registered, so far as it matters: later meanings come later.
-    connection.executemany(query, sorted(found.whole_tags(), key=lambda tag: (tag[1], tag[0])))
+    tags = sorted(found.whole_tags(), key=lambda tag: (tag[1], tag[0]))
+    connection.executemany(query, tags)
     file.seal(connection, "tag")
     if found.gateway:
         connection.execute("UPDATE about SET value = ? WHERE key = 'gateway'", (found.gateway,))

@@ -31,6 +31,15 @@ class Space:
             self.path.unlink(missing_ok=True)
 
     @property
+    def trouble(self) -> str:
+        """What a person has to do something about; empty if nothing."""
+        if self.full:
+            return "the disk is full: the oldest records go for the newest; free some space"
+        if self._looked and self._size and self.held < self._size:
+            return f"the disk has no room for a reserve of {self._size / 1e6:g} MB; free some space"
+        return ""
+
+    @property
     def held(self) -> int:
         """Bytes of the reserve."""
         return self.path.stat().st_size if self.path.exists() else 0

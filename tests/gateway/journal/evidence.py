@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gateway.journal import DamagedRecord, EventRecord, Journal, SampleRecord
+from gateway.journal import DamagedRecord, EventRecord, Journal, Limits, SampleRecord
 from plant.samples import Batch
 from plant.tags import Tag
 
@@ -15,6 +15,8 @@ RECORDS = 80
 TOGETHER = 4
 START_S = 2.0
 SECOND = 10**9
+OWN = ("damaged", "gap")
+"""Kinds of the events by which a journal tells of its own damage."""
 TAGS = [Tag(name=f"a/p/t{number}", source="line", address="") for number in (1, 2, 3)]
 
 
@@ -58,64 +60,55 @@ class Kept:
 
     Attributes
     ----------
-    records, lost, lost_samples
-        Records of ours that came back, positions that were told as damaged or lost, samples of
-        those lost.
+    records
+        Records of ours that came back.
     strange
         Positions of what was never written.
-    gap_samples
-        Samples that its gaps count.
+    untold
+        Samples that are missing among the positions of the journal, and that neither a damaged
+        record nor its counts tell of.
     seconds
         Time from opening it to the last record.
     """
 
     records: int = 0
-    lost: int = 0
-    lost_samples: int = 0
     strange: list[int] = field(default_factory=list)
-    gap_samples: int = 0
+    untold: int = 0
     seconds: float = 0.0
 
 
-def look(path: Path, *, committed: bool = True) -> Kept:
-    """Open a journal that was damaged, read it, go on with it, and read it again."""
+def look(path: Path) -> Kept:
+    """Open a journal that was damaged, read it, and go on with it."""
     kept = Kept()
     begun = time.monotonic()
-    journal = Journal.open(path)
-    for position, entry in journal.read(upto=RECORDS):
-        if isinstance(entry, DamagedRecord):
-            continue
-        if same(entry, made(position)):
-            kept.records += 1
-            continue
-        kept.strange.append(position)
+    journal = Journal.open(path, Limits())
+    entries = list(journal.read())
     kept.seconds = time.monotonic() - begun
-    kept.lost = RECORDS - kept.records
-    kept.lost_samples = sum(
-        position * 13 + 1 for position in lost_positions(journal) if position % 10
-    )
     last = journal.committed
-    number = journal.append(EventRecord("note", 1, {"n": -1}))
-    assert number > last
-    assert journal.commit_now() >= number
-    for _, entry in journal.read(kinds=[EventRecord]):
-        if isinstance(entry, EventRecord) and entry.kind == "gap":
-            kept.gap_samples += int(str(entry.body["lost"]))
+    whole, told = set(), set()
+    for position, entry in entries:
+        if isinstance(entry, DamagedRecord):
+            told |= spanned(entry)
+        elif same(entry, made(position)):
+            whole.add(position)
+        elif position <= RECORDS or not (isinstance(entry, EventRecord) and entry.kind in OWN):
+            kept.strange.append(position)
+    kept.records = len(whole)
+    kept.untold = len(set(range(1, min(last, RECORDS) + 1)) - whole - told)
+    assert journal.append(EventRecord("note", 1, {"n": -1})) > last
+    assert journal.commit_now() > last
     journal.close()
-    assert not committed or last >= RECORDS or kept.lost
     for part in path.parent.glob("*.damaged-*"):
         part.unlink()
     return kept
 
 
-def lost_positions(journal: Journal) -> set[int]:
-    """Positions of ours that cannot be read."""
-    whole = {
-        position
-        for position, entry in journal.read(upto=RECORDS)
-        if not isinstance(entry, DamagedRecord)
-    }
-    return set(range(1, RECORDS + 1)) - whole
+def spanned(damage: DamagedRecord) -> set[int]:
+    """Give the positions that a damaged record stands for."""
+    words = damage.reason.split()
+    if words[0] != "positions":
+        return {damage.position}
+    return set(range(int(words[1]), int(words[3]) + 1))
 
 
 def same(entry: object, expected: SampleRecord | EventRecord) -> bool:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gateway.journal import DamagedRecord, Entry, EventRecord, Journal, SampleRecord
-from plant.errors import Rejected
+from gateway.journal import DamagedRecord, Entry, EventRecord, Journal, Limits, SampleRecord
+from plant.errors import Misconfigured, Rejected
 
 Samples = Callable[..., SampleRecord]
 
@@ -36,7 +36,7 @@ def _tamper(path: Path, statement: str, *values: object) -> None:
 
 
 def _entries(path: Path) -> dict[int, Entry]:
-    journal = Journal.open(path)
+    journal = Journal.open(path, Limits())
     entries = dict(journal.read())
     journal.close()
     return entries
@@ -134,3 +134,11 @@ def test_only_damaged_snapshots_are_an_error_not_a_fresh_start(written: Path) ->
     with pytest.raises(Rejected, match="snapshot watch"):
         journal.load_snapshot("watch")
     journal.close()
+
+
+def test_who_only_looks_changes_nothing(written: Path) -> None:
+    _tamper(written, "DELETE FROM record WHERE position = 3")
+    before = sorted(written.parent.iterdir()), written.read_bytes()
+    with pytest.raises(Misconfigured, match="a gateway that starts with it keeps what can"):
+        Journal.open(written)
+    assert (sorted(written.parent.iterdir()), written.read_bytes()) == before
