@@ -279,7 +279,8 @@ class Journal:
         try:
             return self._write()
         except sqlite3.DatabaseError as error:
-            if not file.is_damage(error):
+            # A position that is taken: a page that says where the journal ends is wrong.
+            if not (file.is_damage(error) or isinstance(error, sqlite3.IntegrityError)):
                 raise
             self._mend(self._salvages)
             return self._write()

@@ -50,7 +50,8 @@ UPDATE total SET records = records - :records, samples = samples - :samples,
 WHERE kind = :kind
 """
 _COUNTED = """
-SELECT kind, count(*), sum(samples) FROM record INDEXED BY record_by_time GROUP BY kind
+SELECT kind, count(*), sum(samples), max(position) FROM record INDEXED BY record_by_time
+GROUP BY kind
 """
 _FORGET = """
 DELETE FROM mark WHERE position < (SELECT max(position) FROM mark WHERE position <= ?)
@@ -111,8 +112,10 @@ class Room:
             for kind, holding in self.holds.items()
             if holding.records
         }
-        found = {kind: (records, samples) for kind, records, samples in counted}
-        if found != held:
+        found = {kind: (records, samples) for kind, records, samples, _ in counted}
+        (newest,) = self._connection.execute("SELECT max(position) FROM record").fetchone()
+        entered = max((position for *_, position in counted), default=None)
+        if found != held or newest != entered:
             raise file.Damaged(f"journal {path}: its records are not all there; {file.MEND}")
 
     @property

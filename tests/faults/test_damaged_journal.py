@@ -39,10 +39,10 @@ def told(row: Row, kept: list[Kept]) -> None:
         slowest_start=f"{max(one.seconds for one in kept):.2f} s",
         fewest_kept=f"{min(one.records for one in kept)} of {RECORDS}",
         invented=sum(len(one.strange) for one in kept),
-        not_told=sum(one.untold for one in kept),
+        untold=sum(one.untold for one in kept),
     )
     assert row.figures["invented"] == "0"
-    assert row.figures["not_told"] == "0"
+    assert row.figures["untold"] == "0"
     assert max(one.seconds for one in kept) < START_S
 
 
