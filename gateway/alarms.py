@@ -370,6 +370,32 @@ class AlarmBook:
 
     # How it is kept.
 
+    def recall(self, told: Sequence[Alarm]) -> list[Alarm]:
+        """Take over the alarms that a journal tells, where it no longer has what they came from.
+
+        What was folded from the rest of it gives way to them, but for what it knows of the
+        present: an alarm whose fault it does not see returns to normal.
+
+        Returns
+        -------
+        list[Alarm]
+            Those that did.
+        """
+        seen = {asset for asset in self._open if self._alarms[self._open[asset]].stands}
+        self._alarms = {alarm.id: alarm for alarm in told}
+        self._last = max([self._last, *self._alarms])
+        self._incidents, self._raises, self._streaks = {}, {}, {}
+        for alarm in told:
+            incidents = self._remembered(alarm.asset)
+            incidents.remember(alarm.id, alarm.raised, alarm.mode, alarm.reason)
+            if alarm.feedback is not None:
+                incidents.label(alarm.id, alarm.feedback.label)
+        self._open = {a.asset: a.id for a in told if a.state is not AlarmState.NORMAL}
+        standing = [self._alarms[number] for number in self._open.values()]
+        gone = [alarm for alarm in standing if alarm.stands and alarm.asset not in seen]
+        self._forget()
+        return [self._move(alarm, AlarmAction.CLEAR, alarm.changed) for alarm in gone]
+
     def _again(self, asset: str, at: int) -> Alarm | None:
         alarm = self.open(asset)
         return None if alarm is None else self._put(alarm, at)

@@ -170,6 +170,10 @@ class PartBooks:
             self.books[asset.path] = PartBook(asset, judge)
             self._keys[asset.path] = key(asset, gatherer.tags)
 
+    def number_from(self, number: int) -> None:
+        """Give the next parts numbers from here on: the journal has told those before."""
+        self._next = max(self._next, number)
+
     def take(self, batch: Batch) -> list[Part]:
         """Take a scaled live batch; give the parts whose cycles ended with it."""
         made = []

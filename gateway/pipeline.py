@@ -6,7 +6,7 @@ records after it give it again, to the bit.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -49,6 +49,8 @@ JUDGED = 1
 ANOMALOUS = 2
 NO_MODE = 0
 UNKNOWN_MODE = -1
+_OF_ALARMS = frozenset({"acknowledge", "feedback"})
+"""Orders that name an alarm by its number."""
 
 
 class Containment(Protocol):
@@ -402,6 +404,30 @@ class Pipeline:
             self.parts.reconnected(source)
             for group in self._fed.get(source, ()):
                 group.alignment.reconnected(source)
+
+    def refold(
+        self, entries: Iterable[tuple[int, Entry]], floor: int, alarms: Sequence[Alarm], parts: int
+    ) -> tuple[list[DamagedRecord], list[EventRecord]]:
+        """Fold a journal of which the samples up to position `floor` are gone.
+
+        What is left below it is pinned: stretches without a before and after, which nothing is
+        learnt from. Alarms and parts are numbered in the order in which they came, so those told
+        by the journal (`alarms` as they last were, `parts` in all) are taken as told.
+
+        Returns
+        -------
+        What cannot be used, and the events that follow.
+        """
+        self.parts.number_from(parts + 1)
+
+        def whole() -> Iterator[tuple[int, Entry]]:
+            for position, entry in entries:
+                ordered = isinstance(entry, EventRecord) and entry.kind in _OF_ALARMS
+                if not (ordered or (isinstance(entry, SampleRecord) and position <= floor)):
+                    yield position, entry
+
+        damaged = self.replay(whole())
+        return damaged, [alarm_event(alarm) for alarm in self.book.recall(alarms)]
 
     def replay(self, entries: Iterable[tuple[int, Entry]]) -> list[DamagedRecord]:
         """Fold what stands in the journal again, without writing; give what cannot be used."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
@@ -18,10 +18,19 @@ from connectors.catalogue import build
 from connectors.contract import Acknowledging, Source, Ticket
 from gateway.alarms import alarm_from, hold_from
 from gateway.backlog import Backlog, is_long
-from gateway.config.plan import Plan
+from gateway.config.plan import JournalPlan, Plan
 from gateway.console.server import ConsoleServer
 from gateway.downsampling import Downsampler, Made
-from gateway.journal import JSON, EventRecord, Journal, Record
+from gateway.gaps import gap_from
+from gateway.journal import (
+    JSON,
+    DamagedRecord,
+    Entry,
+    EventRecord,
+    Journal,
+    Limits,
+    Record,
+)
 from gateway.lineview import LineView
 from gateway.link import Link, LinkState
 from gateway.metrics import Metrics
@@ -31,7 +40,7 @@ from gateway.pins import Pins
 from gateway.pipeline import Outcome, Pipeline, gap_event
 from gateway.rows import alarm_row, gap_row, hold_row, link_words, part_row
 from gateway.supervisor import Supervisor
-from plant.alarms import ANNUNCIATED, QUIET, Alarm, AlarmState
+from plant.alarms import ANNUNCIATED, HOUR_NS, QUIET, Alarm, AlarmState
 from plant.errors import Rejected, Unreachable
 from plant.gaps import Gap
 from plant.parts import Part
@@ -46,6 +55,8 @@ SNAPSHOT_S = 30.0
 SNAPSHOT_LATEST_S = 600.0
 """A snapshot is due between these two, once what came in since weighs as much as it does: so that
 it never costs the disk more than the samples do, and a restart never replays more than that."""
+CRAMPED_S = 2.0
+"""Unless the journal has no room because of it: then it is due at once."""
 SAMPLE_BYTES = 8
 LEAVING_S = 2.5
 """Time for all sources to let go, of the five seconds in which the gateway ends."""
@@ -55,6 +66,10 @@ RECORDS_BEHIND = 50_000
 """Records not yet on disk at which it waits as well: small ones weigh more than their samples."""
 LIVE_SHARE = 4
 """Recovery waits at this part of both: what comes live has the rest for itself."""
+UNFOLDED = (
+    "without a snapshot and with the samples up to here evicted, what was learnt from them is "
+    "learnt anew; alarms are taken as they were told"
+)
 LOOK_S = 1.0
 SUMMARISE_S = 1.0
 """Windows that are ready are looked for so often."""
@@ -80,8 +95,9 @@ class Gateway:
         "overload", "certificate", "relearn", "damaged", "alarm" (its state changed), "worse"
         (its reason did), "quiet" (a change of an incident that is kept and not annunciated),
         "hold", "release", "hold-ended", "instrument" (at fault, or no longer) and "trust", "part"
-        (its cycle ended, or somebody said what it turned out to be), each with a row. Parts of a
-        history are not told.
+        (its cycle ended, or somebody said what it turned out to be), "evicted" (records went that
+        a reader had not passed), "disk" (it is full, or no longer), "salvage" (a damaged journal
+        is brought into a new file), each with a row. Parts of a history are not told.
     listen
         Serve the console.
     """
@@ -121,7 +137,12 @@ class Gateway:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then bring everything to disk."""
         self._plan.data.mkdir(parents=True, exist_ok=True)
-        self._journal = Journal.open(self._plan.data / "journal.db")
+        self._journal = await asyncio.to_thread(
+            Journal.open,
+            self._plan.data / "journal.db",
+            limits(self._plan.journal),
+            lambda words: self._tell("salvage", {"why": words}),
+        )
         try:
             handles = self._journal.register(self._plan.tags, time.time_ns())
             await asyncio.to_thread(self._recover, handles)
@@ -145,7 +166,7 @@ class Gateway:
     def _recover(self, handles: Sequence[TagHandle]) -> None:
         """Come back to the state after the last committed record."""
         self._position = self._journal.committed
-        position = 0
+        position, floor = 0, self._journal.floor
         self._pipeline = Pipeline(self._plan, handles, self._supervisor.contain)
         try:
             snapshot = self._journal.load_snapshot(SNAPSHOT)
@@ -156,14 +177,28 @@ class Gateway:
                     self._tell("relearn", {"asset": path})
         except (Rejected, LookupError, TypeError, ValueError) as error:
             # Damaged, or of another version's shape. It only saves time: the journal folded from
-            # its start gives the same state.
+            # its start gives the same state, unless its beginning was evicted.
             self._pipeline = Pipeline(self._plan, handles, self._supervisor.contain)
             self._tell("damaged", {"position": 0, "why": f"snapshot not used: {error!r}"})
-        for damage in self._pipeline.replay(self._journal.read(after=position)):
+        entries = self._journal.read(after=position)
+        damages = (
+            self._refold(entries, floor) if position < floor else self._pipeline.replay(entries)
+        )
+        for damage in damages:
             self._tell("damaged", {"position": damage.position, "why": damage.reason})
         for alarm in self._pipeline.book.alarms():
             again = 0 if alarm.chattering else alarm.occurrences
             self._standing[alarm.id] = ((alarm.state, again), alarm.peak)
+
+    def _refold(self, entries: Iterable[tuple[int, Entry]], floor: int) -> Sequence[DamagedRecord]:
+        """Come back as far as a journal allows whose samples up to `floor` were evicted."""
+        self._tell("damaged", {"position": floor, "why": UNFOLDED})
+        told = {event.body["id"]: event.body for event in self._journal.events("alarm")[0]}
+        parts = [part_from(event.body).id for event in self._journal.events("part")[0]]
+        alarms = [alarm_from(body) for body in told.values()]
+        damages, events = self._pipeline.refold(entries, floor, alarms, max(parts, default=0))
+        self._append(*events)
+        return damages
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         view = LineView(
@@ -389,6 +424,21 @@ class Gateway:
         """Enter in the ledger how the recovery of a gap ended."""
         self._enter(self._pipeline.gaps.settle(gap, complete=complete, why=why))
 
+    def _hear(self, event: EventRecord) -> None:
+        """Take in what the journal says of itself; it stands in it already."""
+        if event.kind == "gap":
+            self._pipeline.note(event)
+            self._tell_gaps([gap_from(event.body)])
+        elif event.kind == "damaged":
+            body = event.body
+            why = (
+                f"{body['records']} records were kept, {body['lost_records']} lost with "
+                f"{body['lost_samples']} samples; what was there is {body['file']}"
+            )
+            self._tell("damaged", {"position": body["last"], "why": why})
+        else:
+            self._tell(event.kind, {**event.body, "at": event.at / 1e6})
+
     def _enter(self, gaps: Sequence[Gap]) -> None:
         """Journal gaps as they now are."""
         if gaps:
@@ -438,7 +488,7 @@ class Gateway:
                 # Nothing is lost: the records wait, reading waits with them, the next try may do.
                 self._view.trouble = str(error)
             else:
-                self._view.trouble = ""
+                self._view.trouble = self._journal.trouble
         self._backlog.finish()
         self._snapshot()
         await self._commit()
@@ -457,6 +507,8 @@ class Gateway:
 
     def _snapshot_due(self) -> bool:
         age = time.monotonic() - self._snapshot_at
+        if self._journal.cramped and age > CRAMPED_S:
+            return True
         since = (self._journal.samples - self._snapshot_samples) * SAMPLE_BYTES
         return age > SNAPSHOT_LATEST_S or (age > SNAPSHOT_S and since > self._snapshot_bytes)
 
@@ -470,7 +522,19 @@ class Gateway:
     async def _commit(self) -> None:
         committed = await self._journal.commit()
         self._committed.set()
+        for event in self._journal.news():
+            self._hear(event)
         safe = [entry for entry in self._due if entry[0] <= committed]
         self._due = [entry for entry in self._due if entry[0] > committed]
         for _, source, batch in safe:
             await source.acknowledge(batch)
+
+
+def limits(plan: JournalPlan) -> Limits:
+    """Give what the journal may take, in bytes and ns."""
+    hours = plan.max_hours
+    return Limits(
+        max_bytes=round(plan.max_gb * 1e9),
+        max_age_ns=None if hours is None else round(hours * HOUR_NS),
+        reserve_bytes=round(plan.reserve_mb * 1e6),
+    )

@@ -17,6 +17,8 @@ class GapCause(StrEnum):
     """The link stood, but this gateway or the server could not keep up."""
     STOPPED = "stopped"
     """The gateway did not run."""
+    DAMAGED = "damaged"
+    """It had been read, and the file that it was kept in was damaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,7 +100,8 @@ def _data(plan: "Plan") -> Iterator[Finding]:
     except Misconfigured as error:
         yield _of_gateway("journal", Verdict.WRONG, str(error))
         return
-    with_samples = f"{journal.samples:,} samples, {journal.size_bytes / 1e6:.1f} MB"
+    size = f"{journal.size_bytes / 1e6:.1f} MB of {plan.journal.max_gb:g} GB"
+    with_samples = f"{journal.samples:,} samples, {size}"
     journal.close()
     yield _of_gateway("journal", Verdict.GOOD, with_samples)
 

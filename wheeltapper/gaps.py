@@ -20,6 +20,7 @@ CAUSES = {
     "messages": "messages missing",
     "overload": "overload",
     "stopped": "gateway not running",
+    "damaged": "journal damaged",
 }
 
 

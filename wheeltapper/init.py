@@ -30,6 +30,10 @@ name = "{name}"
 # Journal and alarms; below the folder of this file:
 data = "{data}"
 
+# What the journal may take of the disk; then the oldest raw samples go.
+[journal]
+max_gb = 20.0
+
 # The page for people; on this machine only.
 [console]
 port = 8080

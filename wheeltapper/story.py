@@ -113,6 +113,9 @@ class Spoken:
             "source": self._source,
             "relearn": self._relearn,
             "damaged": self._damaged,
+            "salvage": lambda row: terminal.say(row["why"]),
+            "evicted": self._evicted,
+            "disk": self._disk,
             "alarm": self._alarm,
             "worse": self._worse,
             "quiet": self._quiet,
@@ -164,6 +167,18 @@ class Spoken:
 
     def _damaged(self, row: dict[str, Any]) -> None:
         terminal.say(f"the journal is damaged at {row['position']}: {row['why']}")
+
+    def _evicted(self, row: dict[str, Any]) -> None:
+        for name, lost in row["unsent"].items():
+            what = f"{counted(lost['records'], 'record')} with {lost['samples']:,} samples"
+            terminal.say(f"{row['why']}: {what} went before {name} had them")
+
+    def _disk(self, row: dict[str, Any]) -> None:
+        terminal.say(
+            "the disk is full: the oldest records go for the newest; free some space"
+            if row["full"]
+            else "the disk has room again"
+        )
 
     def _alarm(self, row: dict[str, Any]) -> None:
         state = STATES[row["state"]]

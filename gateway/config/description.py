@@ -13,6 +13,7 @@ def described(plan: Plan) -> dict[str, Any]:
         "name": plan.name,
         "data": str(plan.data),
         "console": asdict(plan.console),
+        "journal": asdict(plan.journal),
         "detection": asdict(plan.detection),
         "alarms": alarms_described(plan.alarms),
         "cycles": {path: asdict(cycle) for path, cycle in plan.cycles.items()},

@@ -62,6 +62,29 @@ class ConsoleSection(_Section):
         return host
 
 
+class JournalSection(_Section):
+    """What the journal may take of the disk."""
+
+    max_gb: Annotated[
+        float,
+        Field(ge=0.2, description="Size of all its files, GB; then the oldest raw samples go"),
+    ] = 20.0
+    max_hours: Annotated[
+        float | None, Field(gt=0, description="Age at which raw samples and scores go, h")
+    ] = None
+    reserve_mb: Annotated[
+        float, Field(ge=0, description="Kept for the day on which the disk is full, MB; 0: none")
+    ] = 64.0
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.reserve_mb * 1e6 > self.max_gb * 1e9 / 2:
+            raise ValueError(
+                f"reserve_mb: {self.reserve_mb:g} MB is more than half of max_gb = {self.max_gb:g}"
+            )
+        return self
+
+
 class DetectionSection(_Section):
     """How assets are judged."""
 
@@ -226,6 +249,7 @@ class Document(_Section):
     ] = []
     gateway: GatewaySection
     console: ConsoleSection = ConsoleSection()
+    journal: JournalSection = JournalSection()
     detection: DetectionSection = DetectionSection()
     alarms: AlarmsSection = AlarmsSection()
     source: list[SourceConfig] = []

@@ -19,12 +19,20 @@ from gateway.config.document import (
     DetectionSection,
     Document,
     GatewaySection,
+    JournalSection,
     TagEntry,
     listed,
 )
 from gateway.config.environment import PLACE, as_json, override
 from gateway.config.lines import KeyPath, key_lines
-from gateway.config.plan import AlarmPlan, ConsolePlan, CyclePlan, DetectionPlan, Plan
+from gateway.config.plan import (
+    AlarmPlan,
+    ConsolePlan,
+    CyclePlan,
+    DetectionPlan,
+    JournalPlan,
+    Plan,
+)
 from gateway.config.problems import Problems, nearest
 from gateway.config.tagsheet import PlacedTag, read_sheet
 from gateway.config.wording import key_text, sharpened, within
@@ -37,6 +45,7 @@ ONE_AN_ASSET = frozenset({Role.MODE, Role.TRIGGER, Role.PART})
 _SECTIONS: dict[str, type[BaseModel]] = {
     "gateway": GatewaySection,
     "console": ConsoleSection,
+    "journal": JournalSection,
     "detection": DetectionSection,
     "alarms": AlarmsSection,
 }
@@ -74,6 +83,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
         name=document.gateway.name,
         data=data,
         console=ConsolePlan(document.console.host, document.console.port),
+        journal=JournalPlan(**document.journal.model_dump()),
         sources=tuple(sources),
         tags=tuple(placed.tag for placed in tags),
         assets=assets,

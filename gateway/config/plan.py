@@ -22,6 +22,25 @@ class ConsolePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JournalPlan:
+    """What the journal may take.
+
+    Parameters
+    ----------
+    max_gb
+        Size on disk, GB of 10^9 bytes, write-ahead log and reserve included.
+    max_hours
+        Age after which raw samples and scores go, h; None: never.
+    reserve_mb
+        Size of the file that is given up when the disk is full, MB of 10^6 bytes; 0: none.
+    """
+
+    max_gb: float = 20.0
+    max_hours: float | None = None
+    reserve_mb: float = 64.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DetectionPlan:
     """How assets are judged.
 
@@ -126,6 +145,8 @@ class Plan:
         Folder of the journal and of everything else it keeps.
     console
         Where the page is served.
+    journal
+        What the journal may take.
     sources
         One configuration a source, as `connectors.catalogue.build` takes it.
     tags
@@ -149,6 +170,7 @@ class Plan:
     name: str
     data: Path
     console: ConsolePlan = ConsolePlan()
+    journal: JournalPlan = field(default_factory=JournalPlan)
     sources: "tuple[SourceConfig, ...]" = ()
     tags: tuple[Tag, ...] = ()
     assets: tuple[Asset, ...] = ()

@@ -1,7 +1,9 @@
 """The journal: every batch, score and event of a gateway, on disk before it counts."""
 
+from gateway.journal.bodies import Kind
 from gateway.journal.damage import DamagedRecord, Entry
 from gateway.journal.journal import Journal
+from gateway.journal.limits import Holding, Limits
 from gateway.journal.trends import ScoreTrend, Trend
 from plant.records import JSON, EventRecord, Record, SampleRecord, ScoreRecord, SummaryRecord
 
@@ -10,7 +12,10 @@ __all__ = [
     "DamagedRecord",
     "Entry",
     "EventRecord",
+    "Holding",
     "Journal",
+    "Kind",
+    "Limits",
     "Record",
     "SampleRecord",
     "ScoreRecord",

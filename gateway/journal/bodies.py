@@ -23,6 +23,8 @@ MAX_TEXT = 1 << 20
 """Most bytes of JSON in one record."""
 
 _SAMPLES = struct.Struct("<qqqBI")
+RECEIVED_AT = 8
+"""Where in the body of samples the time stands at which they were received, ns, int64."""
 _STAMPED, _REPLAYED = 1, 2
 _RECOVERED = 4
 """`Recovery` stands in the two bits from here on."""
@@ -215,6 +217,12 @@ def _parse(text: bytes) -> Any:
         raise Rejected(f"the text of a record is not JSON: {error}") from None
 
 
+def fits(row: Row, subject: str, blob: bytes) -> bool:
+    """Tell whether the checksum of a body fits its row and the name it is filed under."""
+    size = len(blob) - _CRC.size
+    return size >= 0 and _CRC.unpack(blob[size:])[0] == row.checksum(subject, blob[:size])
+
+
 def decode(row: Row, subject: str, blob: bytes) -> Record:
     """Decode the body of `row`.
 
@@ -224,7 +232,7 @@ def decode(row: Row, subject: str, blob: bytes) -> Record:
         The checksum does not fit: something was changed after it was written.
     """
     body = blob[: -_CRC.size]
-    if len(blob) < _CRC.size or _CRC.unpack(blob[-_CRC.size :])[0] != row.checksum(subject, body):
+    if not fits(row, subject, blob):
         raise Rejected("the checksum does not fit: the file was damaged after it was written")
     if row.kind == Kind.SAMPLES:
         return _decode_samples(body, subject)

@@ -4,20 +4,25 @@ WAL with ``synchronous=FULL``: a commit is on disk when it returns.
 """
 
 import fcntl
+import json
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from plant.errors import Misconfigured, PlantError, Unreachable
 
 APPLICATION = 0x57544A4C
 """SQLite's application_id, "WTJL": tells a journal from anybody else's database."""
 
-VERSION = 1
+_NO_WRITE = frozenset({sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
+
+VERSION = 2
+"""1 had no counts, no floors and no second copy of names and tags; it is brought up to 2."""
 
 _SCHEMA = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -38,6 +43,40 @@ CREATE TABLE cursor (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT R
 CREATE TABLE snapshot (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, position INTEGER NOT NULL, body BLOB NOT NULL);
 """
+_SECOND = (
+    # What is held of each kind, what was evicted, and what of that no cursor had passed.
+    """CREATE TABLE total (
+    kind INTEGER PRIMARY KEY, records INTEGER NOT NULL, samples INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, evicted_records INTEGER NOT NULL, evicted_samples INTEGER NOT NULL,
+    unsent_records INTEGER NOT NULL, unsent_samples INTEGER NOT NULL)""",
+    # Up to which position a level was evicted, and the bytes of pinned samples passed over.
+    """CREATE TABLE floor (
+    level INTEGER PRIMARY KEY, position INTEGER NOT NULL, passed INTEGER NOT NULL)""",
+    # The last position at a time, ns since 1970 UTC.
+    "CREATE TABLE mark (position INTEGER PRIMARY KEY, at INTEGER NOT NULL)",
+    # The journal's own events that no record holds yet.
+    "CREATE TABLE untold "
+    "(id INTEGER PRIMARY KEY, kind TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL)",
+    # A second copy, in pages of its own: without names and tags a record says nothing.
+    "CREATE INDEX tag_again ON tag "
+    "(handle, valid_from, name, source, address, unit, scale, offset)",
+    "CREATE INDEX about_again ON about (value, key)",
+)
+SEALED = ("tag", "cursor", "floor")
+_COUNTED = """
+INSERT INTO total SELECT kind, count(*), sum(samples), sum(length(body)), 0, 0, 0, 0
+FROM record GROUP BY kind ORDER BY kind
+ON CONFLICT (kind) DO UPDATE SET
+    records = excluded.records, samples = excluded.samples, bytes = excluded.bytes
+"""
+
+
+MOVE = "move it away (with its -wal and -shm files) to start a new one, or restore it from a copy"
+MEND = f"a gateway that starts with it keeps what can still be read; if it does not start, {MOVE}"
+
+
+class Damaged(Misconfigured):
+    """The file is a journal, and not as it was written."""
 
 
 def translate(path: Path, error: sqlite3.Error) -> PlantError:
@@ -51,10 +90,22 @@ def translate(path: Path, error: sqlite3.Error) -> PlantError:
         return Misconfigured(
             f"journal {path}: {error}; let this user read and write it, and its folder"
         )
-    return Misconfigured(
-        f"journal {path}: {error}; move it away (with its -wal and -shm files) "
-        "to start a new one, or restore it from a copy"
-    )
+    if is_damage(error):
+        return Damaged(f"journal {path}: {error}; {MEND}")
+    return Misconfigured(f"journal {path}: {error}; {MOVE}")
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """Tell whether the disk has no room; a quota and a limit of the process count as well."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        return True
+    return getattr(error, "sqlite_errorcode", 0) in _NO_WRITE
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether the file is not as SQLite wrote it."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @contextmanager
@@ -92,9 +143,10 @@ def lock(path: Path) -> IO[str]:
             f"journal {path} is in use by another gateway (process {owner}): stop that one, "
             "or give this one a data folder of its own"
         ) from None
-    held.truncate(0)
-    held.write(str(os.getpid()))
-    held.flush()
+    # The lock holds without a number in it: a full disk must not keep a gateway from starting.
+    with suppress(OSError):
+        os.ftruncate(held.fileno(), 0)
+        os.write(held.fileno(), str(os.getpid()).encode())
     return held
 
 
@@ -121,15 +173,75 @@ def _adopt(connection: sqlite3.Connection, path: Path) -> None:
     (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if objects == 0 and application == 0:
         _create(connection)
+    elif _is_ours(connection) and (application != APPLICATION or version != VERSION):
+        raise Damaged(f"journal {path}: the head of the file is damaged; {MEND}")
     elif application != APPLICATION:
         raise Misconfigured(f"{path} is a database, but not a journal: name another file")
-    elif version != VERSION:
+    elif version not in (1, VERSION):
         raise Misconfigured(
             f"journal {path} has format {version}, this release writes format {VERSION}: "
             "use the release that made it, or name another file to start a new one"
         )
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    # Debian's SQLite overwrites what is deleted: a gigabyte evicted would be a gigabyte written.
+    connection.execute("PRAGMA secure_delete = OFF")
+    if version == 1:
+        with transaction(connection):
+            _extend(connection)
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    """Tell whether a database says of itself, beside its head, that it is a journal of today."""
+    (known,) = connection.execute(
+        "SELECT count(*) FROM sqlite_master WHERE name IN ('about', 'record', 'untold')"
+    ).fetchone()
+    if known < 3:
+        return False
+    query = "SELECT count(*) FROM about WHERE key = 'format' AND value = ?"
+    (same,) = connection.execute(query, (str(VERSION),)).fetchone()
+    return bool(same)
+
+
+def _extend(connection: sqlite3.Connection) -> None:
+    """Bring format 1 to format 2."""
+    for statement in _SECOND:
+        connection.execute(statement)
+    recount(connection)
+    seal(connection, *SEALED)
+    connection.execute("REPLACE INTO about VALUES ('format', ?)", (str(VERSION),))
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def seal(connection: sqlite3.Connection, *tables: str) -> None:
+    """Keep a checksum of small tables that nothing else would hold against what was written."""
+    for table in tables:
+        told = f"seal-{table}", str(_checksum(connection, table))
+        connection.execute("REPLACE INTO about VALUES (?, ?)", told)
+
+
+def is_sealed(connection: sqlite3.Connection, table: str) -> bool:
+    """Tell whether a table is as it was written."""
+    query = "SELECT count(*) FROM about WHERE key = ? AND value = ?"
+    told = f"seal-{table}", str(_checksum(connection, table))
+    return bool(connection.execute(query, told).fetchone()[0])
+
+
+def _checksum(connection: sqlite3.Connection, table: str) -> int:
+    # NOT INDEXED: what an index says of a table is another copy.
+    rows = connection.execute(f"SELECT * FROM {table} NOT INDEXED").fetchall()  # noqa: S608 - ours
+    return checksum(rows)
+
+
+def checksum(rows: Iterable[tuple[Any, ...]]) -> int:
+    """CRC-32 of rows, in whichever order."""
+    return zlib.crc32("\n".join(sorted(map(repr, rows))).encode("utf-8", "surrogatepass"))
+
+
+def recount(connection: sqlite3.Connection) -> None:
+    """Count anew what is held of each kind; inside a transaction."""
+    connection.execute("UPDATE total SET records = 0, samples = 0, bytes = 0")
+    connection.execute(_COUNTED)
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -137,9 +249,8 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA page_size = 2048")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    connection.executescript(
-        f"BEGIN; {_SCHEMA} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
-    )
+    connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA application_id = {APPLICATION};")
+    _extend(connection)
     connection.execute("INSERT INTO about VALUES ('gateway', ?)", (str(uuid.uuid4()),))
     connection.execute("COMMIT")
 
@@ -154,8 +265,22 @@ def reader(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
+def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a reader for which the file stands still: what is found is not evicted meanwhile."""
+    with reader(path) as connection:
+        connection.execute("BEGIN")
+        yield connection
+
+
+@contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All of the block, on disk when it ends, or nothing of it."""
     connection.execute("BEGIN IMMEDIATE")
     with connection:
         yield
+
+
+def leave_word(connection: sqlite3.Connection, kind: str, at: int, body: Mapping[str, Any]) -> None:
+    """Leave an event of the journal's own for the next commit; inside a transaction."""
+    query = "INSERT INTO untold (kind, at, body) VALUES (?, ?, ?)"
+    connection.execute(query, (kind, at, json.dumps(body, separators=(",", ":"))))

@@ -1,27 +1,39 @@
 """One durable log with many cursors: the only truth that outlives the process."""
 
 import asyncio
+import json
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import astuple
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.journal import bodies, file, tagtable, trends
-from gateway.journal.bodies import KINDS, Row
+from gateway.journal import bodies, file, salvage, tagtable, trends
+from gateway.journal.bodies import KINDS, Kind, Row
 from gateway.journal.damage import DamagedRecord, Entry
+from gateway.journal.limits import Holding, Limits
+from gateway.journal.pins import PIN
+from gateway.journal.room import ROW_BYTES, Room
 from gateway.journal.snapshots import pack_arrays, unpack_arrays
-from plant.errors import Rejected, Unreachable
+from gateway.journal.space import Space
+from plant.errors import Misconfigured, Rejected, Unreachable
 from plant.records import EventRecord, Record, SampleRecord
 from plant.tags import Tag, TagHandle
 
 SNAPSHOTS_KEPT = 2
 """Of each name: the newest, and the one to fall back on when that is damaged."""
+
+SNAPSHOT_GRACE_S = 1200.0
+"""So long after opening, s, a snapshot that nobody keeps up any more still holds up eviction."""
+DISK = "disk"
+"""Kind of the event that tells that the disk is full, or no longer."""
 
 _PAGE = 256
 _SELECT = """
@@ -30,6 +42,9 @@ FROM record LEFT JOIN subject ON subject.id = record.subject
 WHERE position > ? AND position <= ? {} ORDER BY position LIMIT ?
 """
 _INSERT = "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)"
+_NEXT = """
+SELECT kind, last_at, substr(body, ?, 8) FROM record WHERE position > ? ORDER BY position LIMIT 1
+"""
 
 
 class Journal:
@@ -39,26 +54,43 @@ class Journal:
     or none. What a commit did not take stays and goes with the next.
     """
 
-    def __init__(self, path: Path, held: IO[str], writer: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, held: IO[str], limits: Limits, space: Space) -> None:
         self.path = path
         self._held = held
-        self._writer = writer
-        self._thread = ThreadPoolExecutor(1, "journal")
+        self._limits = limits
+        self._space = space
+        self._opened = time.monotonic()
         self._guard = threading.Lock()
         self._waiting: list[Record] = []
         self._snapshots: list[tuple[str, int, bytes]] = []
         self._moved: dict[str, int] = {}
+        self._kept_names: set[str] = set()
+        self._telling: list[int] = []
+        self._mine: list[EventRecord] = []
+        self._news: list[EventRecord] = []
+        self._pending = 0
         self._closed = False
+        self._salvages = 0
+        self._kept = False
         self._load()
+        self._thread = ThreadPoolExecutor(1, "journal")
 
     def _load(self) -> None:
+        with ExitStack() as undo:
+            self._writer = undo.enter_context(closing(file.open_writer(self.path)))
+            with file.translated(self.path):
+                self._room = Room(self._writer, self._limits)
+                self._read_tables()
+            undo.pop_all()
+
+    def _read_tables(self) -> None:
         ask = self._writer.execute
-        (self.gateway_id,) = ask("SELECT value FROM about WHERE key = 'gateway'").fetchone()
+        about = dict(ask("SELECT key, value FROM about").fetchall())
+        self.gateway_id = about["gateway"]
         (last,) = ask("SELECT coalesce(max(position), 0) FROM record").fetchone()
-        self._committed = self._last = int(last)
-        (samples,) = ask("SELECT coalesce(sum(samples), 0) FROM record WHERE kind = 1").fetchone()
-        self._samples = int(samples)
-        self._pending = 0
+        self._committed = max(int(last), self._room.floor, int(about.get("last", 0)))
+        self._last = self._committed
+        self._room.check(self.path)
         self._subjects: dict[str, int] = dict(ask("SELECT name, id FROM subject").fetchall())
         self._delivered: dict[int, NDArray[np.bool_]] = {}
         for handle, subject in ask("SELECT handle, subject FROM delivery"):
@@ -66,8 +98,16 @@ class Journal:
         self._cursors: dict[str, int] = dict(ask("SELECT name, position FROM cursor").fetchall())
 
     @classmethod
-    def open(cls, path: Path) -> "Journal":
+    def open(
+        cls,
+        path: Path,
+        limits: Limits | None = None,
+        told: Callable[[str], None] = lambda _words: None,
+    ) -> "Journal":
         """Open the journal at `path`, make it if there is none, and become its only writer.
+
+        With `limits` it is kept: what is damaged is salvaged, and a reserve lies beside it.
+        Without, it is looked into. A salvage takes its time and is `told` before.
 
         Raises
         ------
@@ -76,9 +116,18 @@ class Journal:
         """
         with ExitStack() as undo:
             held = undo.enter_context(file.lock(path))
-            writer = undo.enter_context(closing(file.open_writer(path)))
-            with file.translated(path):
-                journal = cls(path, held, writer)
+            space = Space(path, limits.reserve_bytes if limits else None)
+            space.prepare()
+            salvage.adopt(path)
+            try:
+                journal = cls(path, held, limits or Limits(), space)
+            except file.Damaged as error:
+                if limits is None:
+                    raise
+                _salvaged(path, error, told)
+                journal = cls(path, held, limits or Limits(), space)
+            journal._kept = limits is not None
+            journal._was_full()
             undo.pop_all()
         return journal
 
@@ -95,7 +144,51 @@ class Journal:
     @property
     def samples(self) -> int:
         """Samples on disk."""
-        return self._samples
+        return self.holds(Kind.SAMPLES).samples
+
+    def holds(self, kind: Kind) -> Holding:
+        """Tell what is on disk of one kind, and what of it was evicted."""
+        return self._room.holds.get(kind, Holding())
+
+    @property
+    def floor(self) -> int:
+        """Position up to which records may have been evicted; 0: none ever was."""
+        return self._room.floor
+
+    @property
+    def cramped(self) -> bool:
+        """A limit cannot be kept because a snapshot is too old: make one, and one more."""
+        return self._room.cramped
+
+    @property
+    def trouble(self) -> str:
+        """What a person has to do something about although nothing has failed; empty if nothing."""
+        return self._space.trouble
+
+    def news(self) -> list[EventRecord]:
+        """Give the journal's own events that were committed since this was last asked."""
+        with self._guard:
+            news, self._news = self._news, []
+        return news
+
+    def unsent(self, cursor: str) -> tuple[int, int | None]:
+        """Tell how far a reader is behind: records at most, and when the oldest came in, ns.
+
+        Nothing is decoded: of samples it is the time at which they were received, of scores and
+        summaries their newest source time, of events their own. None: there is nothing behind it.
+        Blocks for a moment.
+        """
+        passed = self.cursor(cursor)
+        with file.reader(self.path) as connection:
+            row = connection.execute(_NEXT, (bodies.RECEIVED_AT + 1, passed)).fetchone()
+        if row is None:
+            return 0, None
+        kind, last_at, received = row
+        held = sum(holding.records for holding in self._room.holds.values())
+        behind = min(self._committed - passed, held)
+        if kind == Kind.SAMPLES:
+            return behind, int.from_bytes(received, "little", signed=True)
+        return behind, int(last_at)
 
     @property
     def size_bytes(self) -> int:
@@ -103,13 +196,20 @@ class Journal:
         beside = self.path.with_name(self.path.name + "-wal")
         return sum(part.stat().st_size for part in (self.path, beside) if part.exists())
 
+    @property
+    def reserve_bytes(self) -> int:
+        """Bytes of the reserve beside it; 0 while it is given up."""
+        return self._space.held
+
     def register(self, tags: Sequence[Tag], at: int) -> list[TagHandle]:
         """Give each tag its handle: the same for the same name, for ever; `at` in ns."""
         return self._thread.submit(self._register, tags, at).result()
 
     def _register(self, tags: Sequence[Tag], at: int) -> list[TagHandle]:
         with file.translated(self.path), file.transaction(self._writer):
-            return tagtable.register(self._writer, tags, at)
+            handles = tagtable.register(self._writer, tags, at)
+        self._room.pins.forget()
+        return handles
 
     def append(self, *records: Record) -> int:
         """Queue records for one and the same commit and give the position of the last of them.
@@ -128,6 +228,21 @@ class Journal:
             self._last += len(records)
             self._pending += sum(len(r.batch) for r in records if isinstance(r, SampleRecord))
             return self._last
+
+    def _mend(self, salvages: int) -> None:
+        """Put what can still be read into a new file, unless that has been done since."""
+        if self._salvages != salvages:
+            return
+        if not self._kept:
+            raise file.Damaged(f"journal {self.path}: {file.MEND}")
+        self._writer.close()
+        last = self._last
+        try:
+            salvage.salvage(self.path, self._committed)
+        finally:
+            self._load()
+        self._last = last
+        self._salvages += 1
 
     async def commit(self) -> int:
         """Put everything appended so far on disk; the encoding runs beside the event loop.
@@ -149,25 +264,78 @@ class Journal:
         return self._thread.submit(self._flush).result()
 
     def _flush(self) -> int:
+        with file.translated(self.path):
+            if self._space.look():
+                self._note(full=False)
+            try:
+                return self._write_or_mend()
+            except sqlite3.Error as error:
+                if not file.is_full(error) or not self._space.give_up():
+                    raise
+                self._note(full=True)
+                return self._write()
+
+    def _write_or_mend(self) -> int:
+        try:
+            return self._write()
+        except sqlite3.DatabaseError as error:
+            # A position that is taken: a page that says where the journal ends is wrong.
+            if not (file.is_damage(error) or isinstance(error, sqlite3.IntegrityError)):
+                raise
+            self._mend(self._salvages)
+            return self._write()
+
+    def _write(self) -> int:
+        untold = self._untold()
         with self._guard:
-            records, self._waiting = self._waiting, []
+            records, self._waiting = self._waiting + untold, []
+            self._last += len(untold)
             snapshots, self._snapshots = self._snapshots, []
             moved, self._moved = self._moved, {}
         if not (records or snapshots or moved):
             return self._committed
         with ExitStack() as undo:
             undo.callback(self._give_back, records, snapshots, moved)
-            with file.translated(self.path), file.transaction(self._writer):
-                self._insert(records)
+            with file.transaction(self._writer):
+                rows = self._encoded(records)
+                self._make_room(rows, snapshots)
+                self._insert(rows)
                 self._keep(snapshots)
-                self._writer.executemany("REPLACE INTO cursor VALUES (?, ?)", moved.items())
+                self._move(moved)
+                told = [(number,) for number in self._telling]
+                self._writer.executemany("DELETE FROM untold WHERE id = ?", told)
             undo.pop_all()
+        self._room.load()
         samples = sum(len(r.batch) for r in records if isinstance(r, SampleRecord))
         with self._guard:
+            self._telling = []
             self._committed += len(records)
-            self._samples += samples
             self._pending -= samples
+            self._kept_names.update(name for name, _, _ in snapshots)
+            self._news, self._mine = self._news + self._mine, []
         return self._committed
+
+    def _untold(self) -> list[Record]:
+        """Give the events of our own that no record holds yet."""
+        query = "SELECT id, kind, at, body FROM untold ORDER BY id"
+        told = set(self._telling)
+        found = [row for row in self._writer.execute(query).fetchall() if row[0] not in told]
+        self._telling += [number for number, *_ in found]
+        events = [EventRecord(kind, at, json.loads(body)) for _, kind, at, body in found]
+        self._mine += events
+        return [*events]
+
+    def _was_full(self) -> None:
+        """Go on as on a full disk if that is what the last event said; its end is to be told."""
+        events, _ = trends.events_of(self._writer, DISK)
+        if self._kept and events and events[-1].body["full"]:
+            self._space.give_up()
+
+    def _note(self, *, full: bool) -> None:
+        """Note that the disk is full, or no longer."""
+        event = EventRecord(DISK, time.time_ns(), {"full": full})
+        self.append(event)
+        self._mine.append(event)
 
     def _give_back(
         self, records: list[Record], snapshots: list[tuple[str, int, bytes]], moved: dict[str, int]
@@ -179,17 +347,51 @@ class Journal:
             # Rolled back with the rest: names and deliveries are looked up again.
             self._subjects.clear()
             self._delivered.clear()
+        self._room.load()
 
-    def _insert(self, records: Sequence[Record]) -> None:
+    def _make_room(
+        self, rows: Sequence[tuple[Row, bytes]], snapshots: Sequence[tuple[str, int, bytes]]
+    ) -> None:
+        incoming = sum(len(body) + ROW_BYTES for _, body in rows)
+        incoming += sum(len(body) for _, _, body in snapshots)
+        beside = self.path.with_name(self.path.name + "-wal")
+        evicted = self._room.make(
+            incoming,
+            beside.stat().st_size if beside.exists() else 0,
+            self._needed(),
+            self._cursors,
+            full=self._space.full,
+        )
+        self._room.tell(evicted)
+
+    def _needed(self) -> int:
+        """Position up to which a fold from a snapshot, even the one before, needs no record."""
+        names = self._kept_names
+        grace = time.monotonic() - self._opened < SNAPSHOT_GRACE_S
+        found = self._writer.execute("SELECT name, position FROM snapshot").fetchall()
+        kept = [position for name, position in found if grace or name in names]
+        return int(min([self._committed, *kept]))
+
+    def _move(self, moved: Mapping[str, int]) -> None:
+        if moved:
+            self._writer.executemany("REPLACE INTO cursor VALUES (?, ?)", moved.items())
+            file.seal(self._writer, "cursor")
+
+    def _encoded(self, records: Sequence[Record]) -> list[tuple[Row, bytes]]:
         rows = []
         for position, record in enumerate(records, self._committed + 1):
             subject = self._subject(bodies.subject_of(record))
             if isinstance(record, SampleRecord):
                 self._deliver(subject, record.batch.tag)
+            elif isinstance(record, EventRecord) and record.kind == PIN:
+                self._room.pins.add(record.body)
             row = bodies.index(record, position, subject)
-            body = bodies.encode(record, row)
-            rows.append((position, row.kind, subject, row.first_at, row.last_at, row.samples, body))
-        self._writer.executemany(_INSERT, rows)
+            rows.append((row, bodies.encode(record, row)))
+        return rows
+
+    def _insert(self, rows: Sequence[tuple[Row, bytes]]) -> None:
+        self._writer.executemany(_INSERT, [(*astuple(row), body) for row, body in rows])
+        self._room.count([(row, len(body)) for row, body in rows])
 
     def _subject(self, name: str) -> int:
         number = self._subjects.get(name)
@@ -218,6 +420,12 @@ class Journal:
 
     def _keep(self, snapshots: Sequence[tuple[str, int, bytes]]) -> None:
         for name, position, body in snapshots:
+            # Of another format: nobody reads it any more, and it would hold up eviction for ever.
+            stem = name.rpartition("-")[0]
+            self._writer.execute(
+                "DELETE FROM snapshot WHERE name != ? AND rtrim(name, '0123456789') = ?",
+                (name, f"{stem}-"),
+            )
             self._writer.execute(
                 "INSERT INTO snapshot (name, position, body) VALUES (?, ?, ?)",
                 (name, position, body),
@@ -234,7 +442,8 @@ class Journal:
         """Give the committed records in their order, those behind position `after` first.
 
         A record that cannot be read, and a position that is missing, comes as `DamagedRecord`,
-        never as nothing: the reader decides. With `kinds` only these types, and damage among them.
+        never as nothing: the reader decides. What was evicted is passed over; it lies below
+        `floor`. With `kinds` only these types, and damage among them.
         What is appended meanwhile is seen as far as it is committed when the reader gets there.
 
         Raises
@@ -247,26 +456,42 @@ class Journal:
         # A kind that was never written is damage, and nobody can say among which.
         where = f"AND (kind IN ({numbers}) OR kind NOT IN ({known}))" if kinds is not None else ""
         query = _SELECT.format(where)
+        more = True
+        while more:
+            salvages = self._salvages
+            limit = self._committed if upto is None else min(upto, self._committed)
+            try:
+                rows, holes = self._page(query, after, limit, all_kinds=kinds is None)
+            except file.Damaged:
+                if salvages != self._salvages or self._closed:
+                    raise
+                self._thread.submit(self._mend, salvages).result()
+                continue
+            more = bool(rows)
+            for position, entry in sorted([*holes, *rows], key=lambda found: found[0]):
+                after = position
+                yield position, entry
+
+    def _page(
+        self, query: str, after: int, limit: int, *, all_kinds: bool
+    ) -> tuple[list[tuple[int, Entry]], list[tuple[int, Entry]]]:
+        """Read some records behind a position, and what is missing among them or at the end."""
         with file.reader(self.path) as connection:
-            while True:
-                limit = self._committed if upto is None else min(upto, self._committed)
-                page = connection.execute(query, (after, limit, _PAGE)).fetchall()
-                for *index, body, name in page:
-                    row = Row(*index)
-                    if kinds is None and row.position != after + 1:
-                        yield (
-                            after + 1,
-                            DamagedRecord(
-                                after + 1,
-                                f"positions {after + 1} to {row.position - 1} are missing",
-                            ),
-                        )
-                    after = row.position
-                    yield after, _entry(row, name, body)
-                if not page:
-                    break
-        if kinds is None and after < limit:
-            yield limit, DamagedRecord(limit, f"positions {after + 1} to {limit} are missing")
+            found = connection.execute(query, (after, limit, _PAGE)).fetchall()
+            rows = [(Row(*index), body, name) for *index, body, name in found]
+            if any(row.position <= before for row, before in _before(rows, after)):
+                raise file.Damaged(f"journal {self.path}: its records are out of order")
+            holes: list[tuple[int, Entry]] = []
+            for row, before in _before(rows, after) if all_kinds else ():
+                lost = _lost(connection, before, row.position)
+                if lost:
+                    text = f"positions {lost} to {row.position - 1} are missing"
+                    holes.append((lost, DamagedRecord(lost, text)))
+            lost = _lost(connection, after, limit + 1) if all_kinds and not rows else 0
+        if lost:
+            text = f"positions {lost} to {limit} are missing"
+            holes.append((limit, DamagedRecord(limit, text)))
+        return [(row.position, _entry(row, name, body)) for row, body, name in rows], holes
 
     def save_snapshot(self, name: str, position: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep `arrays`, the state after the record at `position`; on disk with the next commit.
@@ -295,8 +520,14 @@ class Journal:
             Every kept one is damaged: only a replay of the whole journal gives the state again.
         """
         query = "SELECT position, body FROM snapshot WHERE name = ? ORDER BY id DESC"
-        with file.reader(self.path) as connection:
-            kept = connection.execute(query, (name,)).fetchall()
+        salvages = self._salvages
+        try:
+            with file.reader(self.path) as connection:
+                kept = connection.execute(query, (name,)).fetchall()
+        except file.Damaged:
+            self._thread.submit(self._mend, salvages).result()
+            with file.reader(self.path) as connection:
+                kept = connection.execute(query, (name,)).fetchall()
         reasons = []
         for position, body in kept:
             try:
@@ -327,29 +558,41 @@ class Journal:
         with self._guard:
             self._cursors[name] = self._moved[name] = position
 
+    @contextmanager
+    def _still(self) -> Iterator[sqlite3.Connection]:
+        """Read from a file that stands still; mend it beside if it turns out to be damaged."""
+        salvages = self._salvages
+        try:
+            with file.snapshot(self.path) as connection:
+                yield connection
+        except file.Damaged as error:
+            if not self._closed:
+                self._thread.submit(self._mend, salvages)
+            raise Unreachable(f"{error.__cause__}; it is being mended, ask again") from error
+
     def trend(self, handle: int, start: int, stop: int, points: int) -> trends.Trend:
         """Read a tag's curve over source times [start, stop) ns; blocks, so call it in a thread."""
-        with file.reader(self.path) as connection:
+        with self._still() as connection:
             return trends.tag_trend(connection, handle, start, stop, points)
 
     def scores(self, asset: str, start: int, stop: int, points: int) -> trends.ScoreTrend:
         """Read an asset's scores over [start, stop) ns; blocks, so call it in a thread."""
-        with file.reader(self.path) as connection:
+        with self._still() as connection:
             return trends.score_trend(connection, asset, start, stop, points)
 
     def events(self, kind: str) -> tuple[list[EventRecord], int]:
         """Read every event of one kind, and count those that are damaged; blocks."""
-        with file.reader(self.path) as connection:
+        with self._still() as connection:
             return trends.events_of(connection, kind)
 
     def score_span(self) -> tuple[int, int] | None:
         """Give first and last source time, ns, at which anything was scored; blocks."""
-        with file.reader(self.path) as connection:
+        with self._still() as connection:
             return trends.score_span(connection)
 
     def judged(self, start: int, stop: int, step: int) -> dict[str, tuple[int, int]]:
         """Tell for how many steps of `step` ns each asset was judged, of how many; blocks."""
-        with file.reader(self.path) as connection:
+        with self._still() as connection:
             return trends.judged_steps(connection, start, stop, step)
 
     def close(self) -> None:
@@ -374,6 +617,30 @@ class Journal:
             self._thread.shutdown()
             self._writer.close()
             self._held.close()
+
+
+def _salvaged(path: Path, error: file.Damaged, told: Callable[[str], None]) -> None:
+    """Salvage a journal that could not be opened; the error itself if there is nothing to find."""
+    with file.translated(path):
+        try:
+            salvage.salvage(path, told=told)
+        except Misconfigured:
+            raise error from error.__cause__
+
+
+def _lost(connection: sqlite3.Connection, after: int, before: int) -> int:
+    """Give the first position between two that is missing and was not evicted; 0: there is none."""
+    if after + 1 < before:
+        (floor,) = connection.execute("SELECT max(position) FROM floor").fetchone()
+        after = max(after, floor or 0)
+    return after + 1 if after + 1 < before else 0
+
+
+def _before(rows: Sequence[tuple[Row, bytes, Any]], after: int) -> Iterator[tuple[Row, int]]:
+    """Give each row with the position before it."""
+    for row, *_ in rows:
+        yield row, after
+        after = row.position
 
 
 def _entry(row: Row, name: str | None, body: bytes) -> Entry:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 
+from gateway.journal import file
 from plant.tags import Tag, TagHandle
 
 _LATEST = "SELECT handle, name, source, address, unit, scale, offset FROM tag ORDER BY rowid"
@@ -30,4 +31,5 @@ def register(connection: sqlite3.Connection, tags: Sequence[Tag], at: int) -> li
             )
         free = max(free, handle + 1)
         handles.append(TagHandle(handle, tag))
+    file.seal(connection, "tag")
     return handles

@@ -78,6 +78,22 @@ def test_a_fault_that_became_more_urgent_than_what_was_acknowledged_alarms_again
     assert (after.id, after.state) == (1, AlarmState.UNACKNOWLEDGED)
 
 
+def test_alarms_are_taken_over_as_they_were_told() -> None:
+    told, fold = AlarmBook(), AlarmBook()
+    for asset in ("a/p", "a/q", "a/r"):
+        told.apply(asset, move(RAISE))
+    told.acknowledge(1, 60, "kim", "seen")
+    told.apply("a/r", move(CLEAR, 70))
+    fold.apply("a/p", move(RAISE))
+    gone = fold.recall(told.alarms())
+    assert [(one.id, one.asset, one.state) for one in gone] == [(2, "a/q", AlarmState.RETURNED)]
+    assert fold.get(1) == told.get(1), "the fold sees its fault as well"
+    assert fold.get(3) == told.get(3)
+    again = fold.apply("a/s", move(RAISE, 90))
+    assert again is not None
+    assert again.id == 4, "a number is used once"
+
+
 def test_clearing_what_never_was_changes_nothing() -> None:
     book = AlarmBook()
     assert book.apply("a/p", move(CLEAR)) is None

@@ -13,16 +13,21 @@ import numpy as np
 import pytest
 
 from analytics.monitors import MonitorBank
+from analytics.watch import Transition
 from connectors.contract import Ticket
 from gateway import notices, runtime
+from gateway.alarms import AlarmBook
 from gateway.config.plan import ConsolePlan, Plan
 from gateway.gaps import ENDED
-from gateway.journal import EventRecord, Journal, SampleRecord
+from gateway.journal import EventRecord, Journal, SampleRecord, file
 from gateway.metrics import Metrics
-from gateway.pipeline import Pipeline
+from gateway.pipeline import Pipeline, alarm_event
 from gateway.runtime import SNAPSHOT, Gateway
+from plant.alarms import AlarmAction
 from plant.assets import asset_of
 from plant.errors import Unreachable
+from plant.gaps import GapCause
+from plant.reasons import Reason
 from plant.samples import Batch, ContextEvent, Recovery
 from plant.tags import Tag
 
@@ -305,6 +310,94 @@ def test_a_snapshot_of_another_shape_is_told_and_the_journal_is_folded_anew(
     assert len(damages) == 1
     assert "snapshot not used" in damages[0]
     assert on_disk(tmp_path)[: len(before)] == before
+
+
+def evict(data: Path, share: float) -> int:
+    """Let the oldest part of the samples go, as a limit does; give the last position that went."""
+    journal = Journal.open(data / "journal.db")
+    samples = [at for at, entry in journal.read() if isinstance(entry, SampleRecord)]
+    gone = samples[: round(share * len(samples))]
+    journal.close()
+    connection = sqlite3.connect(data / "journal.db")
+    connection.executemany("DELETE FROM record WHERE position = ?", [(at,) for at in gone])
+    connection.execute("INSERT INTO floor VALUES (1, ?, 0)", (gone[-1],))
+    file.recount(connection)
+    file.seal(connection, "floor")
+    connection.commit()
+    connection.close()
+    return gone[-1]
+
+
+def test_what_was_evicted_behind_a_snapshot_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(Played(tmp_path, monkeypatch).play())
+    evict(tmp_path, 0.9)
+    again = Played(tmp_path, monkeypatch)
+    asyncio.run(again.play())
+    assert [row for kind, row in again.heard if kind == "damaged"] == []
+
+
+def test_without_a_snapshot_and_its_samples_it_starts_and_says_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(Played(tmp_path, monkeypatch).play())
+    floor = evict(tmp_path, 0.5)
+    journal = Journal.open(tmp_path / "journal.db")
+    book = AlarmBook()
+    transition = Transition(at=5, onset=4, action=AlarmAction.RAISE, reason=Reason(9.0, 3.0, ()))
+    raised = [book.apply(asset, transition) for asset in ("a/p", "a/q")]
+    journal.append(*[alarm_event(alarm) for alarm in raised if alarm])
+    journal.append(EventRecord("acknowledge", 6, {"id": 1, "actor": "kim", "note": ""}))
+    journal.append(alarm_event(book.acknowledge(1, 6, "kim", "")))
+    journal.close()
+    connection = sqlite3.connect(tmp_path / "journal.db")
+    connection.execute("UPDATE snapshot SET body = zeroblob(100)")
+    connection.commit()
+    connection.close()
+    again = Played(tmp_path, monkeypatch)
+    asyncio.run(again.play())
+    damages = [(row["position"], row["why"]) for kind, row in again.heard if kind == "damaged"]
+    assert [position for position, _ in damages] == [0, floor]
+    assert "learnt anew" in damages[1][1]
+    journal = Journal.open(tmp_path / "journal.db")
+    alarms = {event.body["id"]: event.body for event in journal.events("alarm")[0]}
+    journal.close()
+    assert set(alarms) == {1, 2}
+    assert alarms[1]["state"] == "NORM", "acknowledged, and its fault is not seen any more"
+    assert alarms[2]["state"] == "RTNUN"
+
+
+def test_a_gap_that_the_journal_found_stands_in_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(Played(tmp_path, monkeypatch).play())
+    connection = sqlite3.connect(tmp_path / "journal.db")
+    pages = connection.execute("SELECT pageno FROM dbstat WHERE name = 'record' AND pagetype = ?",
+                               ("leaf",)).fetchall()  # fmt: skip
+    connection.close()
+    with (tmp_path / "journal.db").open("r+b") as broken:
+        broken.seek((pages[1][0] - 1) * 2048)
+        broken.write(bytes(2048))
+    again = Played(tmp_path, monkeypatch)
+    asyncio.run(again.play(0.5))
+    gaps = [row for kind, row in again.heard if kind == "gap" and row["cause"] == "damaged"]
+    assert [row["source"] for row in gaps] == ["plc"]
+    assert gaps[0]["lost"] > 0
+    assert [row["why"] for kind, row in again.heard if kind == "damaged" and "kept" in row["why"]]
+    third = Played(tmp_path, monkeypatch)
+    gateway = Gateway(third.plan, on_event=third.hear, listen=False)
+    running = gateway.run(third.stop)
+
+    async def story() -> None:
+        task = asyncio.create_task(running)
+        await third.first.wait()
+        third.stop.set()
+        await task
+
+    asyncio.run(story())
+    kept = [gap for gap in gateway._pipeline.gaps.gaps() if gap.cause is GapCause.DAMAGED]
+    assert [gap.lost for gap in kept] == [gaps[0]["lost"]]
 
 
 def test_values_sent_on_connecting_are_no_measure_of_delay(

@@ -24,7 +24,7 @@ const TREND = {rising: "↗ rising", falling: "↘ falling", steady: "→ steady
 
 export const CAUSE = {
   link: "link lost", misconfigured: "needs a person", messages: "messages missing",
-  overload: "overload", stopped: "gateway not running",
+  overload: "overload", stopped: "gateway not running", damaged: "journal damaged",
 };
 
 // The last is no letter of NE 107: nothing is known, which must not look like normal.

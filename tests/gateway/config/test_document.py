@@ -7,7 +7,8 @@ def test_schema_knows_every_section_and_forbids_others() -> None:
     described = schema()
     assert described["additionalProperties"] is False
     assert set(described["properties"]) == {
-        *("version", "tags", "gateway", "console", "detection", "alarms", "source", "tag", "asset")
+        *("version", "tags", "gateway", "console", "journal", "detection", "alarms", "source"),
+        *("tag", "asset"),
     }
 
 

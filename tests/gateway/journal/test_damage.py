@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gateway.journal import DamagedRecord, Entry, EventRecord, Journal, SampleRecord
-from plant.errors import Rejected
+from gateway.journal import DamagedRecord, Entry, EventRecord, Journal, Limits, SampleRecord
+from plant.errors import Misconfigured, Rejected
 
 Samples = Callable[..., SampleRecord]
 
@@ -36,7 +36,7 @@ def _tamper(path: Path, statement: str, *values: object) -> None:
 
 
 def _entries(path: Path) -> dict[int, Entry]:
-    journal = Journal.open(path)
+    journal = Journal.open(path, Limits())
     entries = dict(journal.read())
     journal.close()
     return entries
@@ -69,7 +69,7 @@ def test_a_flipped_bit_damages_one_record_only(written: Path, bit: int) -> None:
         ("body = substr(body, 1, 40)", "checksum"),
         ("body = (SELECT body FROM record WHERE position = 1)", "checksum"),
         ("last_at = last_at + 1", "checksum"),
-        ("kind = 2", "checksum"),
+        ("kind = 2", "missing"),
         ("subject = 99", "no name"),
     ],
 )
@@ -102,8 +102,8 @@ def test_records_lost_while_open_are_told(written: Path) -> None:
 
 
 def test_an_unknown_kind_shows_up_among_any(written: Path) -> None:
-    _tamper(written, "UPDATE record SET kind = 77 WHERE position = 2")
     journal = Journal.open(written)
+    _tamper(written, "UPDATE record SET kind = 77 WHERE position = 2")
     entries = dict(journal.read(kinds=[EventRecord]))
     journal.close()
     assert isinstance(entries[2], DamagedRecord)
@@ -134,3 +134,11 @@ def test_only_damaged_snapshots_are_an_error_not_a_fresh_start(written: Path) ->
     with pytest.raises(Rejected, match="snapshot watch"):
         journal.load_snapshot("watch")
     journal.close()
+
+
+def test_who_only_looks_changes_nothing(written: Path) -> None:
+    _tamper(written, "DELETE FROM record WHERE position = 3")
+    before = sorted(written.parent.iterdir()), written.read_bytes()
+    with pytest.raises(Misconfigured, match="a gateway that starts with it keeps what can"):
+        Journal.open(written)
+    assert (sorted(written.parent.iterdir()), written.read_bytes()) == before

@@ -40,13 +40,15 @@ def test_somebody_elses_database_is_left_alone(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("version", [0, 2])
+@pytest.mark.parametrize("version", [0, 3])
 def test_another_format_is_refused(path: Path, version: int) -> None:
     Journal.open(path).close()
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA user_version = {version}")
+    connection.execute("UPDATE about SET value = ? WHERE key = 'format'", (version,))
+    connection.commit()
     connection.close()
-    with pytest.raises(Misconfigured, match=f"format {version}, this release writes format 1"):
+    with pytest.raises(Misconfigured, match=f"format {version}, this release writes format 2"):
         Journal.open(path)
 
 
