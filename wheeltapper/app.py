@@ -10,6 +10,7 @@ from wheeltapper import (
     alarms,
     alarmsensors,
     browse,
+    central,
     check,
     config,
     demo,
@@ -81,4 +82,5 @@ app.add_typer(parts.app, name="parts")
 app.command("gaps")(gaps.gaps)
 app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")
+app.add_typer(central.app, name="central")
 app.command("simulate", hidden=True)(simulate.simulate)
