@@ -42,9 +42,7 @@ def test_what_is_printed_can_be_pasted_into_a_configuration(
 
 
 @pytest.mark.usefixtures("admin")
-def test_a_second_run_says_that_all_was_there(
-    command: Command, api: ApiV2, tmp_path: Path
-) -> None:
+def test_a_second_run_says_that_all_was_there(command: Command, api: ApiV2, tmp_path: Path) -> None:
     command("central", "init", api.url, "--folder", tmp_path)
     ended = command("central", "init", api.url, "--folder", tmp_path, "--json")
 
@@ -107,9 +105,7 @@ def test_wrong_words(command: Command, arguments: tuple[str, ...], words: str) -
 
 @pytest.mark.usefixtures("admin")
 def test_nobody_answers(command: Command, tmp_path: Path) -> None:
-    ended = command(
-        "central", "init", f"http://127.0.0.1:{free_port()}", "--folder", tmp_path
-    )
+    ended = command("central", "init", f"http://127.0.0.1:{free_port()}", "--folder", tmp_path)
 
     assert ended.code == 3
     assert "does not answer" in ended.err

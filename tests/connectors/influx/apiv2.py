@@ -45,11 +45,11 @@ class ApiV2:
                 self.end_headers()
                 self.wfile.write(data)
 
-            do_POST = do_DELETE = do_PATCH = do_GET
-
             def log_message(self, *words: object) -> None:
                 """Stay quiet."""
 
+        for method in ("POST", "PATCH", "DELETE"):
+            setattr(Handler, f"do_{method}", Handler.do_GET)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._server.block_on_close = False
@@ -94,15 +94,15 @@ class ApiV2:
                 return 200, {"authorizations": hidden}
             case ("POST", "/api/v2", "authorizations"):
                 secret = f"token-{self.made}"
-                return self._made(self.authorizations, {"status": "active", **body, "token": secret})
+                return self._made(
+                    self.authorizations, {"status": "active", **body, "token": secret}
+                )
             case ("DELETE", "/api/v2/authorizations", number):
                 self.authorizations[:] = [o for o in self.authorizations if o["id"] != number]
                 return 204, None
         return 404, {"code": "not found", "message": "path not found"}
 
-    def _made(
-        self, among: list[dict[str, Any]], one: dict[str, Any]
-    ) -> tuple[int, dict[str, Any]]:
+    def _made(self, among: list[dict[str, Any]], one: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         self.made += 1
         one = {**one, "id": f"{self.made:016x}"}
         among.append(one)

@@ -16,6 +16,12 @@ from tests.parts.stores.proxy import FaultProxy
 from tests.parts.stores.servers import Store, fetched, influx1, victoria
 
 REAL = "INFLUX_URL"
+GUARD = (
+    "CREATE USER \"admin\" WITH PASSWORD 'admin' WITH ALL PRIVILEGES",
+    'CREATE DATABASE "plant"',
+    "CREATE USER \"gw\" WITH PASSWORD 'pa ss:wört'",
+    'GRANT ALL ON "plant" TO "gw"',
+)
 
 
 @pytest.fixture(scope="session")
@@ -39,16 +45,13 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """An InfluxDB 1.6 that asks who is there; user gw may do everything in database plant."""
     store = influx1(tmp_path_factory.mktemp("guarded"), auth=True)
     store.start()
-    admin = "CREATE USER \"admin\" WITH PASSWORD 'admin' WITH ALL PRIVILEGES"
-    fetched(f"{store.url}/query", {"q": admin})
-    for query in (
-        "CREATE DATABASE \"plant\"",
-        "CREATE USER \"gw\" WITH PASSWORD 'pa ss:wört'",
-        'GRANT ALL ON "plant" TO "gw"',
-    ):
-        fetched(f"{store.url}/query", {"q": query, "u": "admin", "p": "admin"})
-    yield store
-    store.stop()
+    try:
+        fetched(f"{store.url}/query", {"q": GUARD[0]})
+        for query in GUARD[1:]:
+            fetched(f"{store.url}/query?u=admin&p=admin", {"q": query})
+        yield store
+    finally:
+        store.stop()
 
 
 @pytest.fixture

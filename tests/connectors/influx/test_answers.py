@@ -111,7 +111,11 @@ def test_messages_are_one_line_of_bounded_length() -> None:
     ("why", "kind", "words"),
     [
         ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate has expired", Misconfigured, "out of date"),
-        ("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate", Misconfigured, "PEM file in ca"),
+        (
+            "[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate",
+            Misconfigured,
+            "PEM file in ca",
+        ),
         ("[SSL: CERTIFICATE_VERIFY_FAILED] Hostname mismatch", Misconfigured, "another name"),
         ("[SSL: CERTIFICATE_VERIFY_FAILED] not yet valid", Misconfigured, "clocks"),
         ("[SSL: WRONG_VERSION_NUMBER] wrong version number", Misconfigured, "does not speak TLS"),

@@ -58,8 +58,7 @@ def test_sample_holds_every_setting_with_its_default() -> None:
         line
         for line in commented
         for key, value in tomllib.loads(line).items()
-        if key not in differing
-        and value != default.model_dump(mode="json")[key]
+        if key not in differing and value != default.model_dump(mode="json")[key]
     ] == []
 
 

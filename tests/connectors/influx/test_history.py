@@ -88,7 +88,7 @@ def test_only_what_was_asked_for_in_the_order_of_the_question(v1: Place) -> None
 
 
 def test_a_long_answer_comes_in_pieces_and_needs_little_memory(v1: Place) -> None:
-    rows = 8 * PIECE_ROWS
+    rows = 4 * PIECE_ROWS
     with v1.sink(tags()) as sink:
         for first in range(0, rows, PIECE_ROWS):
             starts = [HOUR0 + i * MINUTE for i in range(first, first + PIECE_ROWS)]
@@ -100,7 +100,7 @@ def test_a_long_answer_comes_in_pieces_and_needs_little_memory(v1: Place) -> Non
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
-    assert sizes == [PIECE_ROWS] * 8
+    assert sizes == [PIECE_ROWS] * 4
     assert peak < 40e6
 
 
@@ -134,7 +134,7 @@ def test_an_empty_interval(v1: Place) -> None:
 
 HOSTILE = [
     "x' OR 'a'='a",
-    "x'; DROP MEASUREMENT \"signal_1h\"; --",
+    'x\'; DROP MEASUREMENT "signal_1h"; --',
     'a"b',
     "a\\",
     "a\\'",
@@ -191,13 +191,14 @@ def test_quoting_is_what_the_server_understands(v1: Place, name: str) -> None:
         (answer(200, b'{"results":[{"partial":true}]}\n'), Unreachable, "broke off"),
         (answer(200, b""), Unreachable, "broke off"),
         (answer(200, b"[]\n"), Rejected, "as no InfluxDB does"),
-        (Fault(cut_after=40), Unreachable, ""),
+        (Fault(cut_after=40), Unreachable, "does not answer|broke off"),
         (Fault(delay_s=1.5), Unreachable, "timed out"),
     ],
     ids=[
-        "busy", "401", "rights", "killed", "400", "half", "partial", "empty", "strange", "cut", "slow",
+        *("busy", "401", "rights", "killed", "400", "half", "partial", "empty", "strange"),
+        *("cut", "slow"),
     ],
-)  # fmt: skip
+)
 def test_an_answer_that_is_no_answer_is_never_taken_for_the_whole(
     behind: Place, proxy: FaultProxy, fault: Fault, kind: type[PlantError], words: str
 ) -> None:
@@ -220,7 +221,7 @@ def test_an_answer_cut_in_a_later_piece_is_not_the_whole(behind: Place, proxy: F
 
     with InfluxHistory(behind.config) as history:
         pieces = history.read([NAME], *FOREVER, MINUTE)
-        proxy.always(Fault(cut_after=2_000_000))
+        proxy.always(Fault(cut_after=300_000))
         with pytest.raises(Unreachable):
             assert [len(piece) for piece in pieces] == []
 

@@ -151,7 +151,9 @@ def test_hostile_names_come_back_as_they_were(v1: Place) -> None:
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=30))
 def test_any_text_comes_back(v1: Place, words: list[str]) -> None:
     at = range(T0, T0 + len(words))
-    lines = [one("any", when, {"f": (Kind.TEXT, word)}) for when, word in zip(at, words, strict=True)]
+    lines = [
+        one("any", when, {"f": (Kind.TEXT, word)}) for when, word in zip(at, words, strict=True)
+    ]
     written(v1, [line for line in lines if line])
 
     (found,) = v1.ask(f'SELECT "f" FROM "any" WHERE time < {at.stop}')

@@ -122,7 +122,9 @@ def test_an_alarm_says_why() -> None:
     assert series == (
         "alarm,area=hall,asset=pump-2,class=machine,gateway=edge-1,line=line-1,priority=2,site=works"
     )
-    assert 'id=12i,state=1i,state_name="UNACK",text="pump-2: vibration 3.1× its normal; 70 %"' in rest
+    assert (
+        'id=12i,state=1i,state_name="UNACK",text="pump-2: vibration 3.1× its normal; 70 %"' in rest
+    )
     assert json.loads(told.replace('\\"', '"'))[0]["share"] == 0.7
     assert "ended=" not in rest
 

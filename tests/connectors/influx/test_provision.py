@@ -86,7 +86,9 @@ def test_a_second_run_changes_nothing(api: ApiV2, tmp_path: Path) -> None:
 
 
 def test_more_buckets_than_one_page_are_seen(api: ApiV2, tmp_path: Path) -> None:
-    api.buckets += [{"id": f"f{i:015x}", "name": f"other{i}", "retentionRules": []} for i in range(205)]
+    api.buckets += [
+        {"id": f"f{i:015x}", "name": f"other{i}", "retentionRules": []} for i in range(205)
+    ]
     run(api.url, tmp_path)
     api.asked.clear()
 

@@ -90,11 +90,11 @@ class FaultProxy:
             def do_GET(self) -> None:
                 proxy._serve(self)
 
-            do_POST = do_PATCH = do_DELETE = do_GET
-
             def log_message(self, *words: object) -> None:
                 """Stay quiet."""
 
+        for method in ("POST", "PATCH", "DELETE"):
+            setattr(Handler, f"do_{method}", Handler.do_GET)
         self._server = ThreadingHTTPServer((HOST, 0), Handler)
         self._server.daemon_threads = True
         self._server.block_on_close = False
