@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.journal import codec
+from plant import columns as codec
 from plant.errors import Rejected
 from plant.records import EventRecord, Record, SampleRecord, ScoreRecord, SummaryRecord
 from plant.samples import Batch, ContextEvent, Recovery
