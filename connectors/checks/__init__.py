@@ -106,15 +106,15 @@ def _tasks() -> set["asyncio.Task[object]"]:
 
 async def _nothing_left(use: Callable[[], Awaitable[None]]) -> None:
     """Run `use` and wait until every task and socket that it opened has gone."""
-    tasks, descriptors = _tasks(), descriptors()
+    tasks, files = _tasks(), descriptors()
     await use()
     for _ in range(round(LEAVING_S / SETTLING_S)):
-        if _tasks() <= tasks and descriptors() <= descriptors:
+        if _tasks() <= tasks and descriptors() <= files:
             break
         await asyncio.sleep(SETTLING_S)
     names = sorted(task.get_name() for task in _tasks() - tasks)
     require(not names, f"tasks are left behind: {', '.join(names)}")
-    require(descriptors() <= descriptors, "a socket or file is left open")
+    require(descriptors() <= files, "a socket or file is left open")
 
 
 async def check_fits_protocol(peer: SourceUnderTest) -> None:
@@ -156,7 +156,7 @@ async def check_close_after_failed_open(peer: SourceUnderTest) -> None:
     await _nothing_left(use)
 
 
-async def check_read_after_closeraises(peer: SourceUnderTest) -> None:
+async def check_read_after_close_raises(peer: SourceUnderTest) -> None:
     """Read a source that was left: one of the four errors, and soon."""
     source = await peer.make()
     await source.__aenter__()

@@ -185,7 +185,7 @@ def check_pieces_are_bounded(peer: HistoryUnderTest) -> None:
     with peer.make() as history:
         sizes = [len(piece) for piece in history.read(NAMES, 0, NEVER, TEN_SECONDS)]
         found = kept(history, NAMES, 0, NEVER, TEN_SECONDS)
-    require(0 < min(sizes) and max(sizes) <= PIECE, f"a piece holds 1 to {PIECE}: {sizes[:3]}")
+    require(min(sizes) > 0 and max(sizes) <= PIECE, f"a piece holds 1 to {PIECE}: {sizes[:3]}")
     require(found == rows_of(record, NUMBERED), "all of them come")
 
 

@@ -106,9 +106,10 @@ def test_a_long_answer_comes_in_pieces_and_needs_little_memory(v1: Place) -> Non
 
 def test_nothing_kept(v1: Place) -> None:
     with InfluxHistory(v1.config) as history:
-        assert (history.tags(), history.lengths()) == ({}, ())
-        with pytest.raises(Rejected, match=r"windows of 60 s are not kept; there are: none"):
-            history.read([NAME], *FOREVER, MINUTE)
+        assert (history.tags(), history.lengths()) == ({}, (MINUTE, HOUR))
+        assert list(history.read([NAME], *FOREVER, MINUTE)) == []
+        with pytest.raises(Rejected, match=r"windows of 7 s are not kept; there are: 60 s, 3600 s"):
+            history.read([NAME], *FOREVER, 7_000_000_000)
 
 
 def test_a_length_that_is_not_kept_lists_those_that_are(v1: Place) -> None:

@@ -71,14 +71,14 @@ class Heard:
 
 
 class FaultProxy:
-    """A proxy to the server on `port`.
+    """A proxy to the server on `port` of `host`, which speaks HTTP without TLS.
 
     `heard` holds the requests in the order in which they were answered.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = HOST) -> None:
         self.heard: list[Heard] = []
-        self._upstream = port
+        self._upstream = host, port
         self._once: deque[Fault] = deque()
         self._always: Fault | None = None
         self._lock = threading.Lock()
@@ -159,7 +159,7 @@ class FaultProxy:
     def _forward(
         self, handler: BaseHTTPRequestHandler, body: bytes
     ) -> tuple[int, dict[str, str], bytes]:
-        upstream = http.client.HTTPConnection(HOST, self._upstream, timeout=30)
+        upstream = http.client.HTTPConnection(*self._upstream, timeout=30)
         try:
             sent = {k: v for k, v in handler.headers.items() if k.lower() not in _HOP_BY_HOP}
             upstream.request(handler.command, handler.path, body, sent)
