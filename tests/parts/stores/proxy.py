@@ -6,6 +6,7 @@ all requests until they are taken away; without one everything passes unchanged.
 
 import gzip
 import http.client
+import ssl
 import threading
 import time
 from collections import deque
@@ -73,10 +74,11 @@ class Heard:
 class FaultProxy:
     """A proxy to the server on `port` of `host`, which speaks HTTP without TLS.
 
-    `heard` holds the requests in the order in which they were answered.
+    With a `context` its clients have to speak TLS. `heard` holds the requests in the order in which
+    they were answered.
     """
 
-    def __init__(self, port: int, host: str = HOST) -> None:
+    def __init__(self, port: int, host: str = HOST, context: ssl.SSLContext | None = None) -> None:
         self.heard: list[Heard] = []
         self._upstream = host, port
         self._once: deque[Fault] = deque()
@@ -93,9 +95,20 @@ class FaultProxy:
             def log_message(self, *words: object) -> None:
                 """Stay quiet."""
 
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *words: object) -> None:
+                """Stay quiet: a client that breaks off is what is tried here."""
+
         for method in ("POST", "PATCH", "DELETE"):
             setattr(Handler, f"do_{method}", Handler.do_GET)
-        self._server = ThreadingHTTPServer((HOST, 0), Handler)
+        self._server = Server((HOST, 0), Handler)
+        self._scheme = "http"
+        if context is not None:
+            self._scheme = "https"
+            # The handshake belongs to the thread of its connection, not to the one that accepts.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._server.daemon_threads = True
         self._server.block_on_close = False
 
@@ -105,7 +118,7 @@ class FaultProxy:
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        return f"{self._scheme}://{HOST}:{self.port}"
 
     @property
     def writes(self) -> list[Heard]:
