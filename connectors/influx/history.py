@@ -12,7 +12,7 @@ from connectors.influx.config import InfluxConfig
 from connectors.influx.influxql import Piece, asked, identifier, literal, select
 from connectors.influx.schema import LEVELS, SUMMARIES, TAG, bucket_of, name_of, places
 from connectors.influx.server import Server
-from plant.errors import Rejected, Unreachable
+from plant.errors import Misconfigured, Rejected, Unreachable
 from plant.summaries import Windows
 
 _FIELDS = ("n", "good_ratio", "min", "max", "mean", "std", "first", "last")
@@ -99,11 +99,14 @@ class InfluxHistory:
 
     def _measurements(self, bucket: str) -> set[str]:
         """List what is in a bucket; InfluxDB 1 lists nothing of one that it does not have."""
-        found = {
-            str(row[piece.columns.index("name")])
-            for piece in self._ask(bucket, "SHOW MEASUREMENTS")
-            for row in piece.rows
-        }
+        found: set[str] = set()
+        for piece in self._ask(bucket, "SHOW MEASUREMENTS"):
+            if piece.name != "measurements":
+                raise Misconfigured(
+                    f"{self.name}: {self._config.place} does not answer in InfluxQL; windows are "
+                    "read from an InfluxDB (VictoriaMetrics keeps them, and is asked in PromQL)"
+                )
+            found |= {str(row[0]) for row in piece.rows}
         if not found:
             list(self._ask(bucket, select("*", TAG, "LIMIT 1")))
         return found

@@ -128,6 +128,14 @@ def test_an_alarm_says_why() -> None:
     assert "ended=" not in rest
 
 
+def test_what_no_number_tells_is_null_in_the_contributors() -> None:
+    part = {**ALARM["reason"]["contributions"][0], "expected": float("nan")}
+    reason = {**ALARM["reason"], "contributions": [part]}
+    (line,) = lines(EventRecord("alarm", T0, {**ALARM, "reason": reason}))["alarm"]
+
+    assert '\\"expected\\":null' in line
+
+
 def test_a_gap_that_lasts_has_no_end() -> None:
     (line,) = lines(EventRecord("gap", T0, {**GAP, "stop": None}))["gap"]
 
