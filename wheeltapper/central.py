@@ -46,7 +46,7 @@ def init(
     renew: Annotated[
         bool,
         typer.Option(
-            "--renew", help="Make tokens anew whose files are not here; the old ones end."
+            "--renew", help="Make new tokens where they are needed; the old ones stop working."
         ),
     ] = False,
     as_json: AsJson = False,
@@ -136,8 +136,8 @@ def _next(config: "InfluxConfig", steps: "list[Step]") -> None:
         f"org = {json.dumps(config.org)}",
         f"bucket = {json.dumps(config.bucket)}",
         *([] if config.several else ["split = false"]),
-        f"token_file = {json.dumps(str(files['write']))}",
-        *([] if config.ca is None else [f"ca = {json.dumps(str(config.ca))}"]),
+        f"token_file = {json.dumps(str(files['write'].resolve()))}",
+        *([] if config.ca is None else [f"ca = {json.dumps(str(config.ca.resolve()))}"]),
     ]
     for line in lines:
         terminal.say(line)
