@@ -45,9 +45,7 @@ def init(
     ] = False,
     renew: Annotated[
         bool,
-        typer.Option(
-            "--renew", help="Make new tokens where they are needed; the old ones stop working."
-        ),
+        typer.Option("--renew", help="Make new tokens; the old ones stop working."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -78,8 +78,7 @@ class Provision:
     folder
         Where the files of the tokens go; made if it is missing.
     renew
-        Make new tokens for those whose files are not here, or that are not for all buckets, and
-        end the old ones.
+        Make new tokens, and end the old ones.
     """
 
     def __init__(
@@ -164,7 +163,7 @@ class Provision:
         old = [one for one in known if one.description == name and one.status == "active"]
         fitting = [one for one in old if _fits(one, action, buckets)]
         may = f"may {action} these buckets, and nothing else"
-        if fitting and _filled(file):
+        if fitting and _filled(file) and not self._renew:
             return Step("token", name, Done.THERE, f"{may}; in {file}", file)
         if old and not self._renew:
             raise Misconfigured(_ask_first(name, file, fits=bool(fitting)))

@@ -138,6 +138,17 @@ def test_a_bucket_that_was_made_anew_wants_tokens_that_fit_it(api: ApiV2, tmp_pa
     assert all({p["resource"]["id"] for p in o["permissions"]} == ids for o in api.authorizations)
 
 
+def test_tokens_are_renewed_when_asked(api: ApiV2, tmp_path: Path) -> None:
+    run(api.url, tmp_path)
+    before = (tmp_path / "write.token").read_text()
+
+    steps = run(api.url, tmp_path, renew=True)
+
+    assert [step.done for step in steps if step.what == "token"] == [Done.RENEWED] * 2
+    assert (tmp_path / "write.token").read_text() == f"{api.authorizations[0]['token']}\n" != before
+    assert len(api.authorizations) == 2
+
+
 def test_a_token_for_more_buckets_than_are_asked_for_stays(api: ApiV2, tmp_path: Path) -> None:
     run(api.url, tmp_path)
     config = InfluxConfig(name="central", url=api.url, org="plant", split=False)
