@@ -23,6 +23,7 @@ from wheeltapper import (
     run,
     simulate,
     trust,
+    uplink,
 )
 
 app = typer.Typer(
@@ -79,6 +80,7 @@ for name, command in (
     alarms.app.command(name)(command)
 app.add_typer(parts.app, name="parts")
 app.command("gaps")(gaps.gaps)
+app.add_typer(uplink.app, name="uplink")
 app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")
 app.command("simulate", hidden=True)(simulate.simulate)
