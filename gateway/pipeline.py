@@ -42,11 +42,10 @@ from plant.gaps import Gap
 from plant.instruments import diagnosis as sentence_of
 from plant.instruments import doubt_body
 from plant.parts import Part
+from plant.records import ANOMALOUS, JUDGED
 from plant.samples import Batch, ContextEvent, Recovery
 from plant.tags import Tag, TagHandle
 
-JUDGED = 1
-ANOMALOUS = 2
 NO_MODE = 0
 UNKNOWN_MODE = -1
 

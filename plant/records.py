@@ -33,6 +33,10 @@ class SampleRecord:
         _demand(subject, "verdict", self.verdict, np.uint8, len(self.batch))
 
 
+JUDGED, ANOMALOUS = 1, 2
+"""Bits of `ScoreRecord.flags`: the row was judged; it is beyond the limit."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreRecord:
     """Scores of one asset.
@@ -46,7 +50,7 @@ class ScoreRecord:
     score, threshold
         Score and the limit that was in force, float64 (n,).
     flags
-        What the watch said of each row, uint8 (n,).
+        What the watch said of each row, bits `JUDGED` and `ANOMALOUS`, uint8 (n,).
     """
 
     asset: str

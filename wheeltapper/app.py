@@ -10,6 +10,7 @@ from wheeltapper import (
     alarms,
     alarmsensors,
     browse,
+    central,
     check,
     config,
     demo,
@@ -83,4 +84,5 @@ app.command("gaps")(gaps.gaps)
 app.add_typer(uplink.app, name="uplink")
 app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")
+app.add_typer(central.app, name="central")
 app.command("simulate", hidden=True)(simulate.simulate)

@@ -154,7 +154,7 @@ def _judged(data: Path) -> int:
     import numpy as np
 
     from gateway.journal import Journal, ScoreRecord
-    from gateway.pipeline import JUDGED
+    from plant.records import JUDGED
 
     journal = Journal.open(data / "journal.db")
     try:

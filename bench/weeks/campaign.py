@@ -17,11 +17,12 @@ from gateway.alarms import alarm_from
 from gateway.config.plan import AlarmPlan, DetectionPlan, Plan
 from gateway.journal import Record, ScoreRecord
 from gateway.performance import Course
-from gateway.pipeline import JUDGED, Pipeline
+from gateway.pipeline import Pipeline
 from plant.alarms import Alarm
 from plant.assets import Asset, asset_of
 from plant.gaps import GapCause
 from plant.quality import Status
+from plant.records import JUDGED
 from plant.samples import Batch, uniform_batch
 from plant.tags import TagHandle
 

@@ -56,6 +56,33 @@ def samples_between(
             yield record
 
 
+def newest_at(connection: sqlite3.Connection, source: str) -> int:
+    """Give the newest source time, ns, of which samples of a source stand here; 0: of none."""
+    query = (
+        "SELECT last_at FROM record INDEXED BY record_by_time "
+        "WHERE kind = ? AND subject = ? ORDER BY last_at DESC LIMIT 1"
+    )
+    found = connection.execute(query, (int(Kind.SAMPLES), _subject(connection, source))).fetchone()
+    return int(found[0]) if found else 0
+
+
+def told(
+    connection: sqlite3.Connection, kind: str, cursor: int, most: int
+) -> list[tuple[int, EventRecord]]:
+    """Give the first events of a kind behind a position, each with its own, in their order."""
+    query = (
+        "SELECT position FROM record INDEXED BY record_by_time "
+        "WHERE kind = ? AND subject = ? AND position > ? ORDER BY position LIMIT ?"
+    )
+    asked = (int(Kind.EVENT), _subject(connection, kind), cursor, most)
+    found = []
+    for (position,) in connection.execute(query, asked).fetchall():
+        record = _record(connection, position)
+        if isinstance(record, EventRecord):
+            found.append((int(position), record))
+    return found
+
+
 def moments(connection: sqlite3.Connection, kind: str) -> list[tuple[int, int]]:
     """Give position and time of every event of a kind, in the journal's order."""
     query = (

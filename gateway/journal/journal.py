@@ -383,6 +383,16 @@ class Journal:
         with file.reader(self.path) as connection:
             yield from forward.samples_between(connection, source, start, stop)
 
+    def newest_at(self, source: str) -> int:
+        """Give the newest source time, ns, of the samples of a source, 0 without any; blocks."""
+        with file.reader(self.path) as connection:
+            return forward.newest_at(connection, source)
+
+    def told(self, kind: str, cursor: int, most: int = 1000) -> list[tuple[int, EventRecord]]:
+        """Give the first events of a kind behind a position, each with its own; blocks."""
+        with file.reader(self.path) as connection:
+            return forward.told(connection, kind, cursor, most)
+
     def moments(self, kind: str) -> list[tuple[int, int]]:
         """Give position and time, ns, of every event of a kind, in their order; blocks."""
         with file.reader(self.path) as connection:

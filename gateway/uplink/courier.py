@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from connectors.contract import Refusal, Sink
-from gateway.journal import EventRecord, Journal, Record, SampleRecord
+from gateway.journal import Journal, Record, SampleRecord
 from gateway.supervisor import failure_of
 from gateway.uplink.delivery import Delivery, DeliveryState
 from gateway.uplink.marks import Marks
@@ -22,7 +22,7 @@ from gateway.uplink.pace import MISCONFIGURED_S, Backoff, Pace
 from gateway.uplink.parcels import KINDS, MOST_RECORDS, Parcel, gather, measured
 from gateway.uplink.pins import Pins
 from gateway.uplink.quarantine import Quarantine
-from plant.errors import Misconfigured, Rejected, Unreachable
+from plant.errors import Misconfigured, Rejected
 
 GATHER_S = 1.0
 """What comes in within this time goes together, s."""
@@ -33,6 +33,7 @@ URGENT = ("alarm", "state", "gap", "instrument", "part", "gateway")
 """Kinds of events that are told first when a store is back: what stands now."""
 MOST_URGENT = 500
 COUNT_EVERY_S = 10.0
+PINNED_EVERY_S = 5.0
 LET_GO_S = 2.5
 
 
@@ -72,6 +73,11 @@ class Errand:
         """Name of the cursor in the journal."""
         return f"sink:{self.name}"
 
+    @property
+    def pins(self) -> str:
+        """Name of the cursor of the pins."""
+        return f"pins:{self.name}"
+
 
 class Courier:
     """One sink's thread.
@@ -106,6 +112,7 @@ class Courier:
         self._fresh: int | None = None
         self._freshened = 0.0
         self._counted = 0.0
+        self._pinned = -PINNED_EVERY_S
         self.delivery = Delivery(errand.name, cursor=journal.cursor(errand.cursor))
         # One that hangs in a call must not keep the process from its end.
         self._thread = threading.Thread(target=self._run, name=f"sink {errand.name}", daemon=True)
@@ -170,12 +177,10 @@ class Courier:
         else:
             self._most = min(MOST_RECORDS, 2 * self._most)
         self.delivery.refused += self.quarantine.keep(refusals)
-        points = parcel.points
-        if parcel.pin is not None:
-            points += self._send_pinned(sink, parcel.pin)
         self._advance(parcel)
+        self._send_pinned(sink)
         if not parcel.whole:
-            self._linger(points, begun)
+            self._linger(parcel.points, begun)
         else:
             self.delivery.drained = 0.0
         self._count()
@@ -210,15 +215,18 @@ class Courier:
         self._most = MOST_RECORDS
         return [Refusal(repr(parcel.records[0])[:10_000], str(error))]
 
-    def _send_pinned(self, sink: Sink, pin: EventRecord) -> int:
-        """Send the samples that a pin asks for; give their number."""
-        points = 0
-        for piece in self._pins.samples(pin):
-            self.delivery.refused += self.quarantine.keep(self._write(sink, [piece]))
-            points += len(piece.batch)
-            if self._stop.is_set():
-                raise Unreachable("the gateway ends")  # the cursor stays: it is sent again
-        return points
+    def _send_pinned(self, sink: Sink) -> None:
+        """Send the samples around incidents, those of one pin after another."""
+        if self._errand.raw or time.monotonic() - self._pinned < PINNED_EVERY_S:
+            return
+        self._pinned = time.monotonic()
+        for position, pieces in self._pins.ripe(self._journal.cursor(self._errand.pins)):
+            for piece in pieces:
+                self.delivery.refused += self.quarantine.keep(self._write(sink, [piece]))
+                pause = self._pace.wait_s(len(piece.batch), self._errand.most_per_s())
+                if self._stop.wait(pause):
+                    return  # the cursor stays: all of it is sent again
+            self._journal.advance(self._errand.pins, position)
 
     def _freshen(self, sink: Sink) -> None:
         """Send the newest records beside a long backlog, what stands now before all else.

@@ -17,8 +17,6 @@ from gateway.journal import (
 
 KINDS: tuple[type, ...] = (SummaryRecord, ScoreRecord, EventRecord)
 """What every sink is sent; samples only where the configuration asks for them, or pinned."""
-PIN = "pin"
-"""Kind of the event that asks for the samples of an asset in a stretch of time."""
 MOST_RECORDS = 1_000
 MOST_POINTS = 5_000
 """Rows in one call: what InfluxDB's makers advise for one request."""
@@ -49,20 +47,11 @@ class Parcel:
     whole: bool
     damaged: int = 0
 
-    @property
-    def pin(self) -> EventRecord | None:
-        """The request for raw samples that it ends with, if it does."""
-        last = self.records[-1] if self.records else None
-        return last if isinstance(last, EventRecord) and last.kind == PIN else None
-
 
 def gather(
     journal: Journal, after: int, kinds: Collection[type], most: int = MOST_RECORDS
 ) -> Parcel:
-    """Read what comes next behind position `after`; a parcel ends with the first pin in it.
-
-    One record may be larger than a parcel: it goes alone.
-    """
+    """Read what comes next behind position `after`; a record larger than a parcel goes alone."""
     end = journal.committed
     records: list[Record] = []
     upto, points, weight, damaged = after, 0, 0, 0
@@ -82,8 +71,6 @@ def gather(
                 return parcel(upto, whole=False)
             records.append(entry)
             upto, points, weight = position, points + rows, weight + size
-            if isinstance(entry, EventRecord) and entry.kind == PIN:
-                return parcel(upto, whole=False)
     return parcel(max(end, after), whole=True)
 
 

@@ -1,7 +1,14 @@
-"""The samples around an incident, which a sink keeps whole whatever it keeps of the others."""
+"""The samples around an incident, which a sink keeps whole whatever it keeps of the others.
 
+An event of kind ``pin`` names the number of an `alarm`, the `asset`, and `start` and `stop`, source
+time in ns, both included. It is told when the alarm is raised, before the samples up to its stop
+have come, and again as the stop moves out: what counts is the last word on each alarm, once the
+source has passed its stop.
+"""
+
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +18,24 @@ from gateway.uplink.parcels import MOST_POINTS
 from plant.samples import Batch
 from plant.tags import TagHandle
 
+PIN = "pin"
+PATIENCE_S = 600.0
+"""A source that is so late for the stop of a pin, s, is not waited for any longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What is asked for at a position of the journal."""
+
+    position: int
+    alarm: int
+    asset: str
+    start: int
+    stop: int
+
 
 class Pins:
-    """Finds the samples that an event of kind "pin" asks for.
-
-    Its body names the `asset`, and `start` and `stop` on the source's clock, ns.
+    """Finds the samples that pins ask for; one for each courier.
 
     Parameters
     ----------
@@ -27,26 +47,60 @@ class Pins:
 
     def __init__(self, journal: Journal, handles: Sequence[TagHandle]) -> None:
         self._journal = journal
-        self._own: dict[str, dict[str, NDArray[np.int32]]] = {}
+        self._unripe: dict[int, float] = {}
         found: dict[str, dict[str, list[int]]] = {}
         for one in handles:
             found.setdefault(one.tag.asset, {}).setdefault(one.tag.source, []).append(one.handle)
-        for asset, sources in found.items():
-            self._own[asset] = {name: np.array(own, np.int32) for name, own in sources.items()}
+        self._own = {
+            asset: {name: np.array(own, np.int32) for name, own in sources.items()}
+            for asset, sources in found.items()
+        }
 
-    def samples(self, pin: EventRecord) -> Iterator[SampleRecord]:
-        """Give the samples of the pinned stretch, in pieces that go in one call each."""
-        body: Mapping[str, object] = pin.body
-        start, stop = body.get("start"), body.get("stop")
-        if not (isinstance(start, int) and isinstance(stop, int)):
-            return
-        for source, own in self._own.get(str(body.get("asset")), {}).items():
-            for record in self._journal.samples_between(source, start, stop):
+    def ripe(self, cursor: int) -> Iterator[tuple[int, Iterator[SampleRecord]]]:
+        """Give position and samples of the pins behind `cursor`, in order, up to one that waits.
+
+        One that a later word on the same alarm replaces has no samples.
+        """
+        pins = [pin_of(position, event) for position, event in self._journal.told(PIN, cursor)]
+        last = {pin.alarm: pin.position for pin in pins if pin is not None}
+        for pin in pins:
+            if pin is None:
+                continue
+            if last[pin.alarm] != pin.position:
+                yield pin.position, iter(())
+            elif self._is_ripe(pin):
+                yield pin.position, self.samples(pin)
+            else:
+                return
+
+    def _is_ripe(self, pin: Pin) -> bool:
+        sources = self._own.get(pin.asset, {})
+        newest = min((self._journal.newest_at(name) for name in sources), default=pin.stop)
+        if newest >= pin.stop:
+            self._unripe.pop(pin.position, None)
+            return True
+        left = (pin.stop - newest) / 1e9
+        until = self._unripe.setdefault(pin.position, time.monotonic() + left + PATIENCE_S)
+        return time.monotonic() >= until
+
+    def samples(self, pin: Pin) -> Iterator[SampleRecord]:
+        """Give the samples of a pinned stretch, in pieces that go in one call each."""
+        for source, own in self._own.get(pin.asset, {}).items():
+            for record in self._journal.samples_between(source, pin.start, pin.stop + 1):
                 at = record.batch.at
-                mine = np.isin(record.batch.tag, own) & (at >= start) & (at < stop)
+                mine = np.isin(record.batch.tag, own) & (at >= pin.start) & (at <= pin.stop)
                 places = np.flatnonzero(mine)
                 for first in range(0, len(places), MOST_POINTS):
                     yield _part(record, places[first : first + MOST_POINTS])
+
+
+def pin_of(position: int, event: EventRecord) -> Pin | None:
+    """Read a pin; None for what is none."""
+    body: Mapping[str, object] = event.body
+    match body:
+        case {"alarm": int(alarm), "asset": str(asset), "start": int(start), "stop": int(stop)}:
+            return Pin(position, alarm, asset, start, stop)
+    return None
 
 
 def _part(record: SampleRecord, places: NDArray[np.intp]) -> SampleRecord:

@@ -25,7 +25,8 @@ TIMES_INGEST = 20.0
 SMOOTH_S = 60.0
 HANGS_S = 30.0
 """A call that takes longer is told, s."""
-OWN = "sink:"
+OWN = ("sink:", "pins:")
+"""How the names of a sink's cursors begin: of what goes in order, and of pinned samples."""
 MS = 1e6
 
 Notice = tuple[str, dict[str, JSON]]
@@ -68,7 +69,6 @@ class Uplinks:
         self._marks.note(journal.committed)
         self._ingest = 0.0
         self._looked: tuple[float, int] = (time.monotonic(), journal.samples)
-        pins = Pins(journal, handles)
         self._couriers = {
             config.name: Courier(
                 Errand(
@@ -79,7 +79,7 @@ class Uplinks:
                 ),
                 journal,
                 Quarantine(plan.data, config.name),
-                pins,
+                Pins(journal, handles),
                 self._marks,
             )
             for config in plan.sinks
@@ -88,30 +88,30 @@ class Uplinks:
 
     def start(self) -> list[Notice]:
         """Begin; the places of sinks that are no longer configured are forgotten, and told."""
-        told: list[Notice] = []
-        for name, position in self._journal.cursors().items():
-            sink = name.removeprefix(OWN)
-            if name.startswith(OWN) and sink not in self._couriers:
-                self._journal.forget(name)
-                left = self._journal.committed - position
-                told.append(
-                    (
-                        "uplink",
-                        {
-                            "sink": sink,
-                            "state": "forgotten",
-                            "why": f"it is no longer configured; {left} records were not sent to "
-                            "it; if it returns, it is sent all that is kept here",
-                            "unsent_s": 0.0,
-                        },
-                    )
-                )
+        told = [self._forget(sink) for sink in self._gone()]
         known = self._journal.cursors()
         for name, courier in self._couriers.items():
-            if OWN + name not in known:
-                self._journal.advance(OWN + name, 0)  # what is evicted is missed by it from now on
+            for cursor in (own + name for own in OWN):
+                if cursor not in known:
+                    self._journal.advance(cursor, 0)  # what is evicted is missed by it from now on
             courier.start()
         return told
+
+    def _gone(self) -> list[str]:
+        """Name the sinks that have a place in the journal and none in the configuration."""
+        known = [n.partition(":")[2] for n in self._journal.cursors() if n.startswith(OWN)]
+        return [name for name in dict.fromkeys(known) if name not in self._couriers]
+
+    def _forget(self, sink: str) -> Notice:
+        left = self._journal.committed - self._journal.cursor(OWN[0] + sink)
+        for own in OWN:
+            self._journal.forget(own + sink)
+        why = (
+            f"it is no longer configured; {left} records were not sent to it; if it returns, it is "
+            "sent all that is kept here"
+        )
+        body: dict[str, JSON] = {"sink": sink, "state": "forgotten", "why": why, "unsent_s": 0.0}
+        return "uplink", body
 
     async def stop(self) -> None:
         """End, within `LET_GO_S`; a sink that hangs is left behind with what it has."""

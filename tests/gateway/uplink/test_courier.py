@@ -218,38 +218,71 @@ def test_a_backlog_keeps_to_its_rate(road: Road, monkeypatch: pytest.MonkeyPatch
     assert 0.45 < time.monotonic() - begun < 3
 
 
-def test_pinned_samples_are_sent_before_the_pin_is_done_with(
+def pin(alarm: int, start: int, stop: int, asset: str = "a/p") -> EventRecord:
+    body: dict[str, Any] = {"alarm": alarm, "asset": asset, "start": start * S, "stop": stop * S}
+    return EventRecord("pin", start * S, body)
+
+
+def sent_samples(road: Road) -> list[list[int]]:
+    return [row[1:3] for row in road.sink.rows() if row[0] == "sample"]
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "PINNED_EVERY_S", 0.0)
+
+
+@pytest.mark.usefixtures("often")
+def test_pinned_samples_are_sent_once_the_source_has_passed_their_stop(
     road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.uplink.pins.MOST_POINTS", 2)
-    body: dict[str, Any] = {"asset": "a/p", "start": 2 * S, "stop": 5 * S}
-    last = road.put(
-        *(samples(second * S) for second in range(8)), EventRecord("pin", 6 * S, body), *numbered(1)
-    )
+    monkeypatch.setattr("gateway.uplink.pins.MOST_POINTS", 1)
+    road.put(*(samples(second * S) for second in range(4)), pin(1, 2, 5), *numbered(1))
     with running(road):
-        until(lambda: road.cursor() == last)
-    sent = [row[1:3] for row in road.sink.rows() if row[0] == "sample"]
-    assert sent == [[tag, second * S] for second in (2, 3, 4) for tag in (1, 2)]
-    assert road.sink.numbers() == [1]
+        until(lambda: road.cursor() == 6)
+        time.sleep(0.1)
+        assert sent_samples(road) == []
+        road.put(samples(4 * S), samples(5 * S))
+        until(lambda: road.journal.cursor("pins:file") == 5)
+    assert sent_samples(road) == [[tag, second * S] for second in (2, 3, 4, 5) for tag in (1, 2)]
 
 
+@pytest.mark.usefixtures("often")
+def test_the_last_word_on_an_alarm_is_what_is_sent_of_it(road: Road) -> None:
+    road.put(*(samples(second * S) for second in range(8)), pin(1, 0, 3), pin(1, 0, 6), pin(2, 7, 7))
+    with running(road):
+        until(lambda: road.journal.cursor("pins:file") == 11)
+    assert [at // S for tag, at in sent_samples(road) if tag == 1] == [*range(7), 7]
+
+
+@pytest.mark.usefixtures("often")
+def test_a_source_that_does_not_come_back_holds_up_its_pin_for_a_while_only(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.uplink.pins.PATIENCE_S", -2.9)
+    road.put(samples(0), samples(S), pin(1, 0, 4))
+    with running(road):
+        until(lambda: road.journal.cursor("pins:file") == 3)
+    assert len(sent_samples(road)) == 4
+
+
+@pytest.mark.usefixtures("often")
 def test_a_pin_that_is_cut_off_is_sent_again(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "WAITS_S", (0.02,))
-    cut = True
+    monkeypatch.setattr("gateway.uplink.pins.MOST_POINTS", 1)
+    cuts = 2
 
     def before(records: Sequence[Record]) -> None:
-        nonlocal cut
-        if cut and not isinstance(records[0], EventRecord):
-            cut = False
+        nonlocal cuts
+        if not isinstance(records[0], EventRecord) and records[0].batch.at[0] == S and cuts:
+            cuts -= 1
             raise Unreachable("file: gone")
 
     road.sink.before = before
-    body: dict[str, Any] = {"asset": "a/q", "start": 0, "stop": 2 * S}
-    last = road.put(samples(0), samples(S), EventRecord("pin", 3 * S, body))
+    road.put(samples(0), samples(S), pin(1, 0, 1, asset="a/q"))
     with running(road):
-        until(lambda: road.cursor() == last)
-    sent = {tuple(row[1:3]) for row in road.sink.rows() if row[0] == "sample"}
-    assert sent == {(3, 0), (3, S)}
+        until(lambda: road.journal.cursor("pins:file") == 3)
+    assert {tuple(row) for row in sent_samples(road)} == {(3, 0), (3, S)}
 
 
 def test_a_damaged_record_is_counted_and_passed(road: Road) -> None:

@@ -165,13 +165,6 @@ def test_bytes_bound_a_parcel_too_and_a_large_record_goes_alone(
     assert len(gather(road.journal, 2, KINDS).records) == 1
 
 
-def test_a_parcel_ends_with_a_pin(road: Road) -> None:
-    road.put(*numbered(1), EventRecord("pin", 2, {}), *numbered(3))
-    parcel = gather(road.journal, 0, KINDS)
-    assert (parcel.upto, parcel.pin) == (2, parcel.records[-1])
-    assert gather(road.journal, 2, KINDS).pin is None
-
-
 def test_positions_of_what_is_not_sent_are_passed(road: Road) -> None:
     last = road.put(samples(0), samples(S))
     assert gather(road.journal, 0, KINDS).upto == last

@@ -1,0 +1,154 @@
+"""Reads windows back from an InfluxDB, in InfluxQL: it works on versions 1, 2 and 3."""
+
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.influx.answers import Missing
+from connectors.influx.config import InfluxConfig
+from connectors.influx.influxql import Piece, asked, identifier, literal
+from connectors.influx.schema import LEVELS, SUMMARIES, TAG, bucket_of, name_of, places
+from connectors.influx.server import Server
+from plant.errors import Rejected, Unreachable
+from plant.summaries import Windows
+
+_FIELDS = ("n", "good_ratio", "min", "max", "mean", "std", "first", "last")
+_BY_TAGS = "GROUP BY " + ", ".join(map(identifier, LEVELS))
+_FIRST, _LAST = -(2**63) + 2, 2**63 - 2
+"""Times that an InfluxDB can hold, ns."""
+
+
+class InfluxHistory:
+    """The windows that an `InfluxSink` has sent.
+
+    Parameters
+    ----------
+    config
+        Where they are; its token must be allowed to read.
+    """
+
+    def __init__(self, config: InfluxConfig) -> None:
+        self.name = config.name
+        self._config = config
+        self._open: Server | None = None
+        self._lengths: tuple[int, ...] | None = None
+
+    def __enter__(self) -> Self:
+        server = Server(self._config)
+        self._open, self._lengths = server, None
+        try:
+            self._lengths = self._kept()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def _ask(self, database: str, query: str) -> Iterator[Piece]:
+        if self._open is None:
+            raise Unreachable(f"{self.name}: is not connected")
+        return asked(self._open, self._config, database, query)
+
+    def tags(self) -> dict[str, str]:
+        """List the tags of which windows are kept, with their units."""
+        names = {name for length in self.lengths() for name in self._tags_of(length)}
+        units = self._units()
+        return {name: units.get(name, "") for name in sorted(names)}
+
+    def _tags_of(self, length: int) -> Iterator[str]:
+        measurement = SUMMARIES[length]
+        query = f'SELECT last("n") FROM {identifier(measurement)} {_BY_TAGS}'
+        for piece in self._ask(bucket_of(measurement, self._config), query):
+            yield name_of(piece.tags)
+
+    def _units(self) -> dict[str, str]:
+        query = f'SELECT last("unit") FROM {identifier(TAG)} {_BY_TAGS}'
+        pieces = self._ask(bucket_of(TAG, self._config), query)
+        return {name_of(piece.tags): str(piece.rows[-1][1] or "") for piece in pieces}
+
+    def lengths(self) -> tuple[int, ...]:
+        """List the lengths of the windows that are kept, ns, ascending."""
+        self._lengths = self._kept()
+        return self._lengths
+
+    def _kept(self) -> tuple[int, ...]:
+        """See which measurements there are; a bucket that is missing holds nothing."""
+        found = set()
+        buckets = {bucket_of(name, self._config) for name in SUMMARIES.values()}
+        missing: list[Missing] = []
+        for bucket in sorted(buckets):
+            try:
+                for piece in self._ask(bucket, "SHOW MEASUREMENTS"):
+                    found |= {row[piece.columns.index("name")] for row in piece.rows}
+            except Missing as error:
+                missing.append(error)
+        if len(missing) == len(buckets):
+            raise missing[0]
+        return tuple(length for length, name in sorted(SUMMARIES.items()) if name in found)
+
+    def read(self, tags: Sequence[str], start: int, stop: int, every: int) -> Iterator[Windows]:
+        """Stream windows, tag by tag; see `connectors.contract.History`."""
+        if every not in SUMMARIES or every not in self.lengths():
+            kept = ", ".join(f"{length / 1e9:g} s" for length in self.lengths()) or "none"
+            raise Rejected(
+                f"{self.name}: windows of {every / 1e9:g} s are not kept; there are: {kept}"
+            )
+        return self._windows(tags, max(start, _FIRST), min(stop, _LAST), SUMMARIES[every])
+
+    def _windows(
+        self, tags: Sequence[str], start: int, stop: int, measurement: str
+    ) -> Iterator[Windows]:
+        fields = ", ".join(map(identifier, _FIELDS))
+        bucket = bucket_of(measurement, self._config)
+        for place, name in enumerate(tags):
+            own = places(name)
+            # A tag that a series does not have equals the empty text.
+            series = " AND ".join(
+                f"{identifier(level)} = {literal(own.get(level, ''))}" for level in LEVELS
+            )
+            query = (
+                f"SELECT {fields} FROM {identifier(measurement)} "
+                f"WHERE {series} AND time >= {start:d} AND time < {stop:d}"
+            )
+            for piece in self._ask(bucket, query):
+                if piece.rows:
+                    yield _columns(place, piece)
+
+
+def _columns(place: int, piece: Piece) -> Windows:
+    """Turn rows into columns; without a Good sample there is no value, whatever was said before."""
+    told = dict(zip(piece.columns, zip(*piece.rows, strict=True), strict=True))
+    count = np.array([one or 0 for one in told["n"]], np.int64)
+    ratio = np.array([one or 0 for one in told["good_ratio"]], np.float64)
+    good = np.rint(count * ratio).astype(np.int64)
+    rows = len(count)
+    return Windows(
+        tag=np.full(rows, place, np.int32),
+        start=np.array(told["time"], np.int64),
+        count=count,
+        good=good,
+        low=_values(told["min"], good),
+        high=_values(told["max"], good),
+        mean=_values(told["mean"], good),
+        std=_values(told["std"], good),
+        first=_values(told["first"], good),
+        last=_values(told["last"], good),
+    )
+
+
+def _values(told: tuple[Any, ...], good: NDArray[np.int64]) -> NDArray[np.float64]:
+    values = np.array([np.nan if one is None else one for one in told], np.float64)
+    values[good == 0] = np.nan
+    return values

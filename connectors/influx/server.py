@@ -1,0 +1,219 @@
+"""One InfluxDB over HTTP: influxdb-client below, our words for its answers above.
+
+The client sends nothing again by itself and keeps nothing back: `SYNCHRONOUS` writes, no retries,
+no redirects. A ping is no proof of anything (InfluxDB 1 answers it, with any token): what proves
+the way is a write, and one without lines is enough to see token, organization and bucket.
+"""
+
+import gzip
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from influxdb_client.client.exceptions import InfluxDBError
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.client.write_api import SYNCHRONOUS
+from influxdb_client.rest import ApiException
+from urllib3 import HTTPResponse
+from urllib3.exceptions import HTTPError
+
+from connectors.influx.answers import Refused, answered, unanswered
+from connectors.influx.config import InfluxConfig
+from plant.errors import Misconfigured
+
+_TEXT = "text/plain; charset=utf-8"
+_LEVEL = 6
+_NOTHING = b"\n"
+"""A line without a point; a body of no bytes would not be what its header says, gzip."""
+
+
+class Server:
+    """A connection to one InfluxDB.
+
+    Parameters
+    ----------
+    config
+        Where it is, and who we are to it.
+
+    Raises
+    ------
+    Misconfigured
+        A file that is needed cannot be read, or a variable is not set.
+    """
+
+    def __init__(self, config: InfluxConfig) -> None:
+        self._config = config
+        self._client = client_of(config, _secret(config))
+        self._writer = self._client.write_api(write_options=SYNCHRONOUS)
+
+    def close(self) -> None:
+        """Let go of the connections; nothing is waited for."""
+        self._client.close()
+
+    def prove(self, bucket: str) -> None:
+        """See by a write without lines that we may write to a bucket.
+
+        Raises
+        ------
+        Unreachable, Misconfigured
+            As for `write`.
+        """
+        try:
+            self.write(bucket, _NOTHING)
+        except Refused:
+            # That there is nothing to write is said after token and bucket were looked at.
+            return
+
+    def write(self, bucket: str, body: bytes) -> None:
+        """Write lines; when it returns, the server has said that it has them.
+
+        Raises
+        ------
+        Refused
+            For what the lines are; some of them may have been stored.
+        Unreachable, Misconfigured
+            Nothing is known to be stored.
+        """
+        with self._answers(bucket):
+            if self._config.api == "v1":
+                self._write_v1(bucket, body)
+            else:
+                self._writer.write(bucket=bucket, org=self._config.org, record=body)
+
+    def _write_v1(self, bucket: str, body: bytes) -> None:
+        database, _, policy = bucket.partition("/")
+        query = [("db", database), ("precision", "ns"), *([("rp", policy)] if policy else [])]
+        headers = {"Content-Type": _TEXT}
+        if self._config.gzip and body:
+            body = gzip.compress(body, _LEVEL)
+            headers["Content-Encoding"] = "gzip"
+        self._client.api_client.call_api(
+            "/write", "POST", query_params=query, header_params=headers, body=body
+        )
+
+    def ask(self, database: str, query: str, rows: int) -> HTTPResponse:
+        """Ask in InfluxQL; the answer is read in pieces of so many rows, and released by its reader.
+
+        Raises
+        ------
+        Unreachable, Misconfigured
+            There is no answer, or we are not let.
+        Refused
+            The server does not understand the query.
+        """
+        name, _, policy = database.partition("/")
+        fields: Mapping[str, str] = {
+            "db": name,
+            **({"rp": policy} if policy else {}),
+            "q": query,
+            "epoch": "ns",
+            "chunked": "true",
+            "chunk_size": str(rows),
+        }
+        with self._answers(database):
+            response: HTTPResponse = self._client.api_client.call_api(
+                "/query",
+                "POST",
+                header_params={
+                    "Content-Type": "application/x-www-form-urlencoded",
+                    "Accept": "application/json",
+                    "Accept-Encoding": "gzip",
+                },
+                post_params=list(fields.items()),
+                _preload_content=False,
+                _return_http_data_only=True,
+            )
+            return response
+
+    @contextmanager
+    def answers(self, bucket: str) -> Iterator[None]:
+        """Put what the libraries raise into our words."""
+        with self._answers(bucket):
+            yield
+
+    @contextmanager
+    def _answers(self, bucket: str) -> Iterator[None]:
+        try:
+            yield
+        except ApiException as error:
+            if not error.status:
+                raise unanswered(self._config, error) from error
+            body = error.body.decode("utf-8", "replace") if isinstance(error.body, bytes) else error.body
+            raise answered(
+                self._config, error.status, body or "", dict(error.headers or {}), bucket
+            ) from error
+        except (HTTPError, InfluxDBError, OSError, UnicodeError) as error:
+            raise unanswered(self._config, error) from error
+
+
+def client_of(config: InfluxConfig, secret: str | None) -> InfluxDBClient:
+    """Make a client of the library; nothing is connected yet.
+
+    Parameters
+    ----------
+    config
+        Where it leads.
+    secret
+        Token, or ``user:password`` where the configuration names a user.
+
+    Raises
+    ------
+    Misconfigured
+        The file in `ca` cannot be used.
+    """
+    patience = round(config.timeout_s * 1000)
+    return InfluxDBClient(
+        config.place,
+        token=secret,
+        auth_basic=config.user is not None,
+        org=config.org,
+        timeout=(patience, patience),
+        enable_gzip=config.gzip,
+        ssl_context=_context(config) if config.url.startswith("https:") else None,
+    )
+
+
+def _secret(config: InfluxConfig) -> str | None:
+    if config.user is not None and config.password_file is not None:
+        return f"{config.user}:{_first_line(config.password_file, 'password_file', config.name)}"
+    if config.token_file is not None:
+        return _first_line(config.token_file, "token_file", config.name)
+    if config.token_env is not None:
+        token = os.environ.get(config.token_env, "").strip()
+        if not token:
+            raise Misconfigured(
+                f"{config.name}: token_env names the variable {config.token_env}, which is not set"
+            )
+        return _sendable(token, f"the variable {config.token_env}", config.name)
+    return None
+
+
+def _first_line(path: Path, key: str, name: str) -> str:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise Misconfigured(f"{name}: {key} {path} cannot be read: {why}") from error
+    line = text.partition("\n")[0].strip()
+    if not line:
+        raise Misconfigured(f"{name}: {key} {path} has nothing in its first line")
+    return _sendable(line, f"{key} {path}", name) if key == "token_file" else line
+
+
+def _sendable(token: str, where: str, name: str) -> str:
+    if not (token.isascii() and token.isprintable()):
+        raise Misconfigured(f"{name}: {where} holds characters that no token has")
+    return token
+
+
+def _context(config: InfluxConfig) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=config.ca)
+    except ssl.SSLError:
+        raise Misconfigured(f"{config.name}: ca {config.ca} holds no certificate in PEM form") from None
+    except OSError as error:
+        raise Misconfigured(f"{config.name}: ca {config.ca} cannot be read: {error.strerror}") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
