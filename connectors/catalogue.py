@@ -51,9 +51,7 @@ def build(config: SourceConfig, tags: Sequence[TagHandle]) -> Source:
             assert_never(config)
 
 
-def build_sink(
-    config: SinkConfig, tags: Sequence[TagHandle], gateway: str, folder: Path
-) -> Sink:
+def build_sink(config: SinkConfig, tags: Sequence[TagHandle], gateway: str, folder: Path) -> Sink:
     """Make the sink that `config` describes, for these tags of the gateway of that name.
 
     Parameters

@@ -48,10 +48,8 @@ def refusals(folder: Path, sink: str = "") -> list[dict[str, Any]]:
     """Read the quarantine of a data folder, each row with its sink, oldest first."""
     from gateway.uplink.quarantine import FOLDER, kept
 
-    files = sorted((folder / FOLDER).glob("*.jsonl"))
-    return [
-        {"sink": path.stem, **row} for path in files if sink in ("", path.stem) for row in kept(path)
-    ]
+    files = sorted((folder / FOLDER).glob(f"{sink or '*'}.jsonl"))
+    return [{"sink": path.stem, **row} for path in files for row in kept(path)]
 
 
 def _places(journal: "Journal") -> dict[str, Any]:

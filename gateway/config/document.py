@@ -119,8 +119,11 @@ class HistorySection(_Section):
     ] = 15.0
     points_per_s: Annotated[
         float | None,
-        Field(ge=100, description="Rows a second with which a backlog is sent; unless said, twenty "
-              "times what comes in, and 20,000 at least"),
+        Field(
+            ge=100,
+            description="Rows a second with which a backlog is sent; unless said, twenty "
+            "times what comes in, and 20,000 at least",
+        ),
     ] = None
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -197,9 +197,10 @@ class _Reading:
             if isinstance(value, Path):
                 paths[name] = self.path.parent / value
                 must_exist = name == "file" or name.endswith("_file")
-                if must_exist and not paths[name].is_file():
+                # A token comes with the central stack, maybe after this file.
+                if must_exist and table == "source" and not paths[name].is_file():
                     self.wrong((table, number, name), f'no such file: "{value}"')
-        return config.model_copy(update=paths)
+        return cast("Entry", config.model_copy(update=paths))
 
     def tags(self, document: Document) -> list[PlacedTag]:
         """Gather the tags of all sheets and of the ``[[tag]]`` tables."""

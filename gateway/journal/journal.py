@@ -388,7 +388,7 @@ class Journal:
         with file.reader(self.path) as connection:
             return forward.newest_at(connection, source)
 
-    def told(self, kind: str, cursor: int, most: int = 1000) -> list[tuple[int, EventRecord]]:
+    def told(self, kind: str, cursor: int, most: int) -> list[tuple[int, EventRecord]]:
         """Give the first events of a kind behind a position, each with its own; blocks."""
         with file.reader(self.path) as connection:
             return forward.told(connection, kind, cursor, most)

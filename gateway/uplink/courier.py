@@ -168,6 +168,7 @@ class Courier:
         self._freshen(sink)
         parcel = gather(self._journal, self.delivery.cursor, self._kinds, self._most)
         begun = time.monotonic()
+        refusals: Sequence[Refusal] | None
         try:
             refusals = self._write(sink, parcel.records)
         except Rejected as error:
@@ -220,7 +221,8 @@ class Courier:
         if self._errand.raw or time.monotonic() - self._pinned < PINNED_EVERY_S:
             return
         self._pinned = time.monotonic()
-        for position, pieces in self._pins.ripe(self._journal.cursor(self._errand.pins)):
+        done = self._journal.cursor(self._errand.pins)
+        for position, pieces in self._pins.ripe(done, self.delivery.cursor):
             for piece in pieces:
                 self.delivery.refused += self.quarantine.keep(self._write(sink, [piece]))
                 pause = self._pace.wait_s(len(piece.batch), self._errand.most_per_s())

@@ -1,12 +1,14 @@
 """What goes to a sink in one call: records in the journal's order, bounded in number and bytes."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Generator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import cast
 
 from gateway.journal import (
     DamagedRecord,
+    Entry,
     EventRecord,
     Journal,
     Record,
@@ -59,7 +61,8 @@ def gather(
     def parcel(upto: int, *, whole: bool) -> Parcel:
         return Parcel(tuple(records), upto, points, whole, damaged)
 
-    with closing(journal.read(after, kinds, end)) as entries:
+    reading = cast("Generator[tuple[int, Entry]]", journal.read(after, kinds, end))
+    with closing(reading) as entries:
         for position, entry in entries:
             if isinstance(entry, DamagedRecord):
                 damaged += 1

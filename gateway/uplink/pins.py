@@ -19,6 +19,7 @@ from plant.samples import Batch
 from plant.tags import TagHandle
 
 PIN = "pin"
+MOST_PINS = 1000
 PATIENCE_S = 600.0
 """A source that is so late for the stop of a pin, s, is not waited for any longer."""
 
@@ -56,12 +57,14 @@ class Pins:
             for asset, sources in found.items()
         }
 
-    def ripe(self, cursor: int) -> Iterator[tuple[int, Iterator[SampleRecord]]]:
+    def ripe(self, cursor: int, upto: int) -> Iterator[tuple[int, Iterator[SampleRecord]]]:
         """Give position and samples of the pins behind `cursor`, in order, up to one that waits.
 
-        One that a later word on the same alarm replaces has no samples.
+        One that a later word on the same alarm replaces has no samples, nor has `upto`, the
+        position with which there is no pin left.
         """
-        pins = [pin_of(position, event) for position, event in self._journal.told(PIN, cursor)]
+        told = self._journal.told(PIN, cursor, MOST_PINS)
+        pins = [pin_of(position, event) for position, event in told]
         last = {pin.alarm: pin.position for pin in pins if pin is not None}
         for pin in pins:
             if pin is None:
@@ -72,6 +75,8 @@ class Pins:
                 yield pin.position, self.samples(pin)
             else:
                 return
+        if upto > max([cursor, *(position for position, _ in told)]) and len(told) < MOST_PINS:
+            yield upto, iter(())
 
     def _is_ripe(self, pin: Pin) -> bool:
         sources = self._own.get(pin.asset, {})

@@ -50,9 +50,7 @@ def test_a_change_is_told_at_once_and_alone(clock: Clock) -> None:
     vitals = Vitals(Figures())
     told(vitals, PUMP, PRESS)
     clock.now += 5
-    (event,) = vitals.look(
-        [replace(PUMP, ne107=3), PRESS], journal_bytes=7, unsent_s=0.0, good=1.0
-    )
+    (event,) = vitals.look([replace(PUMP, ne107=3), PRESS], journal_bytes=7, unsent_s=0.0, good=1.0)
     assert event.at == round(clock.now * 1e9)
     assert event.body == {"asset": "a/pump", "ne107": 3, "mode": 1, "machine": 2}
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.parts.stores.proxy import FaultProxy
+from tests.parts.stores.servers import Store, asked, fetched, influx1
 
 from connectors.influx.config import InfluxConfig
 from plant.tags import Tag
 from tests.faults.evidence import Evidence, Samples
 from tests.faults.plc import Witness
-from tests.parts.stores.proxy import FaultProxy
-from tests.parts.stores.servers import Store, asked, fetched, influx1
 
 DATABASE = "plant"
 MS = 1_000_000
@@ -56,7 +56,7 @@ class Central:
         return found
 
     def lines(self, measurement: str = "signal") -> int:
-        """How many lines of a measurement the store has said yes to, twice the same counted twice."""
+        """How many lines of a measurement the store said yes to; the same twice counts twice."""
         start = f"{measurement},"
         return sum(
             line.startswith(start)

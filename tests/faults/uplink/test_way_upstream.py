@@ -1,7 +1,6 @@
 """P19 to P24: the way upstream is cut, refused, slowed and killed; a real InfluxDB is asked."""
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.parts.stores.proxy import Fault, answer
 
 from gateway.config.plan import HistoryPlan
 from gateway.runtime import Gateway
-from gateway.uplink.quarantine import kept
 from tests.faults.plc import Witness, need_node, tags_of
 from tests.faults.rows import Row
 from tests.faults.stage import Stage, opcua
 from tests.faults.uplink.receiving import Central, central, drained, judged
-from tests.parts.stores.proxy import Fault, answer
 
 TAGS = 20
 PERIOD_MS = 50

@@ -14,7 +14,7 @@ from gateway.uplink.courier import Courier
 from gateway.uplink.quarantine import kept
 from plant.errors import Misconfigured, Rejected, Unreachable
 from plant.records import EventRecord, Record
-from tests.gateway.uplink.conftest import S, Road, numbered, samples, scores, until, windows
+from tests.gateway.uplink.conftest import Road, S, numbered, samples, scores, until, windows
 
 
 @contextmanager
@@ -243,15 +243,17 @@ def test_pinned_samples_are_sent_once_the_source_has_passed_their_stop(
         time.sleep(0.1)
         assert sent_samples(road) == []
         road.put(samples(4 * S), samples(5 * S))
-        until(lambda: road.journal.cursor("pins:file") == 5)
+        until(lambda: road.journal.cursor("pins:file") >= 5)
     assert sent_samples(road) == [[tag, second * S] for second in (2, 3, 4, 5) for tag in (1, 2)]
 
 
 @pytest.mark.usefixtures("often")
 def test_the_last_word_on_an_alarm_is_what_is_sent_of_it(road: Road) -> None:
-    road.put(*(samples(second * S) for second in range(8)), pin(1, 0, 3), pin(1, 0, 6), pin(2, 7, 7))
+    road.put(
+        *(samples(second * S) for second in range(8)), pin(1, 0, 3), pin(1, 0, 6), pin(2, 7, 7)
+    )
     with running(road):
-        until(lambda: road.journal.cursor("pins:file") == 11)
+        until(lambda: road.journal.cursor("pins:file") >= 11)
     assert [at // S for tag, at in sent_samples(road) if tag == 1] == [*range(7), 7]
 
 
@@ -262,7 +264,7 @@ def test_a_source_that_does_not_come_back_holds_up_its_pin_for_a_while_only(
     monkeypatch.setattr("gateway.uplink.pins.PATIENCE_S", -2.9)
     road.put(samples(0), samples(S), pin(1, 0, 4))
     with running(road):
-        until(lambda: road.journal.cursor("pins:file") == 3)
+        until(lambda: road.journal.cursor("pins:file") >= 3)
     assert len(sent_samples(road)) == 4
 
 
@@ -281,7 +283,7 @@ def test_a_pin_that_is_cut_off_is_sent_again(road: Road, monkeypatch: pytest.Mon
     road.sink.before = before
     road.put(samples(0), samples(S), pin(1, 0, 1, asset="a/q"))
     with running(road):
-        until(lambda: road.journal.cursor("pins:file") == 3)
+        until(lambda: road.journal.cursor("pins:file") >= 3)
     assert {tuple(row) for row in sent_samples(road)} == {(3, 0), (3, S)}
 
 

@@ -16,8 +16,8 @@ from gateway.uplink.marks import Marks
 from gateway.uplink.pace import Backoff, Pace
 from gateway.uplink.parcels import KINDS, gather
 from gateway.uplink.quarantine import Quarantine, kept
-from plant.errors import Misconfigured
-from tests.gateway.uplink.conftest import S, Road, numbered, samples, scores, windows
+from plant.errors import Misconfigured, Unreachable
+from tests.gateway.uplink.conftest import Road, S, samples, scores, windows
 
 
 @given(st.lists(st.none() | st.floats(0, 1e6), min_size=1, max_size=20))
@@ -128,9 +128,12 @@ def test_a_line_that_was_cut_off_hides_no_other(tmp_path: Path) -> None:
 
 
 def test_a_quarantine_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    quarantine = Quarantine(tmp_path, "store")
     (tmp_path / "quarantine").write_text("a file")
-    with pytest.raises(Exception, match="quarantine.*cannot be written"):
-        Quarantine(tmp_path / "quarantine", "store").keep([Refusal("x", "y")])
+    with pytest.raises(Unreachable, match=r"store\.jsonl cannot be written: File exists"):
+        quarantine.keep([Refusal("x", "y")])
+    with pytest.raises(Misconfigured, match=r"store\.jsonl: cannot be read"):
+        Quarantine(tmp_path, "store")
 
 
 def test_a_full_quarantine_asks_for_a_person(
@@ -160,7 +163,9 @@ def test_bytes_bound_a_parcel_too_and_a_large_record_goes_alone(
     road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parcels, "MOST_BYTES", 1000)
-    road.put(*(EventRecord("n", n, {"text": "x" * size}) for n, size in enumerate((400, 400, 5000))))
+    road.put(
+        *(EventRecord("n", n, {"text": "x" * size}) for n, size in enumerate((400, 400, 5000)))
+    )
     assert len(gather(road.journal, 0, KINDS).records) == 2
     assert len(gather(road.journal, 2, KINDS).records) == 1
 

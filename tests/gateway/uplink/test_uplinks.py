@@ -103,7 +103,7 @@ def test_the_place_of_a_sink_that_is_gone_from_the_configuration_is_forgotten(ro
     assert "2 records were not sent to it" in str(body["why"])
     until(lambda: road.cursor() == last)
     asyncio.run(uplinks.stop())
-    assert road.journal.cursors() == {"history-fold": 2, "pins:file": 0, "sink:file": last}
+    assert road.journal.cursors() == {"history-fold": 2, "pins:file": last, "sink:file": last}
     road.journal.commit_now()
     kept = road.journal._writer.execute("SELECT name FROM cursor ORDER BY name").fetchall()
     assert kept == [("history-fold",), ("pins:file",), ("sink:file",)]
