@@ -15,6 +15,7 @@ from connectors.opcua.config import OpcUaConfig
 from connectors.replay.config import ReplayConfig
 from connectors.sqlite.config import SqliteConfig
 from plant.errors import Misconfigured
+from plant.records import EventRecord, Record, SampleRecord, ScoreRecord, SummaryRecord
 from plant.tags import Tag, TagHandle
 
 SourceConfig = Annotated[OpcUaConfig | ModbusConfig | ReplayConfig, Field(discriminator="type")]
@@ -84,9 +85,24 @@ def embedded(sinks: Iterable[SinkConfig]) -> tuple[SinkConfig, ...]:
     return (SqliteConfig(name=EMBEDDED),)
 
 
-def wants_raw(config: SinkConfig) -> bool:
-    """Tell whether a sink is to be sent every sample, not only those that are pinned."""
-    return isinstance(config, InfluxConfig) and config.raw
+def kinds_of(config: SinkConfig) -> tuple[type[Record], ...]:
+    """Give the types of records that a sink is to be sent, one after another.
+
+    Samples are among them only where every one is wanted.
+    """
+    match config:
+        case SqliteConfig():
+            return (SummaryRecord,)
+        case InfluxConfig():
+            kept = (SummaryRecord, ScoreRecord, EventRecord)
+            return (*kept, SampleRecord) if config.raw else kept
+        case _:
+            assert_never(config)
+
+
+def wants_pinned(config: SinkConfig) -> bool:
+    """Tell whether a sink is to be sent the samples around incidents, and not all of them."""
+    return isinstance(config, InfluxConfig) and not config.raw
 
 
 def place_of(config: SinkConfig) -> str:

@@ -13,18 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.findings import Finding
+from analytics.savings import Savings
 from connectors.catalogue import build, build_sink
 from connectors.contract import Acknowledging, Source, Ticket
 from gateway.alarms import alarm_from, hold_from
 from gateway.backlog import Backlog, is_long
 from gateway.config.plan import Plan
 from gateway.console.server import ConsoleServer
+from gateway.downsampling import Downsampler, Made
 from gateway.journal import JSON, EventRecord, Journal, Record
 from gateway.lineview import LineView
 from gateway.link import Link, LinkState
 from gateway.metrics import Metrics
 from gateway.notices import Notice, Notices
 from gateway.parts import part_from
+from gateway.pins import Pins
 from gateway.pipeline import Outcome, Pipeline, gap_event
 from gateway.rows import alarm_row, gap_row, hold_row, link_words, part_row
 from gateway.supervisor import Supervisor
@@ -36,6 +39,7 @@ from plant.gaps import Gap
 from plant.parts import Part
 from plant.quality import Quality, quality
 from plant.samples import Batch
+from plant.summaries import TEN_SECONDS
 from plant.tags import TagHandle
 
 COMMIT_S = 0.15
@@ -54,6 +58,8 @@ RECORDS_BEHIND = 50_000
 LIVE_SHARE = 4
 """Recovery waits at this part of both: what comes live has the rest for itself."""
 LOOK_S = 1.0
+SUMMARISE_S = 1.0
+"""Windows that are ready are looked for so often."""
 TICKET_BYTES = 10_000
 SNAPSHOT = "pipeline-11"
 """Named by the format of the state: after a change of format the journal is folded anew."""
@@ -107,6 +113,8 @@ class Gateway:
         self._seen: set[str] = set()
         self._initial: set[str] = set()
         self._standing: dict[int, tuple[tuple[AlarmState, int], float]] = {}
+        self._pins = Pins()
+        self.savings = Savings(TEN_SECONDS)
         self._position = 0
         self._snapshot_at = 0.0
         self._snapshot_samples = self._snapshot_bytes = 0
@@ -131,11 +139,13 @@ class Gateway:
             async with AsyncExitStack() as stack:
                 await self._serve(stack)
                 committing = asyncio.create_task(self._commit_until_stopped())
+                summarising = asyncio.create_task(self._summarise())
                 try:
                     self._announce(self._uplinks.start())
                     await self._read(handles, stop, committing, fresh=fresh)
                     self._note_event(EventRecord("run", time.time_ns(), {"state": "ended"}))
                 finally:
+                    summarising.cancel()
                     await self._uplinks.stop()
                     self._stopping = True
                     self._committed.set()
@@ -319,8 +329,27 @@ class Gateway:
         if self._console is not None:
             self._console.nudge()
 
+    async def _summarise(self) -> None:
+        """Make summaries beside the event loop; what is not made when it ends is made next time."""
+        downsampler = Downsampler(self._journal)
+        step = partial(self._supervisor.contain, "summaries", downsampler.step)
+        while True:
+            made: Made | None = await asyncio.to_thread(step)
+            if made is None:
+                return  # benched, with its reason
+            if made.records:
+                self._append(*made.records)
+            for name, position in made.cursors.items():
+                self._journal.advance(name, position)
+            for record in made.records:
+                self.savings.take(record)
+            await self._until_journal_follows(LIVE_SHARE)
+            await asyncio.sleep(0 if made.more else SUMMARISE_S)
+
     def _tell_alarm(self, alarm: Alarm) -> None:
         """Tell an alarm whose state or urgency changed; a tag that joined it is no news."""
+        for pin in self._pins.follow(alarm):
+            self._append(pin)
         standing, peak = self._standing.get(alarm.id, (None, 0.0))
         again = 0 if alarm.chattering else alarm.occurrences
         self._standing[alarm.id] = ((alarm.state, again), alarm.peak)

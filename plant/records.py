@@ -1,5 +1,6 @@
 """What is kept and sent: samples with their verdicts, summaries, scores, events."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -136,6 +137,40 @@ class SummaryRecord:
             ("good", self.good, np.uint32),
             *((name, getattr(self, name), np.float64) for name in values),
         ]
+
+    def take(self, rows: NDArray[np.intp]) -> "SummaryRecord":
+        """Give the windows at these rows, in their order."""
+        return SummaryRecord(
+            self.source, self.every, *(column[rows] for _, column, _ in self.columns())
+        )
+
+    def latest(self) -> "SummaryRecord":
+        """Give each tag and start once, as it was said last, by tag, then by time."""
+        order = np.lexsort((self.start, self.tag))  # stable: what was said later stands later
+        tag, start = self.tag[order], self.start[order]
+        changes = (tag[1:] != tag[:-1]) | (start[1:] != start[:-1])
+        return self.take(order[np.append(changes, np.ones(min(len(self), 1), np.bool_))])
+
+    def apart(self) -> list["SummaryRecord"]:
+        """Give a record for each start, in time order."""
+        order = np.argsort(self.start, kind="stable")
+        start = self.start[order]
+        return [
+            self.take(rows)
+            for rows in np.split(order, np.flatnonzero(start[1:] != start[:-1]) + 1)
+            if len(rows)
+        ]
+
+
+def joined(records: Sequence[SummaryRecord]) -> SummaryRecord:
+    """Put windows of one source and length into one record, in the order given; at least one."""
+    columns = zip(*(record.columns() for record in records), strict=True)
+    first = records[0]
+    return SummaryRecord(
+        first.source,
+        first.every,
+        *(np.concatenate([column for _, column, _ in same]) for same in columns),
+    )
 
 
 Record: TypeAlias = SampleRecord | ScoreRecord | EventRecord | SummaryRecord

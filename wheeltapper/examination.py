@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,17 +60,28 @@ async def examine(plan: "Plan") -> AsyncIterator[Finding]:
 async def _sink(config: "SinkConfig", plan: "Plan") -> Finding:
     """Look whether a store lets us in; nothing is written to it."""
     from connectors.catalogue import build_sink, place_of
+    from connectors.sqlite.config import SqliteConfig
+    from connectors.sqlite.history import SqliteHistory
 
     handles = [TagHandle(number, tag) for number, tag in enumerate(plan.tags)]
-
-    def entered() -> None:
-        with build_sink(config, handles, plan.name, plan.data):
-            pass
 
     def found(verdict: Verdict, result: str, mend: str = "") -> Finding:
         return Finding(
             subject=config.name, check="store", verdict=verdict, result=result, mend=mend
         )
+
+    if isinstance(config, SqliteConfig):
+        # Entering as a sink would make the file, and two do not write at a time.
+        path = plan.data / config.file
+        if not path.exists():
+            return found(Verdict.GOOD, f"{path}: none yet; the first run makes it")
+        door: Callable[[], AbstractContextManager[object]] = partial(SqliteHistory, path)
+    else:
+        door = partial(build_sink, config, handles, plan.name, plan.data)
+
+    def entered() -> None:
+        with door():
+            pass
 
     try:
         await asyncio.wait_for(asyncio.to_thread(entered), STORE_S)

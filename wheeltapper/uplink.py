@@ -54,8 +54,9 @@ def refusals(folder: Path, sink: str = "") -> list[dict[str, Any]]:
 
 def _places(journal: "Journal") -> dict[str, Any]:
     """Tell from the journal alone how far each store has come."""
-    from gateway.uplink.parcels import KINDS
+    from gateway.journal import EventRecord, ScoreRecord, SummaryRecord
 
+    kinds = (EventRecord, ScoreRecord, SummaryRecord)
     refused = Counter(row["sink"] for row in refusals(journal.path.parent))
     return {
         "sinks": [
@@ -63,7 +64,7 @@ def _places(journal: "Journal") -> dict[str, Any]:
                 "name": name.removeprefix(OWN),
                 "state": "not running",
                 "why": "",
-                "backlog": journal.behind(position, KINDS),
+                "backlog": journal.behind(position, kinds),
                 "unsent_s": None,
                 "sent": None,
                 "refused": refused[name.removeprefix(OWN)],

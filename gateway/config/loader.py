@@ -194,7 +194,8 @@ class _Reading:
         """Place relative paths beside the file and look for those that must be read."""
         paths: dict[str, Path] = {}
         for name, value in config:
-            if isinstance(value, Path):
+            # What a sink writes lies in the data folder.
+            if isinstance(value, Path) and (table, name) != ("sink", "file"):
                 paths[name] = self.path.parent / value
                 must_exist = name == "file" or name.endswith("_file")
                 # A token comes with the central stack, maybe after this file.

@@ -204,7 +204,8 @@ class SinkRow(TypedDict):
     `state` is a `gateway.uplink.delivery.DeliveryState` value and `why` the reason when it is not
     up; `late` tells that the oldest unsent record has waited for longer than the plant allows,
     `unsent_s` for how long. `backlog` counts the records that wait, `drained_per_s` the rows a
-    second with which they go; `catching_up` tells that the newest go beside them. `sent` counts
+    second with which they go; `catching_up` tells that the newest go beside them. `keeps` names
+    what it is sent, `pinned` tells that the samples around incidents are among it. `sent` counts
     rows since the start, `sent_bytes` None where nobody counts; `refused` those that lie in the
     file `quarantine`, `damaged` records that could not be read.
     """
@@ -222,7 +223,8 @@ class SinkRow(TypedDict):
     drained_per_s: float
     sent: int
     sent_bytes: int | None
-    raw: bool
+    keeps: list[str]
+    pinned: bool
     last: float | None
     refused: int
     quarantine: str

@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.journal import codec
+from plant import columns as codec
 from plant.errors import Rejected
 from plant.records import EventRecord, Record, SampleRecord, ScoreRecord, SummaryRecord
 from plant.samples import Batch, ContextEvent, Recovery
@@ -57,7 +57,8 @@ class Row:
     """The index columns of a record: what can be selected by without decoding.
 
     `subject` is the number of a name: the source, the asset or the event's kind. `first_at` and
-    `last_at` span its source times (the watermark where there is no sample), ns.
+    `last_at` span its source times (the watermark where there is no sample), ns; windows reach to
+    their last ns, so that the record of one window tells its length.
     """
 
     position: int
@@ -101,7 +102,8 @@ def index(record: Record, position: int, subject: int) -> Row:
         case SummaryRecord():
             at = record.start
     if len(at):
-        return Row(position, kind, subject, int(at.min()), int(at.max()), len(at))
+        reach = record.every - 1 if isinstance(record, SummaryRecord) else 0
+        return Row(position, kind, subject, int(at.min()), int(at.max()) + reach, len(at))
     quiet = record.batch.upto if isinstance(record, SampleRecord) else 0
     return Row(position, kind, subject, quiet, quiet, 0)
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from connectors.contract import Refusal, Sink
-from gateway.journal import Journal, Record, SampleRecord
+from gateway.journal import EventRecord, Journal, Record, SampleRecord
 from gateway.supervisor import failure_of
 from gateway.uplink.delivery import Delivery, DeliveryState
 from gateway.uplink.marks import Marks
 from gateway.uplink.pace import MISCONFIGURED_S, Backoff, Pace
-from gateway.uplink.parcels import KINDS, MOST_RECORDS, Parcel, gather, measured
+from gateway.uplink.parcels import MOST_RECORDS, Parcel, gather, measured
 from gateway.uplink.pins import Pins
 from gateway.uplink.quarantine import Quarantine
 from plant.errors import Misconfigured, Rejected
@@ -57,15 +57,18 @@ class Errand:
         Name of the sink; its cursor is called after it.
     make
         Builds the sink; called before every attempt, since secrets may have been renewed.
-    raw
-        Send every sample.
+    kinds
+        Types of records that the sink keeps.
+    pinned
+        Send the samples around incidents.
     most_per_s
         Gives the points a second with which a backlog may be sent.
     """
 
     name: str
     make: Callable[[], Sink]
-    raw: bool
+    kinds: tuple[type[Record], ...]
+    pinned: bool
     most_per_s: Callable[[], float]
 
     @property
@@ -104,7 +107,8 @@ class Courier:
         self.quarantine = quarantine
         self._pins = pins
         self._marks = marks
-        self._kinds = (*KINDS, SampleRecord) if errand.raw else KINDS
+        # The newest samples would take the room of the newest alarms.
+        self._live = tuple(kind for kind in errand.kinds if kind is not SampleRecord)
         self._stop = threading.Event()
         self._backoff = Backoff()
         self._pace = Pace()
@@ -166,7 +170,7 @@ class Courier:
     def _send_next(self, sink: Sink) -> bool:
         """Send one parcel of each lane; tell whether nothing is left for now."""
         self._freshen(sink)
-        parcel = gather(self._journal, self.delivery.cursor, self._kinds, self._most)
+        parcel = gather(self._journal, self.delivery.cursor, self._errand.kinds, self._most)
         begun = time.monotonic()
         refusals: Sequence[Refusal] | None
         try:
@@ -218,7 +222,7 @@ class Courier:
 
     def _send_pinned(self, sink: Sink) -> None:
         """Send the samples around incidents, those of one pin after another."""
-        if self._errand.raw or time.monotonic() - self._pinned < PINNED_EVERY_S:
+        if not self._errand.pinned or time.monotonic() - self._pinned < PINNED_EVERY_S:
             return
         self._pinned = time.monotonic()
         done = self._journal.cursor(self._errand.pins)
@@ -242,10 +246,11 @@ class Courier:
             return
         newest: Sequence[Record]
         if self._fresh is None:
-            newest = self._journal.newest(URGENT, self.delivery.cursor, MOST_URGENT)
+            urgent = URGENT if EventRecord in self._live else ()
+            newest = self._journal.newest(urgent, self.delivery.cursor, MOST_URGENT)
             self._fresh = self._journal.committed
         elif time.monotonic() - self._freshened >= FRESH_EVERY_S:
-            parcel = gather(self._journal, self._fresh, KINDS)
+            parcel = gather(self._journal, self._fresh, self._live)
             newest, self._fresh = parcel.records, parcel.upto
         else:
             return
@@ -265,4 +270,4 @@ class Courier:
             self.delivery.backlog = 0
         elif time.monotonic() - self._counted >= COUNT_EVERY_S:
             self._counted = time.monotonic()
-            self.delivery.backlog = self._journal.behind(self.delivery.cursor, self._kinds)
+            self.delivery.backlog = self._journal.behind(self.delivery.cursor, self._errand.kinds)

@@ -17,8 +17,6 @@ from gateway.journal import (
     SummaryRecord,
 )
 
-KINDS: tuple[type, ...] = (SummaryRecord, ScoreRecord, EventRecord)
-"""What every sink is sent; samples only where the configuration asks for them, or pinned."""
 MOST_RECORDS = 1_000
 MOST_POINTS = 5_000
 """Rows in one call: what InfluxDB's makers advise for one request."""

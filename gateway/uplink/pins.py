@@ -1,9 +1,8 @@
 """The samples around an incident, which a sink keeps whole whatever it keeps of the others.
 
-An event of kind ``pin`` names the number of an `alarm`, the `asset`, and `start` and `stop`, source
-time in ns, both included. It is told when the alarm is raised, before the samples up to its stop
-have come, and again as the stop moves out: what counts is the last word on each alarm, once the
-source has passed its stop.
+A pin (see `gateway.pins`) is told when an alarm is raised, before the samples up to its stop have
+come, and again as the stop moves out: what counts is the last word on each alarm, once the source
+has passed its stop.
 """
 
 import time
@@ -14,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.journal import EventRecord, Journal, SampleRecord
+from gateway.pins import PIN
 from gateway.uplink.parcels import MOST_POINTS
 from plant.samples import Batch
 from plant.tags import TagHandle
 
-PIN = "pin"
 MOST_PINS = 1000
 PATIENCE_S = 600.0
 """A source that is so late for the stop of a pin, s, is not waited for any longer."""

@@ -6,11 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from connectors.catalogue import SinkConfig, place_of, wants_raw
+from connectors.catalogue import SinkConfig, kinds_of, place_of, wants_pinned
 from connectors.contract import Sink
 from gateway.config.plan import Plan
 from gateway.console.view import SinkRow
-from gateway.journal import JSON, Journal
+from gateway.journal import (
+    JSON,
+    EventRecord,
+    Journal,
+    SampleRecord,
+    ScoreRecord,
+    SummaryRecord,
+)
 from gateway.uplink.courier import LET_GO_S, Courier, Errand
 from gateway.uplink.delivery import DeliveryState
 from gateway.uplink.marks import Marks
@@ -28,6 +35,13 @@ HANGS_S = 30.0
 OWN = ("sink:", "pins:")
 """How the names of a sink's cursors begin: of what goes in order, and of pinned samples."""
 MS = 1e6
+
+WORDS: dict[type, str] = {
+    SummaryRecord: "summaries",
+    ScoreRecord: "scores",
+    EventRecord: "events",
+    SampleRecord: "samples",
+}
 
 Notice = tuple[str, dict[str, JSON]]
 
@@ -74,7 +88,8 @@ class Uplinks:
                 Errand(
                     name=config.name,
                     make=partial(make, config),
-                    raw=wants_raw(config),
+                    kinds=kinds_of(config),
+                    pinned=wants_pinned(config),
                     most_per_s=self._most_per_s,
                 ),
                 journal,
@@ -90,8 +105,9 @@ class Uplinks:
         """Begin; the places of sinks that are no longer configured are forgotten, and told."""
         told = [self._forget(sink) for sink in self._gone()]
         known = self._journal.cursors()
-        for name, courier in self._couriers.items():
-            for cursor in (own + name for own in OWN):
+        for config in self._plan.sinks:
+            name, courier = config.name, self._couriers[config.name]
+            for cursor in (own + name for own in OWN[: 1 + wants_pinned(config)]):
                 if cursor not in known:
                     self._journal.advance(cursor, 0)  # what is evicted is missed by it from now on
             courier.start()
@@ -207,7 +223,8 @@ class Uplinks:
             "drained_per_s": delivery.drained,
             "sent": delivery.sent,
             "sent_bytes": delivery.sent_bytes,
-            "raw": wants_raw(config),
+            "keeps": [WORDS[kind] for kind in kinds_of(config)],
+            "pinned": wants_pinned(config),
             "last": delivery.last / MS if delivery.last else None,
             "refused": courier.quarantine.count,
             "quarantine": str(courier.quarantine.path),

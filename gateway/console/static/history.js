@@ -41,7 +41,7 @@ const FACTS = [
   ["Backlog", backlog],
   ["Sent since the start", (sink) => `${sink.sent.toLocaleString("en-GB")} rows`],
   ["On the wire", (sink) => bytes(sink.sent_bytes)],
-  ["Samples", (sink) => (sink.raw ? "every one" : "summaries, and those around incidents")],
+  ["Is sent", (sink) => sink.keeps.concat(sink.pinned ? ["samples around incidents"] : []).join(", ")],
   ["Last taken", (sink, now) => moment(sink.last, now)],
   ["Refused", refused],
   ["Not readable here", (sink) => (sink.damaged ? `✕ ${sink.damaged} records` : "none")],

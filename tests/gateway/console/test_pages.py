@@ -317,8 +317,8 @@ def test_acknowledging_needs_no_mouse(
     show(page, console, "/alarms")
     button = page.get_by_role("button", name="Acknowledge …")
     expect(button).to_be_visible()
-    # The way there: skip link, five pages, the table's box, the asset, the button.
-    for _ in range(9):
+    # The way there: skip link, six pages, the table's box, the asset, the button.
+    for _ in range(10):
         page.keyboard.press("Tab")
     expect(button).to_be_focused()
     expect(button).to_have_css("outline-style", "solid")
@@ -599,6 +599,8 @@ def test_history_tells_how_each_store_takes_what_it_is_sent(page: Page, console:
     expect(fact(central, "Where")).to_have_text("https://influx.works:8086")
     expect(fact(central, "Waits to be sent")).to_have_text("nothing")
     expect(fact(central, "On the wire")).to_have_text("1.2 MB")
+    sent = "summaries, scores, events, samples around incidents"
+    expect(fact(central, "Is sent")).to_have_text(sent)
     expect(fact(central, "Refused")).to_have_text("✕ 2, kept in data/quarantine/central.jsonl")
     expect(fact(connection(page, "history"), "Refused")).to_have_text("none")
     expect(page.locator("#unsent")).to_be_hidden()

@@ -24,6 +24,7 @@ TAGS = (
     Tag(name="a/q/z", source="plc", address=""),
 )
 S = 1_000_000_000
+KINDS = (SummaryRecord, ScoreRecord, EventRecord)
 
 
 def numbered(*numbers: int, kind: str = "n") -> list[EventRecord]:
@@ -92,7 +93,8 @@ class Road:
         errand = Errand(
             name="file",
             make=lambda: self.sink,
-            raw=self.raw,
+            kinds=(*KINDS, SampleRecord) if self.raw else KINDS,
+            pinned=not self.raw,
             most_per_s=lambda: self.most_per_s,
         )
         self.marks.note(self.journal.committed)

@@ -14,10 +14,10 @@ from gateway.uplink import marks as clock
 from gateway.uplink import pace, parcels
 from gateway.uplink.marks import Marks
 from gateway.uplink.pace import Backoff, Pace
-from gateway.uplink.parcels import KINDS, gather
+from gateway.uplink.parcels import gather
 from gateway.uplink.quarantine import Quarantine, kept
 from plant.errors import Misconfigured, Unreachable
-from tests.gateway.uplink.conftest import Road, S, samples, scores, windows
+from tests.gateway.uplink.conftest import KINDS, Road, S, samples, scores, windows
 
 
 @given(st.lists(st.none() | st.floats(0, 1e6), min_size=1, max_size=20))

@@ -12,7 +12,7 @@ from gateway.journal import EventRecord
 from gateway.uplink import Uplinks, courier, marks
 from gateway.uplink import uplinks as rules
 from plant.errors import Misconfigured, Unreachable
-from tests.gateway.uplink.conftest import Road, numbered, until
+from tests.gateway.uplink.conftest import KINDS, Road, numbered, until
 
 
 def plan(road: Road, *names: str, **history: Any) -> Plan:
@@ -22,7 +22,8 @@ def plan(road: Road, *names: str, **history: Any) -> Plan:
 
 @pytest.fixture(autouse=True)
 def _any_sink(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "wants_raw", lambda _config: False)
+    monkeypatch.setattr(rules, "kinds_of", lambda _config: KINDS)
+    monkeypatch.setattr(rules, "wants_pinned", lambda _config: True)
     monkeypatch.setattr(rules, "place_of", lambda _config: "a file")
     monkeypatch.setattr(courier, "MISCONFIGURED_S", 0.05)
 

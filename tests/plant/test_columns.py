@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from gateway.journal.codec import MAX_ROWS, pack, unpack
+from plant.columns import MAX_ROWS, pack, unpack
 from plant.errors import Rejected
 
 Columns = list[NDArray[Any]]

@@ -13,15 +13,23 @@ check that cannot apply is left out with its reason::
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
+from connectors.checks.demands import (
+    LEAVING_S,
+    Hook,
+    descriptors,
+    given,
+    raises,
+    require,
+    without,
+)
 from connectors.contract import (
     Acknowledging,
     Described,
@@ -35,8 +43,6 @@ from plant.quality import is_good
 from plant.samples import Batch, Recovery
 
 BATCHES = 5
-LEAVING_S = 2.0
-"""Longest that leaving may take (`Source.__aexit__`)."""
 SILENCE_S = 1.0
 UNREAD_SAMPLES = 1_000_000
 """Most samples that may have piled up while nobody read."""
@@ -44,8 +50,6 @@ TASKS = 8
 """Most tasks that may be added while nobody reads."""
 RETRY_S = 0.1
 SETTLING_S = 0.01
-
-Hook = TypeVar("Hook")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +83,8 @@ class SourceUnderTest:
 Check = Callable[[SourceUnderTest], Awaitable[None]]
 
 
-def _require(condition: object, sentence: str) -> None:
-    if not condition:
-        raise AssertionError(sentence)
-
-
 def _hook(hook: Hook | None, name: str) -> Hook:
-    if hook is None:
-        raise AssertionError(f"give SourceUnderTest.{name}, or exempt this check with a reason")
-    return hook
-
-
-@contextmanager
-def _raises(*expected: type[PlantError], when: str) -> Iterator[None]:
-    try:
-        yield
-    except expected:
-        return
-    raise AssertionError(f"{when} raises {' or '.join(kind.__name__ for kind in expected)}")
+    return given(hook, "SourceUnderTest", name)
 
 
 async def _read(source: Source, patience: float) -> Batch:
@@ -109,35 +97,31 @@ async def _read(source: Source, patience: float) -> Batch:
 async def _leave(source: Source) -> None:
     started = time.monotonic()
     await source.__aexit__(None, None, None)
-    _require(time.monotonic() - started <= LEAVING_S, f"leaving takes at most {LEAVING_S} s")
+    require(time.monotonic() - started <= LEAVING_S, f"leaving takes at most {LEAVING_S} s")
 
 
 def _tasks() -> set["asyncio.Task[object]"]:
     return {task for task in asyncio.all_tasks() if not task.done()}
 
 
-def _descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 async def _nothing_left(use: Callable[[], Awaitable[None]]) -> None:
     """Run `use` and wait until every task and socket that it opened has gone."""
-    tasks, descriptors = _tasks(), _descriptors()
+    tasks, files = _tasks(), descriptors()
     await use()
     for _ in range(round(LEAVING_S / SETTLING_S)):
-        if _tasks() <= tasks and _descriptors() <= descriptors:
+        if _tasks() <= tasks and descriptors() <= files:
             break
         await asyncio.sleep(SETTLING_S)
     names = sorted(task.get_name() for task in _tasks() - tasks)
-    _require(not names, f"tasks are left behind: {', '.join(names)}")
-    _require(_descriptors() <= descriptors, "a socket or file is left open")
+    require(not names, f"tasks are left behind: {', '.join(names)}")
+    require(descriptors() <= files, "a socket or file is left open")
 
 
 async def check_fits_protocol(peer: SourceUnderTest) -> None:
     """See that it has the methods of `Source` and a name."""
     source = await peer.make()
-    _require(isinstance(source, Source), f"{type(source).__name__} is not a Source")
-    _require(source.name, "a source has a name")
+    require(isinstance(source, Source), f"{type(source).__name__} is not a Source")
+    require(source.name, "a source has a name")
 
 
 async def check_open_close_twice(peer: SourceUnderTest) -> None:
@@ -149,7 +133,7 @@ async def check_open_close_twice(peer: SourceUnderTest) -> None:
             entered = await source.__aenter__()
             await _leave(source)
             await _leave(source)
-            _require(entered is source, "entering gives the source itself")
+            require(entered is source, "entering gives the source itself")
 
     await _nothing_left(use)
 
@@ -165,7 +149,7 @@ async def check_close_after_failed_open(peer: SourceUnderTest) -> None:
 
     async def use() -> None:
         source = await unreachable()
-        with _raises(Unreachable, Misconfigured, when="entering while the peer is missing"):
+        with raises(Unreachable, Misconfigured, when="entering while the peer is missing"):
             await source.__aenter__()
         await _leave(source)
 
@@ -177,7 +161,7 @@ async def check_read_after_close_raises(peer: SourceUnderTest) -> None:
     source = await peer.make()
     await source.__aenter__()
     await _leave(source)
-    with _raises(PlantError, when="read after leaving"):
+    with raises(PlantError, when="read after leaving"):
         await _read(source, peer.patience)
 
 
@@ -203,7 +187,7 @@ async def _cancelled_read(source: Source) -> None:
     await asyncio.sleep(0)
     reading.cancel()
     await asyncio.wait([reading])
-    _require(
+    require(
         reading.cancelled() or reading.exception() is None,
         "a cancelled read raises CancelledError and nothing else",
     )
@@ -215,7 +199,7 @@ async def _batches(source: Source, patience: float, count: int) -> list[Batch]:
         while len(batches) < count:
             batches.append(await _read(source, patience))
     except Exhausted:
-        _require(batches, "a finite source delivers something before it is exhausted")
+        require(batches, "a finite source delivers something before it is exhausted")
     return batches
 
 
@@ -223,28 +207,28 @@ async def check_batches_fit(peer: SourceUnderTest) -> None:
     """Hold batches to the contract: handles known, times ordered, watermark and ages forward."""
     async with await peer.make() as source:
         batches = await _batches(source, peer.patience, BATCHES)
-    _require(any(len(batch) for batch in batches), f"{BATCHES} batches hold at least one sample")
+    require(any(len(batch) for batch in batches), f"{BATCHES} batches hold at least one sample")
     for batch in batches:
-        _require(batch.source == source.name, f"batch.source is the source's name, {source.name}")
+        require(batch.source == source.name, f"batch.source is the source's name, {source.name}")
         _known(batch, peer.handles)
         _not_ahead(batch)
     for earlier, later in pairwise(batches):
-        _require(earlier.upto <= later.upto, "upto never goes back")
-        _require(earlier.heard <= later.heard, "heard (monotonic) never goes back")
+        require(earlier.upto <= later.upto, "upto never goes back")
+        require(earlier.heard <= later.heard, "heard (monotonic) never goes back")
     _in_order(batches)
 
 
 def _known(batch: Batch, handles: Collection[int]) -> None:
     delivered = {*batch.tag.tolist(), *(event.tag for event in batch.context)}
     strangers = delivered.difference(handles)
-    _require(not strangers, f"delivers handles that are not its tags: {sorted(strangers)}")
+    require(not strangers, f"delivers handles that are not its tags: {sorted(strangers)}")
 
 
 def _not_ahead(batch: Batch) -> None:
     newest = max([*batch.at.tolist(), *(event.at for event in batch.context)], default=batch.upto)
-    _require(newest <= batch.upto, f"a sample at {newest} is newer than upto {batch.upto}")
-    _require(batch.heard <= time.monotonic_ns(), "heard is time.monotonic_ns() at the read")
-    _require(batch.received <= time.time_ns(), "received is time.time_ns() at the read")
+    require(newest <= batch.upto, f"a sample at {newest} is newer than upto {batch.upto}")
+    require(batch.heard <= time.monotonic_ns(), "heard is time.monotonic_ns() at the read")
+    require(batch.received <= time.time_ns(), "received is time.time_ns() at the read")
 
 
 def _in_order(batches: Collection[Batch]) -> None:
@@ -253,7 +237,7 @@ def _in_order(batches: Collection[Batch]) -> None:
     by_tag = np.argsort(tag, kind="stable")
     same = np.diff(tag[by_tag]) == 0
     back = np.flatnonzero(same & (np.diff(at[by_tag]) < 0))
-    _require(not len(back), f"time of handle {tag[by_tag][back][:1]} goes back")
+    require(not len(back), f"time of handle {tag[by_tag][back][:1]} goes back")
 
 
 async def check_good_is_a_number(peer: SourceUnderTest) -> None:
@@ -261,7 +245,7 @@ async def check_good_is_a_number(peer: SourceUnderTest) -> None:
     async with await peer.make() as source:
         for batch in await _batches(source, peer.patience, BATCHES):
             empty = is_good(batch.status) & ~np.isfinite(batch.value)
-            _require(not empty.any(), f"handles {batch.tag[empty][:5]} are Good without a value")
+            require(not empty.any(), f"handles {batch.tag[empty][:5]} are Good without a value")
 
 
 async def check_bad_quality_passed_on(peer: SourceUnderTest) -> None:
@@ -280,10 +264,10 @@ async def check_unread_is_bounded(peer: SourceUnderTest) -> None:
         await _read(source, peer.patience)
         tasks = _tasks()
         await asyncio.sleep(SILENCE_S)
-        _require(len(_tasks() - tasks) <= TASKS, f"more than {TASKS} tasks while nobody reads")
+        require(len(_tasks() - tasks) <= TASKS, f"more than {TASKS} tasks while nobody reads")
         with suppress(Exhausted):
             unread = len(await _read(source, peer.patience))
-            _require(unread <= UNREAD_SAMPLES, f"{unread} samples piled up unread")
+            require(unread <= UNREAD_SAMPLES, f"{unread} samples piled up unread")
 
 
 async def check_acknowledges_without_waiting(peer: SourceUnderTest) -> None:
@@ -315,7 +299,7 @@ async def check_reconnects(peer: SourceUnderTest) -> None:
             await _batches(source, peer.patience, BATCHES)
     deadline = time.monotonic() + peer.patience
     while not await _delivers_good(peer):
-        _require(time.monotonic() < deadline, f"no Good value {peer.patience} s after a restart")
+        require(time.monotonic() < deadline, f"no Good value {peer.patience} s after a restart")
         await asyncio.sleep(RETRY_S)
 
 
@@ -335,11 +319,11 @@ async def check_tells_facts(peer: SourceUnderTest) -> None:
             return
         await _read(source, peer.patience)
         facts = source.facts()
-    _require(facts.endpoint, "facts name the endpoint")
-    _require(facts.security, "facts say what protects the connection, or none")
+    require(facts.endpoint, "facts name the endpoint")
+    require(facts.security, "facts say what protects the connection, or none")
     trip = facts.round_trip_ms
-    _require(trip is None or 0 < trip < 1000 * peer.patience, f"no round trip takes {trip} ms")
-    _require(all(note.strip() for note in facts.notes), "a note is a sentence")
+    require(trip is None or 0 < trip < 1000 * peer.patience, f"no round trip takes {trip} ms")
+    require(all(note.strip() for note in facts.notes), "a note is a sentence")
 
 
 async def check_resumes(peer: SourceUnderTest) -> None:
@@ -387,12 +371,12 @@ async def _lose(source: Source) -> None:
 
 async def _resumed(peer: SourceUnderTest, ticket: Ticket) -> Source:
     source = await peer.make()
-    _require(isinstance(source, Resumable), "a fresh source takes the ticket of another")
+    require(isinstance(source, Resumable), "a fresh source takes the ticket of another")
     if isinstance(source, Resumable):
         source.resume(ticket)
     await source.__aenter__()
     delivered = await _batches(source, peer.patience, BATCHES)
-    _require(any(len(batch) for batch in delivered), "a connection taken up delivers samples")
+    require(any(len(batch) for batch in delivered), "a connection taken up delivers samples")
     return source
 
 
@@ -410,10 +394,10 @@ async def check_recovers(peer: SourceUnderTest) -> None:
         recovery = asyncio.create_task(source.recover(first.upto - 1, first.upto, deliver))
         await _batches(source, peer.patience, BATCHES)
         complete = await asyncio.wait_for(recovery, peer.patience)
-    _require(isinstance(complete, bool), "recover tells whether nothing is missing now")
+    require(isinstance(complete, bool), "recover tells whether nothing is missing now")
     for batch in recovered:
-        _require(batch.recovered is not Recovery.NONE, "recovered batches say how they came")
-        _require(batch.replayed, "recovered batches are replayed")
+        require(batch.recovered is not Recovery.NONE, "recovered batches say how they came")
+        require(batch.replayed, "recovered batches are replayed")
         _known(batch, peer.handles)
 
 
@@ -440,5 +424,4 @@ ALL_CHECKS: tuple[Check, ...] = (
 
 def applicable(exempt: Mapping[Check, str]) -> list[Check]:
     """Give every check but the exempt ones; each exemption needs its reason in words."""
-    _require(all(reason.strip() for reason in exempt.values()), "an exemption has a reason")
-    return [check for check in ALL_CHECKS if check not in exempt]
+    return without(ALL_CHECKS, exempt)

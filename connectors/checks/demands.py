@@ -1,0 +1,70 @@
+"""What the contract suites are made of: demands that say in a sentence what was broken."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from plant.errors import PlantError
+
+LEAVING_S = 2.0
+"""Longest that leaving may take."""
+
+Hook = TypeVar("Hook")
+
+
+def require(condition: object, sentence: str) -> None:
+    """Demand that `condition` holds."""
+    if not condition:
+        raise AssertionError(sentence)
+
+
+def given(hook: Hook | None, where: str, name: str) -> Hook:
+    """Give the hook `name` of the description `where`; a check that needs it cannot pass over."""
+    if hook is None:
+        raise AssertionError(f"give {where}.{name}, or exempt this check with a reason")
+    return hook
+
+
+@contextmanager
+def raises(*expected: type[PlantError], when: str) -> Iterator[None]:
+    """Demand that the block raises one of `expected`."""
+    try:
+        yield
+    except expected:
+        return
+    raise AssertionError(f"{when} raises {' or '.join(kind.__name__ for kind in expected)}")
+
+
+@contextmanager
+def soon(what: str) -> Iterator[None]:
+    """Demand that the block takes no longer than leaving may."""
+    started = time.monotonic()
+    yield
+    require(time.monotonic() - started <= LEAVING_S, f"{what} takes at most {LEAVING_S} s")
+
+
+def descriptors() -> int:
+    """Count the open files and sockets of this process."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """Demand that every file and socket that the block opened has gone when it ends, or soon."""
+    before = descriptors()
+    yield
+    deadline = time.monotonic() + LEAVING_S
+    while descriptors() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    require(descriptors() <= before, "a socket or file is left open")
+
+
+Suite = TypeVar("Suite", bound=Callable[..., object])
+
+
+def without(suite: tuple[Suite, ...], exempt: Mapping[Suite, str]) -> list[Suite]:
+    """Give every check but the exempt ones; each exemption needs its reason in words."""
+    require(all(reason.strip() for reason in exempt.values()), "an exemption has a reason")
+    return [check for check in suite if check not in exempt]

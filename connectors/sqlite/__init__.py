@@ -1,0 +1,1 @@
+"""The embedded history: windows of every tag in one file of SQLite, beside the journal."""
