@@ -45,7 +45,9 @@ def init(
     ] = False,
     renew: Annotated[
         bool,
-        typer.Option("--renew", help="Make tokens anew whose files are not here; the old ones end."),
+        typer.Option(
+            "--renew", help="Make tokens anew whose files are not here; the old ones end."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -11,7 +11,12 @@ from plant.errors import Misconfigured, PlantError, Unreachable
 
 _LIMIT = 300
 _DROPPED = re.compile(r"dropped=(\d+)")
-_OWN_HEADERS = ("x-influxdb-version", "x-influxdb-build", "x-influxdb-error", "x-platform-error-code")
+_OWN_HEADERS = (
+    "x-influxdb-version",
+    "x-influxdb-build",
+    "x-influxdb-error",
+    "x-platform-error-code",
+)
 TOO_LARGE = 413
 _REFUSING = (400, TOO_LARGE, 422)
 _BUSY = (429, 503)
@@ -39,11 +44,11 @@ class Missing(Misconfigured):
 
 
 def plain(text: str) -> str:
-    """Put foreign words on one line of bounded length.
+    r"""Put foreign words on one line of bounded length.
 
     Examples
     --------
-    >>> plain("partial write:\\n  field\\x1b[31m type conflict")
+    >>> plain("partial write:\n  field\x1b[31m type conflict")
     'partial write: field [31m type conflict'
     """
     shown = "".join(each if each.isprintable() else " " for each in text)
@@ -184,7 +189,9 @@ def unanswered(config: InfluxConfig, error: BaseException) -> PlantError:
     if "CERTIFICATE_VERIFY_FAILED" in why:
         return Misconfigured(f"{place}: {_certificate(config, why)}")
     if "WRONG_VERSION_NUMBER" in why or "record layer failure" in why:
-        return Misconfigured(f"{place} does not speak TLS ({why}); write url = http://… or turn it on")
+        return Misconfigured(
+            f"{place} does not speak TLS ({why}); write url = http://… or turn it on"
+        )
     return Unreachable(f"{place} does not answer: {why}")
 
 

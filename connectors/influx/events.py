@@ -18,7 +18,7 @@ from plant.records import EventRecord
 CONTRIBUTORS = 12
 """Signals that are named in an alarm, the largest share first."""
 STATES = {state: number for number, state in enumerate(AlarmState)}
-"""Numbers of the alarm states: 0 NORM, 1 UNACK, 2 ACKED, 3 RTNUN, 4 SHLVD, 5 DSUPR, 6 OOSRV, 7 FSUPR."""
+"""Numbers of the alarm states, 0 NORM to 7 FSUPR; the name is sent beside it."""
 
 Body = Mapping[str, Any]
 Fields = dict[str, tuple[Kind, Any]]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from connectors.influx.answers import Missing
 from connectors.influx.config import InfluxConfig
-from connectors.influx.influxql import Piece, asked, identifier, literal
+from connectors.influx.influxql import Piece, asked, identifier, literal, select
 from connectors.influx.schema import LEVELS, SUMMARIES, TAG, bucket_of, name_of, places
 from connectors.influx.server import Server
 from plant.errors import Rejected, Unreachable
@@ -69,12 +69,12 @@ class InfluxHistory:
 
     def _tags_of(self, length: int) -> Iterator[str]:
         measurement = SUMMARIES[length]
-        query = f'SELECT last("n") FROM {identifier(measurement)} {_BY_TAGS}'
+        query = select('last("n")', measurement, _BY_TAGS)
         for piece in self._ask(bucket_of(measurement, self._config), query):
             yield name_of(piece.tags)
 
     def _units(self) -> dict[str, str]:
-        query = f'SELECT last("unit") FROM {identifier(TAG)} {_BY_TAGS}'
+        query = select('last("unit")', TAG, _BY_TAGS)
         pieces = self._ask(bucket_of(TAG, self._config), query)
         return {name_of(piece.tags): str(piece.rows[-1][1] or "") for piece in pieces}
 
@@ -90,13 +90,23 @@ class InfluxHistory:
         missing: list[Missing] = []
         for bucket in sorted(buckets):
             try:
-                for piece in self._ask(bucket, "SHOW MEASUREMENTS"):
-                    found |= {row[piece.columns.index("name")] for row in piece.rows}
+                found |= self._measurements(bucket)
             except Missing as error:
                 missing.append(error)
         if len(missing) == len(buckets):
             raise missing[0]
         return tuple(length for length, name in sorted(SUMMARIES.items()) if name in found)
+
+    def _measurements(self, bucket: str) -> set[str]:
+        """List what is in a bucket; InfluxDB 1 lists nothing of one that it does not have."""
+        found = {
+            str(row[piece.columns.index("name")])
+            for piece in self._ask(bucket, "SHOW MEASUREMENTS")
+            for row in piece.rows
+        }
+        if not found:
+            list(self._ask(bucket, select("*", TAG, "LIMIT 1")))
+        return found
 
     def read(self, tags: Sequence[str], start: int, stop: int, every: int) -> Iterator[Windows]:
         """Stream windows, tag by tag; see `connectors.contract.History`."""
@@ -118,10 +128,8 @@ class InfluxHistory:
             series = " AND ".join(
                 f"{identifier(level)} = {literal(own.get(level, ''))}" for level in LEVELS
             )
-            query = (
-                f"SELECT {fields} FROM {identifier(measurement)} "
-                f"WHERE {series} AND time >= {start:d} AND time < {stop:d}"
-            )
+            within = f"WHERE {series} AND time >= {start:d} AND time < {stop:d}"
+            query = select(fields, measurement, within)
             for piece in self._ask(bucket, query):
                 if piece.rows:
                     yield _columns(place, piece)

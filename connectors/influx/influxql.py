@@ -47,6 +47,17 @@ def literal(text: str) -> str:
     return "'" + text.translate(_BROKEN).replace("'", "\\'") + "'"
 
 
+def select(what: str, measurement: str, rest: str) -> str:
+    """Put a question together; `what` and `rest` are made of quoted names and texts only.
+
+    Examples
+    --------
+    >>> select('last("n")', "signal_1h", "LIMIT 1")
+    'SELECT last("n") FROM "signal_1h" LIMIT 1'
+    """
+    return f"SELECT {what} FROM {identifier(measurement)} {rest}"  # noqa: S608 - all is quoted
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Some rows of one series: its tags, the names of its columns, and the rows."""
@@ -132,9 +143,7 @@ def _lines(
         yield bytes(kept)
 
 
-def _complaint(
-    config: InfluxConfig, database: str, message: str
-) -> Misconfigured | Rejected:
+def _complaint(config: InfluxConfig, database: str, message: str) -> Misconfigured | Rejected:
     said = plain(message)
     low = said.lower()
     if any(word in low for word in _NOT_LET):

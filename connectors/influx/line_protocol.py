@@ -51,13 +51,14 @@ class Column:
     def present(self) -> NDArray[np.bool_]:
         """Tell which values can be written, bool (n,)."""
         if self.kind is Kind.FLOAT:
-            return np.isfinite(self.values)
+            finite: NDArray[np.bool_] = np.isfinite(self.values)
+            return finite
         return np.ones(len(self.values), np.bool_)
 
     def told(self, rows: NDArray[np.intp]) -> list[Any]:
         """Give the values of some rows as Python's own, ready for the template."""
         if self.kind is Kind.BOOL:
-            return np.where(self.values[rows], "true", "false").tolist()
+            return ["true" if value else "false" for value in self.values[rows].tolist()]
         chosen: list[Any] = self.values[rows].tolist()
         return chosen
 
@@ -71,7 +72,7 @@ class Lines:
 
 
 def series(measurement: str, tags: Mapping[str, str]) -> str:
-    """Write what stands before the fields; tags in order of their names, empty ones left out.
+    r"""Write what stands before the fields; tags in order of their names, empty ones left out.
 
     Line protocol can hold neither a backslash at the end of a name nor anything that ends a line:
     `unspeakable` tells such names, and here an underscore takes the place of each such character.
@@ -79,7 +80,7 @@ def series(measurement: str, tags: Mapping[str, str]) -> str:
     Examples
     --------
     >>> series("gap", {"source": "press 1, left", "line": ""})
-    'gap,source=press\\\\ 1\\\\,\\\\ left'
+    'gap,source=press\\ 1\\,\\ left'
     """
     told = (
         f",{key.translate(_KEY)}={_UNSPEAKABLE.sub('_', value).translate(_KEY)}"

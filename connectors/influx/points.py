@@ -1,4 +1,4 @@
-"""Records to lines of line protocol, measurement by measurement, in the order in which they came."""
+"""Records to lines of line protocol, measurement by measurement, in the order of their coming."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -85,8 +85,8 @@ class Points:
         for one_tag in tags:
             if unspeakable(one_tag.tag.name):
                 raise Misconfigured(
-                    f"tag {one_tag.tag.name!r}: cannot be written to InfluxDB; name it with letters "
-                    "and digits as in site/area/line/asset/signal"
+                    f"tag {one_tag.tag.name!r}: cannot be written to InfluxDB; name it with "
+                    "letters and digits as in site/area/line/asset/signal"
                 )
         self._tags = {each.handle: each.tag for each in tags}
         self._lengths = frozenset(lengths)

@@ -156,9 +156,7 @@ class Provision:
             if len(page) < _PAGE:
                 return
 
-    def _token(
-        self, action: str, org: str, buckets: Sequence[Any], known: Sequence[Any]
-    ) -> Step:
+    def _token(self, action: str, org: str, buckets: Sequence[Any], known: Sequence[Any]) -> Step:
         """Find or make the token that may do `action` in these buckets, and nothing else."""
         name = f"wheeltapper {action} {self._config.bucket}"
         file = self._folder / f"{action}.token"
@@ -178,9 +176,7 @@ class Provision:
             self._client.authorizations_api().delete_authorization(each.id)
         return Step("token", name, Done.RENEWED if old else Done.MADE, f"{may}; in {file}", file)
 
-    def _make(
-        self, action: str, org: str, buckets: Sequence[Any], name: str, file: Path
-    ) -> None:
+    def _make(self, action: str, org: str, buckets: Sequence[Any], name: str, file: Path) -> None:
         """Make a token; its file is opened before, so that no token is made that nobody knows."""
         permissions = [
             Permission(

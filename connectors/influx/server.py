@@ -94,7 +94,7 @@ class Server:
         )
 
     def ask(self, database: str, query: str, rows: int) -> HTTPResponse:
-        """Ask in InfluxQL; the answer is read in pieces of so many rows, and released by its reader.
+        """Ask in InfluxQL; the answer comes in pieces of so many rows and is closed by its reader.
 
         Raises
         ------
@@ -140,7 +140,11 @@ class Server:
         except ApiException as error:
             if not error.status:
                 raise unanswered(self._config, error) from error
-            body = error.body.decode("utf-8", "replace") if isinstance(error.body, bytes) else error.body
+            body = (
+                error.body.decode("utf-8", "replace")
+                if isinstance(error.body, bytes)
+                else error.body
+            )
             raise answered(
                 self._config, error.status, body or "", dict(error.headers or {}), bucket
             ) from error
@@ -166,7 +170,7 @@ def client_of(config: InfluxConfig, secret: str | None) -> InfluxDBClient:
     patience = round(config.timeout_s * 1000)
     return InfluxDBClient(
         config.place,
-        token=secret,
+        token=secret,  # type: ignore[arg-type] # None is the library's own default
         auth_basic=config.user is not None,
         org=config.org,
         timeout=(patience, patience),
@@ -212,8 +216,12 @@ def _context(config: InfluxConfig) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=config.ca)
     except ssl.SSLError:
-        raise Misconfigured(f"{config.name}: ca {config.ca} holds no certificate in PEM form") from None
+        raise Misconfigured(
+            f"{config.name}: ca {config.ca} holds no certificate in PEM form"
+        ) from None
     except OSError as error:
-        raise Misconfigured(f"{config.name}: ca {config.ca} cannot be read: {error.strerror}") from None
+        raise Misconfigured(
+            f"{config.name}: ca {config.ca} cannot be read: {error.strerror}"
+        ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -1,0 +1,109 @@
+"""A server that keeps the published contract of InfluxDB 2 for buckets and authorizations.
+
+It is scripted from https://docs.influxdata.com/influxdb/v2/api/ and no InfluxDB: what runs against
+it is checked against the published contract only. It keeps a hash of tokens, as 2.9 does: one is
+told when it is made and never again.
+"""
+
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+ADMIN = "admin-token"
+ORG = {"id": "0000000000000001", "name": "plant"}
+_HIDDEN = "redacted"
+
+
+@dataclass
+class ApiV2:
+    """Buckets and authorizations of one organization; `asked` are the requests that came."""
+
+    buckets: list[dict[str, Any]] = field(default_factory=list)
+    authorizations: list[dict[str, Any]] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    fail: tuple[int, str] | None = None
+    made: int = 16
+
+    def __enter__(self) -> Self:
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                length = int(self.headers.get("Content-Length", 0))
+                body = json.loads(self.rfile.read(length) or b"null")
+                known = self.headers.get("Authorization") == f"Token {ADMIN}"
+                status, said = api.answer(self.command, self.path, body, known)
+                data = b"" if said is None else json.dumps(said).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *words: object) -> None:
+                """Stay quiet."""
+
+        for method in ("POST", "PATCH", "DELETE"):
+            setattr(Handler, f"do_{method}", Handler.do_GET)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._server.block_on_close = False
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def changes(self) -> list[tuple[str, str]]:
+        return [one for one in self.asked if one[0] != "GET"]
+
+    def answer(
+        self, method: str, path: str, body: Any, known: bool
+    ) -> tuple[int, dict[str, Any] | None]:
+        url = urlsplit(path)
+        self.asked.append((method, url.path))
+        if self.fail is not None:
+            return self.fail[0], {"code": "failed", "message": self.fail[1]}
+        if not known:
+            return 401, {"code": "unauthorized", "message": "unauthorized access"}
+        query = {key: values[0] for key, values in parse_qs(url.query).items()}
+        last = url.path.rpartition("/")[2]
+        match (method, url.path.removesuffix(f"/{last}"), last):
+            case ("GET", "/api/v2", "orgs"):
+                return 200, {"orgs": [ORG]}
+            case ("GET", "/api/v2", "buckets"):
+                start, most = int(query.get("offset", 0)), int(query.get("limit", 20))
+                return 200, {"buckets": self.buckets[start : start + most]}
+            case ("POST", "/api/v2", "buckets"):
+                return self._made(self.buckets, {**body})
+            case ("GET", "/api/v2", "authorizations"):
+                hidden = [{**one, "token": _HIDDEN} for one in self.authorizations]
+                return 200, {"authorizations": hidden}
+            case ("POST", "/api/v2", "authorizations"):
+                secret = f"token-{self.made}"
+                return self._made(
+                    self.authorizations, {"status": "active", **body, "token": secret}
+                )
+            case ("DELETE", "/api/v2/authorizations", number):
+                self.authorizations[:] = [o for o in self.authorizations if o["id"] != number]
+                return 204, None
+        return 404, {"code": "not found", "message": "path not found"}
+
+    def _made(self, among: list[dict[str, Any]], one: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        self.made += 1
+        one = {**one, "id": f"{self.made:016x}"}
+        among.append(one)
+        return 201, one

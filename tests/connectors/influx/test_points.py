@@ -1,0 +1,178 @@
+"""What each record becomes, line by line."""
+
+import json
+
+import numpy as np
+import pytest
+
+from connectors.influx.points import Points
+from plant.errors import Misconfigured
+from plant.quality import Status
+from plant.records import EventRecord, Record, SummaryRecord
+from plant.summaries import HOUR, LENGTHS, MINUTE, TEN_SECONDS
+from tests.connectors.influx.records import ALARM, GAP, HOUR0, T0, S, events, samples, scores, tags
+
+PLACE = "area=hall,asset=pump-2,line=line-1"
+FLOW = f"{PLACE},signal=flow,site=works"
+
+
+def lines(*records: Record) -> dict[str, list[str]]:
+    return dict(Points(tags(), "edge-1", LENGTHS).encode(records).lines)
+
+
+def test_samples() -> None:
+    status = [Status.GOOD, Status.UNCERTAIN, Status.BAD, Status.GOOD]
+
+    made = lines(samples([0] * 4, [1, 2, 3, 4], [1.5, 2.0, np.nan, np.inf], list(status)))
+
+    assert made == {
+        "signal": [
+            f"signal,{FLOW} v=1.5,q=0i 1",
+            f"signal,{FLOW} v=2.0,q=1i 2",
+            f"signal,{FLOW} q=2i 3",
+            f"signal,{FLOW} q=0i 4",
+        ]
+    }
+
+
+def summary(every: int, good: int, values: list[float]) -> SummaryRecord:
+    columns = [np.array([value], np.float64) for value in values]
+    return SummaryRecord(
+        "plc",
+        every,
+        np.zeros(1, np.int32),
+        np.array([HOUR0], np.int64),
+        np.array([4], np.uint32),
+        np.array([good], np.uint32),
+        *columns,
+    )
+
+
+@pytest.mark.parametrize(
+    ("every", "name"), [(TEN_SECONDS, "signal_10s"), (MINUTE, "signal_1m"), (HOUR, "signal_1h")]
+)
+def test_windows(every: int, name: str) -> None:
+    made = lines(summary(every, 3, [1.0, 9.0, 4.0, 2.5, 3.0, 5.0]))
+
+    fields = "n=4i,good_ratio=0.75,mean=4.0,min=1.0,max=9.0,std=2.5,first=3.0,last=5.0"
+    assert made == {name: [f"{name},{FLOW} {fields} {HOUR0}"]}
+
+
+def test_a_window_without_a_good_sample_says_how_many_there_were() -> None:
+    made = lines(summary(MINUTE, 0, [np.nan] * 6))
+
+    assert made == {"signal_1m": [f"signal_1m,{FLOW} n=4i,good_ratio=0.0 {HOUR0}"]}
+
+
+def test_windows_of_a_length_that_is_not_sent_are_passed_over() -> None:
+    points = Points(tags(), "edge-1", (HOUR,))
+
+    assert dict(points.encode([summary(MINUTE, 1, [1.0] * 6)]).lines) == {}
+
+
+def test_scores_are_thinned_by_source_time_but_for_what_is_anomalous() -> None:
+    at = [T0 + i * S for i in range(25)]
+    flags = [1] * 25
+    flags[7] = 3
+    flags[20] = 0
+
+    made = lines(scores(at, flags, [float(i) for i in range(25)]))["score"]
+
+    assert made == [
+        f"score,{PLACE},site=works score=0.0,threshold=3.0,anomalous=false {at[0]}",
+        f"score,{PLACE},site=works score=7.0,threshold=3.0,anomalous=true {at[7]}",
+        f"score,{PLACE},site=works score=10.0,threshold=3.0,anomalous=false {at[10]}",
+    ]
+
+
+def test_scores_do_not_depend_on_how_records_were_cut() -> None:
+    at = [T0 + i * S for i in range(40)]
+    whole = lines(scores(at, [1] * 40, [1.0] * 40))
+    cut = lines(*(scores([when], [1], [1.0]) for when in at))
+
+    assert whole == cut
+    assert len(whole["score"]) == 4
+
+
+def test_a_fast_grid_gives_one_point_in_ten_seconds() -> None:
+    at = [T0 + i * S // 10 for i in range(200)]
+
+    assert len(lines(scores(at, [1] * 200, [1.0] * 200))["score"]) == 2
+
+
+def test_events() -> None:
+    made = lines(*events())
+
+    assert set(made) == {"alarm", "gap", "state", "gateway", "signal"}
+    assert made["state"] == [f"state,{PLACE},site=works ne107=3i,machine=1i,mode=2i {T0}"]
+    assert made["gateway"] == [f"gateway,gateway=edge-1 journal_bytes=10.0,rss_mb=51.5 {T0}"]
+    assert made["signal"] == [f'signal,{FLOW} text="batch \\"7\\"",q=0i {T0}']
+    assert made["gap"] == [
+        "gap,gateway=edge-1,line=line-1,site=works,source=plc "
+        f'id=3i,from={T0}i,to={T0 + 5 * S}i,cause="link",'
+        f'why="line 1 said: \\"no route\\", then nothing",recovered=5i,estimated=false {T0 + 5 * S}'
+    ]
+
+
+def test_an_alarm_says_why() -> None:
+    (line,) = lines(EventRecord("alarm", T0, ALARM))["alarm"]
+    series, _, rest = line.partition(" ")
+    told = rest.partition('contributors="')[2].partition('",onset')[0]
+
+    assert series == (
+        "alarm,area=hall,asset=pump-2,class=machine,gateway=edge-1,line=line-1,priority=2,site=works"
+    )
+    assert (
+        'id=12i,state=1i,state_name="UNACK",text="pump-2: vibration 3.1× its normal; 70 %"' in rest
+    )
+    assert json.loads(told.replace('\\"', '"'))[0]["share"] == 0.7
+    assert "ended=" not in rest
+
+
+def test_a_gap_that_lasts_has_no_end() -> None:
+    (line,) = lines(EventRecord("gap", T0, {**GAP, "stop": None}))["gap"]
+
+    assert ",to=" not in line
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        EventRecord("alarm", T0, {"id": 1}),
+        EventRecord("gap", T0, {**GAP, "lost": 1.5}),
+        EventRecord("gap", T0, {**GAP, "id": 2**64}),
+        EventRecord("context", T0, {"text": "no tag"}),
+    ],
+    ids=["alarm", "lost", "id", "context"],
+)
+def test_an_event_that_is_not_what_it_should_be_is_refused_and_its_neighbours_are_not(
+    event: EventRecord,
+) -> None:
+    made = Points(tags(), "edge-1", LENGTHS).encode([event, samples([0], [1], [1.0])])
+
+    assert len(made.refusals) == 1
+    assert event.kind in made.refusals[0].what
+    assert len(made.lines["signal"]) == 1
+
+
+def test_tags_that_are_not_known_are_refused_in_one_sentence() -> None:
+    made = Points(tags(first=3), "edge-1", LENGTHS).encode(
+        [samples([3, 0, 9, -1], [1, 2, 3, 4], [1.0] * 4)]
+    )
+
+    (refusal,) = made.refusals
+    assert refusal.what == "3 of the samples of plc"
+    assert "[-1, 0, 9]" in refusal.reason
+    assert made.lines["signal"] == [f"signal,{FLOW} v=1.0,q=0i 1"]
+
+
+@pytest.mark.parametrize("name", ["a\\", "a\nb", ""])
+def test_a_tag_that_cannot_be_written_is_said_at_once(name: str) -> None:
+    with pytest.raises(Misconfigured, match="cannot be written to InfluxDB"):
+        Points(tags(name), "edge-1", LENGTHS)
+
+
+def test_what_a_tag_is() -> None:
+    (line,) = Points(tags(), "edge-1", LENGTHS).described(T0)
+
+    assert line == f'tag,{FLOW} unit="mm/s",role="signal",source="plc" {T0}'
