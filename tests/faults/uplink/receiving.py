@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.parts.stores.proxy import FaultProxy
+from tests.parts.stores.proxy import FaultProxy, Heard
 from tests.parts.stores.servers import Store, asked, fetched, influx1
 
 from connectors.influx.config import InfluxConfig
@@ -34,12 +34,19 @@ class Central:
         settings = {"name": "central", "url": self.proxy.url, "api": "v1", "bucket": DATABASE}
         return InfluxConfig.model_validate({**settings, "raw": True, "timeout_s": 5.0, **more})
 
+    def moments(self) -> list[tuple[Heard, float]]:
+        """Give the requests that the store said yes to, each with its moment, wall clock, s."""
+        pairs = zip(self.proxy.heard, self.proxy.moments, strict=False)
+        return [(heard, moment) for heard, moment in pairs if heard.status == 204]
+
     def query(self, text: str) -> list[dict[str, Any]]:
         """Ask the store itself, without the proxy."""
         return asked(self.store.url, DATABASE, text)
 
     def write(self, line: str) -> None:
         """Write a line as somebody else would."""
+        if not line:
+            return
         request = urllib.request.Request(
             f"{self.store.url}/write?db={DATABASE}", line.encode(), method="POST"
         )
