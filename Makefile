@@ -8,7 +8,8 @@ JOBS      ?= 2
 DATA      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fix bench bench-sources bench-overload bench-detection weeks faults faults-uplink clean
+.PHONY: help demo test check lint fix bench bench-sources bench-overload bench-central bench-detection \
+    weeks faults faults-uplink clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 24
@@ -39,6 +40,9 @@ bench-sources: $(INSTALLED) ## measure the OPC UA and Modbus sources alone (abou
 
 bench-overload: $(INSTALLED) ## three times what the processor can take (about 3 minutes)
 	@$(BIN)/python -m bench.overload $(ARGS)
+
+bench-central: $(INSTALLED) ## measure what sending to a central store costs (seconds)
+	@$(BIN)/python -m bench.central $(ARGS)
 
 bench-detection: $(INSTALLED) ## detection against what it promises (DATA=DIR with skab/, nab/, …)
 	@$(BIN)/python -m bench.detection $(if $(DATA),--data $(DATA)) $(ARGS)

@@ -16,7 +16,7 @@ from plant.errors import Misconfigured
 from plant.tags import TagHandle
 
 if TYPE_CHECKING:
-    from connectors.catalogue import SourceConfig
+    from connectors.catalogue import SourceConfig, embedded
     from connectors.simulated.line import SimulatedLine
 
 SECOND = 1_000_000_000
@@ -238,6 +238,7 @@ def plan_of(scene: Scene, ports: dict[str, int | None], *, data: Path, port: int
         tags=tags,
         assets=tuple(asset_of(path, tags, scene.modes) for path in paths),
         detection=DetectionPlan(learn_s=scene.learn_s),
+        sinks=embedded(()),
         cycles={} if scene.judges_parts else dict.fromkeys(paths, CyclePlan(by="none")),
         simulated=True,
         notice=scene.notice,

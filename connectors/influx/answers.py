@@ -107,6 +107,9 @@ def _mend(
     config: InfluxConfig, status: int, said: str, headers: Mapping[str, str], bucket: str
 ) -> str:
     secret = _secret(config)
+    if status == 401 and not secret:
+        key = "user and password_file" if config.api == "v1" else "token_file or token_env"
+        return f"{config.place} asks who we are: {said}; give {key}"
     if status == 401:
         return (
             f"{config.place} does not know {secret}: {said}; give it one that is valid there "
@@ -114,8 +117,8 @@ def _mend(
         )
     if status == 403:
         return (
-            f"{config.place} does not let {secret} into bucket {bucket}: {said}; give it the right "
-            "to it, or use the token that wheeltapper central init makes"
+            f"{config.place} does not let {secret or 'us'} into bucket {bucket}: {said}; give it "
+            "the right to it, or use the token that wheeltapper central init makes"
         )
     there = plain(next((v for k, v in headers.items() if k.lower() == "location"), "elsewhere"))
     return f"{config.place} sends us on to {there}; write that address in url"
@@ -146,7 +149,7 @@ def _secret(config: InfluxConfig) -> str:
         return f"the token in {config.token_file}"
     if config.token_env is not None:
         return f"the token in the variable {config.token_env}"
-    return "anybody without a token" if config.api == "v2" else "anybody without a user"
+    return ""
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -5,6 +5,7 @@ listed here are passed over.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -106,11 +107,11 @@ def _contributors(reason: Reason) -> str:
     told = [
         {
             "signal": part.signal,
-            "share": part.share,
-            "actual": part.actual,
-            "expected": part.expected,
-            "low": part.low,
-            "high": part.high,
+            "share": _number(part.share),
+            "actual": _number(part.actual),
+            "expected": _number(part.expected),
+            "low": _number(part.low),
+            "high": _number(part.high),
             "unit": part.unit,
             "since": part.since,
             "trend": part.trend.value,
@@ -118,6 +119,11 @@ def _contributors(reason: Reason) -> str:
         for part in reason.contributions[:CONTRIBUTORS]
     ]
     return json.dumps(told, separators=(",", ":"))
+
+
+def _number(value: float) -> float | None:
+    """Leave out what JSON has no word for."""
+    return value if math.isfinite(value) else None
 
 
 def _gap(body: Body, around: Surroundings) -> Point:

@@ -12,7 +12,7 @@ from connectors.influx.config import InfluxConfig
 from connectors.influx.influxql import Piece, asked, identifier, literal, select
 from connectors.influx.schema import LEVELS, SUMMARIES, TAG, bucket_of, name_of, places
 from connectors.influx.server import Server
-from plant.errors import Rejected, Unreachable
+from plant.errors import Misconfigured, Rejected, Unreachable
 from plant.summaries import Windows
 
 _FIELDS = ("n", "good_ratio", "min", "max", "mean", "std", "first", "last")
@@ -34,13 +34,12 @@ class InfluxHistory:
         self.name = config.name
         self._config = config
         self._open: Server | None = None
-        self._lengths: tuple[int, ...] | None = None
 
     def __enter__(self) -> Self:
         server = Server(self._config)
-        self._open, self._lengths = server, None
+        self._open = server
         try:
-            self._lengths = self._kept()
+            self._found()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -63,12 +62,12 @@ class InfluxHistory:
 
     def tags(self) -> dict[str, str]:
         """List the tags of which windows are kept, with their units."""
-        names = {name for length in self.lengths() for name in self._tags_of(length)}
+        kept = self._found().intersection(SUMMARIES.values())
+        names = {name for measurement in sorted(kept) for name in self._tags_of(measurement)}
         units = self._units()
         return {name: units.get(name, "") for name in sorted(names)}
 
-    def _tags_of(self, length: int) -> Iterator[str]:
-        measurement = SUMMARIES[length]
+    def _tags_of(self, measurement: str) -> Iterator[str]:
         query = select('last("n")', measurement, _BY_TAGS)
         for piece in self._ask(bucket_of(measurement, self._config), query):
             yield name_of(piece.tags)
@@ -79,13 +78,14 @@ class InfluxHistory:
         return {name_of(piece.tags): str(piece.rows[-1][1] or "") for piece in pieces}
 
     def lengths(self) -> tuple[int, ...]:
-        """List the lengths of the windows that are kept, ns, ascending."""
-        self._lengths = self._kept()
-        return self._lengths
+        """List the lengths that are kept, ns, ascending: those configured, and those found."""
+        found = self._found()
+        measured = (length for length, name in SUMMARIES.items() if name in found)
+        return tuple(sorted({*self._config.lengths, *measured}))
 
-    def _kept(self) -> tuple[int, ...]:
+    def _found(self) -> set[str]:
         """See which measurements there are; a bucket that is missing holds nothing."""
-        found = set()
+        found: set[str] = set()
         buckets = {bucket_of(name, self._config) for name in SUMMARIES.values()}
         missing: list[Missing] = []
         for bucket in sorted(buckets):
@@ -95,23 +95,27 @@ class InfluxHistory:
                 missing.append(error)
         if len(missing) == len(buckets):
             raise missing[0]
-        return tuple(length for length, name in sorted(SUMMARIES.items()) if name in found)
+        return found
 
     def _measurements(self, bucket: str) -> set[str]:
         """List what is in a bucket; InfluxDB 1 lists nothing of one that it does not have."""
-        found = {
-            str(row[piece.columns.index("name")])
-            for piece in self._ask(bucket, "SHOW MEASUREMENTS")
-            for row in piece.rows
-        }
+        found: set[str] = set()
+        for piece in self._ask(bucket, "SHOW MEASUREMENTS"):
+            if piece.name != "measurements":
+                raise Misconfigured(
+                    f"{self.name}: {self._config.place} does not answer in InfluxQL; windows are "
+                    "read from an InfluxDB (VictoriaMetrics keeps them, and is asked in PromQL)"
+                )
+            found |= {str(row[0]) for row in piece.rows}
         if not found:
             list(self._ask(bucket, select("*", TAG, "LIMIT 1")))
         return found
 
     def read(self, tags: Sequence[str], start: int, stop: int, every: int) -> Iterator[Windows]:
         """Stream windows, tag by tag; see `connectors.contract.History`."""
-        if every not in SUMMARIES or every not in self.lengths():
-            kept = ", ".join(f"{length / 1e9:g} s" for length in self.lengths()) or "none"
+        lengths = self.lengths()
+        if every not in lengths:
+            kept = ", ".join(f"{length / 1e9:g} s" for length in lengths)
             raise Rejected(
                 f"{self.name}: windows of {every / 1e9:g} s are not kept; there are: {kept}"
             )

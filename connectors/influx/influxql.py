@@ -60,8 +60,9 @@ def select(what: str, measurement: str, rest: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some rows of one series: its tags, the names of its columns, and the rows."""
+    """Some rows of one series: its name and tags, the names of its columns, and the rows."""
 
+    name: str
     tags: dict[str, str]
     columns: list[str]
     rows: list[list[Any]]
@@ -102,7 +103,7 @@ def _pieces(
                 raise _complaint(config, database, str(found["error"]))
         unfinished = any(found.get("partial") for found in results)
         for series in (series for found in results for series in found.get("series", ())):
-            yield Piece(series.get("tags") or {}, series["columns"], series.get("values", []))
+            yield _piece(series)
     if unfinished:
         raise _broken(config)
 
@@ -119,6 +120,11 @@ def _read(config: InfluxConfig, line: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Rejected(f"{config.name}: {config.place} answers as no InfluxDB does")
     return found
+
+
+def _piece(series: dict[str, Any]) -> Piece:
+    tags, rows = series.get("tags") or {}, series.get("values") or []
+    return Piece(series.get("name", ""), tags, series["columns"], rows)
 
 
 def _whole(digits: str) -> int | float:

@@ -18,7 +18,6 @@ from connectors.influx.schema import (
     asset_places,
     places,
 )
-from plant.errors import Misconfigured
 from plant.quality import quality
 from plant.records import (
     ANOMALOUS,
@@ -37,6 +36,11 @@ SCORE_EVERY, SCORE_WITHIN = 10_000_000_000, 1_000_000_000
 It depends on nothing but the record, so the same record twice gives the same points.
 """
 _NOBODY = -1
+_STRANGE = "no tag of the configuration has this number"
+_NAMELESS = (
+    "the name of the tag holds a backslash or a control character, which line protocol cannot hold"
+)
+_ENDLESS = "holds an infinity, which no InfluxDB keeps"
 
 
 @dataclass(slots=True)
@@ -74,21 +78,14 @@ class Points:
         Name of the gateway.
     lengths
         Lengths of the windows to write, ns; others are passed over.
-
-    Raises
-    ------
-    Misconfigured
-        The name of a tag cannot be written in line protocol as it is.
     """
 
     def __init__(self, tags: Sequence[TagHandle], gateway: str, lengths: Iterable[int]) -> None:
-        for one_tag in tags:
-            if unspeakable(one_tag.tag.name):
-                raise Misconfigured(
-                    f"tag {one_tag.tag.name!r}: cannot be written to InfluxDB; name it with "
-                    "letters and digits as in site/area/line/asset/signal"
-                )
-        self._tags = {each.handle: each.tag for each in tags}
+        every = {each.handle: each.tag for each in tags}
+        self._unspeakable = {number for number, tag in every.items() if unspeakable(tag.name)}
+        self._tags = {
+            number: tag for number, tag in every.items() if number not in self._unspeakable
+        }
         self._lengths = frozenset(lengths)
         self._row = np.full(max(self._tags, default=-1) + 2, _NOBODY, np.int64)
         self._row[list(self._tags)] = np.arange(len(self._tags))
@@ -133,17 +130,12 @@ class Points:
         return found
 
     def _known(self, tag: NDArray[np.int32], what: str, found: Encoded) -> NDArray[np.intp]:
-        """Give the rows whose tags are known; the others are refused in one sentence."""
-        row = self._rows(tag)
-        strangers = row == _NOBODY
-        if strangers.any():
-            handles = np.unique(tag[strangers])[:5].tolist()
-            found.refusals.append(
-                Refusal(
-                    f"{int(strangers.sum())} of {what}",
-                    f"tags that are not in the configuration any more (handles {handles})",
-                )
-            )
+        """Give the rows that can be written; of each other tag all are refused in one sentence."""
+        strangers = self._rows(tag) == _NOBODY
+        for handle in np.unique(tag[strangers]).tolist():
+            why = _NAMELESS if handle in self._unspeakable else _STRANGE
+            count = np.count_nonzero(tag == handle)
+            found.refusals.append(Refusal(f"{count} of {what}, tag {handle}", why))
         return np.flatnonzero(~strangers)
 
     def _rows(self, tag: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -154,6 +146,7 @@ class Points:
             return
         measurement = SUMMARIES[record.every]
         rows = self._known(record.tag, f"the windows of {record.source}", found)
+        rows = self._finite(record, rows, found)
         keys = self._keys[measurement][self._rows(record.tag[rows])].tolist()
         count = record.count[rows]
         ratio = record.good[rows] / np.maximum(count, 1)
@@ -171,6 +164,18 @@ class Points:
             *(Column(name, Kind.FLOAT, column[rows]) for name, column in values.items()),
         ]
         found.add(measurement, encode(keys, record.start[rows], columns))
+
+    def _finite(
+        self, record: SummaryRecord, rows: NDArray[np.intp], found: Encoded
+    ) -> NDArray[np.intp]:
+        """Refuse windows with an infinity: without it they would tell of other samples."""
+        values = (record.low, record.high, record.mean, record.std, record.first, record.last)
+        endless = np.any([np.isinf(column[rows]) for column in values], axis=0)
+        for row in rows[endless].tolist():
+            name = self._tags[int(record.tag[row])].name
+            what = f"{SUMMARIES[record.every]} of {name} at {record.start[row]}"
+            found.refusals.append(Refusal(what, _ENDLESS))
+        return rows[~endless]
 
     def _samples(self, record: SampleRecord, found: Encoded) -> None:
         batch = record.batch

@@ -35,11 +35,6 @@ class InfluxSink:
         Every tag of which a record may speak, with its handle.
     gateway
         Name of this gateway.
-
-    Raises
-    ------
-    Misconfigured
-        The name of a tag cannot be written in line protocol.
     """
 
     def __init__(self, config: InfluxConfig, tags: Sequence[TagHandle], gateway: str) -> None:

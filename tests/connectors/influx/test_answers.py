@@ -21,6 +21,7 @@ V2 = InfluxConfig(name="central", url="https://i:8086", org="plant", token_env="
 V1 = InfluxConfig(
     name="central", url="https://i:8086", api="v1", bucket="p", user="u", password_file="/p"
 )
+NOBODY = InfluxConfig(name="central", url="https://i:8086", org="plant")
 NGINX = "<html><h1>400 The plain HTTP request was sent to HTTPS port</h1></html>"
 
 
@@ -33,6 +34,7 @@ def body(message: str) -> str:
     [
         (V2, 401, body("unauthorized access"), {}, Misconfigured, "the variable INFLUX_TOKEN"),
         (V1, 401, '{"error":"authorization failed"}', {}, Misconfigured, "the password in /p"),
+        (NOBODY, 401, body("unauthorized access"), {}, Misconfigured, "give token_file or"),
         (V2, 403, body("insufficient permissions for write"), {}, Misconfigured, "into bucket b"),
         (V2, 404, body('bucket "b" not found'), {}, Missing, "wheeltapper central init"),
         (V2, 404, "404 page not found", {}, Missing, 'write api = "v1"'),

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from connectors.contract import History
+from connectors.influx.config import InfluxConfig
 from connectors.influx.history import InfluxHistory
 from connectors.influx.influxql import PIECE_ROWS, identifier, literal
 from plant.errors import Misconfigured, PlantError, Rejected, Unreachable
 from plant.summaries import HOUR, MINUTE, TEN_SECONDS, Windows
 from tests.connectors.influx.records import HOUR0, Place, summaries, tags
 from tests.parts.stores.proxy import Fault, FaultProxy, answer
+from tests.parts.stores.servers import Store
 
 pytestmark = pytest.mark.journey
 NAME = "works/hall/line-1/pump-2/flow"
@@ -106,9 +108,10 @@ def test_a_long_answer_comes_in_pieces_and_needs_little_memory(v1: Place) -> Non
 
 def test_nothing_kept(v1: Place) -> None:
     with InfluxHistory(v1.config) as history:
-        assert (history.tags(), history.lengths()) == ({}, ())
-        with pytest.raises(Rejected, match=r"windows of 60 s are not kept; there are: none"):
-            history.read([NAME], *FOREVER, MINUTE)
+        assert (history.tags(), history.lengths()) == ({}, (MINUTE, HOUR))
+        assert list(history.read([NAME], *FOREVER, MINUTE)) == []
+        with pytest.raises(Rejected, match=r"windows of 7 s are not kept; there are: 60 s, 3600 s"):
+            history.read([NAME], *FOREVER, 7_000_000_000)
 
 
 def test_a_length_that_is_not_kept_lists_those_that_are(v1: Place) -> None:
@@ -183,7 +186,7 @@ def test_quoting_is_what_the_server_understands(v1: Place, name: str) -> None:
     ("fault", "kind", "words"),
     [
         (answer(503, retry_after="4"), Unreachable, "is busy"),
-        (answer(401, b'{"error":"authorization failed"}'), Misconfigured, "does not know"),
+        (answer(401, b'{"error":"authorization failed"}'), Misconfigured, "asks who we are"),
         (answer(200, b'{"results":[{"error":"not authorized"}]}'), Misconfigured, "read"),
         (answer(200, b'{"error":"query killed"}'), Rejected, "query killed"),
         (answer(400, b'{"error":"error parsing query"}'), Rejected, "error parsing query"),
@@ -230,6 +233,13 @@ def test_a_missing_database(v1: Place) -> None:
     config = v1.config.model_copy(update={"bucket": "nowhere"})
 
     with pytest.raises(Misconfigured, match="has no nowhere"):
+        InfluxHistory(config).__enter__()
+
+
+def test_a_store_that_knows_no_influxql_is_not_taken_for_an_empty_one(metrics: Store) -> None:
+    config = InfluxConfig(name="central", url=metrics.url, org="plant")
+
+    with pytest.raises(Misconfigured, match="does not answer in InfluxQL"):
         InfluxHistory(config).__enter__()
 
 

@@ -96,7 +96,8 @@ def test_a_value_of_another_kind_is_refused(kind: Kind, value: object) -> None:
         one("m", 1, {"f": (kind, value)})
 
 
-@given(st.text())
+@settings(max_examples=50)
+@given(st.text(max_size=40))
 def test_no_text_ends_its_line(words: str) -> None:
     line = one(series("m", {"t": words}), 1, {"f": (Kind.TEXT, words)})
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from connectors.influx.points import Points
-from plant.errors import Misconfigured
 from plant.quality import Status
 from plant.records import EventRecord, Record, SummaryRecord
 from plant.summaries import HOUR, LENGTHS, MINUTE, TEN_SECONDS
@@ -129,6 +128,14 @@ def test_an_alarm_says_why() -> None:
     assert "ended=" not in rest
 
 
+def test_what_no_number_tells_is_null_in_the_contributors() -> None:
+    part = {**ALARM["reason"]["contributions"][0], "expected": float("nan")}
+    reason = {**ALARM["reason"], "contributions": [part]}
+    (line,) = lines(EventRecord("alarm", T0, {**ALARM, "reason": reason}))["alarm"]
+
+    assert '\\"expected\\":null' in line
+
+
 def test_a_gap_that_lasts_has_no_end() -> None:
     (line,) = lines(EventRecord("gap", T0, {**GAP, "stop": None}))["gap"]
 
@@ -155,21 +162,34 @@ def test_an_event_that_is_not_what_it_should_be_is_refused_and_its_neighbours_ar
     assert len(made.lines["signal"]) == 1
 
 
-def test_tags_that_are_not_known_are_refused_in_one_sentence() -> None:
+def test_tags_that_are_not_known_are_refused_and_their_neighbours_are_not() -> None:
     made = Points(tags(first=3), "edge-1", LENGTHS).encode(
-        [samples([3, 0, 9, -1], [1, 2, 3, 4], [1.0] * 4)]
+        [samples([3, 0, 9, -1, 9], [1, 2, 3, 4, 5], [1.0] * 5)]
     )
 
-    (refusal,) = made.refusals
-    assert refusal.what == "3 of the samples of plc"
-    assert "[-1, 0, 9]" in refusal.reason
+    assert [one.what for one in made.refusals] == [
+        "1 of the samples of plc, tag -1",
+        "1 of the samples of plc, tag 0",
+        "2 of the samples of plc, tag 9",
+    ]
     assert made.lines["signal"] == [f"signal,{FLOW} v=1.0,q=0i 1"]
 
 
 @pytest.mark.parametrize("name", ["a\\", "a\nb", ""])
-def test_a_tag_that_cannot_be_written_is_said_at_once(name: str) -> None:
-    with pytest.raises(Misconfigured, match="cannot be written to InfluxDB"):
-        Points(tags(name), "edge-1", LENGTHS)
+def test_a_tag_that_cannot_be_written_is_refused_with_the_reason(name: str) -> None:
+    made = Points(tags(name, "a/b"), "edge-1", LENGTHS).encode([samples([0, 1], [1, 1], [1.0] * 2)])
+
+    assert ["backslash" in one.reason for one in made.refusals] == [True]
+    assert made.lines["signal"] == ["signal,asset=a,signal=b v=1.0,q=0i 1"]
+
+
+def test_a_window_with_an_infinity_is_refused() -> None:
+    made = Points(tags(), "edge-1", LENGTHS).encode([summary(HOUR, 3, [1.0, np.inf, 1, 1, 1, 1])])
+
+    assert [one.what for one in made.refusals] == [
+        f"signal_1h of works/hall/line-1/pump-2/flow at {HOUR0}"
+    ]
+    assert made.lines["signal_1h"] == []
 
 
 def test_what_a_tag_is() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from connectors.influx.sink import InfluxSink
 from plant.errors import Misconfigured, Unreachable
 from plant.summaries import HOUR, MINUTE
 from tests.connectors.influx.apiv2 import ADMIN, ApiV2
-from tests.connectors.influx.records import events, samples, summaries, tags
+from tests.connectors.influx.records import samples, summaries, tags
 from tests.parts.stores.servers import free_port
 
 pytestmark = pytest.mark.journey
@@ -193,14 +194,14 @@ def test_against_the_real_one(tmp_path: Path) -> None:
         for action in ("write", "read")
     )
 
+    hour = time.time_ns() // HOUR * HOUR - HOUR
     with InfluxSink(writing, tags(), "edge-1") as sink:
-        kept = [samples([0], [1], [1.0]), *events()[:0]]
-        fresh = [summaries([HOUR * 490_000], HOUR), summaries([HOUR * 490_000], MINUTE)]
-        assert [one.reason for one in sink.write([*fresh, *kept])] != []
+        assert list(sink.write([summaries([hour], HOUR), summaries([hour], MINUTE)])) == []
+        assert "retention" in sink.write([samples([0], [1], [1.0])])[0].reason
     with pytest.raises(Misconfigured):
         InfluxSink(reading, tags(), "edge-1").__enter__()
     with InfluxHistory(reading) as history:
-        lengths = history.lengths()
+        (kept,) = history.read([tags()[0].tag.name], hour, hour + HOUR, HOUR)
     with pytest.raises(Misconfigured):
         InfluxHistory(writing).__enter__()
     with InfluxDBClient(url, token=admin, org=org) as client:
@@ -213,4 +214,4 @@ def test_against_the_real_one(tmp_path: Path) -> None:
 
     assert {step.done for step in made} == {Done.MADE}
     assert {step.done for step in again} == {Done.THERE}
-    assert HOUR in lengths
+    assert kept.mean.tolist() == summaries([hour], HOUR).mean.tolist()

@@ -223,7 +223,7 @@ def test_lines_that_are_all_dropped_are_not_asked_for_one_by_one(
         (answer(503, retry_after="30"), Unreachable, "is busy", 30.0),
         (answer(429, b'{"message":"too many"}'), Unreachable, "too many", None),
         (answer(500, b"<html>oops"), Unreachable, "answers 500", None),
-        (answer(401, b'{"error":"authorization failed"}'), Misconfigured, "does not know", None),
+        (answer(401, b'{"error":"authorization failed"}'), Misconfigured, "asks who we are", None),
         (answer(403, b'{"error":"no"}'), Misconfigured, "does not let", None),
         (answer(404, b'{"error":"database not found"}'), Misconfigured, "no database", None),
         (answer(302, location="http://elsewhere/"), Misconfigured, "http://elsewhere/", None),

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.parts.stores.proxy import FaultProxy, Heard
-from tests.parts.stores.servers import Store, asked, fetched, influx1
 
 from connectors.influx.config import InfluxConfig
 from plant.tags import Tag
 from tests.faults.evidence import Evidence, Samples
 from tests.faults.plc import Witness
+from tests.parts.stores.proxy import FaultProxy
+from tests.parts.stores.servers import Store, asked, fetched, influx1
 
 DATABASE = "plant"
 MS = 1_000_000
@@ -33,11 +33,6 @@ class Central:
         """The sink that sends every sample to it."""
         settings = {"name": "central", "url": self.proxy.url, "api": "v1", "bucket": DATABASE}
         return InfluxConfig.model_validate({**settings, "raw": True, "timeout_s": 5.0, **more})
-
-    def moments(self) -> list[tuple[Heard, float]]:
-        """Give the requests that the store said yes to, each with its moment, wall clock, s."""
-        pairs = zip(self.proxy.heard, self.proxy.moments, strict=False)
-        return [(heard, moment) for heard, moment in pairs if heard.status == 204]
 
     def query(self, text: str) -> list[dict[str, Any]]:
         """Ask the store itself, without the proxy."""

@@ -6,6 +6,7 @@ all requests until they are taken away; without one everything passes unchanged.
 
 import gzip
 import http.client
+import ssl
 import threading
 import time
 from collections import deque
@@ -55,7 +56,10 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Fault:
 
 @dataclass(frozen=True)
 class Heard:
-    """One request as it came; `body` is unpacked, `size` is what went over the wire."""
+    """One request as it came; `body` is unpacked, `size` is what went over the wire.
+
+    `at` is when it was answered, wall clock, s.
+    """
 
     method: str
     path: str
@@ -64,6 +68,7 @@ class Heard:
     body: bytes
     size: int
     status: int
+    at: float = field(default_factory=time.time)
 
     @property
     def lines(self) -> list[str]:
@@ -71,14 +76,15 @@ class Heard:
 
 
 class FaultProxy:
-    """A proxy to the server on `port`.
+    """A proxy to the server on `port` of `host`, which speaks HTTP without TLS.
 
-    `heard` holds the requests in the order in which they were answered.
+    With a `context` its clients have to speak TLS. `heard` holds the requests in the order in which
+    they were answered.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = HOST, context: ssl.SSLContext | None = None) -> None:
         self.heard: list[Heard] = []
-        self._upstream = port
+        self._upstream = host, port
         self._once: deque[Fault] = deque()
         self._always: Fault | None = None
         self._lock = threading.Lock()
@@ -93,9 +99,20 @@ class FaultProxy:
             def log_message(self, *words: object) -> None:
                 """Stay quiet."""
 
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *words: object) -> None:
+                """Stay quiet: a client that breaks off is what is tried here."""
+
         for method in ("POST", "PATCH", "DELETE"):
             setattr(Handler, f"do_{method}", Handler.do_GET)
-        self._server = ThreadingHTTPServer((HOST, 0), Handler)
+        self._server = Server((HOST, 0), Handler)
+        self._scheme = "http"
+        if context is not None:
+            self._scheme = "https"
+            # The handshake belongs to the thread of its connection, not to the one that accepts.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._server.daemon_threads = True
         self._server.block_on_close = False
 
@@ -105,7 +122,7 @@ class FaultProxy:
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        return f"{self._scheme}://{HOST}:{self.port}"
 
     @property
     def writes(self) -> list[Heard]:
@@ -159,7 +176,7 @@ class FaultProxy:
     def _forward(
         self, handler: BaseHTTPRequestHandler, body: bytes
     ) -> tuple[int, dict[str, str], bytes]:
-        upstream = http.client.HTTPConnection(HOST, self._upstream, timeout=30)
+        upstream = http.client.HTTPConnection(*self._upstream, timeout=30)
         try:
             sent = {k: v for k, v in handler.headers.items() if k.lower() not in _HOP_BY_HOP}
             upstream.request(handler.command, handler.path, body, sent)
