@@ -1,9 +1,9 @@
 """Windows of samples: count, good ratio, extremes, mean, deviation, first and last; exact.
 
-Statistics are arithmetic, over the samples of a window, each with the weight one: what
-OPC 10000-13 calls Average, "the average value of all good raw data", and not its TimeAverage,
-which weighs a value by how long it stood. A tag that is sent on change is therefore not averaged
-over time. Deviation is that of the population (OPC 10000-13 StandardDeviationPopulation).
+Statistics are arithmetic, each sample weighs the same: the mean is what OPC 10000-13 §5.4.3.5 calls
+Average, the sum of all Good raw values divided by their number, "not time based", and not its
+TimeAverage, which weighs a value by how long it stood. A tag that is sent on change is therefore
+not averaged over time. Deviation is that of the population, StandardDeviationPopulation there.
 
 What a window says is a function of the set of its samples, whatever their order and however often
 each comes. Of two samples of one tag and time that differ, the one with the lower StatusCode counts
@@ -11,9 +11,9 @@ each comes. Of two samples of one tag and time that differ, the one with the low
 
 Sources: mean and deviation by the corrected two-pass algorithm, windows joined by the formula for
 combining samples, both from Chan, Golub and LeVeque, "Algorithms for computing the sample variance:
-analysis and recommendations", The American Statistician 37(3), 1983 (equations 1.7 and 2.1, the
-latter for any number of parts). Values are scaled by powers of two first, so that nothing
-overflows or vanishes on the way.
+analysis and recommendations", The American Statistician 37(3), 1983, the latter for any number of
+parts at once. Values are scaled by powers of two first, so that nothing overflows or vanishes on
+the way.
 """
 
 from dataclasses import dataclass

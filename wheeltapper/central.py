@@ -45,9 +45,7 @@ def init(
     ] = False,
     renew: Annotated[
         bool,
-        typer.Option(
-            "--renew", help="Make tokens anew whose files are not here; the old ones end."
-        ),
+        typer.Option("--renew", help="Make new tokens; the old ones stop working."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -136,8 +134,8 @@ def _next(config: "InfluxConfig", steps: "list[Step]") -> None:
         f"org = {json.dumps(config.org)}",
         f"bucket = {json.dumps(config.bucket)}",
         *([] if config.several else ["split = false"]),
-        f"token_file = {json.dumps(str(files['write']))}",
-        *([] if config.ca is None else [f"ca = {json.dumps(str(config.ca))}"]),
+        f"token_file = {json.dumps(str(files['write'].resolve()))}",
+        *([] if config.ca is None else [f"ca = {json.dumps(str(config.ca.resolve()))}"]),
     ]
     for line in lines:
         terminal.say(line)

@@ -14,9 +14,9 @@ from plant.tags import TagHandle
 
 NAMES = [handle.tag.name for handle in TAGS]
 NUMBERED = {handle.handle: handle.tag.name for handle in TAGS}
-MANY = 3000
-"""Windows of one tag that are read in one go."""
-PIECE = 100_000
+MANY = 12_000
+"""Windows of each tag that are read in one go."""
+PIECE = 30_000
 """Most windows that one piece may hold."""
 UNKEPT = 7_000_000_000
 NEVER = 2**62

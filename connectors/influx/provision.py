@@ -78,7 +78,7 @@ class Provision:
     folder
         Where the files of the tokens go; made if it is missing.
     renew
-        Make new tokens for those that are at the server and whose files are not here.
+        Make new tokens, and end the old ones.
     """
 
     def __init__(
@@ -163,14 +163,10 @@ class Provision:
         old = [one for one in known if one.description == name and one.status == "active"]
         fitting = [one for one in old if _fits(one, action, buckets)]
         may = f"may {action} these buckets, and nothing else"
-        if fitting and _filled(file):
+        if fitting and _filled(file) and not self._renew:
             return Step("token", name, Done.THERE, f"{may}; in {file}", file)
-        if fitting and not self._renew:
-            raise Misconfigured(
-                f"the token {name!r} exists, but {file} does not, and the server tells a token "
-                "only when it is made; copy the file from where it was made, or make a new one "
-                "with --renew (the old one then ends to work)"
-            )
+        if old and not self._renew:
+            raise Misconfigured(_ask_first(name, file, fits=bool(fitting)))
         self._make(action, org, buckets, name, file)
         for each in old:
             self._client.authorizations_api().delete_authorization(each.id)
@@ -227,6 +223,17 @@ class Provision:
         return Misconfigured(f"{place} refuses, status {status}: {said}")
 
 
+def _ask_first(name: str, file: Path, *, fits: bool) -> str:
+    """Say why a token is not simply replaced: gateways that use it would be shut out."""
+    mend = "make a new one with --renew, and take it to every gateway (the old one stops working)"
+    if not fits:
+        return f"the token {name!r} exists, but not for all of these buckets; {mend}"
+    return (
+        f"the token {name!r} exists, but {file} does not, and the server tells a token only when "
+        f"it is made; copy the file from where it was made, or {mend}"
+    )
+
+
 def _kept(bucket: Any) -> int:
     rules = bucket.retention_rules or []
     return int(rules[0].every_seconds) if rules else 0
@@ -263,4 +270,4 @@ def _fits(token: Any, action: str, buckets: Sequence[Any]) -> bool:
         for each in token.permissions or ()
         if each.action == action and each.resource.type == "buckets"
     }
-    return allowed == {each.id for each in buckets}
+    return allowed >= {each.id for each in buckets}

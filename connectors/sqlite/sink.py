@@ -20,8 +20,8 @@ from plant.errors import Rejected, Unreachable
 from plant.records import Record, SummaryRecord, joined
 from plant.tags import TagHandle
 
-FRESH = 60
-"""Windows of each tag that may lie in `fresh`; of more, the older half is folded into blocks."""
+FRESH = WINDOWS + WINDOWS // 4
+"""Windows of each tag that may lie in `fresh`: a full block, and the begin of the next."""
 PURGE_S = 3600.0
 """What is older than it is kept is looked for so often, s."""
 UNKNOWN = -1
@@ -151,23 +151,29 @@ class SqliteSink:
         return number, refused
 
     def _fold(self, connection: sqlite3.Connection, every: int, part: int, tags: int) -> None:
-        """Fold the older half of what lies in `fresh` into blocks, once it has grown."""
-        query = "SELECT sum(windows) FROM fresh WHERE every = ? AND part = ?"
-        (held,) = connection.execute(query, (every, part)).fetchone()
+        """Fold what lies in `fresh` into blocks, once it has grown, but for the newest block.
+
+        In the order in which it was said: what is left in `fresh` was said later than all of it.
+        """
+        query = "SELECT sum(windows), max(first) FROM fresh WHERE every = ? AND part = ?"
+        held, newest = connection.execute(query, (every, part)).fetchone()
         if held <= FRESH * tags:
             return
-        older: list[SummaryRecord] = []
-        query = "SELECT seq, windows, body FROM fresh WHERE every = ? AND part = ? ORDER BY seq"
-        last = 0
-        for seq, windows, body in connection.execute(query, (every, part)):
-            if older and held - windows < FRESH * tags / 2:
-                break
-            held, last = held - windows, seq
-            older.append(self._read(connection, body, every, part, 0))
+        span = every * WINDOWS
+        query = "SELECT max(seq) FROM fresh WHERE every = ? AND part = ? AND last < ?"
+        bound = every, part, newest // span * span
+        (upto,) = connection.execute(query, bound).fetchone()
+        if upto is None:
+            # All of one block, said again and again.
+            query = "SELECT max(seq) FROM fresh WHERE every = ? AND part = ?"
+            (upto,) = connection.execute(query, (every, part)).fetchone()
+        query = "SELECT body FROM fresh WHERE every = ? AND part = ? AND seq <= ? ORDER BY seq"
+        bodies = connection.execute(query, (every, part, upto)).fetchall()
+        said = [self._read(connection, body, every, part, 0) for (body,) in bodies]
         connection.execute(
-            "DELETE FROM fresh WHERE every = ? AND part = ? AND seq <= ?", (every, part, last)
+            "DELETE FROM fresh WHERE every = ? AND part = ? AND seq <= ?", (every, part, upto)
         )
-        self._into_blocks(connection, joined(older).latest())
+        self._into_blocks(connection, joined(said).latest())
 
     def _into_blocks(self, connection: sqlite3.Connection, windows: SummaryRecord) -> None:
         """Put windows, by tag and time, into the blocks to which they belong."""

@@ -1,6 +1,10 @@
 """What a gateway makes of its journal equals what anybody reckons from the same samples."""
 
 import math
+import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,7 +92,7 @@ class Bench:
 
     def settle(self) -> None:
         """Let time pass until nothing more is made."""
-        for _ in range(12):
+        for _ in range(7):
             self.step(700.0)
 
     def said(self) -> dict[tuple[str, int], list[bytes]]:
@@ -311,11 +315,11 @@ actions = st.sampled_from(
 story = st.lists(
     st.tuples(rows, st.sampled_from(["line", "press"]), st.lists(actions, max_size=3)),
     min_size=1,
-    max_size=14,
+    max_size=10,
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(story, st.floats(0.5, 90.0))
 def test_any_order_repetition_and_restart_give_what_offline_gives(
     story: list[tuple[list[Sample], str, list[Action]]], pace: float
@@ -334,3 +338,55 @@ def test_any_order_repetition_and_restart_give_what_offline_gives(
         journal.close()
 
     assert found == offline(records)
+
+
+KILLS = 10
+GATEWAY = """
+import itertools, sys
+from pathlib import Path
+import numpy as np
+from gateway.downsampling import Downsampler
+from gateway.journal import Journal, SampleRecord
+from plant.samples import Batch
+
+journal = Journal.open(Path(sys.argv[1]))
+clock = itertools.count()
+maker = Downsampler(journal, lambda: 20.0 * next(clock))
+number = journal.committed
+rng = np.random.default_rng(number)
+print("ready", flush=True)
+while True:
+    for _ in range(5):
+        number += 1
+        # A second later each, some of them late; the number of the record says when.
+        at = np.full(3, (number - number % 7 * 9) * 10**9 + int(sys.argv[2]), np.int64)
+        tag = np.arange(3, dtype=np.int32)
+        status = np.zeros(3, np.uint32)
+        batch = Batch("line", tag, at, rng.normal(size=3), status, int(at[0]), number, 0)
+        journal.append(SampleRecord(batch, np.zeros(3, np.uint8)))
+    made = maker.step()
+    journal.append(*made.records)
+    for name, position in made.cursors.items():
+        journal.advance(name, position)
+    print(journal.commit_now(), flush=True)
+"""
+
+
+def test_killed_at_any_moment_is_never_stopped(tmp_path: Path) -> None:
+    path, moments = tmp_path / "journal.db", random.Random(4)
+    for _ in range(KILLS):
+        command = [sys.executable, "-c", GATEWAY, str(path), str(START)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            for _ in range(1 + moments.randrange(8)):
+                process.stdout.readline()
+            time.sleep(moments.uniform(0, 0.03))  # the random moment is the test
+            process.kill()
+    journal = Journal.open(path)
+    bench = Bench(journal)
+    bench.settle()
+    records = [one for _, one in journal.read(kinds={SampleRecord})]
+    found = bench.said()
+    journal.close()
+
+    assert len(records) >= 5 * KILLS
+    assert found == offline(records)  # type: ignore[arg-type]

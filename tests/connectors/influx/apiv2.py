@@ -1,10 +1,11 @@
-"""A server that keeps the published contract of InfluxDB 2 for buckets and authorizations.
+"""A server that keeps the published contract of InfluxDB 2: buckets, authorizations, writes.
 
 It is scripted from https://docs.influxdata.com/influxdb/v2/api/ and no InfluxDB: what runs against
 it is checked against the published contract only. It keeps a hash of tokens, as 2.9 does: one is
 told when it is made and never again.
 """
 
+import gzip
 import json
 import threading
 from dataclasses import dataclass, field
@@ -19,13 +20,19 @@ _HIDDEN = "redacted"
 
 @dataclass
 class ApiV2:
-    """Buckets and authorizations of one organization; `asked` are the requests that came."""
+    """Buckets, authorizations and lines of one organization.
+
+    `asked` are the requests that came, `lines` the points that were stored. As version 2 does, a
+    line that cannot be read (here: with NaN) refuses its whole batch, while one with a field of
+    another type (here: with a text in ``v``) is dropped and the others are stored.
+    """
 
     buckets: list[dict[str, Any]] = field(default_factory=list)
     authorizations: list[dict[str, Any]] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
     fail: tuple[int, str] | None = None
     made: int = 16
+    lines: dict[str, list[str]] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         api = self
@@ -35,9 +42,15 @@ class ApiV2:
 
             def do_GET(self) -> None:
                 length = int(self.headers.get("Content-Length", 0))
-                body = json.loads(self.rfile.read(length) or b"null")
+                raw = self.rfile.read(length)
                 known = self.headers.get("Authorization") == f"Token {ADMIN}"
-                status, said = api.answer(self.command, self.path, body, known)
+                if self.path.startswith("/api/v2/write?"):
+                    packed = self.headers.get("Content-Encoding") == "gzip"
+                    text = (gzip.decompress(raw) if packed else raw).decode()
+                    status, said = api.written(self.path, text.split("\n"), known)
+                else:
+                    body = json.loads(raw or b"null")
+                    status, said = api.answer(self.command, self.path, body, known)
                 data = b"" if said is None else json.dumps(said).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
@@ -101,6 +114,28 @@ class ApiV2:
                 self.authorizations[:] = [o for o in self.authorizations if o["id"] != number]
                 return 204, None
         return 404, {"code": "not found", "message": "path not found"}
+
+    def written(
+        self, path: str, lines: list[str], known: bool
+    ) -> tuple[int, dict[str, Any] | None]:
+        """Store lines, in the order of checks and with the words of http/write_handler.go."""
+        self.asked.append(("WRITE", path))
+        query = {key: values[0] for key, values in parse_qs(urlsplit(path).query).items()}
+        if not known:
+            return 401, {"code": "unauthorized", "message": "unauthorized access"}
+        if query["org"] != ORG["name"]:
+            said = f'organization name "{query["org"]}" not found'
+            return 404, {"code": "not found", "message": said}
+        if query["bucket"] not in {one["name"] for one in self.buckets}:
+            return 404, {"code": "not found", "message": f'bucket "{query["bucket"]}" not found'}
+        if bad := next((line for line in lines if "NaN" in line), ""):
+            return 400, {"code": "invalid", "message": f"unable to parse '{bad}': invalid number"}
+        told = [line for line in lines if line and ' v="' not in line]
+        self.lines.setdefault(query["bucket"], []).extend(told)
+        if dropped := sum(' v="' in line for line in lines):
+            said = f"failure writing points to database: partial write: conflict dropped={dropped}"
+            return 422, {"code": "unprocessable entity", "message": said}
+        return 204, None
 
     def _made(self, among: list[dict[str, Any]], one: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         self.made += 1

@@ -124,15 +124,38 @@ def test_a_token_whose_file_is_elsewhere_is_not_replaced_unasked(
     assert len(api.authorizations) == 2
 
 
-def test_a_bucket_that_was_made_anew_gets_tokens_that_fit_it(api: ApiV2, tmp_path: Path) -> None:
+def test_a_bucket_that_was_made_anew_wants_tokens_that_fit_it(api: ApiV2, tmp_path: Path) -> None:
     run(api.url, tmp_path)
     del api.buckets[1]
 
-    steps = run(api.url, tmp_path)
+    with pytest.raises(Misconfigured, match="not for all of these buckets"):
+        run(api.url, tmp_path)
+    assert len(api.buckets) == 4
+    steps = run(api.url, tmp_path, renew=True)
 
     assert [step.done for step in steps if step.what == "token"] == [Done.RENEWED] * 2
     ids = {one["id"] for one in api.buckets}
     assert all({p["resource"]["id"] for p in o["permissions"]} == ids for o in api.authorizations)
+
+
+def test_tokens_are_renewed_when_asked(api: ApiV2, tmp_path: Path) -> None:
+    run(api.url, tmp_path)
+    before = (tmp_path / "write.token").read_text()
+
+    steps = run(api.url, tmp_path, renew=True)
+
+    assert [step.done for step in steps if step.what == "token"] == [Done.RENEWED] * 2
+    assert (tmp_path / "write.token").read_text() == f"{api.authorizations[0]['token']}\n" != before
+    assert len(api.authorizations) == 2
+
+
+def test_a_token_for_more_buckets_than_are_asked_for_stays(api: ApiV2, tmp_path: Path) -> None:
+    run(api.url, tmp_path)
+    config = InfluxConfig(name="central", url=api.url, org="plant", split=False)
+
+    steps = list(Provision(config, ADMIN, tmp_path).run())
+
+    assert [step.done for step in steps] == [Done.THERE] * 3
 
 
 def test_an_organization_that_is_missing_lists_those_that_are_there(

@@ -27,7 +27,7 @@ from tests.connectors.influx.records import (
     tags,
 )
 from tests.parts.stores.proxy import NOTHING, Fault, FaultProxy, answer
-from tests.parts.stores.servers import Store, free_port, series_of
+from tests.parts.stores.servers import Store, asked, fetched, free_port, influx1, series_of
 
 pytestmark = pytest.mark.journey
 MS = 1_000_000
@@ -292,6 +292,25 @@ def test_a_server_that_is_not_there() -> None:
     with pytest.raises(Unreachable, match=r"does not answer: .*refused"):
         sink.__enter__()
     sink.__exit__(None, None, None)
+
+
+def test_a_server_that_is_killed_and_returns(tmp_path: Path) -> None:
+    store = influx1(tmp_path)
+    store.start()
+    fetched(f"{store.url}/query", {"q": 'CREATE DATABASE "plant"'})
+    config = InfluxConfig(name="central", url=store.url, api="v1", bucket="plant")
+    with InfluxSink(config, tags(), "edge-1") as sink:
+        sink.write([some(10)])
+        store.process.kill()
+        store.process.wait()
+        with pytest.raises(Unreachable):
+            sink.write([some(20)])
+        store.start()
+        assert list(sink.write([some(20)])) == []
+
+    (found,) = asked(store.url, "plant", 'SELECT count("v") FROM "signal"')
+    store.stop()
+    assert found["values"][0][1] == 20
 
 
 def test_a_host_that_does_not_exist() -> None:
