@@ -16,7 +16,7 @@ from plant.errors import Misconfigured
 from plant.tags import TagHandle
 
 if TYPE_CHECKING:
-    from connectors.catalogue import SourceConfig, embedded
+    from connectors.catalogue import SourceConfig
     from connectors.simulated.line import SimulatedLine
 
 SECOND = 1_000_000_000
@@ -228,6 +228,8 @@ def live_sources(ports: dict[str, int | None]) -> "tuple[SourceConfig, ...]":
 
 def plan_of(scene: Scene, ports: dict[str, int | None], *, data: Path, port: int) -> Plan:
     """Plan the gateway that reads every tag of a scene and watches every machine."""
+    from connectors.catalogue import embedded
+
     tags = scene.feed.tags
     paths = dict.fromkeys(tag.asset for tag in tags)
     return Plan(
