@@ -175,7 +175,8 @@ class Points:
             name = self._tags[int(record.tag[row])].name
             what = f"{SUMMARIES[record.every]} of {name} at {record.start[row]}"
             found.refusals.append(Refusal(what, _ENDLESS))
-        return rows[~endless]
+        finite: NDArray[np.intp] = rows[~endless]
+        return finite
 
     def _samples(self, record: SampleRecord, found: Encoded) -> None:
         batch = record.batch

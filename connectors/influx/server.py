@@ -1,8 +1,10 @@
 """One InfluxDB over HTTP: influxdb-client below, our words for its answers above.
 
-The client sends nothing again by itself and keeps nothing back: `SYNCHRONOUS` writes, no retries,
-no redirects. A ping is no proof of anything (InfluxDB 1 answers it, with any token): what proves
-the way is a write, and one without lines is enough to see token, organization and bucket.
+The client sends nothing again by itself and keeps nothing back: what is used of it is the service
+beneath its synchronous writes, without retries and redirects, so that the bytes on the wire are
+ours: level 6 of gzip costs half of the client's own level 9 for 5 % more bytes. A ping is no proof
+of anything (InfluxDB 1 answers it, with any token): what proves the way is a write, and one without
+lines is enough to see token, organization and bucket.
 """
 
 import gzip
@@ -14,8 +16,8 @@ from pathlib import Path
 
 from influxdb_client.client.exceptions import InfluxDBError
 from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
+from influxdb_client.service.write_service import WriteService
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError
 
@@ -24,9 +26,10 @@ from connectors.influx.config import InfluxConfig
 from plant.errors import Misconfigured
 
 _TEXT = "text/plain; charset=utf-8"
-_LEVEL = 6
+LEVEL = 6
+"""Of gzip."""
 _NOTHING = b"\n"
-"""A line without a point; a body of no bytes would not be what its header says, gzip."""
+"""A line without a point: some servers take a body of no bytes for a mistake."""
 
 
 class Server:
@@ -46,7 +49,9 @@ class Server:
     def __init__(self, config: InfluxConfig) -> None:
         self._config = config
         self._client = client_of(config, _secret(config))
-        self._writer = self._client.write_api(write_options=SYNCHRONOUS)
+        self._writer = WriteService(self._client.api_client)
+        self.sent_bytes = 0
+        """Bytes of the bodies that were sent, as they went over the wire."""
 
     def close(self) -> None:
         """Let go of the connections; nothing is waited for."""
@@ -76,21 +81,25 @@ class Server:
         Unreachable, Misconfigured
             Nothing is known to be stored.
         """
+        packed = {"Content-Encoding": "gzip"} if self._config.gzip else {}
+        sent = gzip.compress(body, LEVEL) if packed else body
+        self.sent_bytes += len(sent)
         with self._answers(bucket):
             if self._config.api == "v1":
-                self._write_v1(bucket, body)
+                self._write_v1(bucket, sent, packed)
             else:
-                self._writer.write(bucket=bucket, org=self._config.org, record=body)
+                coding = {"content_encoding": "gzip"} if packed else {}
+                self._writer.post_write(self._config.org, bucket, sent, precision="ns", **coding)
 
-    def _write_v1(self, bucket: str, body: bytes) -> None:
+    def _write_v1(self, bucket: str, body: bytes, packed: Mapping[str, str]) -> None:
         database, _, policy = bucket.partition("/")
         query = [("db", database), ("precision", "ns"), *([("rp", policy)] if policy else [])]
-        headers = {"Content-Type": _TEXT}
-        if self._config.gzip and body:
-            body = gzip.compress(body, _LEVEL)
-            headers["Content-Encoding"] = "gzip"
         self._client.api_client.call_api(
-            "/write", "POST", query_params=query, header_params=headers, body=body
+            "/write",
+            "POST",
+            query_params=query,
+            header_params={"Content-Type": _TEXT, **packed},
+            body=body,
         )
 
     def ask(self, database: str, query: str, rows: int) -> HTTPResponse:
@@ -174,7 +183,6 @@ def client_of(config: InfluxConfig, secret: str | None) -> InfluxDBClient:
         auth_basic=config.user is not None,
         org=config.org,
         timeout=(patience, patience),
-        enable_gzip=config.gzip,
         ssl_context=_context(config) if config.url.startswith("https:") else None,
     )
 

@@ -45,6 +45,12 @@ class InfluxSink:
         self._points = Points(tags, gateway, config.lengths)
         self._server: Server | None = None
         self._described = False
+        self._sent_before = 0
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes that were sent since it was made, as they went over the wire."""
+        return self._sent_before + (self._server.sent_bytes if self._server else 0)
 
     def __enter__(self) -> Self:
         server = Server(self._config)
@@ -65,6 +71,7 @@ class InfluxSink:
     ) -> None:
         if self._server is not None:
             self._server.close()
+            self._sent_before += self._server.sent_bytes
             self._server = None
 
     def write(self, records: Sequence[Record]) -> Sequence[Refusal]:

@@ -1,7 +1,7 @@
 """What the sink sent is what the history gives, from a real server."""
 
 import tracemalloc
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from connectors.influx.history import InfluxHistory
 from connectors.influx.influxql import PIECE_ROWS, identifier, literal
 from plant.errors import Misconfigured, PlantError, Rejected, Unreachable
 from plant.summaries import HOUR, MINUTE, TEN_SECONDS, Windows
-from tests.connectors.influx.records import HOUR0, Place, summaries, tags
+from tests.connectors.influx.records import HOUR0, Place, events, summaries, tags
 from tests.parts.stores.proxy import Fault, FaultProxy, answer
 from tests.parts.stores.servers import Store
 
@@ -104,6 +104,37 @@ def test_a_long_answer_comes_in_pieces_and_needs_little_memory(v1: Place) -> Non
 
     assert sizes == [PIECE_ROWS] * 4
     assert peak < 40e6
+
+
+def test_windows_stand_in_the_bucket_of_their_time_and_are_found_there(v1: Place) -> None:
+    buckets = [f"{v1.database}{suffix}" for suffix in ("", "_1y", "_90d")]
+    for bucket in buckets[1:]:
+        v1.ask(f'CREATE DATABASE "{bucket}"')
+    config = v1.config.model_copy(update={"split": True})
+
+    with v1.sink(tags(), split=True) as sink:
+        sink.write([summaries([HOUR0], HOUR), summaries([HOUR0], MINUTE), *events()])
+    with InfluxHistory(config) as history:
+        found = [len(*history.read([NAME], *FOREVER, every)) for every in (MINUTE, HOUR)]
+        known = history.tags()
+
+    kept = {
+        bucket.removeprefix(v1.database): {
+            row[0]
+            for one in replace(v1, database=bucket).ask("SHOW MEASUREMENTS")
+            for row in one["values"]
+        }
+        for bucket in buckets
+    }
+    for bucket in buckets[1:]:
+        v1.ask(f'DROP DATABASE "{bucket}"')
+    assert found == [1, 1]
+    assert known == {NAME: "mm/s"}
+    assert kept == {
+        "": {"signal_1h", "signal", "tag", "alarm", "gap", "state"},
+        "_1y": {"signal_1m"},
+        "_90d": {"gateway"},
+    }
 
 
 def test_nothing_kept(v1: Place) -> None:

@@ -107,7 +107,10 @@ def test_compressed_or_not_the_same_arrives(behind: Place, proxy: FaultProxy, gz
     with behind.sink(tags(), gzip=gzip) as sink:
         sink.write([some(1000)])
 
+        sent = sink.sent_bytes
+
     (heard,) = proxy.writes
+    assert sent == sink.sent_bytes == sum(one.size for one in proxy.heard)
     assert (heard.size < len(heard.body)) is gzip
     assert count(behind) == 1000
 
