@@ -8,7 +8,8 @@ JOBS      ?= 2
 DATA      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fix bench bench-sources bench-overload bench-central bench-detection weeks faults clean
+.PHONY: help demo test check lint fix bench bench-sources bench-overload bench-central bench-detection \
+    weeks faults faults-uplink clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 24
@@ -51,6 +52,9 @@ weeks: $(INSTALLED) ## four simulated weeks, alarm by alarm (20 minutes; ARGS="-
 
 faults: $(INSTALLED) ## do to the gateway what plants do to it, and print the figures (25 to 30 minutes)
 	$(BIN)/pytest -q -m faults --tb=line --show-capture=no tests/faults $(ARGS)
+
+faults-uplink: $(INSTALLED) ## do to the way upstream what networks and stores do to it (12 to 25 minutes)
+	$(BIN)/pytest -q -m uplinkfaults --tb=line --show-capture=no tests/faults/uplink $(ARGS)
 
 clean: ## forget the installed environment
 	rm -rf $(VENV)

@@ -1,21 +1,29 @@
 """Every connector that a configuration may name; its library is imported when it is first built."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, assert_never
 
 from pydantic import Field
 
-from connectors.contract import Source
+from connectors.contract import Sink, Source
+from connectors.influx.config import InfluxConfig
 from connectors.modbus.address import address_of
 from connectors.modbus.config import ModbusConfig
 from connectors.opcua.address import parse_address as parse_opcua
 from connectors.opcua.config import OpcUaConfig
 from connectors.replay.config import ReplayConfig
+from connectors.sqlite.config import SqliteConfig
 from plant.errors import Misconfigured
+from plant.records import EventRecord, Record, SampleRecord, ScoreRecord, SummaryRecord
 from plant.tags import Tag, TagHandle
 
 SourceConfig = Annotated[OpcUaConfig | ModbusConfig | ReplayConfig, Field(discriminator="type")]
 """One entry of the configuration's sources."""
+SinkConfig = Annotated[SqliteConfig | InfluxConfig, Field(discriminator="type")]
+"""One entry of the configuration's sinks."""
+EMBEDDED = "history"
+"""Name of the history that a gateway keeps unless it is told not to."""
 
 
 def build(config: SourceConfig, tags: Sequence[TagHandle]) -> Source:
@@ -40,6 +48,70 @@ def build(config: SourceConfig, tags: Sequence[TagHandle]) -> Source:
             from connectors.replay.source import ReplaySource
 
             return ReplaySource(config, own)
+        case _:
+            assert_never(config)
+
+
+def build_sink(config: SinkConfig, tags: Sequence[TagHandle], gateway: str, folder: Path) -> Sink:
+    """Make the sink that `config` describes, for these tags of the gateway of that name.
+
+    Parameters
+    ----------
+    folder
+        The gateway's data folder, in which an embedded history lies.
+
+    Raises
+    ------
+    Misconfigured
+        When a file that it names cannot be used. Nothing is connected yet.
+    """
+    match config:
+        case SqliteConfig():
+            from connectors.sqlite.sink import SqliteSink
+
+            return SqliteSink(config, tags, gateway, folder)
+        case InfluxConfig():
+            from connectors.influx.sink import InfluxSink
+
+            return InfluxSink(config, tags, gateway)
+        case _:
+            assert_never(config)
+
+
+def embedded(sinks: Iterable[SinkConfig]) -> tuple[SinkConfig, ...]:
+    """Give the history that a gateway keeps in its data folder; none beside one of that kind."""
+    if any(isinstance(one, SqliteConfig) or one.name == EMBEDDED for one in sinks):
+        return ()
+    return (SqliteConfig(name=EMBEDDED),)
+
+
+def kinds_of(config: SinkConfig) -> tuple[type[Record], ...]:
+    """Give the types of records that a sink is to be sent, one after another.
+
+    Samples are among them only where every one is wanted.
+    """
+    match config:
+        case SqliteConfig():
+            return (SummaryRecord,)
+        case InfluxConfig():
+            kept = (SummaryRecord, ScoreRecord, EventRecord)
+            return (*kept, SampleRecord) if config.raw else kept
+        case _:
+            assert_never(config)
+
+
+def wants_pinned(config: SinkConfig) -> bool:
+    """Tell whether a sink is to be sent the samples around incidents, and not all of them."""
+    return isinstance(config, InfluxConfig) and not config.raw
+
+
+def place_of(config: SinkConfig) -> str:
+    """Say where a sink leads, for people."""
+    match config:
+        case SqliteConfig():
+            return "this machine"
+        case InfluxConfig():
+            return config.place
         case _:
             assert_never(config)
 

@@ -27,6 +27,7 @@ from gateway.console.view import (
     ReportRow,
     ScoreSeries,
     SignalRow,
+    SinkRow,
     SourceRow,
     TagRow,
     TrendSeries,
@@ -49,6 +50,8 @@ from gateway.rows import (
     number,
 )
 from gateway.supervisor import Supervisor
+from gateway.uplink import Uplinks
+from gateway.vitals import Standing
 from plant.alarms import ANNUNCIATED, QUIET, WAITING, AlarmState
 from plant.assets import Health
 from plant.quality import Quality, Status, is_good, status_name
@@ -63,6 +66,11 @@ HEALTH_BY_PRIORITY = {
 }
 """NE 107 state of an asset on which an incident of that priority stands."""
 WORDS: dict[int, QualityWord] = {0: "Good", 1: "Uncertain", 2: "Bad"}
+
+
+NOT_READ = 0
+WATCHED = {"learning": 1, "watching": 2, "alarmed": 3}
+"""How far a machine is watched, as a number; 0 where it is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,7 @@ class LineView:
         metrics: Metrics,
         notices: Notices,
         order: Order,
+        uplinks: Uplinks,
     ) -> None:
         self._plan = plan
         self._pipeline = pipeline
@@ -110,6 +119,7 @@ class LineView:
         self._journal = journal
         self._metrics = metrics
         self._notices = notices
+        self._uplinks = uplinks
         self._desk = AlarmDesk(pipeline, journal, order, time.time_ns, plan.alarms.budget)
         self._instruments = InstrumentDesk(pipeline, order)
         self._parts = PartDesk(pipeline.parts, order, self._desk.asset)
@@ -141,11 +151,34 @@ class LineView:
             "simulated": self._plan.simulated,
             "notice": self.notice,
             "unsecured": self._connections.unsecured(),
+            "unsent": [f"{name}: {why}" for name, why in self._uplinks.troubles().items()],
         }
 
     def sources(self) -> list[SourceRow]:
         """List every connection."""
         return self._connections.rows()
+
+    def sinks(self) -> list[SinkRow]:
+        """List every store that is sent what the journal holds."""
+        return self._uplinks.rows()
+
+    def standing(self) -> list[Standing]:
+        """Tell how every asset stands, in numbers."""
+        return [
+            Standing(
+                state.asset.path,
+                int(self._health_of(state)),
+                UNKNOWN_MODE if self._unread(state) else state.mode_now,
+                NOT_READ if self._unread(state) else WATCHED[state.watch.phase],
+            )
+            for state in self._pipeline.assets
+        ]
+
+    def good_ratio(self) -> float:
+        """Give the share of the tags whose value is Good now; 1 without tags."""
+        handles = [handle.handle for handle in self._pipeline.handles]
+        good = is_good(self._pipeline.latest.status[handles]) if handles else np.ones(1, np.bool_)
+        return float(good.mean())
 
     def gaps(self) -> list[GapRow]:
         """List the gaps kept, newest first."""
@@ -423,13 +456,15 @@ class LineView:
             for name, link in self._supervisor.links.items()
             if (gap := self._pipeline.gaps.losing(name, link.now())) is not None
         }
-        troubles = (lost, benched, overdue, losing, self.trouble)
+        unsent = self._uplinks.troubles()
+        troubles = (lost, benched, overdue, losing, unsent, self.trouble)
         return {
             "status": "degraded" if any(troubles) else "ok",
             "journal": self.trouble,
             "sources": lost,
             "overdue": overdue,
             "losing": losing,
+            "unsent": unsent,
             "certificates": dict(self._notices.expiring),
             "benched": benched,
             "journal_bytes": self._journal.size_bytes,
@@ -441,6 +476,8 @@ class LineView:
         for row in self._connections.rows():
             link = self._supervisor.links.get(row["name"])
             self._metrics.show(row, link.overdue_s() if link and row["connected"] else 0.0)
+        for sink in self._uplinks.rows():
+            self._metrics.show_sink(sink)
         for priority in (1, 2, 3, 4):
             count = sum(
                 a.priority == priority and a.state in ANNUNCIATED

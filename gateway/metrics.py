@@ -4,6 +4,7 @@ Verdicts are counted a batch at a time, in numpy, so that the figures cost nothi
 """
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,19 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, genera
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gateway.console.view import SourceRow
+from gateway.console.view import SinkRow, SourceRow
 from plant.gaps import Gap
 from plant.samples import Batch
 
 LATENCY_S = np.array(
     [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0]
+)
+
+SINK_COUNTS: tuple[tuple[Literal["sent", "sent_bytes", "refused", "damaged"], str, str], ...] = (
+    ("sent", "wheeltapper_sink_sent_points", "Rows that a sink has taken"),
+    ("sent_bytes", "wheeltapper_sink_sent_bytes", "Bytes that this took, where it counts them"),
+    ("refused", "wheeltapper_sink_refused_points", "Rows that a sink refused and that are kept"),
+    ("damaged", "wheeltapper_sink_damaged_records", "Records that could not be read to be sent"),
 )
 
 GAPS_KNOWN = 1000
@@ -46,6 +54,10 @@ class Latency:
         """Sum of all delays, s."""
         return self._sum
 
+    def counts(self) -> NDArray[np.int64]:
+        """Give how many delays fell up to each of `LATENCY_S`, and how many beyond, (16,)."""
+        return self._counts.copy()
+
 
 class Figures(Collector):
     """What the gateway counts while it runs."""
@@ -58,6 +70,7 @@ class Figures(Collector):
         self.gaps: dict[str, int] = {}
         self.lost: dict[str, int] = {}
         self.recovered: dict[str, int] = {}
+        self.sinks: dict[str, SinkRow] = {}
         self._known: dict[int, int | None] = {}
 
     def read(self, source: str, samples: int, seconds: float) -> None:
@@ -100,16 +113,21 @@ class Figures(Collector):
         yield counted("wheeltapper_gaps", "Gaps entered in the ledger", self.gaps)
         yield counted("wheeltapper_lost_samples", "Samples missing for good", self.lost)
         yield counted("wheeltapper_recovered_samples", "Samples that filled a gap", self.recovered)
+        for key, name, text in SINK_COUNTS:
+            counts = {sink: row[key] or 0 for sink, row in self.sinks.items()}
+            yield counted(name, text, counts, "sink")
         yield CounterMetricFamily(
             "wheeltapper_unscored_samples", "Samples journalled unscored", value=self.unscored
         )
 
 
-def counted(name: str, text: str, counts: dict[str, int]) -> CounterMetricFamily:
-    """Make a counter with one label, the source."""
-    family = CounterMetricFamily(name, text, labels=["source"])
-    for source, count in counts.items():
-        family.add_metric([source], count)
+def counted(
+    name: str, text: str, counts: dict[str, int], label: str = "source"
+) -> CounterMetricFamily:
+    """Make a counter with one label."""
+    family = CounterMetricFamily(name, text, labels=[label])
+    for value, count in counts.items():
+        family.add_metric([value], count)
     return family
 
 
@@ -135,6 +153,11 @@ class Metrics:
         self.alarms_kept_quiet = self._gauge(
             "alarms_kept_quiet", "Incidents that are kept and not annunciated", "state"
         )
+        self.sink_up = self._gauge("sink_up", "1 while a sink takes what it is sent", "sink")
+        self.sink_unsent = self._gauge(
+            "sink_unsent_seconds", "For how long the oldest unsent record has waited", "sink"
+        )
+        self.sink_backlog = self._gauge("sink_backlog_records", "Records that wait", "sink")
         self.journal_bytes = self._gauge("journal_bytes", "Size of the journal on disk")
         self.journal_pending = self._gauge("journal_pending_samples", "Samples not yet on disk")
 
@@ -149,6 +172,14 @@ class Metrics:
         self.overdue.labels(name).set(overdue_s)
         if days is not None:
             self.certificate_expiry.labels(name).set(days * 86_400)
+
+    def show_sink(self, row: SinkRow) -> None:
+        """Take over the present figures of a sink."""
+        name = row["name"]
+        self.figures.sinks[name] = row
+        self.sink_up.labels(name).set(row["state"] == "up")
+        self.sink_unsent.labels(name).set(row["unsent_s"])
+        self.sink_backlog.labels(name).set(row["backlog"])
 
     def text(self) -> bytes:
         """Write all figures down."""

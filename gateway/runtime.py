@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from analytics.findings import Finding
 from analytics.savings import Savings
-from connectors.catalogue import build
+from connectors.catalogue import build, build_sink
 from connectors.contract import Acknowledging, Source, Ticket
 from gateway.alarms import alarm_from, hold_from
 from gateway.backlog import Backlog, is_long
@@ -34,12 +34,14 @@ from gateway.journal import (
 from gateway.lineview import LineView
 from gateway.link import Link, LinkState
 from gateway.metrics import Metrics
-from gateway.notices import Notices
+from gateway.notices import Notice, Notices
 from gateway.parts import part_from
 from gateway.pins import Pins
 from gateway.pipeline import Outcome, Pipeline, gap_event
 from gateway.rows import alarm_row, gap_row, hold_row, link_words, part_row
 from gateway.supervisor import Supervisor
+from gateway.uplink import Uplinks
+from gateway.vitals import Vitals
 from plant.alarms import ANNUNCIATED, HOUR_NS, QUIET, Alarm, AlarmState
 from plant.errors import Rejected, Unreachable
 from plant.gaps import Gap
@@ -92,8 +94,8 @@ class Gateway:
         these start; each is built from its tag handles.
     on_event
         Told "console", "prelude", "live", "first_value", "source", "gap" (opened, closed, settled),
-        "overload", "certificate", "relearn", "damaged", "alarm" (its state changed), "worse"
-        (its reason did), "quiet" (a change of an incident that is kept and not annunciated),
+        "overload", "uplink" (the way to a sink changed), "certificate", "relearn", "damaged",
+        "alarm" (its state changed), "worse" (its reason did), "quiet" (a change of an incident that is kept and not annunciated),
         "hold", "release", "hold-ended", "instrument" (at fault, or no longer) and "trust", "part"
         (its cycle ended, or somebody said what it turned out to be), "evicted" (records went that
         a reader had not passed), "disk" (it is full, or no longer), "salvage" (a damaged journal
@@ -117,6 +119,7 @@ class Gateway:
         self._metrics = Metrics()
         self._supervisor = Supervisor(self)
         self._notices = Notices(self._supervisor)
+        self._vitals = Vitals(self._metrics.figures)
         self._looked = 0.0
         self._begun = time.time_ns()
         self._due: list[tuple[int, Acknowledging, Batch]] = []
@@ -148,15 +151,23 @@ class Gateway:
             await asyncio.to_thread(self._recover, handles)
             fresh = not self._position
             self._enter(self._pipeline.gaps.begin(self._begun))
+            self._uplinks = Uplinks(
+                self._plan,
+                self._journal,
+                handles,
+                lambda config: build_sink(config, handles, self._plan.name, self._plan.data),
+            )
             async with AsyncExitStack() as stack:
                 await self._serve(stack)
                 committing = asyncio.create_task(self._commit_until_stopped())
                 summarising = asyncio.create_task(self._summarise())
                 try:
+                    self._announce(self._uplinks.start())
                     await self._read(handles, stop, committing, fresh=fresh)
                     self._note_event(EventRecord("run", time.time_ns(), {"state": "ended"}))
                 finally:
                     summarising.cancel()
+                    await self._uplinks.stop()
                     self._stopping = True
                     self._committed.set()
                     await committing
@@ -209,6 +220,7 @@ class Gateway:
             self._metrics,
             self._notices,
             self._order,
+            self._uplinks,
         )
         self._view = view
         if not self._listen:
@@ -497,13 +509,26 @@ class Gateway:
         if time.monotonic() - self._looked < LOOK_S:
             return
         self._looked = time.monotonic()
-        for kind, body in self._notices.look():
-            self._append(EventRecord(kind, time.time_ns(), body))
-            self._tell(kind, body)
+        self._announce(self._notices.look())
+        self._announce(self._uplinks.look())
+        if self._vitals.due():
+            told = self._vitals.look(
+                self._view.standing(),
+                journal_bytes=self._journal.size_bytes,
+                unsent_s=self._uplinks.unsent_s(),
+                good=self._view.good_ratio(),
+            )
+            self._append(*told)
         now = time.time_ns()
         if self._pipeline.book.due(now):
             # No source has spoken since: the fold knows no time but that of the records.
             self._follow(self._pipeline.order(EventRecord("clock", now, {})))
+
+    def _announce(self, notices: Sequence[Notice]) -> None:
+        """Journal and tell what a person has to know of a source or a sink."""
+        for kind, body in notices:
+            self._append(EventRecord(kind, time.time_ns(), body))
+            self._tell(kind, body)
 
     def _snapshot_due(self) -> bool:
         age = time.monotonic() - self._snapshot_at

@@ -328,6 +328,20 @@ async def _ended(recovery: asyncio.Task[None] | None) -> None:
             task.exception()  # what went wrong is in the ledger, or went with the link
 
 
+def failure_of(call: Callable[[], object]) -> PlantError | None:
+    """Run what may fail in ways that nobody foresaw; give what went wrong in the product's words.
+
+    What was not foreseen is `Unreachable`: it is tried again.
+    """
+    try:
+        call()
+    except PlantError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - an unforeseen failure of one sink stops no other
+        return Unreachable(_unforeseen(error))
+    return None
+
+
 def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, PlantError) else _unforeseen(error)
 

@@ -25,6 +25,7 @@ from wheeltapper import (
     run,
     simulate,
     trust,
+    uplink,
 )
 
 app = typer.Typer(
@@ -82,6 +83,7 @@ for name, command in (
 app.add_typer(parts.app, name="parts")
 app.command("gaps")(gaps.gaps)
 app.command("export")(export.export)
+app.add_typer(uplink.app, name="uplink")
 app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")
 app.add_typer(central.app, name="central")

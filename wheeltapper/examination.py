@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from plant.tags import Tag, TagHandle, ValueType
 from wheeltapper.listening import LISTENED_S, Heard, heard_from
 
 if TYPE_CHECKING:
-    from connectors.catalogue import SourceConfig
+    from connectors.catalogue import SinkConfig, SourceConfig
     from connectors.modbus.config import ModbusConfig
     from connectors.opcua.config import OpcUaConfig
     from gateway.config.plan import Plan
@@ -24,6 +26,8 @@ LITTLE_BYTES = 1_000_000_000
 NONE_BYTES = 50_000_000
 """Free space with which the journal cannot go on for long."""
 SHOWN = 5
+STORE_S = 20.0
+"""Patience with a store, s."""
 _SILENT = {0x800A0000, 0x80050000, 0x80310000, 0x808A0000}
 """BadTimeout, BadCommunicationError, BadNoCommunication, BadNotConnected: nobody answered."""
 _GARBLED = {Status.BAD_DECODING_ERROR, Status.BAD_UNKNOWN_RESPONSE}
@@ -49,6 +53,46 @@ async def examine(plan: "Plan") -> AsyncIterator[Finding]:
                 findings = _other(source, tags)
         async for finding in findings:
             yield finding
+    for sink in plan.sinks:
+        yield await _sink(sink, plan)
+
+
+async def _sink(config: "SinkConfig", plan: "Plan") -> Finding:
+    """Look whether a store lets us in; nothing is written to it."""
+    from connectors.catalogue import build_sink, place_of
+    from connectors.sqlite.config import SqliteConfig
+    from connectors.sqlite.history import SqliteHistory
+
+    handles = [TagHandle(number, tag) for number, tag in enumerate(plan.tags)]
+
+    def found(verdict: Verdict, result: str, mend: str = "") -> Finding:
+        return Finding(
+            subject=config.name, check="store", verdict=verdict, result=result, mend=mend
+        )
+
+    if isinstance(config, SqliteConfig):
+        # Entering as a sink would make the file, and two do not write at a time.
+        path = plan.data / config.file
+        if not path.exists():
+            return found(Verdict.GOOD, f"{path}: none yet; the first run makes it")
+        door: Callable[[], AbstractContextManager[object]] = partial(SqliteHistory, path)
+    else:
+        door = partial(build_sink, config, handles, plan.name, plan.data)
+
+    def entered() -> None:
+        with door():
+            pass
+
+    try:
+        await asyncio.wait_for(asyncio.to_thread(entered), STORE_S)
+    except TimeoutError:
+        result = f"{place_of(config)} does not answer within {STORE_S:.0f} s"
+        return found(Verdict.UNREACHABLE, result, "is it overloaded, or something between it?")
+    except (Unreachable, Misconfigured) as error:
+        wrong = isinstance(error, Misconfigured)
+        result, _, mend = str(error).removeprefix(f"{config.name}: ").partition("; ")
+        return found(Verdict.WRONG if wrong else Verdict.UNREACHABLE, result, mend)
+    return found(Verdict.GOOD, f"{place_of(config)} lets this gateway in")
 
 
 def _place(plan: "Plan") -> list[Finding]:

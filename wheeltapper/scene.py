@@ -228,6 +228,8 @@ def live_sources(ports: dict[str, int | None]) -> "tuple[SourceConfig, ...]":
 
 def plan_of(scene: Scene, ports: dict[str, int | None], *, data: Path, port: int) -> Plan:
     """Plan the gateway that reads every tag of a scene and watches every machine."""
+    from connectors.catalogue import embedded
+
     tags = scene.feed.tags
     paths = dict.fromkeys(tag.asset for tag in tags)
     return Plan(
@@ -238,6 +240,7 @@ def plan_of(scene: Scene, ports: dict[str, int | None], *, data: Path, port: int
         tags=tags,
         assets=tuple(asset_of(path, tags, scene.modes) for path in paths),
         detection=DetectionPlan(learn_s=scene.learn_s),
+        sinks=embedded(()),
         cycles={} if scene.judges_parts else dict.fromkeys(paths, CyclePlan(by="none")),
         simulated=True,
         notice=scene.notice,

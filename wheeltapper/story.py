@@ -111,6 +111,7 @@ class Spoken:
             "live": self._live,
             "first_value": self._first_value,
             "source": self._source,
+            "uplink": self._uplink,
             "relearn": self._relearn,
             "damaged": self._damaged,
             "salvage": lambda row: terminal.say(row["why"]),
@@ -161,6 +162,17 @@ class Spoken:
         elif row["state"] == "up" and row["name"] in self._lost:
             self._lost.discard(row["name"])
             terminal.say(f"{row['name']} is up again")
+
+    def _uplink(self, row: dict[str, Any]) -> None:
+        words = {
+            "up": "takes what it is sent again",
+            "down": "is not reached",
+            "misconfigured": "has to be set right",
+            "late": "is behind",
+            "forgotten": "is forgotten",
+        }
+        why = f": {row['why']}" if row["why"] else ""
+        terminal.say(f"history {row['sink']} {words.get(row['state'], row['state'])}{why}")
 
     def _relearn(self, row: dict[str, Any]) -> None:
         terminal.say(f"{row['asset']} learns again: its signals or settings are not those it knew")

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from connectors.catalogue import SourceConfig
+from connectors.catalogue import SinkConfig, SourceConfig
 from gateway.config.plan import AlarmPlan, Plan
 
 
@@ -17,7 +17,9 @@ def described(plan: Plan) -> dict[str, Any]:
         "detection": asdict(plan.detection),
         "alarms": alarms_described(plan.alarms),
         "cycles": {path: asdict(cycle) for path, cycle in plan.cycles.items()},
-        "sources": [source_described(source) for source in plan.sources],
+        "sources": [entry_described(source) for source in plan.sources],
+        "history": asdict(plan.history),
+        "sinks": [entry_described(sink) for sink in plan.sinks],
         "tags": [asdict(tag) for tag in plan.tags],
         "assets": [asdict(asset) for asset in plan.assets],
         "simulated": plan.simulated,
@@ -31,6 +33,6 @@ def alarms_described(alarms: AlarmPlan) -> dict[str, Any]:
     return {**asdict(alarms), "priorities": dict(alarms.priorities), "suppressed": suppressed}
 
 
-def source_described(source: SourceConfig) -> dict[str, Any]:
-    """Give one source: its type, and what was set."""
-    return {"type": source.type, **source.model_dump(mode="json", exclude_defaults=True)}
+def entry_described(entry: SourceConfig | SinkConfig) -> dict[str, Any]:
+    """Give one source or sink: its type, and what was set."""
+    return {"type": entry.type, **entry.model_dump(mode="json", exclude_defaults=True)}

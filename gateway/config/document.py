@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from connectors.catalogue import SourceConfig
+from connectors.catalogue import SinkConfig, SourceConfig
 from plant.tags import TAG_NAME, Role, Tag, ValueType
 
 LOOPBACK = "127.0.0.1"
@@ -129,6 +129,25 @@ class AlarmsSection(_Section):
         if sorted(set(steps)) != steps:
             raise ValueError("must ascend, like [2.0, 4.0, 30.0]")
         return steps
+
+
+class HistorySection(_Section):
+    """What is kept and sent beside the journal."""
+
+    keep: Annotated[
+        bool, Field(description="Keep the summaries of every tag in the data folder")
+    ] = True
+    unsent_min: Annotated[
+        float, Field(gt=0, description="Minutes that a record may wait before a person is told")
+    ] = 15.0
+    points_per_s: Annotated[
+        float | None,
+        Field(
+            ge=100,
+            description="Rows a second with which a backlog is sent; unless said, twenty "
+            "times what comes in, and 20,000 at least",
+        ),
+    ] = None
 
 
 class TagEntry(_Section):
@@ -252,7 +271,11 @@ class Document(_Section):
     journal: JournalSection = JournalSection()
     detection: DetectionSection = DetectionSection()
     alarms: AlarmsSection = AlarmsSection()
+    history: HistorySection = HistorySection()
     source: list[SourceConfig] = []
+    sink: Annotated[
+        list[SinkConfig], Field(description="Stores that are sent what the journal holds")
+    ] = []
     tag: list[TagEntry] = []
     asset: Annotated[
         list[AssetEntry], Field(description="The machines to judge; without any, all of them")

@@ -1,17 +1,18 @@
 """Reads a TOML file and its tag sheets into a `Plan`, or says everything that is wrong."""
 
 import os
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
 from connectors import catalogue
-from connectors.catalogue import SourceConfig
+from connectors.catalogue import SinkConfig, SourceConfig, embedded
 from gateway.config.document import (
     AlarmsSection,
     AssetEntry,
@@ -19,6 +20,7 @@ from gateway.config.document import (
     DetectionSection,
     Document,
     GatewaySection,
+    HistorySection,
     JournalSection,
     TagEntry,
     listed,
@@ -30,6 +32,7 @@ from gateway.config.plan import (
     ConsolePlan,
     CyclePlan,
     DetectionPlan,
+    HistoryPlan,
     JournalPlan,
     Plan,
 )
@@ -41,6 +44,9 @@ from plant.errors import Misconfigured
 from plant.tags import Role
 
 VERSION = 1
+Entry = TypeVar("Entry", bound=SourceConfig | SinkConfig)
+SINK_NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+"""It names a file of the data folder as well."""
 ONE_AN_ASSET = frozenset({Role.MODE, Role.TRIGGER, Role.PART})
 _SECTIONS: dict[str, type[BaseModel]] = {
     "gateway": GatewaySection,
@@ -48,6 +54,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "journal": JournalSection,
     "detection": DetectionSection,
     "alarms": AlarmsSection,
+    "history": HistorySection,
 }
 
 
@@ -70,6 +77,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
     reading.parse(os.environ if environment is None else environment)
     document = reading.validate()
     sources = reading.sources(document.source)
+    sinks = reading.sinks(document)
     tags = reading.tags(document)
     reading.check_tags(tags, sources)
     assets = reading.assets(document, tags)
@@ -89,6 +97,8 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
         assets=assets,
         detection=DetectionPlan(**document.detection.model_dump()),
         alarms=alarms,
+        sinks=sinks,
+        history=HistoryPlan(**document.history.model_dump()),
         cycles=cycles,
         notice=document.gateway.notice,
     )
@@ -155,27 +165,47 @@ class _Reading:
         """Check the names and files of the sources, and place relative paths beside the file."""
         if not configs:
             self.wrong(("source",), "no [[source]]: there is nothing to read")
+        return self.entries("source", configs)
+
+    def sinks(self, document: Document) -> tuple[SinkConfig, ...]:
+        """Check the sinks as the sources are; the embedded history is one of them unless refused.
+
+        Its file is below the data folder, where a person looks for it.
+        """
+        for number, config in enumerate(document.sink):
+            if not SINK_NAME.match(config.name):
+                what = f'"{config.name}" is not a name: 1 to 64 of A-Z a-z 0-9 _ - and no spaces'
+                self.wrong(("sink", number, "name"), what)
+        own = () if not document.history.keep else embedded(document.sink)
+        return (*own, *self.entries("sink", document.sink))
+
+    def entries(self, table: str, configs: list[Entry]) -> list[Entry]:
+        """Check the names and files of the tables of one kind."""
         first: dict[str, int] = {}
         placed = []
         for number, config in enumerate(configs):
-            key = ("source", number, "name")
+            key: KeyPath = (table, number, "name")
             if config.name in first:
-                line = self.lines["source", first[config.name], "name"]
-                self.wrong(key, f'"{config.name}" is already the name of the source in line {line}')
+                line = self.lines.get((table, first[config.name], "name"), 0)
+                self.wrong(
+                    key, f'"{config.name}" is already the name of the {table} in line {line}'
+                )
             first.setdefault(config.name, number)
-            placed.append(self.placed(config, number))
+            placed.append(self.placed(config, table, number))
         return placed
 
-    def placed(self, config: SourceConfig, number: int) -> SourceConfig:
-        """Place a source's relative paths beside the file and look for those it must read."""
+    def placed(self, config: Entry, table: str, number: int) -> Entry:
+        """Place relative paths beside the file and look for those that must be read."""
         paths: dict[str, Path] = {}
         for name, value in config:
-            if isinstance(value, Path):
+            # What a sink writes lies in the data folder.
+            if isinstance(value, Path) and (table, name) != ("sink", "file"):
                 paths[name] = self.path.parent / value
                 must_exist = name == "file" or name.endswith("_file")
-                if must_exist and not paths[name].is_file():
-                    self.wrong(("source", number, name), f'no such file: "{value}"')
-        return config.model_copy(update=paths)
+                # A token comes with the central stack, maybe after this file.
+                if must_exist and table == "source" and not paths[name].is_file():
+                    self.wrong((table, number, name), f'no such file: "{value}"')
+        return cast("Entry", config.model_copy(update=paths))
 
     def tags(self, document: Document) -> list[PlacedTag]:
         """Gather the tags of all sheets and of the ``[[tag]]`` tables."""

@@ -9,7 +9,7 @@ from plant.assets import Asset
 from plant.tags import Tag
 
 if TYPE_CHECKING:
-    from connectors.catalogue import SourceConfig
+    from connectors.catalogue import SinkConfig, SourceConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,26 @@ class CyclePlan:
     false_in_1000: float = 1.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPlan:
+    """What is kept and sent beside the journal.
+
+    Parameters
+    ----------
+    keep
+        Keep the summaries of every tag in the data folder.
+    unsent_min
+        Minutes that a record may wait for its store before a person is told.
+    points_per_s
+        Rows a second with which a backlog is sent; None for twenty times what comes in, and 20,000
+        at least.
+    """
+
+    keep: bool = True
+    unsent_min: float = 15.0
+    points_per_s: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class LabelSpan:
     """A stretch of a recording that somebody labelled; drawn beside the score, never judged by.
@@ -157,6 +177,10 @@ class Plan:
         How they are judged.
     alarms
         How their alarms are told.
+    sinks
+        Stores that are sent what the journal holds, as `connectors.catalogue.build_sink` takes it.
+    history
+        How they are sent it.
     cycles
         How the parts of an asset are judged, by its path; as `CyclePlan` has it where none is.
     simulated
@@ -176,6 +200,8 @@ class Plan:
     assets: tuple[Asset, ...] = ()
     detection: DetectionPlan = field(default_factory=DetectionPlan)
     alarms: AlarmPlan = field(default_factory=AlarmPlan)
+    sinks: "tuple[SinkConfig, ...]" = ()
+    history: HistoryPlan = field(default_factory=HistoryPlan)
     cycles: Mapping[str, CyclePlan] = field(default_factory=dict)
     simulated: bool = False
     notice: str = ""

@@ -112,7 +112,8 @@ def words(error: ErrorDetails, allowed: list[str]) -> str:
     if kind in {"literal_error", "enum", "union_tag_invalid"}:
         return _choice(error, str(context.get("expected", context.get("expected_tags"))))
     if kind == "union_tag_not_found":
-        return "is missing: it says which protocol this source speaks"
+        said = "kind of store it is" if error["loc"][0] == "sink" else "protocol this source speaks"
+        return f"is missing: it says which {said}"
     if kind == "value_error":
         return str(context["error"])
     return f"{error['msg'].replace('Input should', 'should')}, got {shown(error['input'])}"

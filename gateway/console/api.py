@@ -74,6 +74,10 @@ class Api:
         """Answer the connections."""
         return answer({"sources": self._view.sources()})
 
+    async def sinks(self, _request: Request) -> Response:
+        """Answer the stores that are sent what the journal holds."""
+        return answer({"sinks": self._view.sinks()})
+
     async def gaps(self, _request: Request) -> Response:
         """Answer the gap ledger."""
         return answer({"gaps": self._view.gaps()})

@@ -14,7 +14,7 @@ from gateway.console.gate import Gate
 from gateway.console.stream import Stream
 from gateway.console.view import View
 
-PAGES = ("/", "/asset", "/alarms", "/report", "/tags", "/sources")
+PAGES = ("/", "/asset", "/alarms", "/report", "/tags", "/sources", "/history")
 
 
 def create_app(view: View, *, stream: Stream | None = None) -> Starlette:
@@ -50,6 +50,7 @@ def create_app(view: View, *, stream: Stream | None = None) -> Starlette:
         Route("/api/parts/normal", api.new_parts, methods=["POST"]),
         Route("/api/tags", api.tags),
         Route("/api/sources", api.sources),
+        Route("/api/sinks", api.sinks),
         Route("/api/gaps", api.gaps),
         Route("/events", stream or Stream(view)),
         Route("/health", api.health),

@@ -15,7 +15,7 @@ class GatewayRow(TypedDict):
     """The gateway itself.
 
     `notice` is told beside SIMULATED; `unsecured` names the sources whose connection anybody on
-    the way can read and change.
+    the way can read and change; `unsent` tells of each store that a person has to see to.
     """
 
     name: str
@@ -24,6 +24,7 @@ class GatewayRow(TypedDict):
     simulated: bool
     notice: str
     unsecured: list[str]
+    unsent: list[str]
 
 
 class HoldRow(TypedDict):
@@ -195,6 +196,39 @@ class SourceRow(TypedDict):
     samples_per_s: float
     losses: int
     gap: GapRow | None
+
+
+class SinkRow(TypedDict):
+    """The way to one store that is sent what the journal holds.
+
+    `state` is a `gateway.uplink.delivery.DeliveryState` value and `why` the reason when it is not
+    up; `late` tells that the oldest unsent record has waited for longer than the plant allows,
+    `unsent_s` for how long. `backlog` counts the records that wait, `drained_per_s` the rows a
+    second with which they go; `catching_up` tells that the newest go beside them. `keeps` names
+    what it is sent, `pinned` tells that the samples around incidents are among it. `sent` counts
+    rows since the start, `sent_bytes` None where nobody counts; `refused` those that lie in the
+    file `quarantine`, `damaged` records that could not be read.
+    """
+
+    name: str
+    type: str
+    where: str
+    state: str
+    why: str
+    late: bool
+    since: float
+    unsent_s: float
+    backlog: int
+    catching_up: bool
+    drained_per_s: float
+    sent: int
+    sent_bytes: int | None
+    keeps: list[str]
+    pinned: bool
+    last: float | None
+    refused: int
+    quarantine: str
+    damaged: int
 
 
 class LineRow(TypedDict):
@@ -438,6 +472,10 @@ class View(Protocol):
 
     def sources(self) -> list[SourceRow]:
         """List every connection."""
+        ...
+
+    def sinks(self) -> list[SinkRow]:
+        """List every store that is sent what the journal holds."""
         ...
 
     def gaps(self) -> list[GapRow]:

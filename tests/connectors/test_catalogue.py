@@ -7,8 +7,15 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 import connectors
-from connectors.catalogue import SourceConfig, build, check_addresses
-from connectors.contract import Source
+from connectors.catalogue import (
+    SinkConfig,
+    SourceConfig,
+    build,
+    build_sink,
+    check_addresses,
+    embedded,
+)
+from connectors.contract import Sink, Source
 from plant.errors import Misconfigured
 from plant.tags import Tag, TagHandle
 
@@ -41,10 +48,34 @@ def test_builds_what_the_type_says(kind: str) -> None:
     assert source.name == "door"
 
 
+STORES: dict[str, dict[str, Any]] = {
+    "influx": {"url": "http://127.0.0.1:8086", "org": "works"},
+    "sqlite": {},
+}
+STORE: TypeAdapter[SinkConfig] = TypeAdapter(SinkConfig)
+
+
+def store(kind: str) -> SinkConfig:
+    return STORE.validate_python({"type": kind, "name": "store", **STORES[kind]})
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_builds_the_store_that_the_type_says(kind: str, tmp_path: Path) -> None:
+    sink = build_sink(store(kind), [TagHandle(4, tag("x"))], "line-1", tmp_path)
+    assert isinstance(sink, Sink)
+    assert type(sink).__module__ == f"connectors.{kind}.sink"
+    assert sink.name == "store"
+
+
+def test_a_history_is_kept_here_unless_one_of_its_kind_is_configured() -> None:
+    assert [one.name for one in embedded([store("influx")])] == ["history"]
+    assert embedded([store("sqlite")]) == ()
+
+
 def test_every_connector_with_a_config_is_in_it() -> None:
     folders = Path(connectors.__file__).parent.glob("*/config.py")
-    union, _ = get_args(SourceConfig)
-    listed = {member.model_fields["type"].default for member in get_args(union)}
+    unions = [get_args(entry)[0] for entry in (SourceConfig, SinkConfig)]
+    listed = {m.model_fields["type"].default for union in unions for m in get_args(union)}
     assert listed == {folder.parent.name for folder in folders}
 
 
@@ -77,7 +108,7 @@ def test_an_unknown_type_is_refused_with_the_known_ones(wrong: dict[str, str]) -
 def test_no_protocol_library_is_imported_before_it_is_needed() -> None:
     code = (
         "import sys, connectors.catalogue;"
-        "print({'asyncua', 'pymodbus', 'cryptography'} & set(sys.modules))"
+        "print({'asyncua', 'pymodbus', 'cryptography', 'influxdb_client'} & set(sys.modules))"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert printed.stdout == "set()\n", printed.stderr

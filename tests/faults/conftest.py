@@ -19,14 +19,16 @@ import pytest
 
 from tests.faults.rows import Row, table, write
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
-RESULTS = Path(__file__).parents[2] / "build" / "faults.json"
+DOCS, BUILD = (Path(__file__).parents[2] / name for name in ("docs", "build"))
+UPLINK = Path(__file__).parent / "uplink"
+CAMPAIGNS = {"faults": "tests/faults", "uplink": "tests/faults/uplink"}
+"""Each with its folder: what is done to the sources, and what to the stores."""
 LONGEST_S = 1500
 ROWS = pytest.StashKey[dict[str, Row]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write", action="store_true", help="renew the table of docs/faults.md")
+    parser.addoption("--write", action="store_true", help="renew the table in the document")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,7 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     if item.get_closest_marker("pain"):
-        item.add_marker(pytest.mark.faults)
+        of_stores = UPLINK in item.path.parents
+        item.add_marker(pytest.mark.uplinkfaults if of_stores else pytest.mark.faults)
         item.add_marker(pytest.mark.timeout(LONGEST_S))
 
 
@@ -112,10 +115,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     terminalreporter.section("fault campaign")
     terminalreporter.write_line(table(rows))
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps([asdict(row) for row in rows], indent=1), "utf-8")
-    terminalreporter.write_line(f"figures: {RESULTS}")
+    name = "uplink" if config.option.markexpr == "uplinkfaults" else "faults"
+    results, document = BUILD / f"{name}.json", DOCS / f"{name}.md"
+    BUILD.mkdir(exist_ok=True)
+    results.write_text(json.dumps([asdict(row) for row in rows], indent=1), "utf-8")
+    terminalreporter.write_line(f"figures: {results}")
     if config.getoption("--write", default=False):
-        whole = not config.option.keyword and config.args == ["tests/faults"]
-        write(DOCUMENT, rows, _where(), whole=whole)
-        terminalreporter.write_line(f"table renewed: {DOCUMENT}")
+        whole = not config.option.keyword and config.args == [CAMPAIGNS[name]]
+        write(document, rows, _where(), whole=whole)
+        terminalreporter.write_line(f"table renewed: {document}")

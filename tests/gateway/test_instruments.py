@@ -17,6 +17,7 @@ from gateway.metrics import Metrics
 from gateway.notices import Notices
 from gateway.pipeline import Pipeline
 from gateway.supervisor import Supervisor
+from gateway.uplink import Uplinks
 from plant.alarms import Hold, HoldKind
 from plant.assets import Health, asset_of
 from plant.errors import Rejected
@@ -137,7 +138,10 @@ def view_of(plan: Plan, pipeline: Pipeline, journal: Journal, order: Any = None)
     intake: Any = None
     supervisor = Supervisor(intake)
     supervisor.links["plc"] = Link("plc", (0, 1, 2, 3), LinkState.UP)
-    return LineView(plan, pipeline, supervisor, journal, Metrics(), Notices(supervisor), order)
+    make: Any = None
+    uplinks = Uplinks(plan, journal, pipeline.handles, make)
+    notices = Notices(supervisor)
+    return LineView(plan, pipeline, supervisor, journal, Metrics(), notices, order, uplinks)
 
 
 def test_console_shows_it_with_its_state_and_the_machine_as_normal(

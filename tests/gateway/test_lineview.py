@@ -16,6 +16,7 @@ from gateway.metrics import Metrics
 from gateway.notices import Notices
 from gateway.pipeline import Pipeline
 from gateway.supervisor import Supervisor
+from gateway.uplink import Uplinks
 from plant.assets import asset_of
 from plant.quality import Status
 from plant.samples import Batch
@@ -72,7 +73,8 @@ def test_a_machine_whose_mode_is_unknown_is_not_normal(
     supervisor.links["plc"] = Link("plc", (0, 1), LinkState.UP)
     journal = Journal.open(tmp_path / "journal.db")
     order: Any = None
-    view = LineView(plan, pipeline, supervisor, journal, Metrics(), Notices(supervisor), order)
+    notices, uplinks = Notices(supervisor), Uplinks(plan, journal, HANDLES, order)
+    view = LineView(plan, pipeline, supervisor, journal, Metrics(), notices, order, uplinks)
     shown = view.line()["assets"][0]["health_name"]
     journal.close()
     assert shown == health

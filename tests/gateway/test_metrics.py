@@ -63,3 +63,19 @@ def test_present_figures_of_a_source() -> None:
     assert found["wheeltapper_overdue_secondsplc"] == 7
     assert np.isnan(found["wheeltapper_last_sample_age_secondsmeter"])
     assert "wheeltapper_certificate_expiry_secondsmeter" not in found
+
+
+def test_present_figures_of_a_sink() -> None:
+    metrics = Metrics()
+    row: Any = {"name": "central", "state": "down", "unsent_s": 61.0, "backlog": 7}
+    counts = {"sent": 90, "sent_bytes": None, "refused": 2, "damaged": 1}
+    metrics.show_sink({**row, **counts})
+    metrics.show_sink({**row, **counts, "name": "history", "state": "up"})
+    found = values(metrics)
+    assert found["wheeltapper_sink_upcentral"] == 0
+    assert found["wheeltapper_sink_uphistory"] == 1
+    assert found["wheeltapper_sink_unsent_secondscentral"] == 61
+    assert found["wheeltapper_sink_backlog_recordscentral"] == 7
+    assert found["wheeltapper_sink_sent_points_totalcentral"] == 90
+    assert found["wheeltapper_sink_refused_points_totalcentral"] == 2
+    assert found["wheeltapper_sink_damaged_records_totalcentral"] == 1

@@ -2,8 +2,9 @@
 
 import asyncio
 import sqlite3
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
@@ -14,7 +15,8 @@ import pytest
 
 from analytics.monitors import MonitorBank
 from analytics.watch import Transition
-from connectors.contract import Ticket
+from connectors.contract import Refusal, Ticket
+from connectors.influx.config import InfluxConfig
 from gateway import notices, runtime
 from gateway.alarms import AlarmBook
 from gateway.config.plan import ConsolePlan, Plan
@@ -28,6 +30,7 @@ from plant.assets import asset_of
 from plant.errors import Unreachable
 from plant.gaps import GapCause
 from plant.reasons import Reason
+from plant.records import Record
 from plant.samples import Batch, ContextEvent, Recovery
 from plant.tags import Tag
 
@@ -569,3 +572,76 @@ def test_a_shelf_time_ends_though_no_source_speaks(
     counts = [len(journal.events(kind)[0]) for kind in ("hold", "clock", "hold-ended")]
     journal.close()
     assert counts == [1, 1, 1]
+
+
+class Stuck:
+    """A sink that never answers."""
+
+    name = "stuck"
+
+    def __init__(self) -> None:
+        self.called = threading.Event()
+        self.released = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        return
+
+    def write(self, records: Sequence[Record]) -> Sequence[Refusal]:
+        self.called.set()
+        self.released.wait(30)
+        return ()
+
+
+def delays(data: Path) -> np.ndarray:
+    """How long each batch of a run waited for the next one to be read, s."""
+    return np.diff(np.array(on_disk(data))) / 1e9
+
+
+def test_a_sink_that_hangs_delays_no_sample_and_not_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = Stuck()
+    monkeypatch.setattr(runtime, "build_sink", lambda *_: stuck)
+
+    async def story() -> tuple[list[str], float, float]:
+        played = Played(tmp_path / "hangs", monkeypatch)
+        config: Any = InfluxConfig(name="stuck", url="http://127.0.0.1:1", org="o")
+        gateway = Gateway(replace(played.plan, sinks=(config,)), listen=False)
+        running = asyncio.create_task(gateway.run(played.stop))
+        await asyncio.to_thread(stuck.called.wait, 10)
+        await asyncio.sleep(2.0)
+        (row,) = gateway._view.sinks()
+        begun = time.monotonic()
+        played.stop.set()
+        await running
+        return [row["state"]], row["unsent_s"], time.monotonic() - begun
+
+    states, unsent_s, ending_s = asyncio.run(story())
+    stuck.released.set()
+    assert states == ["connecting"]
+    assert unsent_s > 1.5
+    assert ending_s < STOP_S
+    asyncio.run(Played(tmp_path / "alone", monkeypatch).play(2.0))
+    hangs, alone = delays(tmp_path / "hangs"), delays(tmp_path / "alone")
+    assert np.median(hangs) < 2 * np.median(alone)
+    assert len(hangs) > 100
+
+
+def test_a_gateway_tells_of_itself_and_of_its_assets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "LOOK_S", 0.05)
+    asyncio.run(Played(tmp_path, monkeypatch).play(0.3))
+    journal = Journal.open(tmp_path / "journal.db")
+    events = [entry for _, entry in journal.read() if isinstance(entry, EventRecord)]
+    journal.close()
+    (state,) = [event.body for event in events if event.kind == "state"]
+    assert state["asset"] == "a/p"
+    assert {type(state[name]) for name in ("ne107", "mode", "machine")} == {int}
+    (own,) = [event.body for event in events if event.kind == "gateway"]
+    assert set(own) == {
+        *("journal_bytes", "unsent_s", "read_p95_ms", "bad_quality_ratio", "rss_mb")
+    }

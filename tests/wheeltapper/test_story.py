@@ -37,6 +37,12 @@ FAULT = {"kind": "bearing_wear", "asset": "l/pump-2", "onset": 0.0}
             "simulated line: 3 assets, 42 signals (OPC UA :4840 + Modbus :5020)",
         ),
         ("ready", {"url": URL, **CAST, "history_s": 14400}, "4 simulated hours go"),
+        (
+            "uplink",
+            {"sink": "central", "state": "misconfigured", "why": "no bucket plant; make it"},
+            "history central has to be set right: no bucket plant; make it",
+        ),
+        ("uplink", {"sink": "central", "state": "up", "why": ""}, "takes what it is sent again"),
         ("ready", {"url": URL, **CAST, "history_s": 3600}, "1 simulated hour goes"),
         ("ready", {"url": URL, **CAST, "modbus": None, "history_s": 0}, "(OPC UA :4840)"),
         ("console", {"url": "http://127.0.0.1:8083"}, "port 8080 is in use"),

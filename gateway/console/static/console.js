@@ -3,6 +3,7 @@
 import {alarmsPage} from "./alarms.js";
 import {assetPage} from "./asset.js";
 import {make, tell, toggle} from "./dom.js";
+import {historyPage} from "./history.js";
 import {linePage} from "./line.js";
 import {Live} from "./live.js";
 import {badge} from "./parts.js";
@@ -13,7 +14,7 @@ import {age, blinking, second, zoned} from "./words.js";
 
 const PAGES = {
   "/": linePage, "/asset": assetPage, "/alarms": alarmsPage, "/report": reportPage, "/tags": tagsPage,
-  "/sources": sourcesPage,
+  "/sources": sourcesPage, "/history": historyPage,
 };
 const at = (id) => document.getElementById(id);
 
@@ -57,6 +58,8 @@ function frame(line) {
   tell(at("simulated").querySelector("span"), gateway.notice);
   at("unsecured").hidden = !gateway.unsecured.length;
   tell(at("unsecured").querySelector("span"), gateway.unsecured.join(", "));
+  at("unsent").hidden = !gateway.unsent.length;
+  tell(at("unsent").querySelector("span"), gateway.unsent.join("; "));
   tell(at("clock"), zoned(line.now));
   const first = urgent(line.assets);
   sign.update(first && first.priority, first && first.alarm_state);

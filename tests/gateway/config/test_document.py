@@ -7,14 +7,16 @@ def test_schema_knows_every_section_and_forbids_others() -> None:
     described = schema()
     assert described["additionalProperties"] is False
     assert set(described["properties"]) == {
-        *("version", "tags", "gateway", "console", "journal", "detection", "alarms", "source"),
-        *("tag", "asset"),
+        *("version", "tags", "gateway", "console", "journal", "detection", "alarms", "history"),
+        *("source", "sink", "tag", "asset"),
     }
 
 
 def test_schema_knows_the_connectors_by_their_type() -> None:
     kinds = schema()["properties"]["source"]["items"]["discriminator"]["mapping"]
     assert {"opcua", "modbus"} <= set(kinds)
+    kinds = schema()["properties"]["sink"]["items"]["discriminator"]["mapping"]
+    assert set(kinds) == {"sqlite", "influx"}
 
 
 def test_schema_takes_one_sheet_or_a_list() -> None:

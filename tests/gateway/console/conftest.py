@@ -30,6 +30,7 @@ from gateway.console.view import (
     ReportRow,
     ScoreSeries,
     SignalRow,
+    SinkRow,
     SourceRow,
     TagRow,
     TrendSeries,
@@ -96,6 +97,7 @@ class Plant:
         self.actor = self.note = ""
         self.extra_tags = 0
         self.secured = True
+        self.outage = False
         self.certificate_days: float | None = 412.0
         self.never_up = False
         self.failure: Exception | None = None
@@ -249,6 +251,7 @@ class Plant:
                 "version": "0.1.0",
                 "simulated": True,
                 "notice": "learnt from 4 simulated hours at full speed; live since 14:02",
+                "unsent": [f"{self.prefix}central: {self.outage_words}"] if self.outage else [],
                 "unsecured": [] if self.secured else [f"{self.prefix}press-modbus"],
             },
             "now": self.now,
@@ -303,6 +306,53 @@ class Plant:
                 "gap": self.gaps()[0] if self.cut else None,
             },
         ]
+
+    @property
+    def outage_words(self) -> str:
+        return (
+            "the oldest unsent record has waited for 26 min: "
+            f"{self.prefix}https://influx.works:8086 does not answer"
+        )
+
+    def sinks(self) -> list[SinkRow]:
+        kept: SinkRow = {
+            "name": "history",
+            "type": "sqlite",
+            "where": "this machine",
+            "state": "up",
+            "why": "",
+            "late": False,
+            "since": self.start - 7_200_000,
+            "unsent_s": 0.0,
+            "backlog": 0,
+            "catching_up": False,
+            "drained_per_s": 0.0,
+            "sent": 41_230,
+            "sent_bytes": None,
+            "keeps": ["summaries"],
+            "pinned": False,
+            "last": self.start - 800,
+            "refused": 0,
+            "quarantine": "data/quarantine/history.jsonl",
+            "damaged": 0,
+        }
+        central: SinkRow = {
+            **kept,
+            "name": f"{self.prefix}central",
+            "type": "influx",
+            "where": "https://influx.works:8086",
+            "keeps": ["summaries", "scores", "events"],
+            "pinned": True,
+            "state": "down" if self.outage else "up",
+            "why": self.outage_words if self.outage else "",
+            "late": self.outage,
+            "unsent_s": 1_560.0 if self.outage else 0.0,
+            "backlog": 5_120 if self.outage else 0,
+            "sent_bytes": 1_234_567,
+            "refused": 2,
+            "quarantine": "data/quarantine/central.jsonl",
+        }
+        return [kept, central]
 
     def gaps(self) -> list[GapRow]:
         lasting: GapRow = {

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.journey
 
 PUMP = "/asset?path=works/hall-2/line1/pump-2"
 PRESS = "/asset?path=works/hall-2/line1/press-1"
-PAGES = ("/", PUMP, "/alarms", "/report", "/tags", "/sources")
+PAGES = ("/", PUMP, "/alarms", "/report", "/tags", "/sources", "/history")
 READY = {
     "/": ".tile .spark",
     PUMP: "figure canvas",
@@ -31,6 +31,7 @@ READY = {
     "/report": "td",
     "/tags": "td",
     "/sources": "td",
+    "/history": "li.connection",
 }
 
 # A screenshot is measured by the browser itself: pixels with HSV saturation above 0.25.
@@ -316,8 +317,8 @@ def test_acknowledging_needs_no_mouse(
     show(page, console, "/alarms")
     button = page.get_by_role("button", name="Acknowledge …")
     expect(button).to_be_visible()
-    # The way there: skip link, five pages, the table's box, the asset, the button.
-    for _ in range(9):
+    # The way there: skip link, six pages, the table's box, the asset, the button.
+    for _ in range(10):
         page.keyboard.press("Tab")
     expect(button).to_be_focused()
     expect(button).to_have_css("outline-style", "solid")
@@ -588,6 +589,39 @@ def test_what_is_unsecured_stands_on_every_page(page: Page, console: Console, pl
     for path in PAGES:
         show(page, console, path)
         expect(page.locator("#unsecured")).to_contain_text("UNSECURED press-modbus")
+
+
+def test_history_tells_how_each_store_takes_what_it_is_sent(page: Page, console: Console) -> None:
+    show(page, console, "/history")
+
+    central = connection(page, "central")
+    expect(central.locator(".state")).to_have_text("InfluxDB · takes what it is sent")
+    expect(fact(central, "Where")).to_have_text("https://influx.works:8086")
+    expect(fact(central, "Waits to be sent")).to_have_text("nothing")
+    expect(fact(central, "On the wire")).to_have_text("1.2 MB")
+    sent = "summaries, scores, events, samples around incidents"
+    expect(fact(central, "Is sent")).to_have_text(sent)
+    expect(fact(central, "Refused")).to_have_text("✕ 2, kept in data/quarantine/central.jsonl")
+    expect(fact(connection(page, "history"), "Refused")).to_have_text("none")
+    expect(page.locator("#unsent")).to_be_hidden()
+
+
+def test_a_store_that_takes_nothing_is_told_on_every_page_with_what_waits(
+    page: Page, console: Console, plant: Plant, tmp_path: Path
+) -> None:
+    plant.outage = True
+
+    for path in PAGES:
+        show(page, console, path)
+        expect(page.locator("#unsent")).to_contain_text("NOT SENT central: the oldest unsent")
+
+    central = connection(page, "central")
+    expect(central.locator("h2")).to_have_text("✕ central")
+    expect(central.locator(".state")).to_contain_text("✕ not reached, tried again")
+    expect(central.locator(".why")).to_contain_text("influx.works:8086 does not answer")
+    waits = "5,120 records, the oldest for 26 min: too long"
+    expect(fact(central, "Waits to be sent")).to_have_text(waits)
+    page.screenshot(path=tmp_path / "history.png", full_page=True)
 
 
 def test_without_anything_unsecured_there_is_no_banner(page: Page, console: Console) -> None:

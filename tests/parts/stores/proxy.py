@@ -56,7 +56,10 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Fault:
 
 @dataclass(frozen=True)
 class Heard:
-    """One request as it came; `body` is unpacked, `size` is what went over the wire."""
+    """One request as it came; `body` is unpacked, `size` is what went over the wire.
+
+    `at` is when it was answered, wall clock, s.
+    """
 
     method: str
     path: str
@@ -65,6 +68,7 @@ class Heard:
     body: bytes
     size: int
     status: int
+    at: float = field(default_factory=time.time)
 
     @property
     def lines(self) -> list[str]:

@@ -1,0 +1,93 @@
+// The stores that are sent what the journal holds: how each takes it, what waits, what was refused.
+
+import {Keyed, make, tell, toggle} from "./dom.js";
+import {ask} from "./live.js";
+import {every, problem} from "./parts.js";
+import {age, decimal, moment} from "./words.js";
+
+const AGAIN_MS = 2000;
+const KIND = {sqlite: "kept on this machine", influx: "InfluxDB"};
+const STATE = {
+  connecting: "connecting", up: "takes what it is sent", down: "✕ not reached, tried again",
+  misconfigured: "✕ needs a person; nothing is lost meanwhile",
+};
+const UNITS = ["B", "kB", "MB", "GB", "TB"];
+
+function bytes(count) {
+  if (count === null) return "not counted";
+  const step = count < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(count) / 3));
+  return `${decimal(count / 1000 ** step)} ${UNITS[step]}`;
+}
+
+function waiting(sink) {
+  if (!sink.unsent_s) return "nothing";
+  const records = sink.backlog ? `${sink.backlog.toLocaleString("en-GB")} records` : "the newest";
+  return `${records}, the oldest for ${age(sink.unsent_s)}${sink.late ? ": too long" : ""}`;
+}
+
+function backlog(sink) {
+  if (!sink.backlog) return "none";
+  const rate = sink.drained_per_s ? `${decimal(sink.drained_per_s)} rows a second` : "waits";
+  return sink.catching_up ? `${rate}, oldest first; the newest go beside them` : rate;
+}
+
+function refused(sink) {
+  return sink.refused ? `✕ ${sink.refused}, kept in ${sink.quarantine}` : "none";
+}
+
+const FACTS = [
+  ["Where", (sink) => sink.where || "–"],
+  ["Waits to be sent", waiting],
+  ["Backlog", backlog],
+  ["Sent since the start", (sink) => `${sink.sent.toLocaleString("en-GB")} rows`],
+  ["On the wire", (sink) => bytes(sink.sent_bytes)],
+  ["Is sent", (sink) => sink.keeps.concat(sink.pinned ? ["samples around incidents"] : []).join(", ")],
+  ["Last taken", (sink, now) => moment(sink.last, now)],
+  ["Refused", refused],
+  ["Not readable here", (sink) => (sink.damaged ? `✕ ${sink.damaged} records` : "none")],
+];
+
+function card() {
+  const name = make("h2");
+  const state = make("p", {class: "state"});
+  const why = make("p", {class: "why"});
+  const boxes = FACTS.map(([title]) => [make("dt", {text: title}), make("dd")]);
+  const node = make("li", {class: "connection"}, [
+    name, state, why, make("dl", {class: "facts-list"}, boxes.flat()),
+  ]);
+  const update = (sink, now) => {
+    const well = sink.state === "up" && !sink.late;
+    toggle(node, "cut", !well);
+    tell(name, `${well ? "" : "✕ "}${sink.name}`);
+    tell(state, `${KIND[sink.type] || sink.type} · ${STATE[sink.state] || sink.state}`);
+    tell(why, sink.why);
+    why.hidden = !sink.why;
+    FACTS.forEach(([, words], index) => tell(boxes[index][1], words(sink, now)));
+  };
+  return {node, update};
+}
+
+export function historyPage(main) {
+  const trouble = problem(main);
+  const cards = make("ul", {class: "connections"});
+  const none = make("p", {class: "hint", text: "Nothing is kept or sent beside the journal."});
+  main.append(
+    make("h1", {text: "History"}), trouble.node,
+    make("p", {class: "hint", text: "Where the summaries, scores, alarms and gaps go. The journal keeps what a store does not take."}),
+    cards, none,
+  );
+  let now = 0;
+  const sinks = new Keyed(cards, (sink) => sink.name, () => {
+    const part = card();
+    return {node: part.node, update: (sink) => part.update(sink, now)};
+  });
+  const again = every(() => AGAIN_MS, async () => {
+    const answer = await ask("/api/sinks");
+    sinks.show(answer.sinks);
+    none.hidden = Boolean(answer.sinks.length);
+  }, trouble.tell);
+  return (line) => {
+    now = line.now;
+    again(false);
+  };
+}

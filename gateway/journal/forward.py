@@ -1,0 +1,111 @@
+"""What those who carry the journal on ask of its file beside the records in their order."""
+
+import sqlite3
+from collections.abc import Collection, Iterator
+
+from gateway.journal.bodies import KINDS, Kind, Row, decode
+from plant.errors import Rejected
+from plant.records import EventRecord, SampleRecord
+
+_BODY = """
+SELECT position, kind, subject, first_at, last_at, samples, body FROM record WHERE position = ?
+"""
+_PINNED = """
+SELECT position FROM record INDEXED BY record_by_time
+WHERE kind = ? AND subject = ? AND last_at >= ? AND first_at < ? ORDER BY position
+"""
+
+
+def behind(connection: sqlite3.Connection, cursor: int, kinds: Collection[type]) -> int:
+    """Count the records of these types behind a position."""
+    numbers = ", ".join(str(int(KINDS[kind])) for kind in kinds)
+    # The plus keeps SQLite from the index by kind, which knows nothing of positions.
+    query = f"SELECT count(*) FROM record WHERE position > ? AND +kind IN ({numbers})"  # noqa: S608
+    return int(connection.execute(query, (cursor,)).fetchone()[0])
+
+
+def newest(
+    connection: sqlite3.Connection, kinds: Collection[str], cursor: int, most: int
+) -> list[EventRecord]:
+    """Give the newest events of these kinds behind a position, at most so many, oldest first."""
+    places: list[int] = []
+    for kind in kinds:
+        subject = _subject(connection, kind)
+        query = (
+            "SELECT position FROM record INDEXED BY record_by_time "
+            "WHERE kind = ? AND subject = ? AND position > ? ORDER BY position DESC LIMIT ?"
+        )
+        asked = (int(Kind.EVENT), subject, cursor, most)
+        places += [row[0] for row in connection.execute(query, asked)]
+    events = []
+    for position in sorted(places)[-most:]:
+        record = _record(connection, position)
+        if isinstance(record, EventRecord):
+            events.append(record)
+    return events
+
+
+def samples_between(
+    connection: sqlite3.Connection, source: str, start: int, stop: int
+) -> Iterator[SampleRecord]:
+    """Give the batches of a source that reach into source times [start, stop), ns."""
+    asked = (int(Kind.SAMPLES), _subject(connection, source), start, stop)
+    for (position,) in connection.execute(_PINNED, asked).fetchall():
+        record = _record(connection, position)
+        if isinstance(record, SampleRecord):
+            yield record
+
+
+def newest_at(connection: sqlite3.Connection, source: str) -> int:
+    """Give the newest source time, ns, of which samples of a source stand here; 0: of none."""
+    query = (
+        "SELECT last_at FROM record INDEXED BY record_by_time "
+        "WHERE kind = ? AND subject = ? ORDER BY last_at DESC LIMIT 1"
+    )
+    found = connection.execute(query, (int(Kind.SAMPLES), _subject(connection, source))).fetchone()
+    return int(found[0]) if found else 0
+
+
+def told(
+    connection: sqlite3.Connection, kind: str, cursor: int, most: int
+) -> list[tuple[int, EventRecord]]:
+    """Give the first events of a kind behind a position, each with its own, in their order."""
+    query = (
+        "SELECT position FROM record INDEXED BY record_by_time "
+        "WHERE kind = ? AND subject = ? AND position > ? ORDER BY position LIMIT ?"
+    )
+    asked = (int(Kind.EVENT), _subject(connection, kind), cursor, most)
+    found = []
+    for (position,) in connection.execute(query, asked).fetchall():
+        record = _record(connection, position)
+        if isinstance(record, EventRecord):
+            found.append((int(position), record))
+    return found
+
+
+def moments(connection: sqlite3.Connection, kind: str) -> list[tuple[int, int]]:
+    """Give position and time of every event of a kind, in the journal's order."""
+    query = (
+        "SELECT position, last_at FROM record INDEXED BY record_by_time "
+        "WHERE kind = ? AND subject = ? ORDER BY position"
+    )
+    return connection.execute(query, (int(Kind.EVENT), _subject(connection, kind))).fetchall()
+
+
+def _subject(connection: sqlite3.Connection, name: str) -> int:
+    found = connection.execute("SELECT id FROM subject WHERE name = ?", (name,)).fetchone()
+    return int(found[0]) if found else -1
+
+
+def _record(connection: sqlite3.Connection, position: int) -> object:
+    """Read one record; None for one that is damaged: whoever reads in order counts it."""
+    found = connection.execute(_BODY, (position,)).fetchone()
+    if found is None:
+        return None
+    *index, body = found
+    row = Row(*index)
+    name = connection.execute("SELECT name FROM subject WHERE id = ?", (row.subject,)).fetchone()
+    try:
+        return decode(row, str(name[0]) if name else "", body)
+    except Rejected:
+        return None

@@ -1,0 +1,121 @@
+"""The samples around an incident, which a sink keeps whole whatever it keeps of the others.
+
+A pin (see `gateway.pins`) is told when an alarm is raised, before the samples up to its stop have
+come, and again as the stop moves out: what counts is the last word on each alarm, once the source
+has passed its stop.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.journal import EventRecord, Journal, SampleRecord
+from gateway.pins import PIN
+from gateway.uplink.parcels import MOST_POINTS
+from plant.samples import Batch
+from plant.tags import TagHandle
+
+MOST_PINS = 1000
+PATIENCE_S = 600.0
+"""A source that is so late for the stop of a pin, s, is not waited for any longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What is asked for at a position of the journal."""
+
+    position: int
+    alarm: int
+    asset: str
+    start: int
+    stop: int
+
+
+class Pins:
+    """Finds the samples that pins ask for; one for each courier.
+
+    Parameters
+    ----------
+    journal
+        Where the samples are.
+    handles
+        Every tag of the gateway; an asset's are those below its path.
+    """
+
+    def __init__(self, journal: Journal, handles: Sequence[TagHandle]) -> None:
+        self._journal = journal
+        self._unripe: dict[int, float] = {}
+        found: dict[str, dict[str, list[int]]] = {}
+        for one in handles:
+            found.setdefault(one.tag.asset, {}).setdefault(one.tag.source, []).append(one.handle)
+        self._own = {
+            asset: {name: np.array(own, np.int32) for name, own in sources.items()}
+            for asset, sources in found.items()
+        }
+
+    def ripe(self, cursor: int, upto: int) -> Iterator[tuple[int, Iterator[SampleRecord]]]:
+        """Give position and samples of the pins behind `cursor`, in order, up to one that waits.
+
+        One that a later word on the same alarm replaces has no samples, nor has `upto`, the
+        position with which there is no pin left.
+        """
+        told = self._journal.told(PIN, cursor, MOST_PINS)
+        pins = [pin_of(position, event) for position, event in told]
+        last = {pin.alarm: pin.position for pin in pins if pin is not None}
+        for pin in pins:
+            if pin is None:
+                continue
+            if last[pin.alarm] != pin.position:
+                yield pin.position, iter(())
+            elif self._is_ripe(pin):
+                yield pin.position, self.samples(pin)
+            else:
+                return
+        if upto > max([cursor, *(position for position, _ in told)]) and len(told) < MOST_PINS:
+            yield upto, iter(())
+
+    def _is_ripe(self, pin: Pin) -> bool:
+        sources = self._own.get(pin.asset, {})
+        newest = min((self._journal.newest_at(name) for name in sources), default=pin.stop)
+        if newest >= pin.stop:
+            self._unripe.pop(pin.position, None)
+            return True
+        left = (pin.stop - newest) / 1e9
+        until = self._unripe.setdefault(pin.position, time.monotonic() + left + PATIENCE_S)
+        return time.monotonic() >= until
+
+    def samples(self, pin: Pin) -> Iterator[SampleRecord]:
+        """Give the samples of a pinned stretch, in pieces that go in one call each."""
+        for source, own in self._own.get(pin.asset, {}).items():
+            for record in self._journal.samples_between(source, pin.start, pin.stop + 1):
+                at = record.batch.at
+                mine = np.isin(record.batch.tag, own) & (at >= pin.start) & (at <= pin.stop)
+                places = np.flatnonzero(mine)
+                for first in range(0, len(places), MOST_POINTS):
+                    yield _part(record, places[first : first + MOST_POINTS])
+
+
+def pin_of(position: int, event: EventRecord) -> Pin | None:
+    """Read a pin; None for what is none."""
+    body: Mapping[str, object] = event.body
+    match body:
+        case {"alarm": int(alarm), "asset": str(asset), "start": int(start), "stop": int(stop)}:
+            return Pin(position, alarm, asset, start, stop)
+    return None
+
+
+def _part(record: SampleRecord, places: NDArray[np.intp]) -> SampleRecord:
+    batch: Batch = record.batch
+    part = replace(
+        batch,
+        tag=batch.tag[places],
+        at=batch.at[places],
+        value=batch.value[places],
+        status=batch.status[places],
+        served=None if batch.served is None else batch.served[places],
+        context=(),
+    )
+    return SampleRecord(part, record.verdict[places])

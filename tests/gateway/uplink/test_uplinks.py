@@ -1,0 +1,143 @@
+"""All sinks of a gateway: what is told of them, what is forgotten, what is asked of a person."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gateway.config.plan import HistoryPlan, Plan
+from gateway.journal import EventRecord
+from gateway.uplink import Uplinks, courier, marks
+from gateway.uplink import uplinks as rules
+from plant.errors import Misconfigured, Unreachable
+from tests.gateway.uplink.conftest import KINDS, Road, numbered, until
+
+
+def plan(road: Road, *names: str, **history: Any) -> Plan:
+    sinks: Any = tuple(SimpleNamespace(name=name, type="file") for name in names)
+    return Plan(name="t", data=road.folder, sinks=sinks, history=HistoryPlan(**history))
+
+
+@pytest.fixture(autouse=True)
+def _any_sink(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "kinds_of", lambda _config: KINDS)
+    monkeypatch.setattr(rules, "wants_pinned", lambda _config: True)
+    monkeypatch.setattr(rules, "place_of", lambda _config: "a file")
+    monkeypatch.setattr(courier, "MISCONFIGURED_S", 0.05)
+
+
+def uplinks_of(road: Road, *names: str, **history: Any) -> Uplinks:
+    return Uplinks(plan(road, *names, **history), road.journal, road.handles, lambda _: road.sink)
+
+
+def test_a_sink_that_takes_everything_is_no_news(road: Road) -> None:
+    road.put(*numbered(1, 2))
+    uplinks = uplinks_of(road, "file")
+    assert uplinks.start() == []
+    until(lambda: road.cursor() == 2)
+    until(lambda: uplinks.rows()[0]["state"] == "up")
+    assert uplinks.look() == []
+    asyncio.run(uplinks.stop())
+    (row,) = uplinks.rows()
+    assert (row["sent"], row["backlog"], row["unsent_s"], row["late"]) == (2, 0, 0.0, False)
+    assert uplinks.troubles() == {}
+
+
+def test_what_a_person_has_to_mend_is_told_at_once_and_its_end_too(road: Road) -> None:
+    wrong = True
+
+    def entering() -> None:
+        if wrong:
+            raise Misconfigured("file: no bucket plant; make it")
+
+    road.sink.entering = entering
+    road.put(*numbered(1))
+    uplinks = uplinks_of(road, "file")
+    uplinks.start()
+    until(lambda: uplinks.troubles())
+    ((kind, body),) = uplinks.look()
+    assert kind == "uplink"
+    assert (body["sink"], body["state"]) == ("file", "misconfigured")
+    assert body["why"] == uplinks.troubles()["file"] == "no bucket plant; make it"
+    assert uplinks.look() == [], "told once"
+    wrong = False
+    until(lambda: road.cursor() == 1)
+    ((_, body),) = uplinks.look()
+    assert body["state"] == "up"
+    assert uplinks.troubles() == {}
+    asyncio.run(uplinks.stop())
+
+
+def test_records_that_wait_for_too_long_are_told(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def before(_records: Any) -> None:
+        raise Unreachable("file: nobody answers")
+
+    road.sink.before = before
+    uplinks = uplinks_of(road, "file", unsent_min=15.0)
+    road.put(*numbered(1))
+    uplinks.start()
+    until(lambda: uplinks.rows()[0]["state"] == "down")
+    ((_, body),) = uplinks.look()
+    assert (body["state"], body["why"]) == ("down", "nobody answers")
+    assert uplinks.troubles() == {}, "an outage of a moment asks nobody"
+    later = SimpleNamespace(monotonic=lambda: rules.time.monotonic() + 901)
+    monkeypatch.setattr(marks, "time", later)
+    ((_, body),) = uplinks._news_of_all()
+    assert body["state"] == "late"
+    assert body["why"] == "the oldest unsent record has waited for 15 min: nobody answers"
+    assert list(uplinks.troubles()) == ["file"]
+    asyncio.run(uplinks.stop())
+
+
+def test_the_place_of_a_sink_that_is_gone_from_the_configuration_is_forgotten(road: Road) -> None:
+    last = road.put(*numbered(1, 2, 3))
+    road.journal.advance("sink:old", 1)
+    road.journal.advance("history-fold", 2)
+    road.journal.commit_now()
+    uplinks = uplinks_of(road, "file")
+    ((kind, body),) = uplinks.start()
+    assert (kind, body["sink"], body["state"]) == ("uplink", "old", "forgotten")
+    assert "2 records were not sent to it" in str(body["why"])
+    until(lambda: road.cursor() == last)
+    asyncio.run(uplinks.stop())
+    assert road.journal.cursors() == {"history-fold": 2, "pins:file": last, "sink:file": last}
+    road.journal.commit_now()
+    kept = road.journal._writer.execute("SELECT name FROM cursor ORDER BY name").fetchall()
+    assert kept == [("history-fold",), ("pins:file",), ("sink:file",)]
+
+
+def test_one_sink_that_hangs_holds_up_no_other_and_not_the_end(road: Road, tmp_path: Path) -> None:
+    from tests.gateway.uplink.filesink import FileSink
+
+    stuck = FileSink(tmp_path / "stuck.jsonl")
+    stuck.before = lambda _records: courier.time.sleep(30)
+    sinks = {"stuck": stuck, "file": road.sink}
+    uplinks = Uplinks(
+        plan(road, "stuck", "file"), road.journal, road.handles, lambda config: sinks[config.name]
+    )
+    last = road.put(*numbered(1))
+    uplinks.start()
+    until(lambda: road.cursor() == last)
+    begun = courier.time.monotonic()
+    asyncio.run(uplinks.stop())
+    assert courier.time.monotonic() - begun < 4
+    assert road.journal.cursor("sink:stuck") == 0
+
+
+def test_the_rate_follows_what_comes_in_unless_it_is_set(road: Road) -> None:
+    uplinks = uplinks_of(road, "file")
+    assert uplinks._most_per_s() == rules.LEAST_PER_S
+    uplinks._ingest = 50_000.0
+    assert uplinks._most_per_s() == pytest.approx(1_000_000.0)
+    assert uplinks_of(road, "file", points_per_s=500.0)._most_per_s() == 500.0
+
+
+def test_ages_are_known_after_a_restart(road: Road) -> None:
+    now = rules.time.time_ns()
+    road.put(EventRecord("gateway", now - 3600 * 10**9, {}), *numbered(1))
+    uplinks = uplinks_of(road, "file")
+    assert uplinks.unsent_s() == pytest.approx(3600, abs=5)
