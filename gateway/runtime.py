@@ -98,8 +98,8 @@ class Gateway:
         "alarm" (its state changed), "worse" (its reason did), "quiet" (a change of an incident that
         is kept and not annunciated), "hold", "release", "hold-ended", "instrument" (at fault, or no
         longer) and "trust", "part" (its cycle ended, or somebody said what it turned out to be),
-        "evicted" (records went that a reader had not passed), "disk" (it is full, or no longer), "salvage" (a damaged journal
-        is brought into a new file), each with a row. Parts of a history are not told.
+        "evicted" (records went that a reader had not passed), "disk" (it is full, or no
+        longer), "salvage" (a damaged journal is brought into a new file), each with a row. Parts of a history are not told.
     listen
         Serve the console.
     """
