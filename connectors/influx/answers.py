@@ -11,6 +11,7 @@ from plant.errors import Misconfigured, PlantError, Unreachable
 
 _LIMIT = 300
 _DROPPED = re.compile(r"dropped=(\d+)")
+_CONNECTION = re.compile(r"HTTPS?Connection(?:Pool)?\([^)]*\):? ?")
 _OWN_HEADERS = (
     "x-influxdb-version",
     "x-influxdb-build",
@@ -200,9 +201,10 @@ def unanswered(config: InfluxConfig, error: BaseException) -> PlantError:
 
 def _innermost(error: BaseException) -> str:
     """Give the words of what went wrong without the library's own around them."""
-    text = str(error)
-    tail = text.rpartition("Caused by ")[2] or text
-    return tail if tail.strip() else type(error).__name__
+    while error.args and isinstance(error.args[-1], BaseException):
+        error = error.args[-1]
+    text = str(error).rpartition("Caused by ")[2] or str(error)
+    return _CONNECTION.sub("", text).strip() or type(error).__name__
 
 
 def _certificate(config: InfluxConfig, why: str) -> str:

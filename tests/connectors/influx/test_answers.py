@@ -4,7 +4,9 @@ import json
 from email.utils import formatdate
 
 import pytest
-from urllib3.exceptions import NewConnectionError, ReadTimeoutError
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import NewConnectionError, ProtocolError, ReadTimeoutError
 
 from connectors.influx.answers import (
     Missing,
@@ -132,15 +134,16 @@ def test_tls(why: str, kind: type[Exception], words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "words"),
     [
-        NewConnectionError(None, "Connection refused"),  # type: ignore[arg-type]
-        ReadTimeoutError(None, "", "Read timed out."),  # type: ignore[arg-type]
-        TimeoutError(),
+        (NewConnectionError(HTTPConnection("i"), "Connection refused"), "Connection refused"),
+        (ReadTimeoutError(HTTPConnectionPool("i"), "", "Read timed out."), "Read timed out."),
+        (ProtocolError("Connection aborted.", ConnectionResetError("gone")), "gone"),
+        (TimeoutError(), "TimeoutError"),
     ],
 )
-def test_no_answer(error: Exception) -> None:
+def test_no_answer(error: Exception, words: str) -> None:
     follows = unanswered(V2, error)
 
     assert isinstance(follows, Unreachable)
-    assert "central: https://i:8086 does not answer: " in str(follows)
+    assert str(follows) == f"central: https://i:8086 does not answer: {words}"
