@@ -313,6 +313,7 @@ class Journal:
             self._pending -= samples
             self._kept_names.update(name for name, _, _ in snapshots)
             self._news, self._mine = self._news + self._mine, []
+        self._room.shrink(self._log_bytes())
         return self._committed
 
     def _untold(self) -> list[Record]:
@@ -354,15 +355,18 @@ class Journal:
     ) -> None:
         incoming = sum(len(body) + ROW_BYTES for _, body in rows)
         incoming += sum(len(body) for _, _, body in snapshots)
-        beside = self.path.with_name(self.path.name + "-wal")
         evicted = self._room.make(
             incoming,
-            beside.stat().st_size if beside.exists() else 0,
+            self._log_bytes(),
             self._needed(),
             self._cursors,
             full=self._space.full,
         )
         self._room.tell(evicted)
+
+    def _log_bytes(self) -> int:
+        beside = self.path.with_name(self.path.name + "-wal")
+        return beside.stat().st_size if beside.exists() else 0
 
     def _needed(self) -> int:
         """Position up to which a fold from a snapshot, even the one before, needs no record."""
