@@ -74,7 +74,7 @@ class Room:
     def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
         self._connection = connection
         self._limits = limits
-        (self._page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        self._page_bytes = int(connection.execute("PRAGMA page_size").fetchone()[0])
         most = limits.max_bytes
         self._log_bytes = LOG_BYTES if most is None else min(LOG_BYTES, most // LOG_SHARE)
         if limits.max_bytes is not None:
@@ -196,7 +196,7 @@ class Room:
             # A log that a slow reader holds open is no reason to let all records go.
             log = max(min(log + incoming, most // 4), self._log_bytes)
             short = max(short, self._used() + incoming + log + self._limits.reserve_bytes - most)
-        return int(short)
+        return short
 
     def _used(self) -> int:
         """Give the bytes of the pages that are in use."""

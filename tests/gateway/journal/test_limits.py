@@ -364,6 +364,21 @@ def test_positions_are_never_used_again(opened: Opened) -> None:
     assert opened().committed == last
 
 
+def test_a_reader_that_is_no_more_is_forgotten(opened: Opened) -> None:
+    journal = opened()
+    fill(journal, 10)
+    journal.advance("influx", 5)
+    journal.advance("gone", 3)
+    journal.commit_now()
+    journal.advance("gone", 4)
+    journal.forget("gone")
+    fill(journal, 200, 11)
+    told = [e.body["unsent"] for _, e in journal.read(kinds=[EventRecord]) if e.kind == "evicted"]
+    assert {name for unsent in told for name in unsent} == {"influx"}
+    again = opened()
+    assert (again.cursor("gone"), again.cursor("influx")) == (0, 5)
+
+
 def test_how_far_a_reader_is_behind(opened: Opened) -> None:
     journal = opened()
     assert journal.unsent("influx") == (0, None)
