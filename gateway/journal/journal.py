@@ -313,6 +313,7 @@ class Journal:
             self._pending -= samples
             self._kept_names.update(name for name, _, _ in snapshots)
             self._news, self._mine = self._news + self._mine, []
+        self._room.shrink(self._log_bytes())
         return self._committed
 
     def _untold(self) -> list[Record]:
@@ -354,15 +355,20 @@ class Journal:
     ) -> None:
         incoming = sum(len(body) + ROW_BYTES for _, body in rows)
         incoming += sum(len(body) for _, _, body in snapshots)
-        beside = self.path.with_name(self.path.name + "-wal")
+        with self._guard:
+            cursors = dict(self._cursors)
         evicted = self._room.make(
             incoming,
-            beside.stat().st_size if beside.exists() else 0,
+            self._log_bytes(),
             self._needed(),
-            self._cursors,
+            cursors,
             full=self._space.full,
         )
         self._room.tell(evicted)
+
+    def _log_bytes(self) -> int:
+        beside = self.path.with_name(self.path.name + "-wal")
+        return beside.stat().st_size if beside.exists() else 0
 
     def _needed(self) -> int:
         """Position up to which a fold from a snapshot, even the one before, needs no record."""
@@ -566,9 +572,22 @@ class Journal:
             with file.snapshot(self.path) as connection:
                 yield connection
         except file.Damaged as error:
-            if not self._closed:
-                self._thread.submit(self._mend, salvages)
+            if self._closed or not self._kept:
+                raise
+            self._thread.submit(self._mend, salvages)
             raise Unreachable(f"{error.__cause__}; it is being mended, ask again") from error
+
+    def forget(self, name: str) -> None:
+        """Forget a reader that is no more, so that nothing is kept or counted for it; blocks."""
+        self._thread.submit(self._forget, name).result()
+
+    def _forget(self, name: str) -> None:
+        with self._guard:
+            self._cursors.pop(name, None)
+            self._moved.pop(name, None)
+        with file.translated(self.path), file.transaction(self._writer):
+            self._writer.execute("DELETE FROM cursor WHERE name = ?", (name,))
+            file.seal(self._writer, "cursor")
 
     def trend(self, handle: int, start: int, stop: int, points: int) -> trends.Trend:
         """Read a tag's curve over source times [start, stop) ns; blocks, so call it in a thread."""

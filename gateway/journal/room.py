@@ -23,6 +23,8 @@ PINNED_SHARE = 2
 AGED_S = 10.0
 SPLIT_PAGES = 64
 """Pages beside those of the bodies that one commit may need: of trees that grow."""
+SHRINK_PAGES = 2000
+"""Pages that are given back at a time, when a limit was lowered."""
 MARK_NS = 60_000_000_000
 """A mark says which position was the last at a time, so that the age of a record is known."""
 BATCH = 256
@@ -72,10 +74,13 @@ class Room:
     def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
         self._connection = connection
         self._limits = limits
-        (self._page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        self._page_bytes = int(connection.execute("PRAGMA page_size").fetchone()[0])
+        most = limits.max_bytes
+        self._log_bytes = LOG_BYTES if most is None else min(LOG_BYTES, most // LOG_SHARE)
         if limits.max_bytes is not None:
-            pages = min(1000, limits.max_bytes // LOG_SHARE // self._page_bytes)
+            pages = min(1000, self._log_bytes // self._page_bytes)
             connection.execute(f"PRAGMA wal_autocheckpoint = {max(16, pages)}")
+            connection.execute(f"PRAGMA journal_size_limit = {self._log_bytes}")
         self._opened = time.time_ns(), time.monotonic_ns()
         self._aged = 0.0
         self.pins = Pins(connection)
@@ -188,7 +193,8 @@ class Room:
         short = needed - free * self._page_bytes if full else 0
         most = self._limits.max_bytes
         if most is not None:
-            log = max(log + incoming, min(LOG_BYTES, most // LOG_SHARE))
+            # A log that a slow reader holds open is no reason to let all records go.
+            log = max(min(log + incoming, most // 4), self._log_bytes)
             short = max(short, self._used() + incoming + log + self._limits.reserve_bytes - most)
         return short
 
@@ -215,6 +221,19 @@ class Room:
                 pass
         if evicted.bytes < AHEAD_BYTES:
             self._aged = time.monotonic()
+
+    def shrink(self, log: int) -> None:
+        """Give some pages back to the disk if the file is larger than its limit; after a commit.
+
+        In steady state it is not: what is free is filled again. Files of format 1 stay as they are.
+        """
+        most = self._limits.max_bytes
+        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+        if most is None or pages * self._page_bytes + log + self._limits.reserve_bytes <= most:
+            return
+        # Stepped to its end by nothing else in this module of Python's.
+        some = min(SHRINK_PAGES, self._log_bytes // self._page_bytes)
+        self._connection.executescript(f"PRAGMA incremental_vacuum({some})")
 
     def _some(self, goal: int, upto: int, cursors: Mapping[str, int], evicted: Evicted) -> bool:
         """Let some records go, the first in order; tell whether there was anything left to do."""

@@ -316,6 +316,9 @@ def test_a_lower_limit_is_reached_in_steps(opened: Opened) -> None:
     held = again.holds(Kind.SAMPLES).bytes
     fill(again, 10, 451)
     assert again.holds(Kind.SAMPLES).bytes < LIMIT < held
+    fill(again, 150, 461)
+    assert again.size_bytes <= LIMIT, "the disk has it back"
+    assert seconds(again)[-100:] == list(range(511, 611))
 
 
 @pytest.mark.parametrize(("hours", "left"), [(2, 4), (3, 6), (100, 10)])
@@ -359,6 +362,21 @@ def test_positions_are_never_used_again(opened: Opened) -> None:
     journal._writer.execute("INSERT INTO floor VALUES (1, ?, 0)", (last,))
     file.seal(journal._writer, "floor")
     assert opened().committed == last
+
+
+def test_a_reader_that_is_no_more_is_forgotten(opened: Opened) -> None:
+    journal = opened()
+    fill(journal, 10)
+    journal.advance("influx", 5)
+    journal.advance("gone", 3)
+    journal.commit_now()
+    journal.advance("gone", 4)
+    journal.forget("gone")
+    fill(journal, 200, 11)
+    told = [e.body["unsent"] for _, e in journal.read(kinds=[EventRecord]) if e.kind == "evicted"]
+    assert {name for unsent in told for name in unsent} == {"influx"}
+    again = opened()
+    assert (again.cursor("gone"), again.cursor("influx")) == (0, 5)
 
 
 def test_how_far_a_reader_is_behind(opened: Opened) -> None:
