@@ -186,6 +186,7 @@ class Gateway:
             self._notices,
             self._order,
             self._uplinks,
+            self.savings,
         )
         self._view = view
         if not self._listen:
