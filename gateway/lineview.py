@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import numpy as np
 
+from analytics.savings import Savings
 from gateway.alarmdesk import AlarmDesk, Order
 from gateway.config.plan import Plan
 from gateway.connections import Connections
@@ -25,6 +26,7 @@ from gateway.console.view import (
     PartsRow,
     QualityWord,
     ReportRow,
+    SavingsRow,
     ScoreSeries,
     SignalRow,
     SinkRow,
@@ -48,6 +50,7 @@ from gateway.rows import (
     link_words,
     mode_shown,
     number,
+    savings_row,
 )
 from gateway.supervisor import Supervisor
 from gateway.uplink import Uplinks
@@ -112,6 +115,7 @@ class LineView:
         notices: Notices,
         order: Order,
         uplinks: Uplinks,
+        savings: Savings,
     ) -> None:
         self._plan = plan
         self._pipeline = pipeline
@@ -120,6 +124,7 @@ class LineView:
         self._metrics = metrics
         self._notices = notices
         self._uplinks = uplinks
+        self._savings = savings
         self._desk = AlarmDesk(pipeline, journal, order, time.time_ns, plan.alarms.budget)
         self._instruments = InstrumentDesk(pipeline, order)
         self._parts = PartDesk(pipeline.parts, order, self._desk.asset)
@@ -161,6 +166,10 @@ class LineView:
     def sinks(self) -> list[SinkRow]:
         """List every store that is sent what the journal holds."""
         return self._uplinks.rows()
+
+    def savings(self) -> SavingsRow:
+        """Tell what summaries save."""
+        return savings_row(self._savings, self._pipeline.handles)
 
     def standing(self) -> list[Standing]:
         """Tell how every asset stands, in numbers."""

@@ -1,8 +1,11 @@
 """How the gateway writes what it knows into the rows of the console and of the commands."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from analytics.findings import ABNORMAL, finding_names
+from analytics.savings import Savings
 from gateway.console.view import (
     AlarmRow,
     ContributorRow,
@@ -14,6 +17,8 @@ from gateway.console.view import (
     MemberRow,
     PartRow,
     PrecedentRow,
+    SavedTagRow,
+    SavingsRow,
 )
 from gateway.link import Link
 from gateway.pipeline import UNKNOWN_MODE, WatchedAsset
@@ -22,6 +27,7 @@ from plant.gaps import Gap
 from plant.instruments import Doubt, diagnosis
 from plant.parts import Deviation, Part, part_sentence
 from plant.reasons import Contribution, Precedent, sentence
+from plant.tags import TagHandle
 
 MS = 1_000_000
 """Nanoseconds; a browser counts in milliseconds."""
@@ -189,6 +195,35 @@ def gap_row(gap: Gap) -> GapRow:
         "history": gap.history,
         "lost": gap.lost,
         "estimated": gap.estimated,
+    }
+
+
+SAVED_TAGS = 200
+"""Tags that are listed with what their summaries save."""
+
+
+def savings_row(savings: Savings, handles: Sequence[TagHandle]) -> SavingsRow:
+    """Write what summaries save, in all and for the tags with the most samples."""
+    samples, windows = savings.samples, savings.windows
+    known = [one for one in handles if one.handle < len(samples) and windows[one.handle]]
+    known.sort(key=lambda one: -int(samples[one.handle]))
+    tags: list[SavedTagRow] = [
+        {
+            "tag": one.tag.name,
+            "unit": one.tag.unit,
+            "samples": int(samples[one.handle]),
+            "windows": int(windows[one.handle]),
+            "worst": number(savings.worst[one.handle]),
+        }
+        for one in known[:SAVED_TAGS]
+    ]
+    return {
+        "samples": int(samples.sum()),
+        "windows": int(windows.sum()),
+        "raw_bytes": int(savings.raw_bytes.sum()),
+        "summary_bytes": int(savings.summary_bytes.sum()),
+        "total": len(known),
+        "tags": tags,
     }
 
 

@@ -99,7 +99,8 @@ class Gateway:
         is kept and not annunciated), "hold", "release", "hold-ended", "instrument" (at fault, or no
         longer) and "trust", "part" (its cycle ended, or somebody said what it turned out to be),
         "evicted" (records went that a reader had not passed), "disk" (it is full, or no
-        longer), "salvage" (a damaged journal is brought into a new file), each with a row. Parts of a history are not told.
+        longer), "salvage" (a damaged journal is brought into a new file), each with a row. Parts of
+        a history are not told.
     listen
         Serve the console.
     """
@@ -221,6 +222,7 @@ class Gateway:
             self._notices,
             self._order,
             self._uplinks,
+            self.savings,
         )
         self._view = view
         if not self._listen:

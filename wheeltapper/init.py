@@ -38,6 +38,14 @@ max_gb = 20.0
 [console]
 port = 8080
 {sources}
+# Summaries of every tag are kept in the data folder. A central store gets them and the alarms:
+# [[sink]]
+# type = "influx"
+# name = "central"
+# url = "https://influx.works:8086"
+# org = "works"
+# token_file = "token"      # wheeltapper central init makes it
+
 # The machines to judge. Without any such table every path of the tags up to the last "/" is one.
 # [[asset]]
 # path = "site/hall-1/line-1/pump-2"

@@ -78,6 +78,10 @@ class Api:
         """Answer the stores that are sent what the journal holds."""
         return answer({"sinks": self._view.sinks()})
 
+    async def savings(self, _request: Request) -> Response:
+        """Answer what summaries save."""
+        return answer(self._view.savings())
+
     async def gaps(self, _request: Request) -> Response:
         """Answer the gap ledger."""
         return answer({"gaps": self._view.gaps()})

@@ -51,6 +51,7 @@ def create_app(view: View, *, stream: Stream | None = None) -> Starlette:
         Route("/api/tags", api.tags),
         Route("/api/sources", api.sources),
         Route("/api/sinks", api.sinks),
+        Route("/api/savings", api.savings),
         Route("/api/gaps", api.gaps),
         Route("/events", stream or Stream(view)),
         Route("/health", api.health),

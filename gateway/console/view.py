@@ -231,6 +231,30 @@ class SinkRow(TypedDict):
     damaged: int
 
 
+class SavedTagRow(TypedDict):
+    """What the summaries of one tag stand for; `worst` error in its unit."""
+
+    tag: str
+    unit: str
+    samples: int
+    windows: int
+    worst: float | None
+
+
+class SavingsRow(TypedDict):
+    """What summaries save since the start, as `analytics.savings.Savings`; bytes not compressed.
+
+    `tags` are those with the most samples, of `total`.
+    """
+
+    samples: int
+    windows: int
+    raw_bytes: int
+    summary_bytes: int
+    total: int
+    tags: list[SavedTagRow]
+
+
 class LineRow(TypedDict):
     """Everything the overview needs; pushed once a second."""
 
@@ -476,6 +500,10 @@ class View(Protocol):
 
     def sinks(self) -> list[SinkRow]:
         """List every store that is sent what the journal holds."""
+        ...
+
+    def savings(self) -> SavingsRow:
+        """Tell what summaries save."""
         ...
 
     def gaps(self) -> list[GapRow]:

@@ -19,7 +19,7 @@ from gateway.journal import (
     SummaryRecord,
 )
 from gateway.uplink.courier import LET_GO_S, Courier, Errand
-from gateway.uplink.delivery import DeliveryState
+from gateway.uplink.delivery import Delivery, DeliveryState
 from gateway.uplink.marks import Marks
 from gateway.uplink.pins import Pins
 from gateway.uplink.quarantine import Quarantine
@@ -163,7 +163,7 @@ class Uplinks:
         told, delivery = self._told[name], courier.delivery
         unsent_s = courier.unsent_s()
         late = unsent_s > 60 * self._plan.history.unsent_min
-        state, why = delivery.state, delivery.why
+        state, why = _state(delivery), delivery.why
         if (state, why, late) == (told.state, told.why, told.late):
             return None
         first = told.state is DeliveryState.CONNECTING and state is DeliveryState.UP
@@ -197,7 +197,7 @@ class Uplinks:
         found = {}
         for name, courier in self._couriers.items():
             late = courier.unsent_s() > 60 * self._plan.history.unsent_min
-            if late or courier.delivery.state is DeliveryState.MISCONFIGURED:
+            if late or _state(courier.delivery) is DeliveryState.MISCONFIGURED:
                 found[name] = self._sentence(courier, late)
         return found
 
@@ -213,7 +213,7 @@ class Uplinks:
             "name": config.name,
             "type": config.type,
             "where": place_of(config),
-            "state": str(delivery.state),
+            "state": str(_state(delivery)),
             "why": self._sentence(courier, late),
             "late": late,
             "since": delivery.since / MS,
@@ -230,6 +230,12 @@ class Uplinks:
             "quarantine": str(courier.quarantine.path),
             "damaged": delivery.damaged,
         }
+
+
+def _state(delivery: Delivery) -> DeliveryState:
+    """Give the state; one that hangs in a call is down, whatever it was before."""
+    hangs = delivery.calling_s() > HANGS_S
+    return DeliveryState.DOWN if hangs else delivery.state
 
 
 def span(seconds: float) -> str:

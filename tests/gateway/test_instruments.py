@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analytics.savings import Savings
 from gateway.config.plan import DetectionPlan, Plan
 from gateway.journal import EventRecord, Journal
 from gateway.lineview import LineView
@@ -141,7 +142,9 @@ def view_of(plan: Plan, pipeline: Pipeline, journal: Journal, order: Any = None)
     make: Any = None
     uplinks = Uplinks(plan, journal, pipeline.handles, make)
     notices = Notices(supervisor)
-    return LineView(plan, pipeline, supervisor, journal, Metrics(), notices, order, uplinks)
+    return LineView(
+        plan, pipeline, supervisor, journal, Metrics(), notices, order, uplinks, Savings(1)
+    )
 
 
 def test_console_shows_it_with_its_state_and_the_machine_as_normal(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analytics.savings import Savings
 from gateway.config.plan import DetectionPlan, Plan
 from gateway.journal import Journal
 from gateway.lineview import LineView
@@ -74,7 +75,9 @@ def test_a_machine_whose_mode_is_unknown_is_not_normal(
     journal = Journal.open(tmp_path / "journal.db")
     order: Any = None
     notices, uplinks = Notices(supervisor), Uplinks(plan, journal, HANDLES, order)
-    view = LineView(plan, pipeline, supervisor, journal, Metrics(), notices, order, uplinks)
+    view = LineView(
+        plan, pipeline, supervisor, journal, Metrics(), notices, order, uplinks, Savings(1)
+    )
     shown = view.line()["assets"][0]["health_name"]
     journal.close()
     assert shown == health

@@ -44,7 +44,7 @@ def influx(proxy: FaultProxy, **more: Any) -> InfluxConfig:
         (
             answer(401, b'{"code":"unauthorized","message":"unauthorized access"}'),
             Verdict.WRONG,
-            "does not know anybody without a token: unauthorized access",
+            "/token: unauthorized access",
             "wheeltapper central init",
         ),
         (
@@ -66,7 +66,9 @@ def test_each_answer_has_its_words(
     tmp_path: Path, proxy: FaultProxy, fault: Fault, verdict: Verdict, result: str, mend: str
 ) -> None:
     proxy.always(fault)
-    found = examined(tmp_path, influx(proxy))
+    token = tmp_path / "token"
+    token.write_text("a-token")
+    found = examined(tmp_path, influx(proxy, token_file=token))
     assert (found.subject, found.check, found.verdict) == ("central", "store", verdict)
     assert result in found.result
     assert mend in found.mend

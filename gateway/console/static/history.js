@@ -1,9 +1,9 @@
 // The stores that are sent what the journal holds: how each takes it, what waits, what was refused.
 
-import {Keyed, make, tell, toggle} from "./dom.js";
+import {Keyed, make, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {every, problem} from "./parts.js";
-import {age, decimal, moment} from "./words.js";
+import {age, decimal, moment, quantity} from "./words.js";
 
 const AGAIN_MS = 2000;
 const KIND = {sqlite: "kept on this machine", influx: "InfluxDB"};
@@ -14,7 +14,6 @@ const STATE = {
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 
 function bytes(count) {
-  if (count === null) return "not counted";
   const step = count < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(count) / 3));
   return `${decimal(count / 1000 ** step)} ${UNITS[step]}`;
 }
@@ -40,12 +39,27 @@ const FACTS = [
   ["Waits to be sent", waiting],
   ["Backlog", backlog],
   ["Sent since the start", (sink) => `${sink.sent.toLocaleString("en-GB")} rows`],
-  ["On the wire", (sink) => bytes(sink.sent_bytes)],
+  ["On the wire", (sink) => (sink.sent_bytes === null ? "not counted" : bytes(sink.sent_bytes))],
   ["Is sent", (sink) => sink.keeps.concat(sink.pinned ? ["samples around incidents"] : []).join(", ")],
   ["Last taken", (sink, now) => moment(sink.last, now)],
   ["Refused", refused],
   ["Not readable here", (sink) => (sink.damaged ? `✕ ${sink.damaged} records` : "none")],
 ];
+
+const TAGS = [
+  ["Tag", "wide"], ["Samples", "number"], ["Windows of all lengths", "number"],
+  ["Worst error", "number"],
+];
+const count = (number) => number.toLocaleString("en-GB");
+
+function savedWords(saved) {
+  if (!saved.samples) return "No summary has been made since the start: the first takes some seconds.";
+  const share = (100 * saved.summary_bytes) / saved.raw_bytes;
+  return `Since the start ${count(saved.samples)} samples (${bytes(saved.raw_bytes)}) became `
+    + `${count(saved.windows)} windows (${bytes(saved.summary_bytes)}, ${decimal(share)} %), `
+    + "both before compression. A window keeps least, greatest, mean, deviation, first and last "
+    + "exactly; who puts its mean in the place of its samples errs by no more than the worst error.";
+}
 
 function card() {
   const name = make("h2");
@@ -70,21 +84,32 @@ function card() {
 export function historyPage(main) {
   const trouble = problem(main);
   const cards = make("ul", {class: "connections"});
+  const words = make("p", {class: "hint"});
+  const {box, body} = table("What summaries save", TAGS);
+  const more = make("p", {class: "hint"});
   const none = make("p", {class: "hint", text: "Nothing is kept or sent beside the journal."});
   main.append(
     make("h1", {text: "History"}), trouble.node,
     make("p", {class: "hint", text: "Where the summaries, scores, alarms and gaps go. The journal keeps what a store does not take."}),
-    cards, none,
+    cards, none, make("h2", {text: "Summaries"}), words, box, more,
   );
+  const tags = new Keyed(body, (tag) => tag.tag, () => row(TAGS, (tag) => [
+    tag.tag, count(tag.samples), count(tag.windows), quantity(tag.worst, tag.unit),
+  ]));
   let now = 0;
   const sinks = new Keyed(cards, (sink) => sink.name, () => {
     const part = card();
     return {node: part.node, update: (sink) => part.update(sink, now)};
   });
   const again = every(() => AGAIN_MS, async () => {
-    const answer = await ask("/api/sinks");
+    const [answer, saved] = await Promise.all([ask("/api/sinks"), ask("/api/savings")]);
     sinks.show(answer.sinks);
     none.hidden = Boolean(answer.sinks.length);
+    tell(words, savedWords(saved));
+    tags.show(saved.tags);
+    box.hidden = !saved.tags.length;
+    more.hidden = saved.tags.length >= saved.total;
+    tell(more, `The ${saved.tags.length} of ${saved.total} tags with the most samples.`);
   }, trouble.tell);
   return (line) => {
     now = line.now;

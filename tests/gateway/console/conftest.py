@@ -28,6 +28,7 @@ from gateway.console.view import (
     PartRow,
     PartsRow,
     ReportRow,
+    SavingsRow,
     ScoreSeries,
     SignalRow,
     SinkRow,
@@ -353,6 +354,24 @@ class Plant:
             "quarantine": "data/quarantine/central.jsonl",
         }
         return [kept, central]
+
+    def savings(self) -> SavingsRow:
+        return {
+            "samples": 1_200_000,
+            "windows": 36_000,
+            "raw_bytes": 28_800_000,
+            "summary_bytes": 2_448_000,
+            "total": 14,
+            "tags": [
+                {
+                    "tag": f"{PUMP}/{self.prefix}flow",
+                    "unit": "m3/h",
+                    "samples": 85_714,
+                    "windows": 2_571,
+                    "worst": 0.4123,
+                }
+            ],
+        }
 
     def gaps(self) -> list[GapRow]:
         lasting: GapRow = {

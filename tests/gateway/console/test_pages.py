@@ -604,6 +604,10 @@ def test_history_tells_how_each_store_takes_what_it_is_sent(page: Page, console:
     expect(fact(central, "Refused")).to_have_text("✕ 2, kept in data/quarantine/central.jsonl")
     expect(fact(connection(page, "history"), "Refused")).to_have_text("none")
     expect(page.locator("#unsent")).to_be_hidden()
+    saved = "1,200,000 samples (29 MB) became 36,000 windows (2.4 MB, 8.5 %)"
+    expect(page.get_by_text(saved)).to_be_visible()
+    expect(page.locator("tbody tr")).to_contain_text("0.412 m³/h")
+    expect(page.get_by_text("The 1 of 14 tags with the most samples.")).to_be_visible()
 
 
 def test_a_store_that_takes_nothing_is_told_on_every_page_with_what_waits(
