@@ -16,6 +16,7 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from gateway.journal.bodies import Kind
 from gateway.journal.index import FIRST_AT, LAST_AT, POSITION, SAMPLES, SUBJECT, Rows
 from plant.errors import Unreachable
 from plant.records import JSON, joined
-from plant.samples import NO_TIME, Batch
+from plant.samples import NO_TIME
 from plant.summaries import HOUR, LENGTHS, MINUTE, TEN_SECONDS
 
 CURSORS = {TEN_SECONDS: "summaries", MINUTE: "summaries-1m", HOUR: "summaries-1h"}
@@ -46,8 +47,8 @@ ROWS = 10_000
 """Index rows that are looked at in one step."""
 DUE = 20_000
 """Windows that may be due before what comes next has to wait in the journal."""
-BUDGET = 1_000_000
-"""Samples, or windows, that are held at a time: some 60 MB while they are sorted."""
+BUDGET = 400_000
+"""Samples, or windows, that are held at a time: some 50 MB while they are sorted."""
 EVICTED, RAW, SUMMARIES = "evicted", "raw samples", "summaries"
 """Kind of the event by which the journal tells what it evicted, and its words for that."""
 
@@ -360,10 +361,7 @@ class Downsampler:
         load = np.append(0, np.cumsum(rows[:, SAMPLES]))[reached]
         count = max(1, int(np.searchsorted(load, BUDGET, side="right")))
         rows, stop = rows[: reached[count - 1]], int(ends[count - 1])
-        columns = [
-            (batch.tag[mine], batch.at[mine], batch.value[mine], batch.status[mine])
-            for batch, mine in self._within(connection, rows, start, stop)
-        ]
+        columns = list(self._within(connection, rows, start, stop))
         used = int(load[count - 1])
         if not columns:
             return count, used, []
@@ -382,12 +380,19 @@ class Downsampler:
 
     def _within(
         self, connection: sqlite3.Connection, rows: Rows, start: int, stop: int
-    ) -> Iterator[tuple[Batch, NDArray[np.bool_]]]:
-        for position in rows[:, POSITION].tolist():
+    ) -> Iterator[tuple[NDArray[Any], ...]]:
+        """Give tag, time, value and status of the samples of each record from this interval."""
+        for position, _, first_at, last_at, _ in rows.tolist():
             record = self._samples(connection, position)
-            if record is not None:
-                at = record.batch.at
-                yield record.batch, (at >= start) & (at < stop)
+            if record is None:
+                continue
+            batch = record.batch
+            columns = batch.tag, batch.at, batch.value, batch.status
+            if start <= first_at and last_at < stop:
+                yield columns
+            else:
+                inside = (batch.at >= start) & (batch.at < stop)
+                yield tuple(column[inside] for column in columns)
 
     def _samples(self, connection: sqlite3.Connection, position: int) -> SampleRecord | None:
         """Decode a record, or give it once more: one that spans windows is asked for in each."""
