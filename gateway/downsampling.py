@@ -15,7 +15,7 @@ import time
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -93,6 +93,8 @@ class _Stream:
     mark
         Newest source time of the last records that were looked at, ns; None: of none yet. It may
         go back, as clocks do.
+    reached
+        Newest source time of all records, ns.
     heard
         When these were looked at, s.
     due
@@ -105,6 +107,7 @@ class _Stream:
 
     heard: float
     mark: int | None = None
+    reached: int = NO_TIME
     due: dict[int, dict[int, _Touched]] = field(default_factory=lambda: {e: {} for e in LENGTHS})
     under_way: dict[int, set[int]] = field(default_factory=lambda: {e: set() for e in LENGTHS})
     wide: Rows = field(default_factory=lambda: np.empty((0, 5), np.int64))
@@ -114,8 +117,13 @@ class _Stream:
         due = self.due[every]
         for window in windows.tolist():
             if window not in due:
-                late = self.mark is not None and (window + 1) * every + LATE_NS <= self.mark
+                late = (window + 1) * every + LATE_NS <= self.reached
                 due[window] = _Touched(position, now, late)
+
+    def pass_on(self, mark: int) -> None:
+        """Take note of the newest source time of what was looked at last."""
+        self.mark = mark
+        self.reached = max(self.reached, mark)
 
     def ready(self, every: int, now: float) -> list[int]:
         """Give the windows that can be made now, in their order."""
@@ -192,6 +200,7 @@ class Downsampler:
         self._evicted_seen = 0
         self._looked_up = False
         self.counts = Counts()
+        self._told = asdict(self.counts)
 
     def step(self) -> Made:
         """Look at what is new and make what is ready, up to a bounded amount of work.
@@ -219,6 +228,12 @@ class Downsampler:
         self._move(made)
         return made
 
+    def news(self) -> dict[str, int]:
+        """Give what of `counts` grew since this was last asked, and by how much."""
+        now, before = asdict(self.counts), self._told
+        self._told = now
+        return {name: count - before[name] for name, count in now.items() if count > before[name]}
+
     def _note(self, connection: sqlite3.Connection, upto: int, made: Made) -> None:
         """Find out which windows the records that are new touch."""
         now = self._clock()
@@ -239,7 +254,7 @@ class Downsampler:
         """Find again what was known of the records before the cursor."""
         before = self._noted[TEN_SECONDS]
         for subject, mark in index.newest(connection, Kind.SAMPLES, before).items():
-            self._stream(subject).mark = mark
+            self._stream(subject).pass_on(mark)
         self._remember(index.wide(connection, Kind.SAMPLES, NARROW_NS, before))
         self._looked_up = True
 
@@ -277,7 +292,7 @@ class Downsampler:
             stream.touch(TEN_SECONDS, windows, position, now)
         for subject in np.unique(rows[:, SUBJECT]).tolist():
             mine = rows[:, SUBJECT] == subject
-            self._streams[subject].mark = int(rows[mine, LAST_AT].max())
+            self._streams[subject].pass_on(int(rows[mine, LAST_AT].max()))
 
     def _windows_of(self, connection: sqlite3.Connection, position: int) -> NDArray[np.int64]:
         """Give the windows that a record touches, which takes decoding."""

@@ -376,6 +376,8 @@ class Gateway:
                 return  # benched, with its reason
             if made.records:
                 self._append(*made.records)
+            if short := downsampler.news():
+                self._append(EventRecord("unsummarised", time.time_ns(), {**short}))
             for name, position in made.cursors.items():
                 self._journal.advance(name, position)
             for record in made.records:

@@ -265,6 +265,20 @@ def test_what_comes_late_where_samples_were_evicted_is_counted_and_changes_nothi
     assert bench.maker.counts.evicted == 1
 
 
+def test_a_backlog_that_turns_the_watermark_back_is_late_to_its_end(bench: Bench) -> None:
+    bench.keep(*map(second, range(300)))
+    bench.settle()
+    before = bench.said()
+    bench.keep(evicted("raw samples", START + 100 * SECOND, START + HOUR))
+    for number in range(1, 60, 2):
+        bench.keep(record([(0, number * 10 + 5, 99.0, 0)]))
+        bench.step(20.0)
+    bench.settle()
+
+    assert bench.said() == before
+    assert bench.maker.counts.evicted >= 6
+
+
 def test_an_evicted_time_that_runs_ahead_stops_nothing(bench: Bench) -> None:
     records = [second(number) for number in range(130)]
     bench.keep(evicted("raw samples", 2**62, START - HOUR), *records)

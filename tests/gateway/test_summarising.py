@@ -128,6 +128,24 @@ def test_a_gateway_summarises_across_a_restart(
         assert mine.tobytes() == theirs.tobytes()
 
 
+@pytest.mark.usefixtures("hurried")
+def test_what_could_not_be_summarised_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, Hurried(0), monkeypatch)
+    journal = Journal.open(tmp_path / "journal.db")
+    gone = {"evicted": {"raw samples": {"stop": START + 100 * 10**9}}}
+    journal.append(EventRecord("evicted", START + HOUR_NS, gone))
+    journal.close()
+    run(tmp_path, Hurried(0), monkeypatch)
+    journal = Journal.open(tmp_path / "journal.db")
+    told, _ = journal.events("unsummarised")
+    journal.close()
+
+    assert sum(event.body["evicted"] for event in told) == 11  # type: ignore[misc]
+    assert all(set(event.body) == {"evicted"} for event in told)
+
+
 ALARM = Alarm(
     id=3,
     asset="a/p",
