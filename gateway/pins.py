@@ -8,10 +8,10 @@ told when an alarm is raised and again as its stop moves out; of one alarm the l
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from gateway.journal.pins import PIN
 from plant.alarms import HOUR_NS, Alarm
 from plant.records import EventRecord
 
-PIN = "pin"
 MINUTE_NS = 60 * 10**9
 BEFORE_NS = 10 * MINUTE_NS
 """Kept before the signals left their normal."""

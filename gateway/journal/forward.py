@@ -3,13 +3,10 @@
 import sqlite3
 from collections.abc import Collection, Iterator
 
-from gateway.journal.bodies import KINDS, Kind, Row, decode
-from plant.errors import Rejected
+from gateway.journal.bodies import KINDS, Kind
+from gateway.journal.index import record_at
 from plant.records import EventRecord, SampleRecord
 
-_BODY = """
-SELECT position, kind, subject, first_at, last_at, samples, body FROM record WHERE position = ?
-"""
 _PINNED = """
 SELECT position FROM record INDEXED BY record_by_time
 WHERE kind = ? AND subject = ? AND last_at >= ? AND first_at < ? ORDER BY position
@@ -39,7 +36,7 @@ def newest(
         places += [row[0] for row in connection.execute(query, asked)]
     events = []
     for position in sorted(places)[-most:]:
-        record = _record(connection, position)
+        record = record_at(connection, position)
         if isinstance(record, EventRecord):
             events.append(record)
     return events
@@ -51,7 +48,7 @@ def samples_between(
     """Give the batches of a source that reach into source times [start, stop), ns."""
     asked = (int(Kind.SAMPLES), _subject(connection, source), start, stop)
     for (position,) in connection.execute(_PINNED, asked).fetchall():
-        record = _record(connection, position)
+        record = record_at(connection, position)
         if isinstance(record, SampleRecord):
             yield record
 
@@ -77,7 +74,7 @@ def told(
     asked = (int(Kind.EVENT), _subject(connection, kind), cursor, most)
     found = []
     for (position,) in connection.execute(query, asked).fetchall():
-        record = _record(connection, position)
+        record = record_at(connection, position)
         if isinstance(record, EventRecord):
             found.append((int(position), record))
     return found
@@ -95,17 +92,3 @@ def moments(connection: sqlite3.Connection, kind: str) -> list[tuple[int, int]]:
 def _subject(connection: sqlite3.Connection, name: str) -> int:
     found = connection.execute("SELECT id FROM subject WHERE name = ?", (name,)).fetchone()
     return int(found[0]) if found else -1
-
-
-def _record(connection: sqlite3.Connection, position: int) -> object:
-    """Read one record; None for one that is damaged: whoever reads in order counts it."""
-    found = connection.execute(_BODY, (position,)).fetchone()
-    if found is None:
-        return None
-    *index, body = found
-    row = Row(*index)
-    name = connection.execute("SELECT name FROM subject WHERE id = ?", (row.subject,)).fetchone()
-    try:
-        return decode(row, str(name[0]) if name else "", body)
-    except Rejected:
-        return None

@@ -618,46 +618,34 @@ class Journal:
         """Give every reader that is known, and the position that it has done with."""
         return dict(self._cursors)
 
-    def forget(self, name: str) -> None:
-        """Forget a reader that will not come back; if it does, it begins anew."""
-
-        def remove() -> None:
-            with file.translated(self.path), file.transaction(self._writer):
-                self._writer.execute("DELETE FROM cursor WHERE name = ?", (name,))
-
-        self._thread.submit(remove).result()
-        with self._guard:
-            self._cursors.pop(name, None)
-            self._moved.pop(name, None)
-
     def behind(self, cursor: int, kinds: Collection[type]) -> int:
         """Count the records of these types behind a position; blocks."""
-        with file.reader(self.path) as connection:
+        with self._still() as connection:
             return forward.behind(connection, cursor, kinds)
 
     def newest(self, kinds: Collection[str], cursor: int, most: int) -> list[EventRecord]:
         """Give the newest events of these kinds behind a position, oldest first; blocks."""
-        with file.reader(self.path) as connection:
+        with self._still() as connection:
             return forward.newest(connection, kinds, cursor, most)
 
     def samples_between(self, source: str, start: int, stop: int) -> Iterator[SampleRecord]:
         """Give the batches of a source that reach into source times [start, stop) ns; blocks."""
-        with file.reader(self.path) as connection:
+        with self._still() as connection:
             yield from forward.samples_between(connection, source, start, stop)
 
     def newest_at(self, source: str) -> int:
         """Give the newest source time, ns, of the samples of a source, 0 without any; blocks."""
-        with file.reader(self.path) as connection:
+        with self._still() as connection:
             return forward.newest_at(connection, source)
 
     def told(self, kind: str, cursor: int, most: int) -> list[tuple[int, EventRecord]]:
         """Give the first events of a kind behind a position, each with its own; blocks."""
-        with file.reader(self.path) as connection:
+        with self._still() as connection:
             return forward.told(connection, kind, cursor, most)
 
     def moments(self, kind: str) -> list[tuple[int, int]]:
         """Give position and time, ns, of every event of a kind, in their order; blocks."""
-        with file.reader(self.path) as connection:
+        with self._still() as connection:
             return forward.moments(connection, kind)
 
     def close(self) -> None:

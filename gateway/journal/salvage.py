@@ -14,11 +14,12 @@ from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from gateway.journal import bodies, codec, file
+from gateway.journal import bodies, file
 from gateway.journal.bodies import Kind, Row
 from gateway.journal.limits import KIND_OF, Level
 from gateway.journal.pages import Cell, Pages
 from gateway.journal.snapshots import unpack_arrays
+from plant import columns as codec
 from plant.errors import Misconfigured, Rejected
 from plant.gaps import Gap, GapCause
 
