@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.journal import EventRecord, Journal, SampleRecord
-from gateway.pins import PIN
+from gateway.journal.pins import PIN
 from gateway.uplink.parcels import MOST_POINTS
 from plant.samples import Batch
 from plant.tags import TagHandle
