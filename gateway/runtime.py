@@ -130,11 +130,13 @@ class Gateway:
             async with AsyncExitStack() as stack:
                 await self._serve(stack)
                 committing = asyncio.create_task(self._commit_until_stopped())
-                summarising = asyncio.create_task(self._summarise())
+                downsampler = Downsampler(self._journal)
+                summarising = asyncio.create_task(self._summarise(downsampler))
                 try:
                     await self._read(handles, stop, committing, fresh=fresh)
                     self._note_event(EventRecord("run", time.time_ns(), {"state": "ended"}))
                 finally:
+                    downsampler.end()
                     summarising.cancel()
                     self._stopping = True
                     self._committed.set()
@@ -317,9 +319,8 @@ class Gateway:
         if self._console is not None:
             self._console.nudge()
 
-    async def _summarise(self) -> None:
+    async def _summarise(self, downsampler: Downsampler) -> None:
         """Make summaries beside the event loop; what is not made when it ends is made next time."""
-        downsampler = Downsampler(self._journal)
         step = partial(self._supervisor.contain, "summaries", downsampler.step)
         while True:
             made: Made | None = await asyncio.to_thread(step)
