@@ -199,6 +199,7 @@ class Downsampler:
         self._gone = _Gone()
         self._evicted_seen = 0
         self._looked_up = False
+        self._ending = False
         self.counts = Counts()
         self._told = asdict(self.counts)
 
@@ -227,6 +228,10 @@ class Downsampler:
             made.more = False
         self._move(made)
         return made
+
+    def end(self) -> None:
+        """Let a step that is under way in another thread come to its end soon."""
+        self._ending = True
 
     def news(self) -> dict[str, int]:
         """Give what of `counts` grew since this was last asked, and by how much."""
@@ -318,7 +323,7 @@ class Downsampler:
         for subject, stream in list(self._streams.items()):
             ready = self._whole(connection, stream, every, stream.ready(every, now))
             while ready:
-                if left <= 0:
+                if left <= 0 or self._ending:
                     made.more = True
                     return
                 if every == TEN_SECONDS:

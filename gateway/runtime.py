@@ -161,12 +161,14 @@ class Gateway:
             async with AsyncExitStack() as stack:
                 await self._serve(stack)
                 committing = asyncio.create_task(self._commit_until_stopped())
-                summarising = asyncio.create_task(self._summarise())
+                downsampler = Downsampler(self._journal)
+                summarising = asyncio.create_task(self._summarise(downsampler))
                 try:
                     self._announce(self._uplinks.start())
                     await self._read(handles, stop, committing, fresh=fresh)
                     self._note_event(EventRecord("run", time.time_ns(), {"state": "ended"}))
                 finally:
+                    downsampler.end()
                     summarising.cancel()
                     await self._uplinks.stop()
                     self._stopping = True
@@ -366,9 +368,8 @@ class Gateway:
         if self._console is not None:
             self._console.nudge()
 
-    async def _summarise(self) -> None:
+    async def _summarise(self, downsampler: Downsampler) -> None:
         """Make summaries beside the event loop; what is not made when it ends is made next time."""
-        downsampler = Downsampler(self._journal)
         step = partial(self._supervisor.contain, "summaries", downsampler.step)
         while True:
             made: Made | None = await asyncio.to_thread(step)
