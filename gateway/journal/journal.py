@@ -15,9 +15,9 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.journal import bodies, file, forward, salvage, tagtable, trends
-from gateway.journal.bodies import KINDS, Kind, Row
-from gateway.journal.damage import DamagedRecord, Entry
+from gateway.journal import bodies, file, forward, reading, salvage, tagtable, trends
+from gateway.journal.bodies import Kind, Row
+from gateway.journal.damage import Entry
 from gateway.journal.limits import Holding, Limits
 from gateway.journal.pins import PIN
 from gateway.journal.room import ROW_BYTES, Room
@@ -35,16 +35,7 @@ SNAPSHOT_GRACE_S = 1200.0
 DISK = "disk"
 """Kind of the event that tells that the disk is full, or no longer."""
 
-_PAGE = 256
-_SELECT = """
-SELECT position, kind, subject, first_at, last_at, samples, body, name
-FROM record LEFT JOIN subject ON subject.id = record.subject
-WHERE position > ? AND position <= ? {} ORDER BY position LIMIT ?
-"""
 _INSERT = "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)"
-_NEXT = """
-SELECT kind, last_at, substr(body, ?, 8) FROM record WHERE position > ? ORDER BY position LIMIT 1
-"""
 
 
 class Journal:
@@ -180,15 +171,11 @@ class Journal:
         """
         passed = self.cursor(cursor)
         with file.reader(self.path) as connection:
-            row = connection.execute(_NEXT, (bodies.RECEIVED_AT + 1, passed)).fetchone()
-        if row is None:
+            oldest = reading.came_in(connection, passed)
+        if oldest is None:
             return 0, None
-        kind, last_at, received = row
         held = sum(holding.records for holding in self._room.holds.values())
-        behind = min(self._committed - passed, held)
-        if kind == Kind.SAMPLES:
-            return behind, int.from_bytes(received, "little", signed=True)
-        return behind, int(last_at)
+        return min(self._committed - passed, held), oldest
 
     @property
     def size_bytes(self) -> int:
@@ -457,47 +444,26 @@ class Journal:
         Misconfigured
             The file is damaged so that SQLite cannot go on.
         """
-        numbers = ", ".join(str(int(KINDS[kind])) for kind in kinds) if kinds is not None else ""
-        known = ", ".join(str(int(kind)) for kind in KINDS.values())
-        # A kind that was never written is damage, and nobody can say among which.
-        where = f"AND (kind IN ({numbers}) OR kind NOT IN ({known}))" if kinds is not None else ""
-        query = _SELECT.format(where)
-        more = True
+        query = reading.query_of(kinds)
+        more, mended = True, False
         while more:
             salvages = self._salvages
             limit = self._committed if upto is None else min(upto, self._committed)
             try:
-                rows, holes = self._page(query, after, limit, all_kinds=kinds is None)
+                with file.reader(self.path) as connection:
+                    rows, holes = reading.page(
+                        connection, query, after, limit, all_kinds=kinds is None
+                    )
             except file.Damaged:
-                if salvages != self._salvages or self._closed:
+                if mended or self._closed:
                     raise
                 self._thread.submit(self._mend, salvages).result()
+                mended = True
                 continue
             more = bool(rows)
             for position, entry in sorted([*holes, *rows], key=lambda found: found[0]):
                 after = position
                 yield position, entry
-
-    def _page(
-        self, query: str, after: int, limit: int, *, all_kinds: bool
-    ) -> tuple[list[tuple[int, Entry]], list[tuple[int, Entry]]]:
-        """Read some records behind a position, and what is missing among them or at the end."""
-        with file.reader(self.path) as connection:
-            found = connection.execute(query, (after, limit, _PAGE)).fetchall()
-            rows = [(Row(*index), body, name) for *index, body, name in found]
-            if any(row.position <= before for row, before in _before(rows, after)):
-                raise file.Damaged(f"journal {self.path}: its records are out of order")
-            holes: list[tuple[int, Entry]] = []
-            for row, before in _before(rows, after) if all_kinds else ():
-                lost = _lost(connection, before, row.position)
-                if lost:
-                    text = f"positions {lost} to {row.position - 1} are missing"
-                    holes.append((lost, DamagedRecord(lost, text)))
-            lost = _lost(connection, after, limit + 1) if all_kinds and not rows else 0
-        if lost:
-            text = f"positions {lost} to {limit} are missing"
-            holes.append((limit, DamagedRecord(limit, text)))
-        return [(row.position, _entry(row, name, body)) for row, body, name in rows], holes
 
     def save_snapshot(self, name: str, position: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep `arrays`, the state after the record at `position`; on disk with the next commit.
@@ -679,27 +645,3 @@ def _salvaged(path: Path, error: file.Damaged, told: Callable[[str], None]) -> N
             salvage.salvage(path, told=told)
         except Misconfigured:
             raise error from error.__cause__
-
-
-def _lost(connection: sqlite3.Connection, after: int, before: int) -> int:
-    """Give the first position between two that is missing and was not evicted; 0: there is none."""
-    if after + 1 < before:
-        (floor,) = connection.execute("SELECT max(position) FROM floor").fetchone()
-        after = max(after, floor or 0)
-    return after + 1 if after + 1 < before else 0
-
-
-def _before(rows: Sequence[tuple[Row, bytes, Any]], after: int) -> Iterator[tuple[Row, int]]:
-    """Give each row with the position before it."""
-    for row, *_ in rows:
-        yield row, after
-        after = row.position
-
-
-def _entry(row: Row, name: str | None, body: bytes) -> Entry:
-    if name is None:
-        return DamagedRecord(row.position, f"its subject {row.subject} has no name")
-    try:
-        return bodies.decode(row, name, body)
-    except Rejected as error:
-        return DamagedRecord(row.position, str(error))

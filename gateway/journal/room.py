@@ -23,8 +23,9 @@ PINNED_SHARE = 2
 AGED_S = 10.0
 SPLIT_PAGES = 64
 """Pages beside those of the bodies that one commit may need: of trees that grow."""
-SHRINK_PAGES = 2000
-"""Pages that are given back at a time, when a limit was lowered."""
+SHRINK_S = 0.02
+"""So long a commit may give pages back, s, when a limit was lowered: with gigabytes of free pages
+SQLite looks for each of them for milliseconds."""
 MARK_NS = 60_000_000_000
 """A mark says which position was the last at a time, so that the age of a record is known."""
 BATCH = 256
@@ -83,6 +84,7 @@ class Room:
             connection.execute(f"PRAGMA journal_size_limit = {self._log_bytes}")
         self._opened = time.time_ns(), time.monotonic_ns()
         self._aged = 0.0
+        self._returned = 16
         self.pins = Pins(connection)
         self.cramped = False
         self.load()
@@ -232,8 +234,12 @@ class Room:
         if most is None or pages * self._page_bytes + log + self._limits.reserve_bytes <= most:
             return
         # Stepped to its end by nothing else in this module of Python's.
-        some = min(SHRINK_PAGES, self._log_bytes // self._page_bytes)
-        self._connection.executescript(f"PRAGMA incremental_vacuum({some})")
+        begun = time.monotonic()
+        self._connection.executescript(f"PRAGMA incremental_vacuum({self._returned})")
+        took = time.monotonic() - begun
+        # As many the next time as fit.
+        most_pages = self._log_bytes // self._page_bytes
+        self._returned = max(1, min(most_pages, round(self._returned * min(2.0, SHRINK_S / took))))
 
     def _some(self, goal: int, upto: int, cursors: Mapping[str, int], evicted: Evicted) -> bool:
         """Let some records go, the first in order; tell whether there was anything left to do."""

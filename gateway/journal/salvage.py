@@ -29,6 +29,7 @@ SNAPSHOTS_KEPT = 2
 AHEAD = 1 << 14
 """An entry of an index that points farther than this beyond the last record is no entry."""
 S_PER_BYTE = 40e-9
+"""Time that a salvage takes, in the middle of what was measured."""
 SPARED_BYTES = 32_000_000
 """Free space that a salvage leaves."""
 _KEPT_AS_IT_IS = ("total", "floor", "mark", "cursor", "untold")
