@@ -9,7 +9,7 @@ const AGAIN_MS = 2000;
 const KIND = {sqlite: "kept on this machine", influx: "InfluxDB"};
 const STATE = {
   connecting: "connecting", up: "takes what it is sent", down: "✕ not reached, tried again",
-  misconfigured: "✕ needs a person; nothing is lost meanwhile",
+  misconfigured: "✕ needs a person; the journal keeps it meanwhile",
 };
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 
