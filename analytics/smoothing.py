@@ -36,6 +36,26 @@ class Smoother:
         first: Columns = self._mean[0]
         return first
 
+    @property
+    def ripe(self) -> bool:
+        """Whether every mean has its full length, and each signal has one."""
+        return self.rows * self._least >= 1 and not self._gappy and self.rows > 1
+
+    @property
+    def gain(self) -> Columns:
+        """Weight of a row in each ripe mean (lengths, 1)."""
+        return self._gain
+
+    @property
+    def mean(self) -> Columns:
+        """The means (lengths, p)."""
+        return self._mean
+
+    def go_to(self, mean: Columns, rows: int) -> None:
+        """Take means (lengths, p) that were worked out for so many rows more."""
+        self._mean = mean.copy()
+        self.rows += rows
+
     def start_again(self) -> None:
         """Forget everything, as after a change of mode."""
         self._mean = np.full(self._mean.shape, np.nan)
@@ -82,3 +102,18 @@ class Smoother:
         self._mean = np.array(state["mean"], np.float64)
         self.rows = int(state["rows"][0])
         self._gappy = bool(np.isnan(self._mean).any())
+
+
+def advance(rows: Columns, mean: Columns, gain: Columns) -> None:
+    """Turn rows (n, m, p) into their exponential means, in place.
+
+    Parameters
+    ----------
+    mean, gain
+        The means before (m, p), and their gains (m, 1).
+    """
+    for row in rows:
+        row -= mean
+        row *= gain
+        row += mean
+        mean = row
