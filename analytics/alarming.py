@@ -9,6 +9,7 @@ go: only its end, or a person who accepts it.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class Phase(IntEnum):
     SETTLING = 2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Standing:
     """What a row says while the alarm stands, per signal (p,), in limits.
 
@@ -262,4 +263,4 @@ _FADES = 0.5 ** (1 / FORGETS)
 
 
 def _rms(values: Columns) -> float:
-    return float(np.sqrt(values @ values / len(values)))
+    return sqrt(values.dot(values) / len(values))

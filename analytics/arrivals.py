@@ -151,8 +151,8 @@ class Arrivals:
         """
         self._home += (1 - 0.5 ** (rows / HOME_ROWS)) * (base - self._home)
         if self._leashed:
-            np.maximum(base, self._home + self._reach[0], base)
-            np.minimum(base, self._home + self._reach[1], base)
+            np.maximum(base, self._home + self._reach[0], out=base)
+            np.minimum(base, self._home + self._reach[1], out=base)
 
     def go_home(self, base: Columns) -> None:
         """Measure from home, as an alarm comes, what went to the end of its leash; in place.

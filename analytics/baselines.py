@@ -119,6 +119,10 @@ class ModeBaseline:
         self._away, self._apart = np.zeros((2, signals)), np.zeros((2, signals))
         self._drawn = np.empty(signals)
         self._in_limits, self._strength = np.zeros((3, signals)), np.zeros(signals)
+        # arrays of one shape are far quicker to put together than a column and a row
+        self.left_gain = np.repeat(_MEANS, signals, axis=1)
+        """Weight of a row in the residual of each mean (2, p), once the means are ripe."""
+        self._variance_gain = np.repeat(_VARIANCE, signals, axis=1)
         self._likeness = Likeness(signals)
         self._distance = 0.0
         # a view costs more than a sum of its numbers: these are made once
@@ -197,7 +201,8 @@ class ModeBaseline:
         self._limits = limits
         self._square = square.copy()
         self._inverse = 1 / np.sqrt(square)
-        self._one = np.array(limits[:3])[:, None]  # a row that was judged keeps its own
+        self._one = np.empty(self._in_limits.shape)  # anew: a row that was judged keeps its own
+        self._one[0], self._one[1], self._one[2] = limits[:3]
         self._per_limit = self._inverse / self._one[:2]
         self._largest = max(limits[:3])
         self._pooling = [1 / (pooled * self._root) for pooled in limits[3:]]
@@ -245,9 +250,11 @@ class ModeBaseline:
             rest[self._missing] = channels.variance[0, self._missing]
         if counts:
             variance = channels.variance
-            np.minimum(rest, self._wildest, rest)
-            step = np.subtract(rest, variance, self._step)
-            step *= _VARIANCE
+            np.minimum(rest, self._wildest, out=rest)
+            step = self._step
+            step[:] = rest
+            step -= variance
+            step *= self._variance_gain
             variance += step
         return self._score(age)
 
@@ -263,8 +270,10 @@ class ModeBaseline:
             # means and residuals are linear: once the means are ripe, both move by the same gains
             np.subtract(row, relations.centre, self._centred)
             now = np.dot(self._centred, relations.operator, self._rest)
-            step = np.subtract(now, left, self._step)
-            step *= _MEANS
+            step = self._step
+            step[:] = now
+            step -= left
+            step *= self.left_gain
             left += step
             now -= self._left_quick
             return now
@@ -301,8 +310,8 @@ class ModeBaseline:
         if not self._look:
             self._see_unrest()
         self._look = (self._look + 1) % LOOKS
-        np.maximum(self._quick, self._slow, strength)
-        np.maximum(strength, self._restless, strength)
+        np.maximum(self._quick, self._slow, out=strength)
+        np.maximum(strength, self._restless, out=strength)
         most = strength.item(strength.argmax())
         quick = self._pooling[0] * self._square_of(self._weights_quick, self._apart_quick) ** 0.5
         slow = self._pooling[1] * self._square_of(self._weights_slow, self._apart_slow) ** 0.5
@@ -326,7 +335,7 @@ class ModeBaseline:
         restless -= channels.usual
         restless /= channels.spread
         restless /= self._limits[2]
-        np.maximum(restless, 0.0, restless)
+        np.maximum(restless, 0.0, out=restless)
 
     def in_step(self, age: int) -> bool:
         """Whether residuals of the means go on from those of the row before, `age` rows old."""
@@ -336,11 +345,6 @@ class ModeBaseline:
     def left(self) -> Columns:
         """Residuals of the quick and the slow mean (2, p)."""
         return self._left
-
-    @property
-    def left_gain(self) -> Columns:
-        """Weight of a row in each of them (2, 1), once they are ripe."""
-        return _MEANS
 
     def residuals(self, rows: Columns) -> Columns:
         """Give the residuals of whole rows (n, p), each as if it came alone, to the bit."""
@@ -365,9 +369,9 @@ class ModeBaseline:
         channels = self._channels
         rest = now - left[:, 0]
         rest *= rest
-        np.minimum(rest, self._wildest, rest)
+        np.minimum(rest, self._wildest, out=rest)
         variance = np.repeat(rest[:, None, :], 2, axis=1)
-        advance(variance, channels.variance, _VARIANCE)
+        advance(variance, channels.variance, self._variance_gain)
         scores: list[float] = []
         strength, scales, last = np.empty(rest.shape), np.empty(rest.shape), None
         self._age += len(rest)
@@ -407,10 +411,10 @@ class ModeBaseline:
         np.abs(in_limits[:, :2], in_limits[:, :2])
         in_limits[:, 2] = self._unrest(variance[:, 0])
         found = in_limits * self._one
-        np.maximum(found[:, 0], found[:, 1], scales)
-        np.maximum(scales, found[:, 2], scales)
-        np.maximum(in_limits[:, 0], in_limits[:, 1], strength)
-        np.maximum(strength, in_limits[:, 2], strength)
+        np.maximum(found[:, 0], found[:, 1], out=scales)
+        np.maximum(scales, found[:, 2], out=scales)
+        np.maximum(in_limits[:, 0], in_limits[:, 1], out=strength)
+        np.maximum(strength, in_limits[:, 2], out=strength)
         drawn = np.matmul(self._weights, apart[..., None])
         squares = np.matmul(apart[:, :, None, :], drawn)[:, :, 0, 0].tolist()
         most = strength.max(axis=1).tolist()
@@ -451,7 +455,7 @@ class ModeBaseline:
             looked -= channels.usual
             looked /= channels.spread
             looked /= self._limits[2]
-            np.maximum(looked, 0.0, looked)
+            np.maximum(looked, 0.0, out=looked)
             seen = np.concatenate((seen, looked))
         return seen[(np.arange(len(variance)) - first) // LOOKS + 1]
 
@@ -470,8 +474,8 @@ class ModeBaseline:
         calmed /= channels.spread * restless
         if self._missing is not None:
             now[self._missing] = calmed[self._missing] = 0.0
-        np.maximum(now, self._quick, now)
-        np.maximum(now, calmed, now)
+        np.maximum(now, self._quick, out=now)
+        np.maximum(now, calmed, out=now)
         lately = np.maximum(self._quick, self._slow)
         share = self._likeness.measure(self._apart_slow)
         return Standing(now, lately, deviation.slow, self._distance, share)
@@ -498,14 +502,14 @@ class ModeBaseline:
     def _learn_scales(self, channels: Channels) -> None:
         square = channels.square
         far = np.multiply(self._away, self._away, self._step)
-        np.minimum(far, WIDEST * square, far)
+        np.minimum(far, WIDEST * square, out=far)
         for unsure in (self._missing, self._arriving):
             if unsure is not None:
                 far[:, unsure] = square[:, unsure]
         far -= square
         far *= _SCALES
         square += far
-        np.minimum(square, self._most, square)
+        np.minimum(square, self._most, out=square)
 
     def _alone(self) -> bool:
         """Whether no two signals have shifted far at once."""

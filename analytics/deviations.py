@@ -21,7 +21,7 @@ class Deviation:
     in_limits
         Deviation in each channel (3, p), in its limits.
     limits
-        Limits of the channels for one signal (3, 1), in scales.
+        Limits of the channels for each signal (3, p), in scales; they stay what they are.
     pooled
         All signals together in the quick and the slow channel, in limits.
     far
@@ -38,12 +38,16 @@ class Deviation:
     @property
     def quick(self) -> float:
         """The part of the quick channel in the score."""
-        return max(float(self.in_limits[0].max()), self.pooled[0])
+        return max(_largest(self.in_limits[0]), self.pooled[0])
 
     @property
     def slow(self) -> float:
         """The part of the slow channel in the score."""
-        return max(float(self.in_limits[1].max()), self.pooled[1])
+        return max(_largest(self.in_limits[1]), self.pooled[1])
+
+
+def _largest(values: Columns) -> float:
+    return float(values[values.argmax()])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

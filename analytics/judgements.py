@@ -128,8 +128,9 @@ class OpenJudgement:
 
     def __init__(self, at: NDArray[np.int64], explained: int = 0) -> None:
         self._at = at
-        self._score = np.full(len(at), np.nan)
-        self._threshold = np.full(len(at), np.nan)
+        self._score, self._threshold = np.empty((2, len(at)))
+        self._score.fill(np.nan)
+        self._threshold.fill(np.nan)
         self._strength = np.full((len(at), explained), np.nan) if explained else None
         self._transitions: list[Transition] = []
         self._diagnoses: list[Diagnosis] = []

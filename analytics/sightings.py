@@ -18,7 +18,7 @@ FLOOR = 0.5
 class Sighting:
     """The last judged row: score and limit, means, deviations (p,).
 
-    Those of each channel (3, p) are in its limits (3, 1).
+    Those of each channel (3, p) are in its limits (3, p).
     """
 
     at: int
@@ -35,8 +35,8 @@ class Sighting:
     def scales(self) -> Columns:
         """The largest deviation of each signal (p,), in scales."""
         quick, slow, restless = self.in_limits * self.limits
-        np.maximum(quick, slow, quick)
-        np.maximum(quick, restless, quick)
+        np.maximum(quick, slow, out=quick)
+        np.maximum(quick, restless, out=quick)
         return quick
 
     @property
@@ -61,8 +61,8 @@ class Sighting:
         score, limit, *limits = state["score"].tolist()
         quick, past, strength, *in_limits = state["columns"].copy()
         return cls(
-            at, mode, score, limit, quick, past, strength,
-            np.array(in_limits), np.array(limits)[:, None],
+            at, mode, score, limit, quick, past, strength, np.array(in_limits),
+            np.repeat(np.array(limits)[:, None], len(quick), axis=1),
         )  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def parts(strength: Columns) -> Columns:
     if strength.item(strength.argmax()) <= FLOOR:
         return strength * strength
     above = strength - FLOOR
-    np.maximum(above, 0.0, above)
+    np.maximum(above, 0.0, out=above)
     above *= above
     return above
 

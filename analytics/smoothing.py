@@ -23,7 +23,8 @@ class Smoother:
     """
 
     def __init__(self, signals: int, half_lives: Sequence[float]) -> None:
-        self._gain = 1 - 0.5 ** (1 / np.array(half_lives, np.float64))[:, None]
+        gain = 1 - 0.5 ** (1 / np.array(half_lives, np.float64))[:, None]
+        self._gain = np.repeat(gain, signals, axis=1)
         self._least = float(self._gain.min())
         self._mean = np.full((len(half_lives), signals), np.nan)
         self._gappy = False
@@ -43,7 +44,7 @@ class Smoother:
 
     @property
     def gain(self) -> Columns:
-        """Weight of a row in each ripe mean (lengths, 1)."""
+        """Weight of a row in each ripe mean (lengths, p)."""
         return self._gain
 
     @property
@@ -110,7 +111,7 @@ def advance(rows: Columns, mean: Columns, gain: Columns) -> None:
     Parameters
     ----------
     mean, gain
-        The means before (m, p), and their gains (m, 1).
+        The means before, and their gains (m, p).
     """
     for row in rows:
         row -= mean
