@@ -108,7 +108,7 @@ class ModeBaseline:
         self._far = False
         self._lay_out(len(home))
         self._weigh(channels.weights())
-        self._renew()
+        self._renew(channels.limits())
 
     def _lay_out(self, signals: int) -> None:
         """Make room for what a row shows, once."""
@@ -117,6 +117,8 @@ class ModeBaseline:
         self._centred, self._rest, self._over = np.empty((3, signals))
         self._left, self._step = np.zeros((2, signals)), np.empty((2, signals))
         self._away, self._apart = np.zeros((2, signals)), np.zeros((2, signals))
+        self._inverse, self._per_limit = np.empty((2, 2, signals))
+        self._products = np.empty((2, signals, signals))
         self._drawn = np.empty(signals)
         self._in_limits, self._strength = np.zeros((3, signals)), np.zeros(signals)
         # arrays of one shape are far quicker to put together than a column and a row
@@ -193,17 +195,14 @@ class ModeBaseline:
         low, high = np.minimum(self._reach[0], -width), np.maximum(self._reach[1], width)
         return self.centre + low, self.centre + high, self.centre.copy()
 
-    def _renew(self) -> None:
+    def _renew(self, limits: Limits) -> None:
         """Take limits and scales anew."""
-        self._hold(self._channels.limits(), self._channels.square)
-
-    def _hold(self, limits: Limits, square: Columns) -> None:
         self._limits = limits
-        self._square = square.copy()
-        self._inverse = 1 / np.sqrt(square)
+        np.sqrt(self._channels.square, self._inverse)
+        np.reciprocal(self._inverse, self._inverse)
         self._one = np.empty(self._in_limits.shape)  # anew: a row that was judged keeps its own
         self._one[0], self._one[1], self._one[2] = limits[:3]
-        self._per_limit = self._inverse / self._one[:2]
+        np.divide(self._inverse, self._one[:2], self._per_limit)
         self._largest = max(limits[:3])
         self._pooling = [1 / (pooled * self._root) for pooled in limits[3:]]
 
@@ -269,7 +268,7 @@ class ModeBaseline:
         if follows:
             # means and residuals are linear: once the means are ripe, both move by the same gains
             np.subtract(row, relations.centre, self._centred)
-            now = np.dot(self._centred, relations.operator, self._rest)
+            now = self._centred.dot(relations.operator, self._rest)
             step = self._step
             step[:] = now
             step -= left
@@ -313,8 +312,10 @@ class ModeBaseline:
         np.maximum(self._quick, self._slow, out=strength)
         np.maximum(strength, self._restless, out=strength)
         most = strength.item(strength.argmax())
-        quick = self._pooling[0] * self._square_of(self._weights_quick, self._apart_quick) ** 0.5
-        slow = self._pooling[1] * self._square_of(self._weights_slow, self._apart_slow) ** 0.5
+        apart, drawn = self._apart_quick, self._drawn
+        quick = self._pooling[0] * float(apart.dot(self._weights_quick.dot(apart, drawn))) ** 0.5
+        apart = self._apart_slow
+        slow = self._pooling[1] * float(apart.dot(self._weights_slow.dot(apart, drawn))) ** 0.5
         self._distance = slow
         pooled = quick, slow if age >= RIPE else 0.0
         score = max(most, *pooled)
@@ -323,18 +324,10 @@ class ModeBaseline:
         self._far = most * self._largest > TOGETHER
         return Deviation(score, strength, self._in_limits, self._one, pooled, self._far)
 
-    def _square_of(self, weights: Columns, apart: Columns) -> float:
-        """Give the square of the distance of scaled deviations (p,)."""
-        return float(apart.dot(np.dot(weights, apart, self._drawn)))
-
     def _see_unrest(self) -> None:
         """Look at the restlessness of each signal anew."""
-        channels, restless = self._channels, self._restless
-        np.add(channels.variance[0], channels.least, restless)
-        np.log(restless, restless)
-        restless -= channels.usual
-        restless /= channels.spread
-        restless /= self._limits[2]
+        restless = self._restless
+        np.divide(self._unrest_of(self._channels.variance[0]), self._limits[2], restless)
         np.maximum(restless, 0.0, out=restless)
 
     def in_step(self, age: int) -> bool:
@@ -370,17 +363,19 @@ class ModeBaseline:
         rest = now - left[:, 0]
         rest *= rest
         np.minimum(rest, self._wildest, out=rest)
-        variance = np.repeat(rest[:, None, :], 2, axis=1)
+        variance = np.empty(left.shape)
+        variance[:] = rest[:, None]
         advance(variance, channels.variance, self._variance_gain)
+        looked = -self._look % LOOKS
+        unrest = self._unrest_of(variance[looked::LOOKS, 0])
+        both = left.transpose(1, 0, 2).copy()
         scores: list[float] = []
-        strength, scales, last = np.empty(rest.shape), np.empty(rest.shape), None
+        found, last = np.empty((2, *now.shape)), None
         self._age += len(rest)
         while (done := len(scores)) < len(rest):
             end = min(done + TURN - self._turn, len(rest))
-            turn = slice(done, end)
-            healthy = self._judge_turn(
-                left[turn], variance[turn], bars[turn], strength[turn], scales[turn]
-            )
+            seen = unrest[(done - looked + LOOKS - 1) // LOOKS :] if done > looked else unrest
+            healthy = self._judge_turn(both[:, done:end], seen, bars[done:end], found[:, done:end])
             scores += healthy.scores
             last = healthy.last or last
             channels.rows += len(healthy.scores)
@@ -393,71 +388,85 @@ class ModeBaseline:
         self._age += done - len(rest)
         if done:
             self._left[:], channels.variance[:] = left[done - 1], variance[done - 1]
-        return Healthy(scores, strength[:done], scales[:done], last)
+        return Healthy(scores, found[0, :done], found[1, :done], last)
 
     def _judge_turn(
-        self,
-        left: Columns,
-        variance: Columns,
-        bars: Sequence[float],
-        strength: Columns,
-        scales: Columns,
+        self, left: Columns, unrest: Columns, bars: Sequence[float], found: Columns
     ) -> Healthy:
-        """Judge rows (n, …) up to the next learning, as long as all are healthy."""
-        away = left - self._channels.base
-        apart = away * self._inverse
-        in_limits = np.empty((len(away), 3, away.shape[2]))
-        np.multiply(away, self._per_limit, in_limits[:, :2])
-        np.abs(in_limits[:, :2], in_limits[:, :2])
-        in_limits[:, 2] = self._unrest(variance[:, 0])
-        found = in_limits * self._one
-        np.maximum(found[:, 0], found[:, 1], out=scales)
-        np.maximum(scales, found[:, 2], out=scales)
-        np.maximum(in_limits[:, 0], in_limits[:, 1], out=strength)
-        np.maximum(strength, in_limits[:, 2], out=strength)
-        drawn = np.matmul(self._weights, apart[..., None])
+        """Judge rows up to the next learning, as long as all are healthy.
+
+        Parameters
+        ----------
+        left
+            Residuals of both means (2, n, p).
+        unrest
+            Those that come next of every fourth row (k, p), see `_unrest_of`.
+        bars
+            See `judge_calm`.
+        found
+            Where the largest deviations go (2, n, p), in limits and in scales.
+        """
+        away = left - self._channels.base[:, None]
+        apart = away * self._inverse[:, None]
+        in_limits = np.empty((3, *away.shape[1:]))
+        np.multiply(away, self._per_limit[:, None], in_limits[:2])
+        np.abs(in_limits[:2], in_limits[:2])
+        self._fill_unrest(in_limits[2], unrest)
+        scales = in_limits * self._one[:, None]
+        for every, largest in zip((in_limits, scales), found, strict=True):
+            np.maximum(every[0], every[1], out=largest)
+            np.maximum(largest, every[2], out=largest)
+        strength = found[0]
+        drawn = np.matmul(self._weights[:, None], apart[..., None])
         squares = np.matmul(apart[:, :, None, :], drawn)[:, :, 0, 0].tolist()
-        most = strength.max(axis=1).tolist()
-        together = (strength >= OTHER).sum(axis=1).tolist()
+        most = np.maximum.reduce(strength, axis=1).tolist()
+        others = None
+        if max(most) >= OTHER:
+            others = np.add.reduce(strength >= OTHER, axis=1).tolist()
         scores: list[float] = []
         pooled = 0.0, 0.0
         for row, bar in enumerate(bars):
             both = (
-                self._pooling[0] * squares[row][0] ** 0.5,
-                self._pooling[1] * squares[row][1] ** 0.5,
+                self._pooling[0] * squares[0][row] ** 0.5,
+                self._pooling[1] * squares[1][row] ** 0.5,
             )
             score = max(most[row], *both)
-            if most[row] < OTHER or together[row] < 2:
+            if others is None or others[row] < 2:
                 score /= LONE
             if score > bar:
                 break
             scores.append(score)
             pooled = both
         if not scores:
-            return Healthy(scores, strength[:0], scales[:0], None)
-        count = len(scores)
-        self._away[:], self._apart[:] = away[count - 1], apart[count - 1]
-        self._in_limits[:], self._strength[:] = in_limits[count - 1], strength[count - 1]
+            return Healthy(scores, strength[:0], scales[0, :0], None)
+        end = len(scores) - 1
+        self._away[:], self._apart[:] = away[:, end], apart[:, end]
+        self._in_limits[:], self._strength[:] = in_limits[:, end], strength[end]
         self._distance = pooled[1]
-        self._far = most[count - 1] * self._largest > TOGETHER
+        self._far = most[end] * self._largest > TOGETHER
         self._missing = self._arriving = None
-        self._look = (self._look + count) % LOOKS
+        self._look = (self._look + len(scores)) % LOOKS
         last = Deviation(scores[-1], self._strength, self._in_limits, self._one, pooled, self._far)
-        return Healthy(scores, strength[:count], scales[:count], last)
+        return Healthy(scores, strength, found[1], last)
 
-    def _unrest(self, variance: Columns) -> Columns:
-        """Give the restlessness of rows (n, p) as seen at every fourth, from slow variances."""
-        channels, seen = self._channels, self._restless[None, :]
-        first = -self._look % LOOKS
-        if first < len(variance):
-            looked = variance[first::LOOKS] + channels.least
-            np.log(looked, looked)
-            looked -= channels.usual
-            looked /= channels.spread
-            looked /= self._limits[2]
-            np.maximum(looked, 0.0, out=looked)
-            seen = np.concatenate((seen, looked))
-        return seen[(np.arange(len(variance)) - first) // LOOKS + 1]
+    def _unrest_of(self, variance: Columns) -> Columns:
+        """Give by how many spreads the logarithms of slow variances (n, p) are unusual."""
+        channels = self._channels
+        unrest = variance + channels.least
+        np.log(unrest, unrest)
+        unrest -= channels.usual
+        unrest /= channels.spread
+        return unrest
+
+    def _fill_unrest(self, restless: Columns, unrest: Columns) -> None:
+        """Give the restlessness of rows (n, p) as it was seen last, at every fourth of them."""
+        looked = -self._look % LOOKS
+        restless[:looked] = self._restless
+        for row in range(looked, len(restless), LOOKS):
+            seen = restless[row]
+            np.divide(unrest[(row - looked) // LOOKS], self._limits[2], seen)
+            np.maximum(seen, 0.0, out=seen)
+            restless[row + 1 : row + LOOKS] = seen
 
     def standing(self, deviation: Deviation) -> Standing:
         """Say what the row means for an alarm that stands."""
@@ -494,7 +503,7 @@ class ModeBaseline:
             self._lean = (self._lean + TURN) % RENEWS
             if not self._lean % LEANS:
                 self._learn_together(channels)
-        self._renew()
+        self._renew(channels.limits())
         self._arrivals.stay(channels.base, TURN)
         self._shift(_LEARN if age >= RIPE else _LEARN_QUICK)
         self._follow(smooth, _LEARN[1, 0])
@@ -520,8 +529,9 @@ class ModeBaseline:
 
     def _learn_together(self, channels: Channels) -> None:
         """Learn what the signals do together."""
-        near = np.minimum(np.maximum(self._apart, -FURTHEST), FURTHEST)
-        found = near[:, :, None] * near[:, None, :]
+        near = np.maximum(self._apart, -FURTHEST)
+        np.minimum(near, FURTHEST, out=near)
+        found = np.multiply(near[:, :, None], near[:, None, :], self._products)
         found -= channels.together
         found *= LEANS / min(channels.rows, REMEMBERS)
         channels.together += found
@@ -593,7 +603,7 @@ class ModeBaseline:
             **prefixed("relations.", self.relations.state()),
             **prefixed("channels.", self._channels.state()),
             "most": self._most.copy(),
-            "square": self._square.copy(),
+            "square": self._channels.square.copy(),
             "limits": np.array(self._limits),
             "left": self._left.copy(),
             "restless": self._restless.copy(),
@@ -614,7 +624,7 @@ class ModeBaseline:
         )
         again._most = state["most"].copy()
         again._left[:] = state["left"]
-        again._hold(tuple(state["limits"].tolist()), state["square"])
+        again._renew(tuple(state["limits"].tolist()))
         again._restless[:] = state["restless"]
         again._weigh(state["weights"].copy())
         again._likeness.restore(state)

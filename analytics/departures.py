@@ -67,12 +67,12 @@ class Departures:
 
     def note_many(self, at: NDArray[np.int64], scales: Columns) -> None:
         """Take in rows (n,) with their scales (n, p) while no alarm stands."""
-        turns = (scales > self._above).any(axis=0)
-        turns |= (scales < self._below).any(axis=0)
+        turns = scales > self._above
+        turns |= scales < self._below
         if not np.count_nonzero(turns):
             return
         times = at.tolist()
-        for j in turns.nonzero()[0].tolist():
+        for j in turns.any(axis=0).nonzero()[0].tolist():
             for when, scale in zip(times, scales[:, j].tolist(), strict=True):
                 if scale > self._above.item(j) or scale < self._below.item(j):
                     self._turn(j, when, scale, False)

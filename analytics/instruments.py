@@ -263,9 +263,10 @@ class Instruments:
         moved = rows != np.concatenate((self._last(1), rows[:-1]))[:count]
         far = rows - means[:count]
         np.abs(far, far)
-        odd = (far > self._bar(mode, baseline)).any(axis=1)
+        near = far > self._bar(mode, baseline)
+        odd = near.any(axis=1) if np.count_nonzero(near) else np.zeros(count, np.bool_)
         moved_at = None
-        if not moved.all():
+        if np.count_nonzero(moved) < moved.size:
             moved_at = np.where(moved, at[:, None], self._moved_at)
             np.maximum.accumulate(moved_at, axis=0, out=moved_at)
             if self._habits:
@@ -277,7 +278,9 @@ class Instruments:
     def take_many(self, passage: Passage, count: int) -> None:
         """Take note of the first rows of a passage, which were nothing to doubt."""
         at, moved = passage.at[:count].tolist(), passage.moved[:count]
-        for many in moved.sum(axis=1).tolist():
+        all_moved = passage.moved_at is None
+        counts = [moved.shape[1]] * count if all_moved else moved.sum(axis=1).tolist()
+        for many in counts:
             self._lively += CALMER * (many - self._lively)
         self._moved = moved[-1]
         if passage.moved_at is None:

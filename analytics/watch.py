@@ -277,7 +277,9 @@ class Watch:
         if baseline is None or instruments is None or self._mode is None:
             return 0
         at, rows = at[begin : begin + MANY], rows[begin : begin + MANY]
-        apart = np.diff(at, prepend=self._last)
+        apart = at.copy()
+        apart[0] -= self._last
+        apart[1:] -= at[:-1]
         count = self._alike(at, apart, rows, mode[begin : begin + MANY])
         if count < FEW:
             return 0
@@ -332,7 +334,8 @@ class Watch:
             return 0
         most = max(GAP_NS, GAP_ROWS * min(self._apart, int(apart.min())))
         alike = (mode == self._mode) & (apart > 0) & (apart <= most)
-        alike &= np.isfinite(rows).all(axis=1)
+        if not _finite(rows.ravel())[1]:
+            alike &= np.isfinite(rows).all(axis=1)
         return len(alike) if alike.all() else int(alike.argmin())
 
     def _take_note(self, instruments: Instruments, verdict: Verdict, mode: int) -> None:
