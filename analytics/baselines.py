@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from analytics.alarming import GATHERS, Standing
 from analytics.arrivals import Arrivals
-from analytics.channels import CALMED, FOLLOWS, FURTHEST, QUICK, RESTLESS, SLOW, Channels
+from analytics.channels import CALMED, FOLLOWS, QUICK, RESTLESS, SLOW, Channels
 from analytics.contract import State
 from analytics.deviations import Deviation, Healthy
+from analytics.gauges import TURN, Gauge
 from analytics.likeness import Likeness
 from analytics.relations import Relations
 from analytics.smoothing import advance
@@ -22,7 +23,6 @@ from analytics.states import part_of, prefixed
 
 Columns = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Limits = tuple[float, float, float, float, float]
 
 RIPE = 58
 """Rows after a start before the slow means are as quiet as they will be, and are judged."""
@@ -31,18 +31,8 @@ OTHER, LONE = 0.65, 1.3
 machine's fault is seldom seen by one sensor alone, a sensor's own wandering always."""
 TOGETHER = 3.0
 """Scales beyond which two signals that deviate at once teach nobody a wider scale."""
-LEARNS, WIDEST = 0.001, 9.0
-"""Weight of a row in the squared scales, and squared scales as which the furthest row counts."""
 WILDEST = 64.0
 """No row counts in a variance as more than this many usual variances."""
-GROWS = 81.0
-"""No squared scale grows beyond this many times what was learnt at first."""
-TURN = 8
-"""Healthy rows that are learnt in one step: smoothed neighbours say the same."""
-LEANS, RENEWS = 16, 512
-"""Rows after which what signals do together is learnt, and after which it is used anew."""
-REMEMBERS = 1e4
-"""Rows of which it is the mean."""
 LOOKS = 4
 """Rows between two looks at the restlessness, whose half-life is long beside it."""
 FOLLOWED = 0.43
@@ -63,7 +53,6 @@ _LEARN = np.array([[_gain(half_life, TURN)] for half_life in FOLLOWS])
 _LEARN_QUICK = np.array([[_gain(FOLLOWS[0], TURN)], [0.0]])
 _VARIANCE = np.array([[_gain(RESTLESS)], [_gain(CALMED)]])
 _AWAY, _BACK = _gain(CATCHES_UP), _gain(SETTLES)
-_SCALES = TURN * LEARNS
 
 
 class ModeBaseline:
@@ -100,28 +89,22 @@ class ModeBaseline:
         self.relations, self.centre, self.visits = relations, centre, visits
         self._channels, self._arrivals = channels, arrivals
         self._first, self._reach, self._home = first, reach, home
-        self._most = channels.square * GROWS
+        self._gauge = Gauge(channels)
         self._wildest = WILDEST * np.exp(channels.usual)
-        self._turn = self._look = self._lean = self._age = 0
+        self._turn = self._look = self._age = 0
         self._missing: Flags | None = None
         self._arriving: Flags | None = None
         self._far = False
         self._lay_out(len(home))
-        self._weigh(channels.weights())
-        self._renew(channels.limits())
 
     def _lay_out(self, signals: int) -> None:
         """Make room for what a row shows, once."""
-        self._root = signals**0.5
         self._stack = np.empty((3, signals))
         self._centred, self._rest, self._over = np.empty((3, signals))
         self._left, self._step = np.zeros((2, signals)), np.empty((2, signals))
         self._away, self._apart = np.zeros((2, signals)), np.zeros((2, signals))
-        self._inverse, self._per_limit = np.empty((2, 2, signals))
-        self._products = np.empty((2, signals, signals))
         self._drawn = np.empty(signals)
         self._in_limits, self._strength = np.zeros((3, signals)), np.zeros(signals)
-        # arrays of one shape are far quicker to put together than a column and a row
         self.left_gain = np.repeat(_MEANS, signals, axis=1)
         """Weight of a row in the residual of each mean (2, p), once the means are ripe."""
         self._variance_gain = np.repeat(_VARIANCE, signals, axis=1)
@@ -194,21 +177,6 @@ class ModeBaseline:
         width = 3.0 * self.relations.unit
         low, high = np.minimum(self._reach[0], -width), np.maximum(self._reach[1], width)
         return self.centre + low, self.centre + high, self.centre.copy()
-
-    def _renew(self, limits: Limits) -> None:
-        """Take limits and scales anew."""
-        self._limits = limits
-        np.sqrt(self._channels.square, self._inverse)
-        np.reciprocal(self._inverse, self._inverse)
-        self._one = np.empty(self._in_limits.shape)  # anew: a row that was judged keeps its own
-        self._one[0], self._one[1], self._one[2] = limits[:3]
-        np.divide(self._inverse, self._one[:2], self._per_limit)
-        self._largest = max(limits[:3])
-        self._pooling = [1 / (pooled * self._root) for pooled in limits[3:]]
-
-    def _weigh(self, weights: Columns) -> None:
-        self._weights = weights
-        self._weights_quick, self._weights_slow = weights
 
     def deviation(
         self,
@@ -300,9 +268,9 @@ class ModeBaseline:
         return rest
 
     def _score(self, age: int) -> Deviation:
-        away, strength, shifts = self._away, self._strength, self._shifts
-        np.multiply(away, self._inverse, self._apart)
-        np.multiply(away, self._per_limit, shifts)
+        gauge, away, strength, shifts = self._gauge, self._away, self._strength, self._shifts
+        np.multiply(away, gauge.per_scale, self._apart)
+        np.multiply(away, gauge.per_limit, shifts)
         np.abs(shifts, shifts)
         if age < RIPE:
             self._slow[:] = 0.0
@@ -313,21 +281,22 @@ class ModeBaseline:
         np.maximum(strength, self._restless, out=strength)
         most = strength.item(strength.argmax())
         apart, drawn = self._apart_quick, self._drawn
-        quick = self._pooling[0] * float(apart.dot(self._weights_quick.dot(apart, drawn))) ** 0.5
+        quick = gauge.pooling[0] * float(apart.dot(gauge.weights_quick.dot(apart, drawn))) ** 0.5
         apart = self._apart_slow
-        slow = self._pooling[1] * float(apart.dot(self._weights_slow.dot(apart, drawn))) ** 0.5
+        slow = gauge.pooling[1] * float(apart.dot(gauge.weights_slow.dot(apart, drawn))) ** 0.5
         self._distance = slow
         pooled = quick, slow if age >= RIPE else 0.0
         score = max(most, *pooled)
         if most < OTHER or np.count_nonzero(strength >= OTHER) < 2:
             score /= LONE
-        self._far = most * self._largest > TOGETHER
-        return Deviation(score, strength, self._in_limits, self._one, pooled, self._far)
+        self._far = most * gauge.largest > TOGETHER
+        return Deviation(score, strength, self._in_limits, gauge.one, pooled, self._far)
 
     def _see_unrest(self) -> None:
         """Look at the restlessness of each signal anew."""
         restless = self._restless
-        np.divide(self._unrest_of(self._channels.variance[0]), self._limits[2], restless)
+        unrest = self._gauge.unrest(self._channels.variance[0])
+        np.divide(unrest, self._gauge.limits[2], restless)
         np.maximum(restless, 0.0, out=restless)
 
     def in_step(self, age: int) -> bool:
@@ -367,7 +336,7 @@ class ModeBaseline:
         variance[:] = rest[:, None]
         advance(variance, channels.variance, self._variance_gain)
         looked = -self._look % LOOKS
-        unrest = self._unrest_of(variance[looked::LOOKS, 0])
+        unrest = self._gauge.unrest(variance[looked::LOOKS, 0])
         both = left.transpose(1, 0, 2).copy()
         scores: list[float] = []
         found, last = np.empty((2, *now.shape)), None
@@ -400,24 +369,25 @@ class ModeBaseline:
         left
             Residuals of both means (2, n, p).
         unrest
-            Those that come next of every fourth row (k, p), see `_unrest_of`.
+            Those that come next of every fourth row (k, p), see `Gauge.unrest`.
         bars
             See `judge_calm`.
         found
             Where the largest deviations go (2, n, p), in limits and in scales.
         """
+        gauge = self._gauge
         away = left - self._channels.base[:, None]
-        apart = away * self._inverse[:, None]
+        apart = away * gauge.per_scale[:, None]
         in_limits = np.empty((3, *away.shape[1:]))
-        np.multiply(away, self._per_limit[:, None], in_limits[:2])
+        np.multiply(away, gauge.per_limit[:, None], in_limits[:2])
         np.abs(in_limits[:2], in_limits[:2])
         self._fill_unrest(in_limits[2], unrest)
-        scales = in_limits * self._one[:, None]
+        scales = in_limits * gauge.one[:, None]
         for every, largest in zip((in_limits, scales), found, strict=True):
             np.maximum(every[0], every[1], out=largest)
             np.maximum(largest, every[2], out=largest)
         strength = found[0]
-        drawn = np.matmul(self._weights[:, None], apart[..., None])
+        drawn = np.matmul(gauge.weights[:, None], apart[..., None])
         squares = np.matmul(apart[:, :, None, :], drawn)[:, :, 0, 0].tolist()
         most = np.maximum.reduce(strength, axis=1).tolist()
         others = None
@@ -427,8 +397,8 @@ class ModeBaseline:
         pooled = 0.0, 0.0
         for row, bar in enumerate(bars):
             both = (
-                self._pooling[0] * squares[0][row] ** 0.5,
-                self._pooling[1] * squares[1][row] ** 0.5,
+                gauge.pooling[0] * squares[0][row] ** 0.5,
+                gauge.pooling[1] * squares[1][row] ** 0.5,
             )
             score = max(most[row], *both)
             if others is None or others[row] < 2:
@@ -443,20 +413,11 @@ class ModeBaseline:
         self._away[:], self._apart[:] = away[:, end], apart[:, end]
         self._in_limits[:], self._strength[:] = in_limits[:, end], strength[end]
         self._distance = pooled[1]
-        self._far = most[end] * self._largest > TOGETHER
+        self._far = most[end] * gauge.largest > TOGETHER
         self._missing = self._arriving = None
         self._look = (self._look + len(scores)) % LOOKS
-        last = Deviation(scores[-1], self._strength, self._in_limits, self._one, pooled, self._far)
+        last = Deviation(scores[-1], self._strength, self._in_limits, gauge.one, pooled, self._far)
         return Healthy(scores, strength, found[1], last)
-
-    def _unrest_of(self, variance: Columns) -> Columns:
-        """Give by how many spreads the logarithms of slow variances (n, p) are unusual."""
-        channels = self._channels
-        unrest = variance + channels.least
-        np.log(unrest, unrest)
-        unrest -= channels.usual
-        unrest /= channels.spread
-        return unrest
 
     def _fill_unrest(self, restless: Columns, unrest: Columns) -> None:
         """Give the restlessness of rows (n, p) as it was seen last, at every fourth of them."""
@@ -464,18 +425,18 @@ class ModeBaseline:
         restless[:looked] = self._restless
         for row in range(looked, len(restless), LOOKS):
             seen = restless[row]
-            np.divide(unrest[(row - looked) // LOOKS], self._limits[2], seen)
+            np.divide(unrest[(row - looked) // LOOKS], self._gauge.limits[2], seen)
             np.maximum(seen, 0.0, out=seen)
             restless[row + 1 : row + LOOKS] = seen
 
     def standing(self, deviation: Deviation) -> Standing:
         """Say what the row means for an alarm that stands."""
         channels = self._channels
-        _, slow, restless, _, _ = self._limits
+        _, slow, restless, _, _ = self._gauge.limits
         now = self._away[0] + channels.base[0]  # the quick mean
         now -= channels.base[1]
         np.abs(now, now)
-        now *= self._inverse[1]
+        now *= self._gauge.per_scale[1]
         now /= slow
         calmed = channels.variance[1] + channels.least
         np.log(calmed, calmed)
@@ -497,46 +458,20 @@ class ModeBaseline:
             self._learn_turn(smooth, age)
 
     def _learn_turn(self, smooth: Columns, age: int) -> None:
-        channels = self._channels
+        base = self._channels.base
         if self._alone():
-            self._learn_scales(channels)
-            self._lean = (self._lean + TURN) % RENEWS
-            if not self._lean % LEANS:
-                self._learn_together(channels)
-        self._renew(channels.limits())
-        self._arrivals.stay(channels.base, TURN)
+            self._gauge.learn(self._away, self._apart, (self._missing, self._arriving))
+        self._gauge.set_limits(self._channels.limits())
+        self._arrivals.stay(base, TURN)
         self._shift(_LEARN if age >= RIPE else _LEARN_QUICK)
         self._follow(smooth, _LEARN[1, 0])
-
-    def _learn_scales(self, channels: Channels) -> None:
-        square = channels.square
-        far = np.multiply(self._away, self._away, self._step)
-        np.minimum(far, WIDEST * square, out=far)
-        for unsure in (self._missing, self._arriving):
-            if unsure is not None:
-                far[:, unsure] = square[:, unsure]
-        far -= square
-        far *= _SCALES
-        square += far
-        np.minimum(square, self._most, out=square)
 
     def _alone(self) -> bool:
         """Whether no two signals have shifted far at once."""
         if not self._far:
             return True
-        shifted = self._shifts * self._one[:2] > TOGETHER
+        shifted = self._shifts * self._gauge.one[:2] > TOGETHER
         return int(np.count_nonzero(shifted[0] | shifted[1])) < 2
-
-    def _learn_together(self, channels: Channels) -> None:
-        """Learn what the signals do together."""
-        near = np.maximum(self._apart, -FURTHEST)
-        np.minimum(near, FURTHEST, out=near)
-        found = np.multiply(near[:, :, None], near[:, None, :], self._products)
-        found -= channels.together
-        found *= LEANS / min(channels.rows, REMEMBERS)
-        channels.together += found
-        if not self._lean:
-            self._weigh(channels.weights())
 
     def settle(self, smooth: Columns) -> None:
         """Catch up with a row after an alarm."""
@@ -555,7 +490,8 @@ class ModeBaseline:
         age
             Rows since the alarm, from 1 on; after `GATHERS` it is known who they are.
         """
-        self._likeness.remember(age, culprits, self._apart_slow, self._weights_slow, _FOLLOW[1, 0])
+        weights = self._gauge.weights_slow
+        self._likeness.remember(age, culprits, self._apart_slow, weights, _FOLLOW[1, 0])
         gain = _FOLLOW / (1 + (now / FOLLOWED) ** 4)
         if age > GATHERS:
             gain = np.where(culprits, gain, _AWAY)
@@ -592,7 +528,6 @@ class ModeBaseline:
 
     def state(self) -> State:
         """Give everything as arrays."""
-        likeness = self._likeness.state()
         return {
             "reach": self._reach.copy(),
             "first": self._first.copy(),
@@ -602,14 +537,11 @@ class ModeBaseline:
             **prefixed("arrivals.", self._arrivals.state()),
             **prefixed("relations.", self.relations.state()),
             **prefixed("channels.", self._channels.state()),
-            "most": self._most.copy(),
-            "square": self._channels.square.copy(),
-            "limits": np.array(self._limits),
+            **self._gauge.state(),
             "left": self._left.copy(),
             "restless": self._restless.copy(),
-            "weights": self._weights.copy(),
-            **likeness,
-            "turn": np.array([self._turn, self._look, self._age, self._lean]),
+            **self._likeness.state(),
+            "turn": np.array([self._turn, self._look, self._age, self._gauge.lean]),
         }
 
     @classmethod
@@ -622,11 +554,9 @@ class ModeBaseline:
             **{name: state[name].copy() for name in ("centre", "first", "reach", "home")},
             visits=int(state["visits"][0]),
         )
-        again._most = state["most"].copy()
         again._left[:] = state["left"]
-        again._renew(tuple(state["limits"].tolist()))
+        again._gauge.restore(state)
         again._restless[:] = state["restless"]
-        again._weigh(state["weights"].copy())
         again._likeness.restore(state)
-        again._turn, again._look, again._age, again._lean = state["turn"].tolist()
+        again._turn, again._look, again._age, again._gauge.lean = state["turn"].tolist()
         return again
