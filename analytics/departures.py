@@ -7,6 +7,7 @@ from analytics.baselines import TOGETHER
 from analytics.contract import State
 
 Columns = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 IN_BAND, OUT_OF_BAND = 2.5, TOGETHER
 """Scales at which a signal is back in its band, and at which it has left it."""
@@ -59,20 +60,21 @@ class Departures:
         alarmed
             Whether the alarm stands: no signal is on its way back then.
         """
-        turns = scales > self._above
-        turns |= scales < (self._below_alarmed if alarmed else self._below)
+        below = self._below_alarmed if alarmed else self._below
+        turns: Flags = np.greater(scales, self._above)
+        turns |= scales < below
         if np.count_nonzero(turns):
             for j in turns.nonzero()[0].tolist():
                 self._turn(j, at, scales.item(j), alarmed)
 
     def note_many(self, at: NDArray[np.int64], scales: Columns) -> None:
         """Take in rows (n,) with their scales (n, p) while no alarm stands."""
-        turns = scales > self._above
+        turns: Flags = np.greater(scales, self._above)
         turns |= scales < self._below
         if not np.count_nonzero(turns):
             return
         times = at.tolist()
-        for j in turns.any(axis=0).nonzero()[0].tolist():
+        for j in np.flatnonzero(turns.any(axis=0)).tolist():
             for when, scale in zip(times, scales[:, j].tolist(), strict=True):
                 if scale > self._above.item(j) or scale < self._below.item(j):
                     self._turn(j, when, scale, False)

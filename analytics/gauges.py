@@ -56,9 +56,8 @@ class Gauge:
         """Limit of the channel for one signal in which it is largest, in scales."""
         self.pooling = [1 / (pooled * self._root) for pooled in limits[3:]]
         """What makes limits of the lengths of all deviations together, quick and slow."""
-        self.one = np.empty(
-            (3, len(self.per_scale[0]))
-        )  # anew: a row that was judged keeps its own
+        # made anew, because a row that was judged keeps its own
+        self.one = np.empty((3, self.per_scale.shape[1]))
         """Limits of the channels for each signal (3, p), in scales."""
         self.one[0], self.one[1], self.one[2] = limits[:3]
         np.sqrt(self.channels.square, self.per_scale)

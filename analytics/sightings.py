@@ -35,9 +35,9 @@ class Sighting:
     def scales(self) -> Columns:
         """The largest deviation of each signal (p,), in scales."""
         quick, slow, restless = self.in_limits * self.limits
-        np.maximum(quick, slow, out=quick)
-        np.maximum(quick, restless, out=quick)
-        return quick
+        largest: Columns = np.maximum(quick, slow)
+        np.maximum(largest, restless, out=largest)
+        return largest
 
     @property
     def contributions(self) -> Columns:
@@ -91,7 +91,8 @@ def contributions(score: Columns, strength: Columns) -> Columns:
         Deviations in limits (n, p); NaN where a row was not judged.
     """
     part = np.maximum(strength - FLOOR, 0.0)
-    part = np.where((part > 0).any(axis=1)[:, None], part, strength)
+    told: NDArray[np.bool_] = part.max(axis=1, keepdims=True) > 0
+    part = np.where(told, part, strength)
     part *= part
     part *= (score / np.maximum(part.sum(axis=1), 1e-300))[:, None]
     return part
