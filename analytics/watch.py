@@ -100,11 +100,16 @@ class Watch:
     @property
     def phase(self) -> State_:
         """What the asset's watch is doing."""
-        if self._latch.alarmed or self._event:
+        if self.alarmed:
             return "alarmed"
         if not self._learnt:
             return "learning"
         return "learning" if self.progress < 1 else "watching"
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether the machine's alarm stands."""
+        return self._latch.alarmed or self._event
 
     @property
     def settling(self) -> bool:

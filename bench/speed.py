@@ -81,7 +81,7 @@ def _stretch(
 def _alone(watch: Watch, plant: Columns, *, every: bool) -> float:
     def take(row: int) -> None:
         watch.judge_one(row * SECOND, plant[row], 0)
-        if every or watch.phase == "alarmed":
+        if every or watch.alarmed:
             watch.contributions()
 
     return _median(take, range(LEARNT, len(plant)))
