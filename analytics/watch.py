@@ -29,8 +29,9 @@ from analytics.novelty import Novelty
 from analytics.regimes import Regimes
 from analytics.settings import EVENTS_AT, WatchSettings, event_bar
 from analytics.sightings import Sighting, parts
-from analytics.smoothing import Smoother, advance
+from analytics.smoothing import Smoother
 from analytics.states import part_of, prefixed
+from analytics.stretches import Ahead, Stretch
 from plant.alarms import AlarmAction
 from plant.errors import Misconfigured
 from plant.instruments import Doubt
@@ -281,34 +282,35 @@ class Watch:
         instruments, means, baseline = self._instruments, self._means, self._calm_baseline()
         if baseline is None or instruments is None or self._mode is None:
             return 0
-        at, rows = at[begin : begin + MANY], rows[begin : begin + MANY]
-        apart = at.copy()
-        apart[0] -= self._last
-        apart[1:] -= at[:-1]
-        count = self._alike(at, apart, rows, mode[begin : begin + MANY])
-        if count < FEW:
+        if int(at[begin]) - self._entered < self._settle:
             return 0
-        at, rows = at[:count], rows[:count]
-        now, lengths = baseline.residuals(rows), len(means.mean)
-        states = np.empty((count, lengths + 2, rows.shape[1]))
-        states[:, :lengths], states[:, lengths:] = rows[:, None], now[:, None]
-        before = np.concatenate((means.mean, baseline.left))
-        advance(states, before, np.concatenate((means.gain, baseline.left_gain)))
-        quick = np.concatenate((before[:1], states[:-1, 0]))
-        passage = instruments.foresee(at, self._mode, rows, quick, baseline)
-        ahead, bars = states[: passage.calm], self._latch.bars(passage.calm)
-        healthy = baseline.judge_calm(now[: passage.calm], ahead[:, 0], ahead[:, lengths:], bars)
+        part = slice(begin, begin + MANY)
+        alike, gap = mode[part] == self._mode, max(GAP_NS, GAP_ROWS * self._apart)
+        stretch = Stretch.of(at[part], rows[part], alike, self._last, gap)
+        if len(stretch) < FEW:
+            return 0
+        usual = min(self._apart or _NEVER, int(stretch.apart.min()))
+        if int(stretch.apart.max()) > max(GAP_NS, GAP_ROWS * usual):
+            return 0  # the usual distance of two rows shrinks on the way: row by row
+        ahead = Ahead(stretch.rows, means, baseline)
+        passage = instruments.foresee(
+            stretch.at, self._mode, stretch.rows, ahead.quick_before, baseline
+        )
+        calm, bars = slice(passage.calm), self._latch.bars(passage.calm)
+        healthy = baseline.judge_calm(
+            ahead.residuals[calm], ahead.means[calm, 0], ahead.left[calm], bars
+        )
         done, last = len(healthy.scores), healthy.last
         if last is None:
             return 0
         verdict.scores(begin, healthy.scores, bars[:done], healthy.strength)
         instruments.take_many(passage, done)
         self._latch.pass_over(done)
-        self._departures.note_many(at[:done], healthy.scales)
-        means.go_to(states[done - 1, :lengths], done)
+        self._departures.note_many(stretch.at[:done], healthy.scales)
+        means.go_to(ahead.means[done - 1], done)
         self._rows += done
-        self._last = int(at[done - 1])
-        self._apart = min(self._apart or _NEVER, int(apart[:done].min()))
+        self._last = int(stretch.at[done - 1])
+        self._apart = min(self._apart or _NEVER, int(stretch.apart[:done].min()))
         self._seen = Sighting(
             self._last, self._mode, last.score, bars[done - 1], means.mean[0], means.mean[2],
             last.strength, last.in_limits, last.limits,
@@ -326,22 +328,6 @@ class Watch:
             return None
         baseline = self._modes.get(self._mode)
         return baseline if baseline is not None and baseline.in_step(means.rows) else None
-
-    def _alike(
-        self,
-        at: NDArray[np.int64],
-        apart: NDArray[np.int64],
-        rows: Columns,
-        mode: NDArray[np.int64],
-    ) -> int:
-        """Count the whole rows (n, p) with which the present stretch goes on."""
-        if at[0] - self._entered < self._settle:
-            return 0
-        most = max(GAP_NS, GAP_ROWS * min(self._apart, int(apart.min())))
-        alike = (mode == self._mode) & (apart > 0) & (apart <= most)
-        if not _finite(rows.ravel())[1]:
-            alike &= np.isfinite(rows).all(axis=1)
-        return len(alike) if alike.all() else int(alike.argmin())
 
     def _take_note(self, instruments: Instruments, verdict: Verdict, mode: int) -> None:
         """Tell which instruments are at fault, or no longer."""
