@@ -9,6 +9,7 @@ go: only its end, or a person who accepts it.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class Phase(IntEnum):
     SETTLING = 2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Standing:
     """What a row says while the alarm stands, per signal (p,), in limits.
 
@@ -106,6 +107,8 @@ class AlarmLatch:
         self.mode = 0
         """Operating mode that raised the alarm."""
         self._height = self._highest = self._rising = self._bar = 0.0
+        self._culprits: NDArray[np.bool_] | None = None  # follows from the peak
+        self._culprits_height = 0.0
 
     @property
     def alarmed(self) -> bool:
@@ -120,8 +123,10 @@ class AlarmLatch:
     @property
     def culprits(self) -> NDArray[np.bool_]:
         """Signals (p,) that make the standing alarm."""
-        found: NDArray[np.bool_] = self.peak >= CULPRIT * self.peak.max()
-        return found
+        if self._culprits is None:
+            self._culprits = self.peak >= CULPRIT * self.peak.max()
+            self._culprits_height = _rms(self.peak[self._culprits])
+        return self._culprits
 
     def hold(self) -> None:
         """Pass over a row that could not be judged: no delay runs across it."""
@@ -166,9 +171,23 @@ class AlarmLatch:
             return None
         self.phase, self.age, self.mode = Phase.ALARMED, 0, mode
         self._height, self._highest = score, 0.0
-        self.peak = strength.copy()
+        self.peak, self._culprits = strength.copy(), None
         self.hold()
         return AlarmAction.RAISE
+
+    def bars(self, rows: int) -> list[float]:
+        """Give the bar of each of the next rows while no alarm stands."""
+        bars, higher = [], self._bar
+        for _ in range(rows):
+            bars.append(1 + higher)
+            higher *= _FADES
+        return bars
+
+    def pass_over(self, rows: int) -> None:
+        """Take in healthy rows, as `watch` does, while no alarm stands or settles."""
+        for _ in range(rows if self._bar else 0):
+            self._bar *= _FADES
+        self._above, self._highs = _NEVER, 0
 
     def stand(self, at: int, mode: int, score: float, row: Standing) -> AlarmAction | None:
         """Take in a row while the alarm stands."""
@@ -179,6 +198,7 @@ class AlarmLatch:
         self.age += 1
         if self.age <= GATHERS:
             np.maximum(self.peak, row.now, out=self.peak)
+            self._culprits = None
             self._height = max(self._height, score)
             self._highest = max(self._highest, row.distance)
         if not self._gone(row):
@@ -205,7 +225,7 @@ class AlarmLatch:
 
     def _gone(self, row: Standing) -> bool:
         culprits = self.culprits
-        height = _rms(self.peak[culprits])
+        height = self._culprits_height
         if _rms(row.now[culprits]) >= max(GONE * height, QUIET):
             return False
         if height <= WEAK and (_rms(row.lately[culprits]) >= QUIET or self._together(row)):
@@ -232,7 +252,7 @@ class AlarmLatch:
 
     def restore(self, state: State) -> None:
         """Go on from a `state`."""
-        self.peak = np.array(state["peak"], np.float64)
+        self.peak, self._culprits = np.array(state["peak"], np.float64), None
         self._height, self._highest, self._rising, self._bar = state["height"].tolist()
         counts: list[Any] = state["counts"].tolist()
         self.phase = Phase(counts[0])
@@ -243,4 +263,4 @@ _FADES = 0.5 ** (1 / FORGETS)
 
 
 def _rms(values: Columns) -> float:
-    return float(np.sqrt(values @ values / len(values)))
+    return sqrt(values.dot(values) / len(values))

@@ -62,6 +62,7 @@ class Arrivals:
         self._range = np.zeros((len(RUNGS), 2, signals))
         self._home = np.zeros((2, signals))
         self._reach = np.full((2, signals), np.inf) * np.array([[-1.0], [1.0]])
+        self._leashed = False
         self.lasts = 0
         """Age, rows, at which all have."""
 
@@ -120,6 +121,7 @@ class Arrivals:
         entries = np.isfinite(within).any(axis=1).sum(axis=0)
         known = _wider(within.reshape(-1, self._signals), entries.astype(np.float64))
         self._reach = np.where(entries >= ENOUGH, known, self._reach)
+        self._leashed = bool(np.isfinite(self._reach).any())
 
     def arrive(self, age: int, now: Columns, base: Columns) -> NDArray[np.bool_]:
         """Take the level of an entry over as far as such levels were seen; `base` in place.
@@ -148,7 +150,9 @@ class Arrivals:
         What creeps is followed so far and no further; home itself follows over days.
         """
         self._home += (1 - 0.5 ** (rows / HOME_ROWS)) * (base - self._home)
-        np.clip(base, self._home + self._reach[0], self._home + self._reach[1], out=base)
+        if self._leashed:
+            np.maximum(base, self._home + self._reach[0], out=base)
+            np.minimum(base, self._home + self._reach[1], out=base)
 
     def go_home(self, base: Columns) -> None:
         """Measure from home, as an alarm comes, what went to the end of its leash; in place.
@@ -180,6 +184,7 @@ class Arrivals:
         again._seen = list(np.array(state["seen"], np.float64))
         again.settles = np.array(state["settles"], np.int64)
         again._range, again._reach = state["range"].copy(), state["reach"].copy()
+        again._leashed = bool(np.isfinite(again._reach).any())
         again._home = state["home"].copy()
         again.lasts = int(again.settles.max(initial=0))
         return again

@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.baselines import MODES, ModeBaseline, part_of, prefixed
+from analytics.baselines import ModeBaseline
 from analytics.contract import State
 from analytics.exchange import FITS, MARGIN, exchanged, swapped_pair
 from analytics.habits import Bars, Habits
 from analytics.judgements import Diagnosis
 from analytics.jumps import SPIKE, SPIKING, Jumps
+from analytics.modes import MODES
+from analytics.passages import Passage
+from analytics.states import part_of, prefixed
 from plant.alarms import AlarmAction
 from plant.instruments import Doubt, InstrumentFault
 
@@ -102,6 +105,7 @@ class Instruments:
         self._jumps = Jumps(count)
         self._pooled: Habits | None = None
         self._known: dict[int, Columns] = {}
+        self._near: dict[int, Columns] = {}
         self._recent = np.full((RECENT, count), np.nan)
         self._reach = np.stack((np.full(count, np.inf), np.full(count, -np.inf)))
         self._moved = np.zeros(count, np.bool_)
@@ -118,7 +122,7 @@ class Instruments:
         self._patience = np.zeros(count)
         self._rows = self._kept = self._turn = self._before = self._step = 0
         self._lively = 0.0
-        self._gappy = self._standing = False
+        self._gappy = self._standing = self._all_moved = False
         self._settle()
         self.told: list[Diagnosis] = []
         """What was found in the present row; whoever reads it empties it."""
@@ -134,6 +138,8 @@ class Instruments:
     @property
     def doubts(self) -> list[Doubt]:
         """Every instrument at fault, and why."""
+        if not self.faulty:
+            return []
         return [self._doubt(j) for j in np.flatnonzero(self._kind).tolist()]
 
     @property
@@ -157,10 +163,14 @@ class Instruments:
         last = self._recent[(self._kept - 1) % RECENT]
         if self._gappy or not whole:
             row = self._completed(at, row, last)
-        moved = row != last
-        self._moved = moved
-        self._moved_at[moved] = at
-        self._lively += CALMER * (int(np.count_nonzero(moved)) - self._lively)
+        moved = self._moved = row != last
+        count = int(np.count_nonzero(moved))
+        self._all_moved = count == len(moved)
+        if self._all_moved:
+            self._moved_at.fill(at)
+        else:
+            self._moved_at[moved] = at
+        self._lively += CALMER * (count - self._lively)
         self._recent[self._kept % RECENT] = row
         self._kept += 1
         self._rows += 1
@@ -204,8 +214,9 @@ class Instruments:
         steady
             Source time, ns, from which on the machine has not changed, as far as it is judged.
         """
-        far = np.abs(row - mean)
-        near = far > NEAR * baseline.relations.unit
+        far = row - mean
+        np.abs(far, far)
+        near = far > self._bar(mode, baseline)
         doubted = self._still(at, mode, row, mean, far, baseline, steady)
         if np.count_nonzero(near):
             jumped = self._jumped(at, mode, row, mean, far, near, baseline, steady)
@@ -222,6 +233,75 @@ class Instruments:
             return doubted
         return self.out if doubted is None else doubted | self.out
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is looked at more closely than usual."""
+        return not (self.faulty or self._gappy or self._standing or self._jumps.away)
+
+    def foresee(
+        self,
+        at: NDArray[np.int64],
+        mode: int,
+        rows: Columns,
+        means: Columns,
+        baseline: ModeBaseline,
+    ) -> Passage:
+        """See, while it is `quiet`, how many of the next whole rows (n, p) are nothing to doubt.
+
+        Parameters
+        ----------
+        at, mode
+            Source times of the rows (n,), ns, increasing, and their mode.
+        means
+            Quick means (n, p) before each row.
+        baseline
+            What is known of the mode.
+        """
+        # the row that is due for the look at drift is taken alone
+        count = min(len(rows), -(self._rows + 1) % CREEP_LOOKS)
+        at, rows = at[:count], rows[:count]
+        moved = rows != np.concatenate((self._last(1), rows[:-1]))[:count]
+        far = rows - means[:count]
+        np.abs(far, far)
+        near = far > self._bar(mode, baseline)
+        odd = near.any(axis=1) if np.count_nonzero(near) else np.zeros(count, np.bool_)
+        moved_at = None
+        if np.count_nonzero(moved) < moved.size:
+            moved_at = np.where(moved, at[:, None], self._moved_at)
+            np.maximum.accumulate(moved_at, axis=0, out=moved_at)
+            if self._habits:
+                still = (at[:, None] - moved_at > self._bars(mode).doubt).any(axis=1)
+                still &= (self._turn + 1 + np.arange(count)) % LOOKS == 0
+                odd |= still
+        return Passage(at, rows, moved, moved_at, int(odd.argmax()) if odd.any() else count)
+
+    def take_many(self, passage: Passage, count: int) -> None:
+        """Take note of the first rows of a passage, which were nothing to doubt."""
+        at, moved = passage.at[:count].tolist(), passage.moved[:count]
+        all_moved = passage.moved_at is None
+        counts = [moved.shape[1]] * count if all_moved else moved.sum(axis=1).tolist()
+        for many in counts:
+            self._lively += CALMER * (many - self._lively)
+        self._moved = moved[-1]
+        if passage.moved_at is None:
+            self._moved_at.fill(at[-1])
+        else:
+            self._moved_at[:] = passage.moved_at[count - 1]
+        kept = min(count, RECENT)
+        places = np.arange(self._kept + count - kept, self._kept + count) % RECENT
+        self._recent[places] = passage.rows[count - kept : count]
+        self._kept += count
+        self._rows += count
+        self._turn = (self._turn + count) % LOOKS
+        self._step = at[-1] - (at[-2] if count > 1 else self._before)
+        self._before = at[-1]
+
+    def _bar(self, mode: int, baseline: ModeBaseline) -> Columns:
+        """Give the distance from the quick mean (p,) at which a row is looked at closely."""
+        if mode not in self._near:
+            self._near[mode] = NEAR * baseline.relations.unit
+        return self._near[mode]
+
     def _still(
         self,
         at: int,
@@ -235,6 +315,9 @@ class Instruments:
         """Find signals that stand still while the others move."""
         self._turn = (self._turn + 1) % LOOKS
         if (self._turn and not self._standing) or not self._habits:
+            return None
+        if self._all_moved:
+            self._standing = False
             return None
         bars = self._bars(mode)
         idle = at - self._moved_at
@@ -519,5 +602,6 @@ class Instruments:
             for mode in state["modes"].tolist()
         }
         self._known.clear()
+        self._near.clear()
         self._pooled = None
         self._settle()

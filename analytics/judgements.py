@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.sightings import contributions
 from plant.alarms import AlarmAction
 from plant.instruments import Doubt
 from plant.reasons import Reason
@@ -62,6 +63,8 @@ class Judgement:
         What happened to the alarm, in time order.
     diagnoses
         Which instruments are not believed from then on, or are again.
+    contributions
+        What each signal has in each score (n, p), summing to it; None unless it was asked for.
     """
 
     at: NDArray[np.int64]
@@ -71,13 +74,14 @@ class Judgement:
     anomalous: NDArray[np.bool_]
     transitions: tuple[Transition, ...]
     diagnoses: tuple[Diagnosis, ...] = ()
+    contributions: Columns | None = None
 
 
 class Verdict(Protocol):
     """Takes in what is said of rows while they are being worked through."""
 
-    def score(self, i: int, score: float, threshold: float) -> None:
-        """Say how strange row i is."""
+    def score(self, i: int, score: float, threshold: float, strength: Columns) -> None:
+        """Say how strange row i is, and how far each signal (p,) deviates, in limits."""
         ...
 
     def add(self, transition: Transition) -> None:
@@ -98,7 +102,7 @@ class OneRow:
         self.transitions: list[Transition] = []
         self.diagnoses: list[Diagnosis] = []
 
-    def score(self, _i: int, score: float, threshold: float) -> None:
+    def score(self, _i: int, score: float, threshold: float, _strength: Columns) -> None:
         """Say how strange the row is."""
         self.said = score, threshold
 
@@ -118,18 +122,33 @@ class OpenJudgement:
     ----------
     at
         Source time of the rows (n,), ns.
+    explained
+        Number of signals over which every score is split; 0: it is not.
     """
 
-    def __init__(self, at: NDArray[np.int64]) -> None:
+    def __init__(self, at: NDArray[np.int64], explained: int = 0) -> None:
         self._at = at
-        self._score = np.full(len(at), np.nan)
-        self._threshold = np.full(len(at), np.nan)
+        self._score, self._threshold = np.empty((2, len(at)))
+        self._score.fill(np.nan)
+        self._threshold.fill(np.nan)
+        self._strength = np.full((len(at), explained), np.nan) if explained else None
         self._transitions: list[Transition] = []
         self._diagnoses: list[Diagnosis] = []
 
-    def score(self, i: int, score: float, threshold: float) -> None:
-        """Say how strange row i is."""
+    def score(self, i: int, score: float, threshold: float, strength: Columns) -> None:
+        """Say how strange row i is, and how far each signal (p,) deviates, in limits."""
         self._score[i], self._threshold[i] = score, threshold
+        if self._strength is not None:
+            self._strength[i] = strength
+
+    def scores(
+        self, begin: int, scores: list[float], thresholds: list[float], strength: Columns
+    ) -> None:
+        """Say the same of several rows (n,) at once; deviations (n, p)."""
+        end = begin + len(scores)
+        self._score[begin:end], self._threshold[begin:end] = scores, thresholds
+        if self._strength is not None:
+            self._strength[begin:end] = strength
 
     def add(self, transition: Transition) -> None:
         """Say that the alarm came or went."""
@@ -149,4 +168,7 @@ class OpenJudgement:
             anomalous=self._score > self._threshold,
             transitions=tuple(self._transitions),
             diagnoses=tuple(self._diagnoses),
+            contributions=None
+            if self._strength is None
+            else contributions(self._score, self._strength),
         )

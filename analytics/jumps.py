@@ -59,13 +59,14 @@ class Jumps:
         """Value that each signal (p,) jumped to last."""
         self.since = np.zeros(signals, np.int64)
         """When it did so first, source time, ns."""
-        self._away = False
+        self.away = False
+        """Whether any signal jumped in the last row."""
 
     def rest(self) -> None:
         """Take in a row in which nothing jumped."""
-        if self._away:
+        if self.away:
             self._rows[0] = 0
-            self._away = False
+            self.away = False
 
     def look(
         self,
@@ -105,7 +106,7 @@ class Jumps:
         hits[moved], self.rail[moved], self.since[moved] = 1.0, row[moved], at
         last[away] = n
         in_a_row[:] = np.where(away, in_a_row + 1, 0)
-        self._away = bool(away.any())
+        self.away = bool(away.any())
         new = alone & (in_a_row == 1) & ~again
         spikes[new] = spikes[new] * 0.5 ** ((n - spiked[new]) / LIFE) + 1
         spiked[new] = n
@@ -135,11 +136,11 @@ class Jumps:
             "counts": self._counts.copy(),
             "rail": self.rail.copy(),
             "since": self.since.copy(),
-            "away": np.array([self._away]),
+            "away": np.array([self.away]),
         }
 
     def restore(self, state: State) -> None:
         """Go on from a `state`."""
         self._rows, self._counts = state["rows"].copy(), state["counts"].copy()
         self.rail, self.since = state["rail"].copy(), state["since"].copy()
-        self._away = bool(state["away"][0])
+        self.away = bool(state["away"][0])

@@ -23,7 +23,8 @@ class Smoother:
     """
 
     def __init__(self, signals: int, half_lives: Sequence[float]) -> None:
-        self._gain = 1 - 0.5 ** (1 / np.array(half_lives, np.float64))[:, None]
+        gain = 1 - 0.5 ** (1 / np.array(half_lives, np.float64))[:, None]
+        self._gain = np.repeat(gain, signals, axis=1)
         self._least = float(self._gain.min())
         self._mean = np.full((len(half_lives), signals), np.nan)
         self._gappy = False
@@ -35,6 +36,26 @@ class Smoother:
         """The mean of the first half-life (p,)."""
         first: Columns = self._mean[0]
         return first
+
+    @property
+    def ripe(self) -> bool:
+        """Whether every mean has its full length, and each signal has one."""
+        return self.rows * self._least >= 1 and not self._gappy and self.rows > 1
+
+    @property
+    def gain(self) -> Columns:
+        """Weight of a row in each ripe mean (lengths, p)."""
+        return self._gain
+
+    @property
+    def mean(self) -> Columns:
+        """The means (lengths, p)."""
+        return self._mean
+
+    def go_to(self, mean: Columns, rows: int) -> None:
+        """Take means (lengths, p) that were worked out for so many rows more."""
+        self._mean = mean.copy()
+        self.rows += rows
 
     def start_again(self) -> None:
         """Forget everything, as after a change of mode."""
@@ -82,3 +103,18 @@ class Smoother:
         self._mean = np.array(state["mean"], np.float64)
         self.rows = int(state["rows"][0])
         self._gappy = bool(np.isnan(self._mean).any())
+
+
+def advance(rows: Columns, mean: Columns, gain: Columns) -> None:
+    """Turn rows (n, m, p) into their exponential means, in place.
+
+    Parameters
+    ----------
+    mean, gain
+        The means before, and their gains (m, p).
+    """
+    for row in rows:
+        row -= mean
+        row *= gain
+        row += mean
+        mean = row

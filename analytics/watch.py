@@ -8,39 +8,36 @@ events, one row each, for nothing beside it can say that a state lasts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import log
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analytics.alarming import GATHERS, AlarmLatch, Phase
-from analytics.baselines import (
-    LONE,
-    TOGETHER,
-    Deviation,
-    ModeBaseline,
-    ModeBaselines,
-    part_of,
-    prefixed,
-)
+from analytics.baselines import LONE, ModeBaseline
 from analytics.channels import QUICK, SLOW
 from analytics.contract import State
+from analytics.departures import OUT_OF_BAND, Departures
+from analytics.deviations import Deviation
 from analytics.exchange import SHARE
 from analytics.explanations import Evidence, explain
 from analytics.instruments import Instruments
 from analytics.judgements import Diagnosis, Judgement, OneRow, OpenJudgement, Transition, Verdict
-from analytics.limits import WEEK_S, limit_of
+from analytics.limits import limit_of
+from analytics.modes import ModeBaselines
 from analytics.novelty import Novelty
 from analytics.regimes import Regimes
+from analytics.settings import EVENTS_AT, WatchSettings, event_bar
+from analytics.sightings import Sighting, parts
 from analytics.smoothing import Smoother
+from analytics.states import part_of, prefixed
+from analytics.stretches import Ahead, Stretch
 from plant.alarms import AlarmAction
 from plant.errors import Misconfigured
 from plant.instruments import Doubt
 from plant.reasons import Reason
 
-__all__ = ["Judgement", "Transition", "Watch", "WatchSettings", "event_bar"]
+__all__ = ["EVENTS_AT", "Judgement", "Transition", "Watch", "WatchSettings", "event_bar"]
 
 Columns = NDArray[np.float64]
 State_ = Literal["learning", "watching", "alarmed"]
@@ -51,10 +48,6 @@ STEADY_ROWS = 20
 """Rows after a start before the quick means are as quiet as they will be, and are judged."""
 GAP_NS, GAP_ROWS = 60 * 10**9, 10
 """Rows further apart than this, and than so many usual rows, do not belong to one stretch."""
-IN_BAND, OUT_OF_BAND = 2.5, TOGETHER
-"""Scales at which a signal is back in its band, and at which it has left it."""
-FALLS = 0.5
-"""Share of its largest deviation since it left, below which a signal is on its way back."""
 WORSE = 1.5
 """Growth of the score since it was last told at which a standing alarm is told anew."""
 LOOKS = 5
@@ -62,112 +55,10 @@ LOOKS = 5
 EXCUSED, SLACK = 5, 3
 """Rows in which the machine fits without the instruments at fault that made its alarm, before that
 is taken back; and rows by which their fault may have begun later."""
-FLOOR = 0.5
-"""Deviations below this share of the limit are no part of a reason."""
-EVENTS_AT, EVENT_RATE, EVENT_TAIL = 6.5, 8.6e-4, 0.55
-"""Lone signals: events a row at that bar, and how fast they get fewer above it, as measured on
-seventeen public series (docs/detection.md)."""
-_INSIDE = np.iinfo(np.int64).max
-
-
-def event_bar(budget: float, row_s: float) -> float:
-    """Give the surprise at which a lone signal makes an event, from an alarm budget.
-
-    Examples
-    --------
-    >>> round(event_bar(1.0, 300.0), 1), round(event_bar(1.0, 1.0), 1)
-    (7.5, 17.9)
-    """
-    rows = WEEK_S / row_s
-    return max(EVENTS_AT, EVENTS_AT + log(EVENT_RATE * rows / budget) / EVENT_TAIL)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchSettings:
-    """How an asset is watched.
-
-    Parameters
-    ----------
-    learn_rows
-        Rows of the asset, whatever its mode, before it is judged. More is better: what happens
-        in this time counts as normal.
-    mode_rows
-        Rows of a single mode before it is judged in that mode.
-    settle_s
-        Seconds after a change of mode that are neither judged nor learnt.
-    on_delay_s
-        Seconds that the score must stay above its limit before the alarm is raised.
-    off_delay_s
-        Seconds that the fault must be gone before the alarm is cleared.
-    budget
-        False alarms an asset-week that the plant accepts; the limits follow from it.
-    row_s
-        Seconds a row.
-    bar
-        Surprise at which an asset of one signal makes an event; None: from the budget.
-    """
-
-    learn_rows: int = 390
-    mode_rows: int = 300
-    settle_s: float = 20.0
-    on_delay_s: float = 5.0
-    off_delay_s: float = 8.0
-    budget: float = 1.0
-    row_s: float = 1.0
-    bar: float | None = None
-    find_modes: bool = True
-
-    def __post_init__(self) -> None:
-        """Refuse settings that cannot work."""
-        if self.learn_rows < 50 or self.mode_rows < 50:
-            raise Misconfigured(
-                "learn_rows and mode_rows must be 50 or more: fewer rows say nothing about normal"
-            )
-        if min(self.settle_s, self.on_delay_s, self.off_delay_s) < 0:
-            raise Misconfigured("settle_s, on_delay_s and off_delay_s must be ≥ 0")
-        if self.budget <= 0 or self.row_s <= 0:
-            raise Misconfigured("budget and row_s must be > 0")
-
-
-@dataclass(slots=True, eq=False)
-class _Seen:
-    """The last judged row: score and limit, means, deviations (p,).
-
-    Those of each channel (3, p) are in its limits (3, 1).
-    """
-
-    at: int
-    mode: int
-    score: float
-    limit: float
-    quick: Columns
-    past: Columns
-    strength: Columns
-    in_limits: Columns
-    limits: Columns
-
-    @property
-    def scales(self) -> Columns:
-        """The largest deviation of each signal (p,), in scales."""
-        largest: Columns = (self.in_limits * self.limits).max(axis=0)
-        return largest
-
-    def state(self) -> State:
-        return {
-            "row": np.array([self.at, self.mode], np.int64),
-            "score": np.array([self.score, self.limit, *self.limits[:, 0]]),
-            "columns": np.vstack((self.quick, self.past, self.strength, self.in_limits)),
-        }
-
-    @classmethod
-    def restore(cls, state: State) -> Self:
-        at, mode = state["row"].tolist()
-        score, limit, *limits = state["score"].tolist()
-        quick, past, strength, *in_limits = state["columns"].copy()
-        return cls(
-            at, mode, score, limit, quick, past, strength,
-            np.array(in_limits), np.array(limits)[:, None],
-        )  # fmt: skip
+MANY, FEW, ALONE = 64, 6, 16
+"""Rows that are taken in together at most and at least, and rows that are taken alone after a try
+at it has failed."""
+_NEVER = int(np.iinfo(np.int64).max)
 
 
 class Watch:
@@ -201,10 +92,8 @@ class Watch:
         self._instruments = Instruments(signals, units) if len(signals) > 1 else None
         self._told = 0.0
         self._onset = self._fits = 0
-        self._left = np.full(len(signals), _INSIDE, np.int64)
-        self._highest = np.zeros(len(signals))
-        self._some_left = False
-        self._seen: _Seen | None = None
+        self._departures = Departures(len(signals))
+        self._seen: Sighting | None = None
         self._rows = 0
         self._mode: int | None = None
         self._entered = self._last = self._apart = 0
@@ -212,11 +101,16 @@ class Watch:
     @property
     def phase(self) -> State_:
         """What the asset's watch is doing."""
-        if self._latch.alarmed or self._event:
+        if self.alarmed:
             return "alarmed"
         if not self._learnt:
             return "learning"
         return "learning" if self.progress < 1 else "watching"
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether the machine's alarm stands."""
+        return self._latch.alarmed or self._event
 
     @property
     def settling(self) -> bool:
@@ -237,7 +131,14 @@ class Watch:
             return self._novelty.pooled
         return self._seen.score if self._seen is not None else 0.0
 
-    def judge(self, at: NDArray[np.int64], rows: Columns, mode: NDArray[np.int64]) -> Judgement:
+    def judge(
+        self,
+        at: NDArray[np.int64],
+        rows: Columns,
+        mode: NDArray[np.int64],
+        *,
+        explained: bool = False,
+    ) -> Judgement:
         """Judge rows in time order, then learn from them.
 
         Parameters
@@ -248,16 +149,25 @@ class Watch:
             Values (n, p) in the signals' units, NaN = not Good.
         mode
             Operating mode (n,); any one number if the asset has none.
+        explained
+            Whether the judgement gives the contributions to every score.
         """
-        verdict = OpenJudgement(at)
-        for i, (when, now) in enumerate(zip(at.tolist(), mode.tolist(), strict=True)):
-            self._advance(verdict, i, when, now, rows[i])
+        verdict = OpenJudgement(at, len(self.signals) if explained else 0)
+        times, modes = at.tolist(), mode.tolist()
+        begin = alone = 0
+        while begin < len(times):
+            if not alone and len(times) - begin >= FEW:
+                calm = self._take_calm(verdict, begin, at, rows, mode)
+                begin, alone = begin + calm, ALONE if calm < FEW else 1
+            else:
+                self._take(verdict, begin, times[begin], modes[begin], rows[begin])
+                begin, alone = begin + 1, max(0, alone - 1)
         return verdict.close()
 
     def judge_one(self, at: int, row: Columns, mode: int) -> tuple[float, float] | None:
         """Judge one row (p,) as `judge` does; give its score and limit, None if not judged."""
         verdict = OneRow()
-        self._advance(verdict, 0, at, mode, row)
+        self._take(verdict, 0, at, mode, row)
         return verdict.said
 
     @property
@@ -281,10 +191,7 @@ class Watch:
 
     def contributions(self) -> Columns:
         """Split the last judged score over the signals (p,), summing to it; 0 before the first."""
-        if self._seen is None:
-            return np.zeros(len(self.signals))
-        parts = self._parts(self._seen)
-        return parts * (self._seen.score / max(float(parts.sum()), 1e-300))
+        return np.zeros(len(self.signals)) if self._seen is None else self._seen.contributions
 
     def accept(self) -> None:
         """Take the present for the new normal, because a person says so.
@@ -329,11 +236,98 @@ class Watch:
     def _learnt(self) -> bool:
         return self._rows >= self.settings.learn_rows
 
-    def _advance(self, verdict: Verdict, i: int, at: int, mode: int, row: Columns) -> None:
-        mode, stays = self._mode_of(row, mode)
-        self._look(verdict, i, at, mode, row, stays)
-        if self._instruments is not None and self._instruments.told:
-            self._take_note(self._instruments, verdict, mode)
+    def _take(self, verdict: Verdict, i: int, at: int, mode: int, row: Columns) -> None:
+        """Take in a row (p,): score, decide, learn."""
+        stays = True  # a change between found modes belongs to none
+        if self._regimes is not None:
+            stays = self._regimes.now(row)
+            mode = self._regimes.mode
+        self._rows += 1
+        learnt = self._learnt
+        row, whole = _finite(row)
+        settled = self._enter(at, mode) and stays
+        instruments, believed = self._instruments, row
+        if settled and instruments is not None:
+            instruments.take(at, row, whole)
+            if learnt:
+                row, whole, believed = self._believe(instruments, at, mode, row, whole)
+        means = self._means.smooth(believed, whole or believed is not row) if settled else None
+        if self._means.rows == 1 and settled and not self._latch.alarmed:
+            self._modes.visit(mode)
+        if not learnt:
+            self._learn_history(at, mode, row, means, whole)
+            return
+        if self._rows == self.settings.learn_rows:
+            self._end_learning()
+        if means is None or self._means.rows < STEADY_ROWS:
+            self._latch.hold()
+        else:
+            self._judge_settled(verdict, i, at, mode, row, means, whole)
+        if instruments is not None and instruments.told:
+            self._take_note(instruments, verdict, mode)
+
+    def _take_calm(
+        self,
+        verdict: OpenJudgement,
+        begin: int,
+        at: NDArray[np.int64],
+        rows: Columns,
+        mode: NDArray[np.int64],
+    ) -> int:
+        """Take in together the calm rows, `MANY` at most, from `begin` on; give their number.
+
+        To the bit it is what `_take` does row by row as long as nothing happens: whole rows of one
+        mode, in each of which every signal and the score are healthy.
+        """
+        instruments, means, baseline = self._instruments, self._means, self._calm_baseline()
+        if baseline is None or instruments is None or self._mode is None:
+            return 0
+        if int(at[begin]) - self._entered < self._settle:
+            return 0
+        part = slice(begin, begin + MANY)
+        alike, gap = mode[part] == self._mode, max(GAP_NS, GAP_ROWS * self._apart)
+        stretch = Stretch.of(at[part], rows[part], alike, self._last, gap)
+        if len(stretch) < FEW:
+            return 0
+        usual = min(self._apart or _NEVER, int(stretch.apart.min()))
+        if int(stretch.apart.max()) > max(GAP_NS, GAP_ROWS * usual):
+            return 0  # the usual distance of two rows shrinks on the way: row by row
+        ahead = Ahead(stretch.rows, means, baseline)
+        passage = instruments.foresee(
+            stretch.at, self._mode, stretch.rows, ahead.quick_before, baseline
+        )
+        calm, bars = slice(passage.calm), self._latch.bars(passage.calm)
+        healthy = baseline.judge_calm(
+            ahead.residuals[calm], ahead.means[calm, 0], ahead.left[calm], bars
+        )
+        done, last = len(healthy.scores), healthy.last
+        if last is None:
+            return 0
+        verdict.scores(begin, healthy.scores, bars[:done], healthy.strength)
+        instruments.take_many(passage, done)
+        self._latch.pass_over(done)
+        self._departures.note_many(stretch.at[:done], healthy.scales)
+        means.go_to(ahead.means[done - 1], done)
+        self._rows += done
+        self._last = int(stretch.at[done - 1])
+        self._apart = min(self._apart or _NEVER, int(stretch.apart[:done].min()))
+        self._seen = Sighting(
+            self._last, self._mode, last.score, bars[done - 1], means.mean[0], means.mean[2],
+            last.strength, last.in_limits, last.limits,
+        )  # fmt: skip
+        return done
+
+    def _calm_baseline(self) -> ModeBaseline | None:
+        """Give the baseline by which rows may be taken together; None if something is going on."""
+        instruments, means = self._instruments, self._means
+        if self._mode is None or not self._learnt or self._regimes is not None:
+            return None
+        if self._accepted or self._latch.phase is not Phase.HEALTHY:
+            return None
+        if instruments is None or not instruments.quiet or not means.ripe:
+            return None
+        baseline = self._modes.get(self._mode)
+        return baseline if baseline is not None and baseline.in_step(means.rows) else None
 
     def _take_note(self, instruments: Instruments, verdict: Verdict, mode: int) -> None:
         """Tell which instruments are at fault, or no longer."""
@@ -344,48 +338,17 @@ class Watch:
                 baseline.calm()
         instruments.told.clear()
 
-    def _look(
-        self, verdict: Verdict, i: int, at: int, mode: int, row: Columns, stays: bool
-    ) -> None:
-        self._rows += 1
-        row, whole = _finite(row)
-        settled = self._enter(at, mode) and stays
-        believed = row
-        if settled and self._instruments is not None:
-            self._instruments.take(at, row, whole)
-            if self._learnt:
-                row, whole, believed = self._believe(self._instruments, at, mode, row, whole)
-        means = self._means.smooth(believed, whole or believed is not row) if settled else None
-        if self._means.rows == 1 and settled and not self._latch.alarmed:
-            self._modes.visit(mode)
-        if not self._learnt:
-            steady = self._means.rows >= STEADY_ROWS or self._modes.first(mode)
-            if means is not None and steady:
-                self._learn_history(at, mode, row, means, whole)
-            return
-        if self._rows == self.settings.learn_rows:
-            self._find_modes()
+    def _end_learning(self) -> None:
+        """Begin to judge by what was learnt, mode by mode if there are several."""
+        if self._novelty is not None:
             self._modes.fit()
-            if self._novelty is not None:
-                self._novelty.fit()
-        if means is None or self._means.rows < STEADY_ROWS:
-            self._latch.hold()
+            self._novelty.fit()
             return
-        self._judge_settled(verdict, i, at, mode, row, means, whole)
-
-    def _mode_of(self, row: Columns, mode: int) -> tuple[int, bool]:
-        """Give the mode of a row (p,), and whether it stays there: a change belongs to none."""
-        if self._regimes is None:
-            return mode, True
-        stays = self._regimes.now(row)
-        return self._regimes.mode, stays
-
-    def _find_modes(self) -> None:
-        if not self.settings.find_modes or self._novelty is not None:
-            return
-        self._regimes = self._modes.part()
-        if self._regimes is not None:
-            self._mode = None  # the means are a mixture: they begin anew
+        if self.settings.find_modes:
+            self._regimes = self._modes.part()
+            if self._regimes is not None:
+                self._mode = None  # the means are a mixture: they begin anew
+        self._modes.fit()
 
     def _believe(
         self, instruments: Instruments, at: int, mode: int, row: Columns, whole: bool
@@ -400,13 +363,14 @@ class Watch:
         The row, NaN where it is not believed; whether it is whole; the same completed.
         """
         baseline, doubted = self._modes.get(mode), instruments.out
-        ready = baseline is not None and baseline.ready and self._means.rows >= STEADY_ROWS
-        if baseline is not None and ready:
+        if self._means.rows < STEADY_ROWS:
+            baseline = None  # the quick means tell nothing yet
+        if baseline is not None:
             shortest = self._means.shortest
             doubted = instruments.doubt(at, mode, row, shortest, baseline, self._steady())
         if doubted is not None:
             row, whole = np.where(doubted, np.nan, row), False
-        if whole or baseline is None or not ready:
+        if whole or baseline is None:
             return row, whole, row
         present = np.isfinite(row)
         if not present.any():
@@ -420,9 +384,14 @@ class Watch:
             return 0
         if latch.alarmed and latch.age > GATHERS and seen.score <= WORSE * self._told:
             return self._onset + GATHERS * self._apart
-        return _INSIDE
+        return _NEVER
 
-    def _learn_history(self, at: int, mode: int, row: Columns, means: Columns, whole: bool) -> None:
+    def _learn_history(
+        self, at: int, mode: int, row: Columns, means: Columns | None, whole: bool
+    ) -> None:
+        steady = self._means.rows >= STEADY_ROWS or self._modes.first(mode)
+        if means is None or not steady:
+            return
         self._modes.gather(mode, row, self._means.rows, means[1])
         if self._instruments is not None:
             self._instruments.learn(mode, at, row)
@@ -454,7 +423,7 @@ class Watch:
         whole: bool,
     ) -> None:
         baseline = self._modes.get(mode)
-        if baseline is None or not baseline.ready:
+        if baseline is None:
             self._latch.hold()
             if not self._latch.alarmed:
                 self._modes.learn(mode, row, self._means.rows, means[1])
@@ -487,12 +456,13 @@ class Watch:
         deviation = baseline.deviation(row, means, age, present, counts, free)
         bar = latch.bar
         score = deviation.score
-        self._seen = seen = _Seen(
+        self._seen = seen = Sighting(
             at, mode, score, bar, means[0], means[2],
             deviation.strength, deviation.in_limits, deviation.limits,
         )  # fmt: skip
-        verdict.score(i, score, bar)
-        self._note_who_left(seen, deviation.far)
+        verdict.score(i, score, bar, seen.strength)
+        if deviation.far or self._departures.any:
+            self._departures.note(at, seen.scales, latch.alarmed)
         if self._accepted:
             self._accepted = False
             verdict.add(self._transition(seen, AlarmAction.CLEAR))
@@ -516,7 +486,7 @@ class Watch:
 
     def _stand(
         self,
-        seen: _Seen,
+        seen: Sighting,
         deviation: Deviation,
         baseline: ModeBaseline,
         present: NDArray[np.bool_] | None,
@@ -538,7 +508,7 @@ class Watch:
             return AlarmAction.WORSEN
         return action
 
-    def _excused(self, seen: _Seen, baseline: ModeBaseline) -> bool:
+    def _excused(self, seen: Sighting, baseline: ModeBaseline) -> bool:
         """Tell whether the standing alarm was an instrument's: the machine fits without it."""
         instruments, latch = self._instruments, self._latch
         if instruments is None or seen.mode != latch.mode:
@@ -557,12 +527,12 @@ class Watch:
         self._fits = self._fits + 1 if seen.score <= seen.limit else 0
         return self._fits >= EXCUSED
 
-    def _exchanged(self, seen: _Seen, baseline: ModeBaseline) -> bool:
+    def _exchanged(self, seen: Sighting, baseline: ModeBaseline) -> bool:
         """Tell whether what deviates are two signals that were exchanged."""
         if self._instruments is None:
             return False
         strong = seen.strength >= SHARE * seen.strength.max()
-        onset = min(int(self._left[strong].min()), seen.at)
+        onset = min(int(self._departures.left[strong].min()), seen.at)
         return self._instruments.find_swapped(seen.at, onset, seen.strength, seen.quick, baseline)
 
     def _judge_lone(
@@ -580,11 +550,12 @@ class Watch:
         deviation = baseline.deviation(row, means, self._means.rows, None, True)
         bar = novelty.bar
         score, event = novelty.surprise(float(row[0]))
-        told = _Seen(
+        told = Sighting(
             at, mode, score, bar, row, means[2], np.ones(1), deviation.in_limits, deviation.limits
         )
-        verdict.score(i, score, bar)
-        self._note_who_left(told, deviation.far)
+        verdict.score(i, score, bar, told.strength)
+        if deviation.far or self._departures.any:
+            self._departures.note(at, told.scales, self._latch.alarmed)
         if self._event:
             verdict.add(self._transition(told, AlarmAction.CLEAR))
         if event:
@@ -606,57 +577,31 @@ class Watch:
         baseline.restart_slow()
         self._means.start_from(1, 0)
 
-    def _note_who_left(self, seen: _Seen, far: bool) -> None:
-        """Keep since when each signal has been away from its normal.
-
-        A signal on its way back leaves anew when it turns: what an earlier fault left behind, such
-        as a variance that fades slowly, is not where the next one begins.
-        """
-        if not far and not self._some_left:
-            return
-        scales = seen.scales
-        back = scales < IN_BAND
-        if not self._latch.alarmed:
-            back |= scales < FALLS * self._highest
-        self._left[back] = _INSIDE
-        away = scales > OUT_OF_BAND
-        fresh = away & (self._left == _INSIDE)
-        self._left[fresh] = seen.at
-        self._highest = np.where(fresh, scales, np.maximum(self._highest, scales))
-        self._some_left = bool((self._left != _INSIDE).any())
-
-    def _transition(self, seen: _Seen, action: AlarmAction) -> Transition:
+    def _transition(self, seen: Sighting, action: AlarmAction) -> Transition:
         reason = self._reason(seen)
         told = reason.contributions
         return Transition(seen.at, told[0].since if told else seen.at, action, reason)
 
-    def _reason(self, seen: _Seen) -> Reason:
+    def _reason(self, seen: Sighting) -> Reason:
         baseline = self._modes[seen.mode]
         low, high, _ = baseline.band()
         doubted = seen.scales > OUT_OF_BAND
         evidence = Evidence(
-            parts=self._parts(seen),
+            parts=parts(seen.strength),
             actual=seen.quick,
             past=seen.past,
             expected=baseline.relations.expected(seen.quick, baseline.centre, doubted),
             low=low,
             high=high,
             scale=baseline.relations.unit,
-            left=np.minimum(self._left, seen.at),
+            left=np.minimum(self._departures.left, seen.at),
         )
         return explain(seen.score, seen.limit, evidence, self.signals, self.units)
-
-    @staticmethod
-    def _parts(seen: _Seen) -> Columns:
-        """Give what each signal (p,) has in the score: what many do a little makes no reason."""
-        parts = np.maximum(seen.strength - FLOOR, 0.0)
-        return parts * parts if parts.any() else seen.strength * seen.strength
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Give everything that decides later verdicts, as arrays."""
         known: dict[str, NDArray[Any]] = {
-            "left": self._left.copy(),
-            "highest": self._highest.copy(),
+            **self._departures.state(),
             "told": np.array([self._told]),
             "clock": np.array(
                 [
@@ -688,9 +633,7 @@ class Watch:
 
     def restore(self, state: State) -> None:
         """Go on from a `state` of a watch with the same signals."""
-        self._left = np.array(state["left"], np.int64)
-        self._highest = np.array(state["highest"], np.float64)
-        self._some_left = bool((self._left != _INSIDE).any())
+        self._departures.restore(state)
         self._told = float(state["told"][0])
         clock = state["clock"].tolist()
         self._rows, self._entered, self._last, self._apart, self._onset, self._fits, *flags = clock
@@ -706,11 +649,12 @@ class Watch:
         regimes = part_of(state, "regimes.")
         self._regimes = Regimes.restore(regimes) if regimes else None
         seen = part_of(state, "seen.")
-        self._seen = _Seen.restore(seen) if seen else None
+        self._seen = Sighting.restore(seen) if seen else None
 
 
 def _finite(row: Columns) -> tuple[Columns, bool]:
     """Give a row (p,) with NaN for what is no number, and whether all are numbers."""
+    if row.dot(row) < np.inf:  # what is no number, or far too large, is looked at closely
+        return row, True
     finite = np.isfinite(row)
-    whole = bool(np.logical_and.reduce(finite))
-    return row if whole else np.where(finite, row, np.nan), whole
+    return (row, True) if finite.all() else (np.where(finite, row, np.nan), False)

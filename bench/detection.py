@@ -27,6 +27,7 @@ from analytics.evaluation.plants import SIZES, shares_alarmed
 from analytics.evaluation.protocol import Decides, Explains, Factory
 from analytics.evaluation.sensors import KINDS, MACHINES, SENSORS, Told, told
 from bench.machine import machine
+from bench.speed import ASSETS, speed
 from plant.errors import Misconfigured, PlantError
 from wheeltapper import terminal
 from wheeltapper.evaluation import public
@@ -43,7 +44,7 @@ SENSED = {"signals": 12, "plants": 20}
 """Size of the plants that sensors are told from machines in, and plants a kind."""
 MADE = {"machines": 40, "parts": 1000, "taught": 12, "labels": 8}
 """Generated machines that make parts, parts of each; machines taught by so many labels."""
-PARTS = ("skab", "nab", "plants", "faults", "sensors", "time", "lives", "defects", "parts")
+PARTS = ("skab", "nab", "plants", "faults", "sensors", "time", "speed", "lives", "defects", "parts")
 
 Figures = dict[str, float]
 
@@ -90,6 +91,9 @@ PROMISES: Mapping[str, Promise] = {
     "faults: culprit first, % of seen": Promise(80, 80, high=True),
     "faults: culprit in the top 3, % of seen": Promise(95, 95, high=True),
     "time a row at 64 signals with contributions, µs": Promise(30, 15),
+    "speed: a row alone with contributions, µs": Promise(30, 15),
+    "speed: a row in a block with contributions, µs": Promise(30, 15),
+    "speed: 500 assets at 1 Hz, % of a core": Promise(10, 10),
     "lives: RMSE, truth capped at 125": Promise(11.0, 10.0),
     "lives: PHM08, truth capped at 125": Promise(195, 165),
     "lives: a prediction, ms": Promise(1, 1),
@@ -149,6 +153,7 @@ def _measured(asked: argparse.Namespace, seed: int) -> Figures:
         "faults": lambda: _faults(factory, seed),
         "sensors": lambda: _sensors(seed),
         "time": lambda: _times(factory, seed),
+        "speed": lambda: _speed(seed),
         "lives": _lives(asked, known, seed),
         "defects": _defects(asked, known, seed),
         "parts": lambda: _parts(seed),
@@ -326,6 +331,18 @@ def _timed(
     if explained and explain is None:
         return float("nan")
     return float(np.median(spent)) / 1e3
+
+
+def _speed(seed: int) -> Figures:
+    """Time the watch of the product, whatever the detector."""
+    got = speed(seed)
+    return {
+        "speed: a row alone, µs": got.alone,
+        "speed: a row alone with contributions, µs": got.explained,
+        "speed: a row in a block with contributions, µs": got.block,
+        "speed: a row of 500 assets in turn, µs": got.in_turn,
+        "speed: 500 assets at 1 Hz, % of a core": got.share(ASSETS),
+    }
 
 
 def _lives(

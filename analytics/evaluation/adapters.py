@@ -82,7 +82,7 @@ class WatchedRows:
 
     def alarm_one(self, _score: float, _x: dict[str, float]) -> bool:
         """Tell whether the watch's alarm stands, or a sensor is told to be at fault."""
-        return self._made.phase == "alarmed" or bool(self._made.doubts)
+        return self._made.alarmed or bool(self._made.doubts)
 
     def explain_one(self, _x: dict[str, float]) -> Mapping[str, float]:
         """Give the contributions to the score that was given last.
@@ -92,7 +92,7 @@ class WatchedRows:
         watch = self._made
         parts = dict(zip(self._signals, watch.contributions().tolist(), strict=True))
         doubts = [doubt.signal for doubt in watch.doubts]
-        if not doubts or watch.phase == "alarmed":
+        if not doubts or watch.alarmed:
             return parts
         whole = sum(parts.values()) / len(doubts)
         return {signal: whole * (signal in doubts) for signal in self._signals}

@@ -8,6 +8,7 @@ import pytest
 from analytics.evaluation.yardsticks import DETECTORS
 from bench import detection
 from bench.detection import PROMISES, Promise, row_times
+from bench.speed import Speed, speed
 
 
 @pytest.mark.parametrize(
@@ -59,3 +60,13 @@ def test_a_detector_without_reasons_has_no_time_for_them() -> None:
             return 0.0
 
     assert np.isnan(row_times(lambda _f, _s: Silent(), 4, 0)[1])
+
+
+def test_rows_that_come_together_cost_less() -> None:
+    got = speed(0, signals=8, assets=2, rows=512)
+    assert 1 < got.block < got.explained < 20_000
+    assert 1 < got.in_turn < 20_000
+
+
+def test_share_of_a_core() -> None:
+    assert Speed(alone=0, explained=0, block=0, in_turn=200).share(500) == pytest.approx(10)

@@ -1,0 +1,98 @@
+"""What the last judged row of an asset showed."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.contract import State
+
+Columns = NDArray[np.float64]
+
+FLOOR = 0.5
+"""Deviations below this share of the limit are no part of a reason."""
+
+
+@dataclass(slots=True, eq=False)
+class Sighting:
+    """The last judged row: score and limit, means, deviations (p,).
+
+    Those of each channel (3, p) are in its limits (3, p).
+    """
+
+    at: int
+    mode: int
+    score: float
+    limit: float
+    quick: Columns
+    past: Columns
+    strength: Columns
+    in_limits: Columns
+    limits: Columns
+
+    @property
+    def scales(self) -> Columns:
+        """The largest deviation of each signal (p,), in scales."""
+        quick, slow, restless = self.in_limits * self.limits
+        largest: Columns = np.maximum(quick, slow)
+        np.maximum(largest, restless, out=largest)
+        return largest
+
+    @property
+    def contributions(self) -> Columns:
+        """What each signal (p,) has in the score, summing to it."""
+        part = parts(self.strength)
+        part *= self.score / max(float(np.add.reduce(part)), 1e-300)
+        return part
+
+    def state(self) -> State:
+        """Give everything as arrays."""
+        return {
+            "row": np.array([self.at, self.mode], np.int64),
+            "score": np.array([self.score, self.limit, *self.limits[:, 0]]),
+            "columns": np.vstack((self.quick, self.past, self.strength, self.in_limits)),
+        }
+
+    @classmethod
+    def restore(cls, state: State) -> Self:
+        """Build the same again."""
+        at, mode = state["row"].tolist()
+        score, limit, *limits = state["score"].tolist()
+        quick, past, strength, *in_limits = state["columns"].copy()
+        return cls(
+            at, mode, score, limit, quick, past, strength, np.array(in_limits),
+            np.repeat(np.array(limits)[:, None], len(quick), axis=1),
+        )  # fmt: skip
+
+
+def parts(strength: Columns) -> Columns:
+    """Give the parts of each signal (p,) in a score: what many do a little makes no reason.
+
+    Parameters
+    ----------
+    strength
+        Deviation of each signal (p,) in limits.
+    """
+    if strength.item(strength.argmax()) <= FLOOR:
+        return strength * strength
+    above = strength - FLOOR
+    np.maximum(above, 0.0, out=above)
+    above *= above
+    return above
+
+
+def contributions(score: Columns, strength: Columns) -> Columns:
+    """Give what each signal has in each score (n,), summing to it (n, p).
+
+    Parameters
+    ----------
+    strength
+        Deviations in limits (n, p); NaN where a row was not judged.
+    """
+    part = np.maximum(strength - FLOOR, 0.0)
+    told: NDArray[np.bool_] = part.max(axis=1, keepdims=True) > 0
+    part = np.where(told, part, strength)
+    part *= part
+    part *= (score / np.maximum(part.sum(axis=1), 1e-300))[:, None]
+    return part
