@@ -381,7 +381,7 @@ def test_a_gap_that_the_journal_found_stands_in_the_ledger(
                                ("leaf",)).fetchall()  # fmt: skip
     connection.close()
     with (tmp_path / "journal.db").open("r+b") as broken:
-        broken.seek((pages[1][0] - 1) * 2048)
+        broken.seek((pages[len(pages) // 2][0] - 1) * 2048)
         broken.write(bytes(2048))
     again = Played(tmp_path, monkeypatch)
     asyncio.run(again.play(0.5))
