@@ -32,7 +32,7 @@ fix: $(INSTALLED) ## mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED) ## measure the whole gateway under load and print JSON (about 5 minutes)
+bench: $(INSTALLED) ## measure the whole gateway under load and print JSON (about 6 minutes)
 	@$(BIN)/python -m bench.run $(ARGS)
 
 bench-sources: $(INSTALLED) ## measure the OPC UA and Modbus sources alone (about 6 minutes)

@@ -35,7 +35,7 @@ from gateway.journal import Journal
 ROOT = Path(__file__).parents[1]
 MODBUS_SOURCE = ROOT / "bench" / "loads" / "modbus_load.c"
 START_S = 60.0
-LEARNT_S = 90.0
+LEARNT_S = 150.0
 """All assets learn at once and have done so by now; what a fit costs is not part of every day."""
 STOP_S = 15.0
 SETTLE_S = 1.0
