@@ -226,7 +226,7 @@ def values(payload: bytes) -> tuple[Value, ...]:
 
     Raises
     ------
-    ValueError, IndexError, struct.error
+    ValueError, IndexError
         It is none.
     """
     end, offset = varint(payload, 0)
@@ -254,9 +254,9 @@ def _value(payload: bytes, kind: int, offset: int) -> tuple[Value, int]:
         return kind - 8, offset
     if kind == 0:
         return None, offset
-    if kind == 7:
-        return float(struct.unpack_from(">d", payload, offset)[0]), offset + 8
-    size = _INT_BYTES.get(kind, 0)
+    size = 8 if kind == 7 else _INT_BYTES.get(kind, 0)
     if not size or offset + size > len(payload):
         raise ValueError(f"a value of kind {kind} at {offset}")
+    if kind == 7:
+        return float(struct.unpack_from(">d", payload, offset)[0]), offset + size
     return int.from_bytes(payload[offset : offset + size], "big", signed=True), offset + size

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.journal import DamagedRecord, EventRecord, Journal, Limits, SampleRecord, file
@@ -192,6 +192,7 @@ def test_what_holds_nothing_of_ours_is_left_alone(tmp_path: Path) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(data=st.binary(max_size=200))
+@example(data=b"\x02\x07")
 def test_no_payload_breaks_the_parser(data: bytes) -> None:
     try:
         found = values(data)
