@@ -5,7 +5,7 @@ source time in ns, samples with ``start <= at <= stop`` of the tags of the asset
 told when an alarm is raised and again as its stop moves out; of one alarm the last said holds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from gateway.journal.pins import PIN
@@ -63,17 +63,14 @@ class Pins:
 
 def pins_from(events: Iterable[EventRecord]) -> list[Pin]:
     """Read pins back from events in the journal's order; others are passed over."""
-    found: dict[int, Pin] = {}
-    for event in events:
-        match event:
-            case EventRecord(
-                kind="pin",
-                body={
-                    "alarm": int(alarm),
-                    "asset": str(asset),
-                    "start": int(start),
-                    "stop": int(stop),
-                },
-            ):
-                found[alarm] = Pin(alarm, asset, start, stop)
-    return list(found.values())
+    pins = (pin_from(event) for event in events if event.kind == PIN)
+    return list({pin.alarm: pin for pin in pins if pin is not None}.values())
+
+
+def pin_from(event: EventRecord) -> Pin | None:
+    """Read the body of a pin; None for what is none."""
+    body: Mapping[str, object] = event.body
+    match body:
+        case {"alarm": int(alarm), "asset": str(asset), "start": int(start), "stop": int(stop)}:
+            return Pin(alarm, asset, start, stop)
+    return None

@@ -78,6 +78,16 @@ class EventRecord:
     body: dict[str, JSON]
 
 
+SUMMARY_COLUMNS: dict[str, type] = {
+    "tag": np.int32,
+    "start": np.int64,
+    "count": np.uint32,
+    "good": np.uint32,
+    **dict.fromkeys(("low", "high", "mean", "std", "first", "last"), np.float64),
+}
+"""Columns of a `SummaryRecord` and their types, in the order in which they are stored."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SummaryRecord:
     """What the samples of one source were in windows of one length.
@@ -129,14 +139,7 @@ class SummaryRecord:
 
     def columns(self) -> list[tuple[str, NDArray[Any], type]]:
         """Give name, column and type of each column, in their order."""
-        values = ("low", "high", "mean", "std", "first", "last")
-        return [
-            ("tag", self.tag, np.int32),
-            ("start", self.start, np.int64),
-            ("count", self.count, np.uint32),
-            ("good", self.good, np.uint32),
-            *((name, getattr(self, name), np.float64) for name in values),
-        ]
+        return [(name, getattr(self, name), dtype) for name, dtype in SUMMARY_COLUMNS.items()]
 
     def take(self, rows: NDArray[np.intp]) -> "SummaryRecord":
         """Give the windows at these rows, in their order."""

@@ -165,10 +165,13 @@ def second_of(ns: int) -> int:
 
 def _sick(diary: Diary, signal: str, at: int) -> bool:
     """Tell whether a sensor was at fault at second `at`, or had been a short while ago."""
-    return any(
-        f"{fault.asset}/{fault.signal}" == signal and fault.begin <= at < fault.end + AFTER_LINK_S
-        for fault in diary.sensors
-    )
+    return any(_is_of(fault, signal, at) for fault in diary.sensors)
+
+
+def _is_of(fault: SensorFault, signal: str, at: int) -> bool:
+    """Tell whether a doubt of a signal at second `at` is one of this fault."""
+    named = f"{fault.asset}/{fault.signal}" == signal
+    return named and fault.begin <= at < fault.end + AFTER_LINK_S
 
 
 def cause_of(diary: Diary, alarm: Alarm, at: int) -> str | None:
@@ -254,9 +257,8 @@ def _blamed(campaign: Campaign, fault: SensorFault, told: Sequence[tuple[int, Al
         alarm.asset == fault.asset and fault.begin <= at < fault.end + AFTER_SENSOR_S
         for at, alarm in told
     )
-    name = f"{fault.asset}/{fault.signal}"
     for at, body in campaign.doubts:
-        if body["signal"] == name and fault.begin <= at < fault.end + AFTER_LINK_S:
+        if _is_of(fault, body["signal"], at):
             return Blamed(fault, machine, str(body["kind"]), at - fault.begin)
     return Blamed(fault, machine, "", None)
 

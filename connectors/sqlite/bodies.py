@@ -7,10 +7,10 @@ import numpy as np
 
 from plant.columns import pack, unpack
 from plant.errors import Rejected
-from plant.records import SummaryRecord
+from plant.records import SUMMARY_COLUMNS, SummaryRecord
 
 _CRC = struct.Struct("<I")
-_COLUMNS = [np.dtype(name) for name in ("<i4", "<i8", "<u4", "<u4", *6 * ["<f8"])]
+_COLUMNS = [np.dtype(dtype).newbyteorder("<") for dtype in SUMMARY_COLUMNS.values()]
 
 
 def encode(windows: SummaryRecord) -> bytes:

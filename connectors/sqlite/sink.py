@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from connectors.sqlite.bodies import decode, encode
 from connectors.sqlite.config import SqliteConfig
 from connectors.sqlite.file import TOGETHER, WINDOWS
 from plant.errors import Rejected, Unreachable
-from plant.records import Record, SummaryRecord, joined
+from plant.records import SUMMARY_COLUMNS, Record, SummaryRecord, joined
 from plant.tags import TagHandle
 
 FRESH = WINDOWS + WINDOWS // 4
@@ -199,16 +199,8 @@ class SqliteSink:
             return decode(body, every)
         except Rejected:
             connection.execute("INSERT INTO damaged VALUES (?, ?, ?, ?)", (every, tag, start, body))
-            none = np.empty(0, np.intp)
-            return SummaryRecord(
-                "",
-                every,
-                none.astype(np.int32),
-                none.astype(np.int64),
-                none.astype(np.uint32),
-                none.astype(np.uint32),
-                *[none.astype(np.float64)] * 6,
-            )
+            none: list[NDArray[Any]] = [np.empty(0, dtype) for dtype in SUMMARY_COLUMNS.values()]
+            return SummaryRecord("", every, *none)
 
     def _purge(self, connection: sqlite3.Connection, every: int, newest: int) -> None:
         """Forget what is older than it is kept.

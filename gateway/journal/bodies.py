@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from plant import columns as codec
 from plant.errors import Rejected
-from plant.records import EventRecord, Record, SampleRecord, ScoreRecord, SummaryRecord
+from plant.records import (
+    SUMMARY_COLUMNS,
+    EventRecord,
+    Record,
+    SampleRecord,
+    ScoreRecord,
+    SummaryRecord,
+)
 from plant.samples import Batch, ContextEvent, Recovery
 
 MAX_TEXT = 1 << 20
@@ -33,7 +40,11 @@ _CRC = struct.Struct("<I")
 _ROW = struct.Struct("<qqqqqq")
 _SAMPLE_COLUMNS = [np.dtype(name) for name in ("<i4", "<i8", "<u4", "u1", "<f8")]
 _SERVED_COLUMN = np.dtype("<i8")
-_SUMMARY_COLUMNS = [np.dtype(name) for name in ("<i8", "<i4", "<i8", "<u4", "<u4", *6 * ["<f8"])]
+_SUMMARY_COLUMNS = [
+    np.dtype("<i8"),
+    *(np.dtype(dtype).newbyteorder("<") for dtype in SUMMARY_COLUMNS.values()),
+]
+"""Length of the windows, then what stands in a `SummaryRecord`."""
 _SCORE_COLUMNS = [np.dtype(name) for name in ("<i8", "<f8", "<f8", "u1")]
 
 

@@ -1,18 +1,12 @@
 """Samples of a span of time, as the journal holds them; reads beside the gateway that writes."""
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.journal import file, index
-from gateway.journal.bodies import Kind
 from gateway.journal.damage import DamagedRecord
 from plant.records import SampleRecord
 
-_TOUCHING = """
-SELECT position FROM record INDEXED BY record_by_time
-WHERE kind = ? AND last_at >= ? AND first_at < ? ORDER BY position
-"""
 _TAGS = "SELECT handle, name, unit FROM tag ORDER BY rowid"
 
 
@@ -48,15 +42,8 @@ class Excerpt:
         """
         start, stop = self._span
         with file.reader(self._path) as connection:
-            wanted = int(Kind.SAMPLES), start, stop
-            places = [place for (place,) in connection.execute(_TOUCHING, wanted)]
+            places = index.touching(connection, start, stop)
             for done, place in enumerate(places, 1):
-                yield from _read(connection, place, done, len(places))
-
-
-def _read(
-    connection: sqlite3.Connection, place: int, done: int, known: int
-) -> Iterator[tuple[int, int, SampleRecord | DamagedRecord]]:
-    found = index.record_at(connection, place)
-    if isinstance(found, SampleRecord | DamagedRecord):
-        yield done, known, found
+                found = index.record_at(connection, place)
+                if isinstance(found, SampleRecord | DamagedRecord):
+                    yield done, len(places), found

@@ -4,13 +4,8 @@ import sqlite3
 from collections.abc import Collection, Iterator
 
 from gateway.journal.bodies import KINDS, Kind
-from gateway.journal.index import record_at
+from gateway.journal.index import record_at, touching
 from plant.records import EventRecord, SampleRecord
-
-_PINNED = """
-SELECT position FROM record INDEXED BY record_by_time
-WHERE kind = ? AND subject = ? AND last_at >= ? AND first_at < ? ORDER BY position
-"""
 
 
 def behind(connection: sqlite3.Connection, cursor: int, kinds: Collection[type]) -> int:
@@ -46,8 +41,7 @@ def samples_between(
     connection: sqlite3.Connection, source: str, start: int, stop: int
 ) -> Iterator[SampleRecord]:
     """Give the batches of a source that reach into source times [start, stop), ns."""
-    asked = (int(Kind.SAMPLES), _subject(connection, source), start, stop)
-    for (position,) in connection.execute(_PINNED, asked).fetchall():
+    for position in touching(connection, start, stop, source):
         record = record_at(connection, position)
         if isinstance(record, SampleRecord):
             yield record
@@ -61,23 +55,6 @@ def newest_at(connection: sqlite3.Connection, source: str) -> int:
     )
     found = connection.execute(query, (int(Kind.SAMPLES), _subject(connection, source))).fetchone()
     return int(found[0]) if found else 0
-
-
-def told(
-    connection: sqlite3.Connection, kind: str, cursor: int, most: int
-) -> list[tuple[int, EventRecord]]:
-    """Give the first events of a kind behind a position, each with its own, in their order."""
-    query = (
-        "SELECT position FROM record INDEXED BY record_by_time "
-        "WHERE kind = ? AND subject = ? AND position > ? ORDER BY position LIMIT ?"
-    )
-    asked = (int(Kind.EVENT), _subject(connection, kind), cursor, most)
-    found = []
-    for (position,) in connection.execute(query, asked).fetchall():
-        record = record_at(connection, position)
-        if isinstance(record, EventRecord):
-            found.append((int(position), record))
-    return found
 
 
 def moments(connection: sqlite3.Connection, kind: str) -> list[tuple[int, int]]:

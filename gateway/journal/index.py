@@ -34,8 +34,15 @@ WHERE kind = ? AND position <= ? GROUP BY subject
 _EVENTS = """
 SELECT position FROM record INDEXED BY record_by_time
 WHERE kind = ? AND subject = (SELECT id FROM subject WHERE name = ?) AND position > ?
-ORDER BY position
+ORDER BY position LIMIT ?
 """
+_TOUCHING = """
+SELECT position FROM record INDEXED BY record_by_time
+WHERE kind = ? AND last_at >= ? AND first_at < ? {} ORDER BY position
+"""
+_OF_SOURCE = "AND subject = (SELECT id FROM subject WHERE name = ?)"
+NO_LIMIT = -1
+"""To SQLite a limit below nothing is none."""
 LAST = 2**63 - 1
 
 Rows = NDArray[np.int64]
@@ -74,11 +81,22 @@ def newest(connection: sqlite3.Connection, kind: Kind, upto: int) -> dict[int, i
     return dict(connection.execute(_NEWEST, (int(kind), upto)).fetchall())
 
 
+def touching(connection: sqlite3.Connection, start: int, stop: int, source: str = "") -> list[int]:
+    """Give the positions of samples that may be of [start, stop), ns, in order; of all sources."""
+    query = _TOUCHING.format(_OF_SOURCE if source else "")
+    bound = (int(Kind.SAMPLES), start, stop, *((source,) if source else ()))
+    return [position for (position,) in connection.execute(query, bound)]
+
+
 def events(
-    connection: sqlite3.Connection, kind: str, after: int
+    connection: sqlite3.Connection, kind: str, after: int, most: int = NO_LIMIT
 ) -> Iterator[tuple[int, EventRecord]]:
-    """Give the events of one kind behind position `after` that can be read, with their places."""
-    for (position,) in connection.execute(_EVENTS, (int(Kind.EVENT), kind, after)).fetchall():
+    """Give the events of one kind behind position `after` that can be read, with their places.
+
+    The first `most` of them are looked at.
+    """
+    bound = (int(Kind.EVENT), kind, after, most)
+    for (position,) in connection.execute(_EVENTS, bound).fetchall():
         entry = record_at(connection, position)
         if isinstance(entry, EventRecord):
             yield position, entry

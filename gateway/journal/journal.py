@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.journal import bodies, file, forward, reading, salvage, tagtable, trends
+from gateway.journal import bodies, file, forward, index, reading, salvage, tagtable, trends
 from gateway.journal.bodies import Kind, Row
 from gateway.journal.damage import Entry
 from gateway.journal.limits import Holding, Limits
@@ -607,7 +607,7 @@ class Journal:
     def told(self, kind: str, cursor: int, most: int) -> list[tuple[int, EventRecord]]:
         """Give the first events of a kind behind a position, each with its own; blocks."""
         with self._still() as connection:
-            return forward.told(connection, kind, cursor, most)
+            return list(index.events(connection, kind, cursor, most))
 
     def moments(self, kind: str) -> list[tuple[int, int]]:
         """Give position and time, ns, of every event of a kind, in their order; blocks."""

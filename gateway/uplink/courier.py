@@ -19,7 +19,7 @@ from gateway.supervisor import failure_of
 from gateway.uplink.delivery import Delivery, DeliveryState
 from gateway.uplink.marks import Marks
 from gateway.uplink.pace import MISCONFIGURED_S, Backoff, Pace
-from gateway.uplink.parcels import MOST_RECORDS, Parcel, gather, measured
+from gateway.uplink.parcels import MOST_RECORDS, Parcel, gather, rows_of
 from gateway.uplink.pins import Pins
 from gateway.uplink.quarantine import Quarantine
 from plant.errors import Misconfigured, Rejected
@@ -207,7 +207,7 @@ class Courier:
         refusals = sink.write(records)
         self.delivery.calling = 0.0
         self.delivery.last = time.time_ns()
-        self.delivery.sent += sum(measured(record)[0] for record in records)
+        self.delivery.sent += sum(map(rows_of, records))
         if before is not None and isinstance(sink, Counting):
             self.delivery.sent_bytes = (self.delivery.sent_bytes or 0) + sink.sent_bytes - before
         return refusals

@@ -66,7 +66,8 @@ def gather(
                 damaged += 1
                 upto = position
                 continue
-            rows, size = measured(entry)
+            rows = rows_of(entry)
+            size = _weight(entry, rows)
             full = points + rows > MOST_POINTS or weight + size > MOST_BYTES
             if records and (full or len(records) >= most):
                 return parcel(upto, whole=False)
@@ -75,17 +76,25 @@ def gather(
     return parcel(max(end, after), whole=True)
 
 
-def measured(record: Record) -> tuple[int, int]:
-    """Give the rows of a record, and about how many bytes it holds in memory."""
+def rows_of(record: Record) -> int:
+    """Count the rows of a record."""
     match record:
         case SampleRecord():
-            rows = len(record.batch)
-            return rows, 25 * rows
+            return len(record.batch)
         case ScoreRecord():
-            rows = len(record.at)
-            return rows, 25 * rows
+            return len(record.at)
         case SummaryRecord():
-            rows = len(record)
-            return rows, 68 * rows
+            return len(record)
         case EventRecord():
-            return 1, len(json.dumps(record.body))
+            return 1
+
+
+def _weight(record: Record, rows: int) -> int:
+    """Give about how many bytes a record holds in memory."""
+    match record:
+        case SummaryRecord():
+            return 68 * rows
+        case EventRecord():
+            return len(json.dumps(record.body))
+        case _:
+            return 25 * rows

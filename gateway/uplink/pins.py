@@ -6,14 +6,15 @@ has passed its stop.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.journal import EventRecord, Journal, SampleRecord
+from gateway.journal import Journal, SampleRecord
 from gateway.journal.pins import PIN
+from gateway.pins import Pin, pin_from
 from gateway.uplink.parcels import MOST_POINTS
 from plant.samples import Batch
 from plant.tags import TagHandle
@@ -21,17 +22,6 @@ from plant.tags import TagHandle
 MOST_PINS = 1000
 PATIENCE_S = 600.0
 """A source that is so late for the stop of a pin, s, is not waited for any longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """What is asked for at a position of the journal."""
-
-    position: int
-    alarm: int
-    asset: str
-    start: int
-    stop: int
 
 
 class Pins:
@@ -63,28 +53,26 @@ class Pins:
         position with which there is no pin left.
         """
         told = self._journal.told(PIN, cursor, MOST_PINS)
-        pins = [pin_of(position, event) for position, event in told]
-        last = {pin.alarm: pin.position for pin in pins if pin is not None}
-        for pin in pins:
-            if pin is None:
-                continue
-            if last[pin.alarm] != pin.position:
-                yield pin.position, iter(())
-            elif self._is_ripe(pin):
-                yield pin.position, self.samples(pin)
+        pins = {at: pin for at, event in told if (pin := pin_from(event)) is not None}
+        last = {pin.alarm: position for position, pin in pins.items()}
+        for position, pin in pins.items():
+            if last[pin.alarm] != position:
+                yield position, iter(())
+            elif self._is_ripe(position, pin):
+                yield position, self.samples(pin)
             else:
                 return
         if upto > max([cursor, *(position for position, _ in told)]) and len(told) < MOST_PINS:
             yield upto, iter(())
 
-    def _is_ripe(self, pin: Pin) -> bool:
+    def _is_ripe(self, position: int, pin: Pin) -> bool:
         sources = self._own.get(pin.asset, {})
         newest = min((self._journal.newest_at(name) for name in sources), default=pin.stop)
         if newest >= pin.stop:
-            self._unripe.pop(pin.position, None)
+            self._unripe.pop(position, None)
             return True
         left = (pin.stop - newest) / 1e9
-        until = self._unripe.setdefault(pin.position, time.monotonic() + left + PATIENCE_S)
+        until = self._unripe.setdefault(position, time.monotonic() + left + PATIENCE_S)
         return time.monotonic() >= until
 
     def samples(self, pin: Pin) -> Iterator[SampleRecord]:
@@ -96,15 +84,6 @@ class Pins:
                 places = np.flatnonzero(mine)
                 for first in range(0, len(places), MOST_POINTS):
                     yield _part(record, places[first : first + MOST_POINTS])
-
-
-def pin_of(position: int, event: EventRecord) -> Pin | None:
-    """Read a pin; None for what is none."""
-    body: Mapping[str, object] = event.body
-    match body:
-        case {"alarm": int(alarm), "asset": str(asset), "start": int(start), "stop": int(stop)}:
-            return Pin(position, alarm, asset, start, stop)
-    return None
 
 
 def _part(record: SampleRecord, places: NDArray[np.intp]) -> SampleRecord:
