@@ -21,7 +21,7 @@ from gateway.journal.damage import Entry
 from gateway.journal.limits import Holding, Limits
 from gateway.journal.pins import PIN
 from gateway.journal.room import ROW_BYTES, Room
-from gateway.journal.snapshots import pack_arrays, unpack_arrays
+from gateway.journal.snapshots import Packing, unpack_arrays
 from gateway.journal.space import Space
 from plant.errors import Misconfigured, Rejected, Unreachable
 from plant.records import EventRecord, Record, SampleRecord
@@ -53,7 +53,7 @@ class Journal:
         self._opened = time.monotonic()
         self._guard = threading.Lock()
         self._waiting: list[Record] = []
-        self._snapshots: list[tuple[str, int, bytes]] = []
+        self._snapshots: list[tuple[str, int, Packing]] = []
         self._moved: dict[str, int] = {}
         self._kept_names: set[str] = set()
         self._telling: list[int] = []
@@ -326,7 +326,10 @@ class Journal:
         self._mine.append(event)
 
     def _give_back(
-        self, records: list[Record], snapshots: list[tuple[str, int, bytes]], moved: dict[str, int]
+        self,
+        records: list[Record],
+        snapshots: list[tuple[str, int, Packing]],
+        moved: dict[str, int],
     ) -> None:
         with self._guard:
             self._waiting = records + self._waiting
@@ -338,10 +341,10 @@ class Journal:
         self._room.load()
 
     def _make_room(
-        self, rows: Sequence[tuple[Row, bytes]], snapshots: Sequence[tuple[str, int, bytes]]
+        self, rows: Sequence[tuple[Row, bytes]], snapshots: Sequence[tuple[str, int, Packing]]
     ) -> None:
         incoming = sum(len(body) + ROW_BYTES for _, body in rows)
-        incoming += sum(len(body) for _, _, body in snapshots)
+        incoming += sum(packing.size for _, _, packing in snapshots)
         with self._guard:
             cursors = dict(self._cursors)
         evicted = self._room.make(
@@ -411,18 +414,22 @@ class Journal:
         grown[handles] = True
         self._delivered[subject] = grown
 
-    def _keep(self, snapshots: Sequence[tuple[str, int, bytes]]) -> None:
-        for name, position, body in snapshots:
+    def _keep(self, snapshots: Sequence[tuple[str, int, Packing]]) -> None:
+        for name, position, packing in snapshots:
             # Of another format: nobody reads it any more, and it would hold up eviction for ever.
             stem = name.rpartition("-")[0]
             self._writer.execute(
                 "DELETE FROM snapshot WHERE name != ? AND rtrim(name, '0123456789') = ?",
                 (name, f"{stem}-"),
             )
-            self._writer.execute(
-                "INSERT INTO snapshot (name, position, body) VALUES (?, ?, ?)",
-                (name, position, body),
-            )
+            ((row,),) = self._writer.execute(
+                "INSERT INTO snapshot (name, position, body) VALUES (?, ?, zeroblob(?)) "
+                "RETURNING id",
+                (name, position, packing.size),
+            ).fetchall()
+            with self._writer.blobopen("snapshot", "body", row) as body:
+                for piece in packing.pieces():
+                    body.write(piece)
             self._writer.execute(
                 "DELETE FROM snapshot WHERE name = ? AND id NOT IN "
                 "(SELECT id FROM snapshot WHERE name = ? ORDER BY id DESC LIMIT ?)",
@@ -468,6 +475,8 @@ class Journal:
     def save_snapshot(self, name: str, position: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep `arrays`, the state after the record at `position`; on disk with the next commit.
 
+        Nobody may change them from now on.
+
         Raises
         ------
         Rejected
@@ -475,9 +484,9 @@ class Journal:
         """
         if position > self._last:
             raise Rejected(f"snapshot {name} of position {position}, the last is {self._last}")
-        body = pack_arrays(arrays)
+        packing = Packing(arrays)
         with self._guard:
-            self._snapshots.append((name, position, body))
+            self._snapshots.append((name, position, packing))
             own = [kept for kept in self._snapshots if kept[0] == name]
             if len(own) > SNAPSHOTS_KEPT:
                 # They must not pile up while the disk is full.

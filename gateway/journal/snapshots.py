@@ -4,7 +4,8 @@ import json
 import math
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,28 +14,73 @@ from numpy.typing import NDArray
 from plant.errors import Rejected
 
 _LENGTH = struct.Struct("<I")
+PIECE = 1 << 18
 _KINDS = "biufUS"
 """Booleans, numbers and fixed-length text: types whose bytes are their value."""
 
 
 def _listing(name: str, array: NDArray[Any]) -> list[Any]:
-    if array.dtype.kind not in _KINDS:
-        raise Rejected(f"array {name} of type {array.dtype} cannot be kept in a snapshot")
     return [name, array.dtype.str, list(array.shape)]
 
 
-def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Encode arrays of any shape under their names; later changes to them have no effect.
+class Packing:
+    """Arrays of any shape under their names, to be written piece by piece.
+
+    A gateway of 500 assets has 33,000 of them, 20 MB: neither is the caller kept waiting until
+    they are bytes, nor are they ever bytes all at once.
+
+    Parameters
+    ----------
+    arrays
+        Nobody may change them from now on.
 
     Raises
     ------
     Rejected
         An array of objects or times.
     """
-    header = json.dumps([_listing(name, array) for name, array in arrays.items()]).encode()
-    parts = [_LENGTH.pack(len(header)), header, *(array.tobytes() for array in arrays.values())]
-    data = b"".join(parts)
-    return data + _LENGTH.pack(zlib.crc32(data))
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        for name, array in arrays.items():
+            if array.dtype.kind not in _KINDS:
+                raise Rejected(f"array {name} of type {array.dtype} cannot be kept in a snapshot")
+        self._arrays = arrays
+
+    @cached_property
+    def _header(self) -> bytes:
+        listing = [_listing(name, array) for name, array in self._arrays.items()]
+        return json.dumps(listing).encode()
+
+    @cached_property
+    def size(self) -> int:
+        """How many bytes there are in all."""
+        arrays = sum(array.nbytes for array in self._arrays.values())
+        return 2 * _LENGTH.size + len(self._header) + arrays
+
+    def pieces(self) -> Iterator[bytes]:
+        """Give the bytes in pieces of about `PIECE` bytes."""
+        waiting = [_LENGTH.pack(len(self._header)), self._header]
+        length, crc = len(self._header), 0
+        for array in self._arrays.values():
+            if length >= PIECE:
+                piece = b"".join(waiting)
+                crc, waiting, length = zlib.crc32(piece, crc), [], 0
+                yield piece
+            waiting.append(array.tobytes())
+            length += array.nbytes
+        piece = b"".join(waiting)
+        yield piece + _LENGTH.pack(zlib.crc32(piece, crc))
+
+
+def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Encode arrays of any shape under their names.
+
+    Raises
+    ------
+    Rejected
+        An array of objects or times.
+    """
+    return b"".join(Packing(arrays).pieces())
 
 
 def _plan(header: bytes) -> list[tuple[str, np.dtype[Any], tuple[int, ...]]]:

@@ -121,6 +121,18 @@ def test_killed_at_any_commit_it_goes_on_as_if_never_stopped(
     assert [a.id for a in pipeline.book.alarms()] == [1]
 
 
+def test_a_state_that_was_taken_stands_still(
+    plan: Plan, handles: list[TagHandle], batches: list[Batch]
+) -> None:
+    pipeline = Pipeline(plan, handles, plain)
+    for batch in batches:
+        pipeline.take(batch)
+    # a live array would be given again, and the journal writes it while rows are judged
+    taken, again = pipeline.state(), pipeline.state()
+    shared = [name for name, array in taken.items() if np.may_share_memory(array, again[name])]
+    assert shared == []
+
+
 def test_an_acknowledgement_survives_a_restart(
     plan: Plan, handles: list[TagHandle], batches: list[Batch], tmp_path: Path
 ) -> None:

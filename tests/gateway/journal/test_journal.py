@@ -273,9 +273,7 @@ def test_the_newest_snapshot_is_given(path: Path, samples: Samples) -> None:
     assert journal.load_snapshot("watch") is None
     for number in (1, 2, 3):
         position = journal.append(samples(number))
-        state = {"mean": np.full(3, float(number))}
-        journal.save_snapshot("watch", position, state)
-        state["mean"][:] = -1
+        journal.save_snapshot("watch", position, {"mean": np.full(3, float(number))})
         journal.commit_now()
     journal.close()
     again = Journal.open(path)
