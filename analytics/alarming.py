@@ -202,7 +202,7 @@ class AlarmLatch:
             self._height = max(self._height, score)
             self._highest = max(self._highest, row.distance)
         if not self._gone(row):
-            self.hold()
+            self._below, self._lows = _NEVER, 0
             return None
         if self._below == _NEVER:
             self._below = at
@@ -211,6 +211,16 @@ class AlarmLatch:
             return None
         self.let_go()
         return AlarmAction.CLEAR
+
+    def worse(self, at: int, higher: bool) -> bool:
+        """Tell whether the score has been so much higher for as long as it takes for an alarm."""
+        if not higher:
+            self._above, self._highs = _NEVER, 0
+            return False
+        if self._above == _NEVER:
+            self._above = at
+        self._highs += 1
+        return self._highs >= RISES and at - self._above >= self._on_delay
 
     def let_go(self) -> None:
         """End the alarm: the fault has gone, or a person accepts what is as the new normal."""

@@ -62,7 +62,8 @@ class Arrivals:
         self._range = np.zeros((len(RUNGS), 2, signals))
         self._home = np.zeros((2, signals))
         self._reach = np.full((2, signals), np.inf) * np.array([[-1.0], [1.0]])
-        self._leashed = False
+        self.leashed = False
+        """Whether there were entries enough to tell how far a level ever lay from home."""
         self.lasts = 0
         """Age, rows, at which all have."""
 
@@ -121,7 +122,7 @@ class Arrivals:
         entries = np.isfinite(within).any(axis=1).sum(axis=0)
         known = _wider(within.reshape(-1, self._signals), entries.astype(np.float64))
         self._reach = np.where(entries >= ENOUGH, known, self._reach)
-        self._leashed = bool(np.isfinite(self._reach).any())
+        self.leashed = bool(np.isfinite(self._reach).any())
 
     def arrive(self, age: int, now: Columns, base: Columns) -> NDArray[np.bool_]:
         """Take the level of an entry over as far as such levels were seen; `base` in place.
@@ -150,7 +151,7 @@ class Arrivals:
         What creeps is followed so far and no further; home itself follows over days.
         """
         self._home += (1 - 0.5 ** (rows / HOME_ROWS)) * (base - self._home)
-        if self._leashed:
+        if self.leashed:
             np.maximum(base, self._home + self._reach[0], out=base)
             np.minimum(base, self._home + self._reach[1], out=base)
 
@@ -184,7 +185,7 @@ class Arrivals:
         again._seen = list(np.array(state["seen"], np.float64))
         again.settles = np.array(state["settles"], np.int64)
         again._range, again._reach = state["range"].copy(), state["reach"].copy()
-        again._leashed = bool(np.isfinite(again._reach).any())
+        again.leashed = bool(np.isfinite(again._reach).any())
         again._home = state["home"].copy()
         again.lasts = int(again.settles.max(initial=0))
         return again
@@ -234,6 +235,9 @@ def _ranges(away: Columns) -> Columns:
     for place, entries in enumerate(count.tolist()):
         if place and entries < FEWEST:  # so long it seldom stayed: what was seen last goes on
             ranges[place] = ranges[place - 1]
+        elif place and entries < ENOUGH <= count[0]:
+            ranges[place, 0] = np.minimum(ranges[place, 0], ranges[place - 1, 0])
+            ranges[place, 1] = np.maximum(ranges[place, 1], ranges[place - 1, 1])
     # between two looks a level may be where either saw it
     np.minimum(ranges[:-1, 0], ranges[1:, 0], out=ranges[:-1, 0])
     np.maximum(ranges[:-1, 1], ranges[1:, 1], out=ranges[:-1, 1])

@@ -123,6 +123,11 @@ class ModeBaseline:
         return moved
 
     @property
+    def knows_entries(self) -> bool:
+        """Whether so many entries are known that a fault lies beyond the levels they showed."""
+        return self._arrivals.leashed
+
+    @property
     def shift(self) -> Columns:
         """How far each residual (p,) is from where it was when it was learnt, in `unit`s.
 
@@ -201,7 +206,7 @@ class ModeBaseline:
             Whether the row counts for the restlessness; it does not while the alarm of another
             mode stands.
         arrives
-            Whether an entry may find its own level; not while an alarm stands.
+            Whether an entry may find its own level.
         """
         channels = self._channels
         rest = self._residuals(row, means, age, present)

@@ -38,6 +38,9 @@ RESTLESS, CALMED = 25.0, 12.0
 LIKE_OTHERS = 0.9
 """A signal's scale is at least this share of what the other signals' would make of its noise:
 of many scales from a short history some come out far too small by chance."""
+WORTH = 3.0
+"""Smallest deviations worth telling that make a limit at least: they are errors of transmitters, of
+which averaging takes nothing."""
 HIGH, ABOVE = 0.995, 1.2
 """No limit below that quantile of the healthy history's own scores, times this."""
 POOLED = 2.5
@@ -238,6 +241,7 @@ def _channels(
     for part, blur, half_life in zip(shift, BLURS, (QUICK, SLOW), strict=True):
         scale = robust_scale(part, blur * floor)
         scale = np.maximum(scale, LIKE_OTHERS * np.median(scale / raw) * raw)
+        scale = np.maximum(scale, WORTH * floor / limit)
         scales.append(scale)
         deviation = part / scale
         tops.append(np.quantile(np.abs(deviation).max(axis=1), HIGH))

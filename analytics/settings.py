@@ -44,6 +44,8 @@ class WatchSettings:
         False alarms an asset-week that the plant accepts; the limits follow from it.
     row_s
         Seconds a row.
+    quiet
+        Modes in which the plant wants to hear nothing: an alarm raised in one ends with it.
     bar
         Surprise at which an asset of one signal makes an event; None: from the budget.
     """
@@ -55,6 +57,7 @@ class WatchSettings:
     off_delay_s: float = 8.0
     budget: float = 1.0
     row_s: float = 1.0
+    quiet: frozenset[int] = frozenset()
     bar: float | None = None
     find_modes: bool = True
 

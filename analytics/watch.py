@@ -50,6 +50,9 @@ GAP_NS, GAP_ROWS = 60 * 10**9, 10
 """Rows further apart than this, and than so many usual rows, do not belong to one stretch."""
 WORSE = 1.5
 """Growth of the score since it was last told at which a standing alarm is told anew."""
+LESS = 1.5
+"""Without an instrument that is at fault the others explain less of each other, and their levels
+are none that were seen: a score counts so much less meanwhile."""
 LOOKS = 5
 """Rows between two looks, as long as the culprits gather, whether two signals were exchanged."""
 EXCUSED, SLACK = 5, 3
@@ -245,6 +248,8 @@ class Watch:
         self._rows += 1
         learnt = self._learnt
         row, whole = _finite(row)
+        if self._latch.alarmed and mode != self._mode:
+            self._leave(verdict)
         settled = self._enter(at, mode) and stays
         instruments, believed = self._instruments, row
         if settled and instruments is not None:
@@ -398,6 +403,14 @@ class Watch:
         if self._novelty is not None and whole:
             self._novelty.learn(float(row[0]))
 
+    def _leave(self, verdict: Verdict) -> None:
+        """End an alarm that was raised in a quiet mode with that mode: what lasts is seen again."""
+        latch, seen = self._latch, self._seen
+        if seen is not None and seen.mode == latch.mode == self._mode in self.settings.quiet:
+            latch.dismiss()
+            self._modes[seen.mode].restart_slow()
+            verdict.add(self._transition(seen, AlarmAction.CLEAR))
+
     def _enter(self, at: int, mode: int) -> bool:
         """Take note of time and mode; say whether the asset has settled in it."""
         apart = at - self._last
@@ -452,10 +465,12 @@ class Watch:
     ) -> None:
         latch, age = self._latch, self._means.rows
         counts = not latch.alarmed or mode == latch.mode
-        free = not latch.alarmed
-        deviation = baseline.deviation(row, means, age, present, counts, free)
+        arrives = not latch.alarmed or baseline.knows_entries
+        deviation = baseline.deviation(row, means, age, present, counts, arrives)
         bar = latch.bar
         score = deviation.score
+        if self._instruments is not None and self._instruments.faulty:
+            score /= LESS
         self._seen = seen = Sighting(
             at, mode, score, bar, means[0], means[2],
             deviation.strength, deviation.in_limits, deviation.limits,
@@ -504,7 +519,7 @@ class Watch:
         action = latch.stand(seen.at, seen.mode, seen.score / seen.limit, standing)
         if latch.alarmed and counts:
             baseline.follow(standing.now, latch.culprits, latch.age)
-        if action is None and seen.score > WORSE * self._told:
+        if latch.worse(seen.at, seen.score > WORSE * self._told) and action is None:
             return AlarmAction.WORSEN
         return action
 

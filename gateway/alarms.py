@@ -36,10 +36,10 @@ from plant.reasons import Contribution, Precedent, Reason, Trend
 
 KEPT = 1000
 """Closed alarms kept in memory, those with a label the longest; the journal keeps them all."""
+GIVEN_UP = "unconfirmed"
+"""Field of an alarm that older journals hold."""
 MEMBERS = 50
 """Tags named in an incident; one that moves a whole machine says no more with the rest."""
-CONFIRMED = 8
-"""Judged rows in a row beyond the limit that confirm what was raised in a suppressed mode."""
 
 
 def alarm_body(alarm: Alarm) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def alarm_body(alarm: Alarm) -> dict[str, Any]:
 
 
 def alarm_from(body: Mapping[str, Any]) -> Alarm:
-    """Read an alarm back from plain data, also from before there were holds."""
+    """Read an alarm back from plain data, also as it was written before there were holds."""
     reason, said = body["reason"], body.get("feedback")
     parts = tuple(
         Contribution(**{**part, "trend": Trend(part["trend"])}) for part in reason["contributions"]
@@ -56,7 +56,7 @@ def alarm_from(body: Mapping[str, Any]) -> Alarm:
     before = tuple(Precedent(**one) for one in reason.get("precedents", ()))
     return Alarm(
         **{
-            **body,
+            **{name: value for name, value in body.items() if name != GIVEN_UP},
             "state": AlarmState(body["state"]),
             "beneath": AlarmState(body.get("beneath", body["state"])),
             "reason": Reason(reason["score"], reason["threshold"], parts, before),
@@ -99,7 +99,6 @@ class AlarmBook:
         self._holds: dict[tuple[str, HoldKind], Hold] = {}
         self._quiet: set[str] = set()
         self._raises: dict[str, list[int]] = {}
-        self._streaks: dict[str, int] = {}
         self._incidents: dict[str, Incidents] = {}
         self._last = 0
         self._now = 0
@@ -192,7 +191,6 @@ class AlarmBook:
             mode=mode,
             peak=reason.severity,
             chattering=chattering,
-            unconfirmed=asset in self._quiet,
             silenced=silenced,
             held=self._words(bar) if bar and silenced else "",
         )
@@ -262,20 +260,6 @@ class AlarmBook:
         lasts = at - alarm.raised >= self._plan.stale_h * HOUR_NS
         if lasts and alarm.stands and not alarm.stale:
             return self._put(replace(alarm, stale=True), at)
-        return None
-
-    def confirm(
-        self, asset: str, at: int, judged: NDArray[np.bool_], anomalous: NDArray[np.bool_]
-    ) -> Alarm | None:
-        """Look whether a fault raised in a suppressed mode is seen after it, in rows (n,)."""
-        alarm = self.open(asset)
-        if alarm is None or not alarm.unconfirmed or asset in self._quiet:
-            return None
-        for beyond in anomalous[judged].tolist():
-            self._streaks[asset] = self._streaks.get(asset, 0) + 1 if beyond else 0
-            if self._streaks[asset] >= CONFIRMED:
-                del self._streaks[asset]
-                return self._put(replace(alarm, unconfirmed=False), at)
         return None
 
     def join(self, asset: str, found: Mapping[str, int], at: int) -> Alarm | None:
@@ -365,7 +349,6 @@ class AlarmBook:
             self._quiet.add(asset)
         else:
             self._quiet.discard(asset)
-        self._streaks.pop(asset, None)
         return self._again(asset, at)
 
     # How it is kept.
@@ -384,7 +367,7 @@ class AlarmBook:
         seen = {asset for asset in self._open if self._alarms[self._open[asset]].stands}
         self._alarms = {alarm.id: alarm for alarm in told}
         self._last = max([self._last, *self._alarms])
-        self._incidents, self._raises, self._streaks = {}, {}, {}
+        self._incidents, self._raises = {}, {}
         for alarm in told:
             incidents = self._remembered(alarm.asset)
             incidents.remember(alarm.id, alarm.raised, alarm.mode, alarm.reason)
@@ -427,8 +410,6 @@ class AlarmBook:
         held = self.held(alarm.asset)
         if held is not None:
             return held
-        if alarm.unconfirmed and alarm.beneath is AlarmState.UNACKNOWLEDGED:
-            return AlarmState.SUPPRESSED
         if alarm.silenced and alarm.beneath is AlarmState.UNACKNOWLEDGED:
             return AlarmState.HELD_BACK
         return alarm.beneath
@@ -448,7 +429,6 @@ class AlarmBook:
             "holds": [hold_body(hold) for hold in self.holds()],
             "quiet": sorted(self._quiet),
             "raises": self._raises,
-            "streaks": self._streaks,
             "signals": {asset: one.signals for asset, one in self._incidents.items()},
         }
         arrays = {"book": np.frombuffer(json.dumps(body).encode(), np.uint8)}
@@ -466,7 +446,7 @@ class AlarmBook:
         }
         self._holds = {(h.asset, h.kind): h for h in map(hold_from, body["holds"])}
         self._quiet = set(body["quiet"])
-        self._raises, self._streaks = body["raises"], body["streaks"]
+        self._raises = body["raises"]
         self._incidents = {}
         for place, (asset, signals) in enumerate(body["signals"].items()):
             incidents = self._remembered(asset)

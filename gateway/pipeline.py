@@ -527,6 +527,7 @@ def build_group(
                 plan.alarms.budget,
                 place[asset.path],
                 find_modes=asset.mode is None,
+                quiet=plan.alarms.suppressed.get(asset.path, frozenset()),
             ),
             signals=np.array([column[name] for name in asset.signals], np.intp),
             mode=column[asset.mode] if asset.mode else None,

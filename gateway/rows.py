@@ -131,7 +131,6 @@ def alarm_row(alarm: Alarm, mode: str = "") -> AlarmRow:
         "ended": None if alarm.ended is None else alarm.ended / MS,
         "chattering": alarm.chattering,
         "stale": alarm.stale,
-        "unconfirmed": alarm.unconfirmed,
         "held": alarm.held,
         "members": [member_row(member) for member in alarm.members],
         "precedents": [precedent_row(like) for like in alarm.reason.precedents],

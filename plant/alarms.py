@@ -219,8 +219,6 @@ class Alarm:
         It came and went so often that its comings and goings are no news.
     stale
         It has stood for longer than an alarm is meant to.
-    unconfirmed
-        Raised in a mode whose alarms are suppressed, and not seen since that mode ended.
     held
         Why it is held back by feedback, in words; empty when it never was.
     silenced
@@ -250,7 +248,6 @@ class Alarm:
     cleared: int = 0
     chattering: bool = False
     stale: bool = False
-    unconfirmed: bool = False
     held: str = ""
     silenced: bool = False
     members: tuple[Member, ...] = ()

@@ -17,8 +17,6 @@ def marks(row: "AlarmRow") -> list[str]:
         found.append("stale")
     if row["state"] == "FSUPR":
         found.append(row["held"])
-    if row["state"] == "DSUPR" and row["unconfirmed"]:
-        found.append("not seen since the mode ended")
     return found
 
 

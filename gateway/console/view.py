@@ -359,7 +359,6 @@ class AlarmRow(TypedDict):
     ended: float | None
     chattering: bool
     stale: bool
-    unconfirmed: bool
     held: str
     members: list[MemberRow]
     precedents: list[PrecedentRow]

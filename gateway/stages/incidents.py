@@ -71,10 +71,6 @@ class IncidentDesk:
         if self._book.open(asset) is None:
             return [alarm for alarm in changed if alarm is not None]
         at = int(looked.at[-1])
-        if looked.judgement is not None:
-            heard = ~self._quiet(asset, looked.mode)
-            judged, anomalous = looked.judgement.judged, looked.judgement.anomalous
-            changed.append(self._book.confirm(asset, at, judged & heard, anomalous))
         changed.append(self._book.observe(asset, at))
         return [alarm for alarm in changed if alarm is not None]
 

@@ -21,6 +21,7 @@ def build_watch(
     place: int = 0,
     *,
     find_modes: bool = True,
+    quiet: frozenset[int] = frozenset(),
 ) -> Watch:
     """Build the watch of one asset over its signals, in their order.
 
@@ -36,6 +37,8 @@ def build_watch(
         Number of the asset among those of the gateway.
     find_modes
         Whether the asset has no mode tag, so that modes are looked for.
+    quiet
+        Modes in which its alarms are suppressed.
     """
     learn_rows = max(LEAST_ROWS, round(plan.learn_s / plan.grid_s)) + place % SPREAD_ROWS
     settings = WatchSettings(
@@ -44,5 +47,6 @@ def build_watch(
         budget=budget,
         row_s=plan.grid_s,
         find_modes=find_modes,
+        quiet=quiet,
     )
     return Watch([tag.name for tag in signals], [tag.unit for tag in signals], settings)

@@ -73,6 +73,13 @@ def test_fading_disturbance_is_not_an_alarm() -> None:
     assert play(latch(), [7 * 0.5 ** (k / 7) for k in range(60)]) == []
 
 
+@pytest.mark.parametrize(("high", "told"), [(5, []), (6, [5]), (8, [5, 6, 7])])
+def test_a_fault_is_worse_only_when_it_stays_so(high: int, told: list[int]) -> None:
+    machine = latch()
+    found = [machine.worse(k * SECOND, k < high) for k in range(10)]
+    assert np.flatnonzero(found).tolist() == told
+
+
 def test_large_fault_is_gone_when_little_of_it_is_left() -> None:
     told = play(latch(), [33.0] * 70 + [5.0] * 30)
     assert told == [(5, "raise"), (80, "clear")]

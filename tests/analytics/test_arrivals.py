@@ -150,3 +150,15 @@ def test_a_fault_that_comes_in_with_the_machine_is_one(watches: dict[float, Judg
     (first, *_) = raised(watches[12.0])
     assert first[0] > last
     assert first[1] == "s3"
+
+
+def test_a_machine_that_is_well_again_may_make_another_product() -> None:
+    rows, modes = lived(np.random.default_rng(5), 12)
+    faulty, after = 9 * (VISIT + PAUSE), 10 * (VISIT + PAUSE)
+    rows[faulty + 600 : faulty + VISIT, 2] += 9.0  # and then its level is that of a product, -3
+    settings = WatchSettings(learn_rows=8 * (VISIT + PAUSE))
+    watch = Watch([f"s{i}" for i in range(6)], [""] * 6, settings)
+    judgement = watch.judge(np.arange(len(rows), dtype=np.int64) * 10**9, rows, modes)
+    ends = [one.at // 10**9 for one in judgement.transitions if one.action is AlarmAction.CLEAR]
+    assert len(raised(judgement)) == len(ends) == 1
+    assert after < ends[0] < after + 100

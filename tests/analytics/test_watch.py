@@ -256,6 +256,28 @@ def test_alarm_outlives_a_mode_that_hides_the_fault() -> None:
     assert watch.phase == "alarmed"
 
 
+@pytest.mark.parametrize(
+    ("quiet", "told"), [(frozenset(), ["raise"]), (frozenset({IDLE}), ["raise", "clear"])]
+)
+def test_alarm_of_a_quiet_mode_ends_with_it(quiet: frozenset[int], told: list[str]) -> None:
+    mode = stretches((RUN, 800), (IDLE, 400), (RUN, 300), (IDLE, 300), (RUN, 300))
+    rows = pump(len(mode))
+    rows[1600:1800, 3] *= 2.0
+    _, judgement = judged(rows, mode, learn_rows=1200, quiet=quiet)
+    assert actions(judgement) == told
+    ends = [each.at // SECOND for each in judgement.transitions if each.action == "clear"]
+    assert ends == [1799] * len(ends)
+
+
+def test_alarm_of_another_mode_outlives_a_quiet_one() -> None:
+    mode = stretches((RUN, 800), (IDLE, 400), (RUN, 500), (IDLE, 300), (RUN, 300))
+    rows = pump(len(mode))
+    rows[FAULT:, 3] *= np.where(mode[FAULT:] == RUN, 2.0, 1.0)
+    watch, judgement = judged(rows, mode, learn_rows=1200, quiet=frozenset({IDLE}))
+    assert actions(judgement) == ["raise"]
+    assert watch.phase == "alarmed"
+
+
 def test_nothing_is_learnt_in_any_mode_while_the_alarm_stands() -> None:
     other = 2
     mode = stretches((RUN, 800), (IDLE, 600), (RUN, 400), (IDLE, 300), (other, 400))

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from analytics.watch import Transition
-from gateway.alarms import CONFIRMED, AlarmBook
+from gateway.alarms import AlarmBook
 from gateway.config.plan import AlarmPlan
 from plant.alarms import (
     ANNUNCIATED,
@@ -62,8 +61,6 @@ class Desk:
             "in": lambda: self.book.release(ASSET, HoldKind.OUT_OF_SERVICE, self.at),
             "off": lambda: self.book.suppress(ASSET, self.at, quiet=True),
             "on": lambda: self.book.suppress(ASSET, self.at, quiet=False),
-            "seen": lambda: self.rows(beyond=True),
-            "unseen": lambda: self.rows(beyond=False),
             "hour": self.hour,
         }
 
@@ -76,10 +73,6 @@ class Desk:
             asset=ASSET, kind=kind, since=self.at, until=until, actor="kim", note="belt off"
         )
         return self.book.hold(made)
-
-    def rows(self, *, beyond: bool) -> Alarm | None:
-        judged = np.ones(CONFIRMED, np.bool_)
-        return self.book.confirm(ASSET, self.at, judged, np.full(CONFIRMED, beyond))
 
     def hour(self) -> object:
         self.at += HOUR_NS
@@ -138,12 +131,8 @@ class Desk:
         ("raise shelve suppress hour hour", "UNACK"),
         # suppressed by the mode of the machine
         ("off raise", "DSUPR"),
-        ("off raise on", "DSUPR"),
-        ("off raise on seen", "UNACK"),
-        ("off raise on unseen", "DSUPR"),
-        ("off raise on unseen seen", "UNACK"),
-        ("off raise on clear", "NORM"),
-        ("off raise seen", "DSUPR"),
+        ("off raise on", "UNACK"),
+        ("off raise clear on", "NORM"),
         ("raise off on", "UNACK"),
         ("raise ack off on", "ACKED"),
         ("raise off clear on", "RTNUN"),
@@ -351,12 +340,6 @@ class Shift(RuleBasedStateMachine):
         for asset in SIGNALS:
             self.book.observe(asset, self.at)
 
-    @rule(asset=assets)
-    def seen_again(self, asset: str) -> None:
-        judged = np.ones(CONFIRMED, np.bool_)
-        beyond = np.full(CONFIRMED, asset in self.faulty)
-        self.book.confirm(asset, self.tick(), judged, beyond)
-
     @rule(asset=assets, bits=st.integers(1, 15))
     def finding(self, asset: str, bits: int) -> None:
         self.book.join(asset, {f"{asset}/x": bits}, self.tick())
@@ -400,7 +383,7 @@ class Shift(RuleBasedStateMachine):
     @invariant()
     def what_is_not_held_is_told(self) -> None:
         free = [a for a in map(self.book.open, self.faulty) if a and not self.book.held(a.asset)]
-        loud = [a for a in free if not (a.silenced or a.unconfirmed)]
+        loud = [a for a in free if not a.silenced]
         assert [a for a in loud if a.state not in ANNUNCIATED] == []
         # Who notes what is held back knows of it without having been told.
         assert [a for a in loud if a.annunciated is None and not a.actor] == []

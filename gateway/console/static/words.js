@@ -156,9 +156,8 @@ export function holdWords(hold, now) {
 
 // Why an incident that stands asks nobody, where no hold is the reason.
 export function quietWords(alarm) {
-  if (alarm.state === "FSUPR") return `HELD BACK: ${alarm.held}. Told when it gets clearly worse.`;
-  return alarm.unconfirmed && alarm.state === "DSUPR"
-    ? "SUPPRESSED: raised in a mode whose alarms are suppressed, not seen since." : "";
+  return alarm.state === "FSUPR"
+    ? `HELD BACK: ${alarm.held}. Told when it gets clearly worse.` : "";
 }
 
 // What else is to be known of a state.

@@ -486,7 +486,6 @@ class Plant:
             "ended": None,
             "chattering": self.chattering,
             "stale": self.stale,
-            "unconfirmed": False,
             "held": f"like #7, called expected ({self.prefix}die changed) by M. Weber",
             "members": [
                 {
