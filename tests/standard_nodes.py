@@ -1,7 +1,7 @@
 """The standard address space of asyncua's server, built once a process and copied for each server.
 
-asyncua builds its 6,000 nodes anew for every server, which takes two seconds of a core; a run of the
-tests starts about a hundred servers.
+asyncua builds its 6,000 nodes anew for every server, which takes two seconds of a core or more; a
+run of the tests starts dozens of servers.
 """
 
 from pathlib import Path
