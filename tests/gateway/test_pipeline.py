@@ -27,7 +27,7 @@ from plant.quality import Status
 from plant.samples import Batch, ContextEvent, empty_columns
 from plant.tags import Tag, TagHandle
 
-LEARN_S = 1800
+LEARN_S = 900
 ROWS = LEARN_S + 240
 SOURCES = ("line-opcua", "line-modbus")
 

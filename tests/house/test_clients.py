@@ -1,6 +1,7 @@
 """One place builds OPC UA clients, and nothing goes around what it checks."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ PLACE = "connectors/opcua/connect.py"
 ASKING = "connectors/opcua/commissioning/discovery.py"
 
 
+@cache
 def called(tree: ast.AST) -> set[str]:
     """Last names of all that is called."""
     calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
@@ -22,6 +24,7 @@ def called(tree: ast.AST) -> set[str]:
     return names | {each.name for each in given if each.asname in names}
 
 
+@cache
 def spoken(tree: ast.AST) -> set[str]:
     """All names, wherever they stand."""
     nodes = list(ast.walk(tree))
@@ -29,12 +32,17 @@ def spoken(tree: ast.AST) -> set[str]:
     return names | {node.name for node in nodes if isinstance(node, ast.alias)}
 
 
+@cache
+def tree_of(path: Path) -> ast.AST:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def where(names: set[str], of: object, folder: Path, rooms: tuple[str, ...] = ROOMS) -> list[str]:
     return [
         path.relative_to(folder).as_posix()
         for room in rooms
         for path in sorted((folder / room).rglob("*.py"))
-        if names & of(ast.parse(path.read_text("utf-8")))  # type: ignore[operator]
+        if names & of(tree_of(path))  # type: ignore[operator]
     ]
 
 

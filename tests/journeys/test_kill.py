@@ -1,7 +1,6 @@
 """`kill -9` at any moment loses nothing that was on disk, and nobody could tell from the state."""
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -20,9 +19,10 @@ from gateway.journal import EventRecord, Journal, SampleRecord, ScoreRecord
 from gateway.pipeline import Pipeline
 from gateway.runtime import SNAPSHOT
 from plant.quality import is_good
+from tests.patience import FULL
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
-KILLS = 10 if os.environ.get("FULL", "") in ("", "0") else 20
+KILLS = 20 if FULL else 5
 
 
 def killed_after(config: Path, seconds: float) -> None:

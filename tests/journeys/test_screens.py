@@ -26,9 +26,12 @@ from plant.assets import asset_of
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
 SEED = 8
-PAST_S = 7200
+PAST_S = 3600
 SINCE_S = 105
 """So long ago live began: the fault has set in and is still in sight."""
+KEPT = os.environ.get("WHEELTAPPER_SCREENS")
+SETTLED_MS = 2500 if KEPT else 250
+"""For pictures that are kept: two frames of the charts, and the blink of an alarm half way."""
 
 
 @contextmanager
@@ -86,7 +89,7 @@ def running(one: Gateway) -> Iterator[Gateway]:
 @pytest.fixture
 def screens(tmp_path: Path) -> Path:
     """Where the pictures go."""
-    folder = Path(os.environ.get("WHEELTAPPER_SCREENS", tmp_path))
+    folder = Path(KEPT or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -104,8 +107,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def shot(page: Page, folder: Path, name: str) -> None:
-    # Two frames of the charts, and the blink of an unacknowledged alarm at its brighter half.
-    page.wait_for_timeout(2500)
+    page.wait_for_timeout(SETTLED_MS)
     picture = page.screenshot(path=folder / f"{name}.png", full_page=True, animations="disabled")
     assert len(picture) > 10_000
 
