@@ -16,6 +16,7 @@ from connectors.replay.config import ReplayConfig
 from connectors.sqlite.config import SqliteConfig
 from plant.errors import Misconfigured
 from plant.records import EventRecord, Record, SampleRecord, ScoreRecord, SummaryRecord
+from plant.summaries import LENGTHS
 from plant.tags import Tag, TagHandle
 
 SourceConfig = Annotated[OpcUaConfig | ModbusConfig | ReplayConfig, Field(discriminator="type")]
@@ -98,6 +99,11 @@ def kinds_of(config: SinkConfig) -> tuple[type[Record], ...]:
             return (*kept, SampleRecord) if config.raw else kept
         case _:
             assert_never(config)
+
+
+def lengths_of(config: SinkConfig) -> tuple[int, ...]:
+    """Give the lengths of the windows that a sink keeps, ns."""
+    return config.lengths if isinstance(config, InfluxConfig) else LENGTHS
 
 
 def wants_pinned(config: SinkConfig) -> bool:

@@ -30,8 +30,6 @@ MAX_TEXT = 1 << 20
 """Most bytes of JSON in one record."""
 
 _SAMPLES = struct.Struct("<qqqBI")
-RECEIVED_AT = 8
-"""Where in the body of samples the time stands at which they were received, ns, int64."""
 _STAMPED, _REPLAYED = 1, 2
 _RECOVERED = 4
 """`Recovery` stands in the two bits from here on."""

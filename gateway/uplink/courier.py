@@ -17,7 +17,6 @@ from connectors.contract import Refusal, Sink
 from gateway.journal import EventRecord, Journal, Record, SampleRecord
 from gateway.supervisor import failure_of
 from gateway.uplink.delivery import Delivery, DeliveryState
-from gateway.uplink.marks import Marks
 from gateway.uplink.pace import MISCONFIGURED_S, Backoff, Pace
 from gateway.uplink.parcels import MOST_RECORDS, Parcel, gather, rows_of
 from gateway.uplink.pins import Pins
@@ -95,18 +94,15 @@ class Courier:
         Keeps what is refused.
     pins
         Find the samples that a pin asks for.
-    marks
-        Tell how long a record has waited.
     """
 
     def __init__(
-        self, errand: Errand, journal: Journal, quarantine: Quarantine, pins: Pins, marks: Marks
+        self, errand: Errand, journal: Journal, quarantine: Quarantine, pins: Pins
     ) -> None:
         self._errand = errand
         self._journal = journal
         self.quarantine = quarantine
         self._pins = pins
-        self._marks = marks
         # The newest samples would take the room of the newest alarms.
         self._live = tuple(kind for kind in errand.kinds if kind is not SampleRecord)
         self._stop = threading.Event()
@@ -137,7 +133,7 @@ class Courier:
 
     def unsent_s(self) -> float:
         """Give for how long the oldest record that the sink lacks has waited, s."""
-        return self._marks.age_s(self.delivery.cursor, self._journal.committed)
+        return self._journal.unsent_s(self.delivery.cursor)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -270,4 +266,4 @@ class Courier:
             self.delivery.backlog = 0
         elif time.monotonic() - self._counted >= COUNT_EVERY_S:
             self._counted = time.monotonic()
-            self.delivery.backlog = self._journal.behind(self.delivery.cursor, self._errand.kinds)
+            self.delivery.backlog = self._journal.behind(self._errand.cursor)

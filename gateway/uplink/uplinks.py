@@ -6,21 +6,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from connectors.catalogue import SinkConfig, kinds_of, place_of, wants_pinned
+from connectors.catalogue import SinkConfig, kinds_of, lengths_of, place_of, wants_pinned
 from connectors.contract import Sink
 from gateway.config.plan import Plan
 from gateway.console.view import SinkRow
 from gateway.journal import (
     JSON,
+    PINNED,
     EventRecord,
     Journal,
     SampleRecord,
     ScoreRecord,
     SummaryRecord,
+    Takes,
 )
 from gateway.uplink.courier import LET_GO_S, Courier, Errand
 from gateway.uplink.delivery import Delivery, DeliveryState
-from gateway.uplink.marks import Marks
 from gateway.uplink.pins import Pins
 from gateway.uplink.quarantine import Quarantine
 from plant.tags import TagHandle
@@ -79,8 +80,6 @@ class Uplinks:
     ) -> None:
         self._plan = plan
         self._journal = journal
-        self._marks = Marks(journal.moments("gateway"))
-        self._marks.note(journal.committed)
         self._ingest = 0.0
         self._looked: tuple[float, int] = (time.monotonic(), journal.samples)
         self._couriers = {
@@ -95,7 +94,6 @@ class Uplinks:
                 journal,
                 Quarantine(plan.data, config.name),
                 Pins(journal, handles),
-                self._marks,
             )
             for config in plan.sinks
         }
@@ -106,11 +104,14 @@ class Uplinks:
         told = [self._forget(sink) for sink in self._gone()]
         known = self._journal.cursors()
         for config in self._plan.sinks:
-            name, courier = config.name, self._couriers[config.name]
-            for cursor in (own + name for own in OWN[: 1 + wants_pinned(config)]):
-                if cursor not in known:
-                    self._journal.advance(cursor, 0)  # what is evicted is missed by it from now on
-            courier.start()
+            takes = Takes.of(kinds_of(config), lengths_of(config))
+            self._journal.enrol(OWN[0] + config.name, takes)
+            pins = OWN[1] + config.name
+            if wants_pinned(config):
+                self._journal.enrol(pins, PINNED)
+            elif pins in known:
+                self._journal.forget(pins)
+            self._couriers[config.name].start()
         return told
 
     def _gone(self) -> list[str]:
@@ -119,7 +120,7 @@ class Uplinks:
         return [name for name in dict.fromkeys(known) if name not in self._couriers]
 
     def _forget(self, sink: str) -> Notice:
-        left = self._journal.committed - self._journal.cursor(OWN[0] + sink)
+        left = self._journal.behind(OWN[0] + sink)
         for own in OWN:
             self._journal.forget(own + sink)
         why = (
@@ -139,7 +140,6 @@ class Uplinks:
 
     def look(self) -> list[Notice]:
         """Take note of the present; give what is new, as the kind of an event and its body."""
-        self._marks.note(self._journal.committed)
         now, samples = time.monotonic(), self._journal.samples
         before, had = self._looked
         if now > before:

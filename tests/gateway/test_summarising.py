@@ -14,7 +14,7 @@ from analytics.summaries import summarise
 from gateway import downsampling, runtime
 from gateway.config.plan import Plan
 from gateway.downsampling import CURSORS, Downsampler
-from gateway.journal import Journal, SampleRecord, SummaryRecord
+from gateway.journal import Journal, Kind, SampleRecord, SummaryRecord, index
 from gateway.pins import AFTER_NS, BEFORE_NS, LONGEST_NS, Pin, Pins, pins_from
 from gateway.runtime import Gateway
 from plant.alarms import HOUR_NS, Alarm, AlarmState
@@ -134,8 +134,9 @@ def test_what_could_not_be_summarised_is_told(
 ) -> None:
     run(tmp_path, Hurried(0), monkeypatch)
     journal = Journal.open(tmp_path / "journal.db")
-    gone = {"evicted": {"raw samples": {"stop": START + 100 * 10**9}}}
-    journal.append(EventRecord("evicted", START + HOUR_NS, gone))
+    gone = index.GONE.format(int(Kind.SAMPLES)), str(START + 100 * 10**9 + 1)
+    with journal._writer as connection:
+        connection.execute("REPLACE INTO about VALUES (?, ?)", gone)
     journal.close()
     run(tmp_path, Hurried(0), monkeypatch)
     journal = Journal.open(tmp_path / "journal.db")
