@@ -152,11 +152,13 @@ class Gateway:
             await asyncio.to_thread(self._recover, handles)
             fresh = not self._position
             self._enter(self._pipeline.gaps.begin(self._begun))
+            # What was recorded before a tag was taken out still goes upstream.
+            known = [*handles, *self._journal.retired(handles)]
             self._uplinks = Uplinks(
                 self._plan,
                 self._journal,
-                handles,
-                lambda config: build_sink(config, handles, self._plan.name, self._plan.data),
+                known,
+                lambda config: build_sink(config, known, self._plan.name, self._plan.data),
             )
             async with AsyncExitStack() as stack:
                 await self._serve(stack)

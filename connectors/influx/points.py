@@ -36,7 +36,7 @@ SCORE_EVERY, SCORE_WITHIN = 10_000_000_000, 1_000_000_000
 It depends on nothing but the record, so the same record twice gives the same points.
 """
 _NOBODY = -1
-_STRANGE = "no tag of the configuration has this number"
+_STRANGE = "no tag that was ever configured has this number"
 _NAMELESS = (
     "the name of the tag holds a backslash or a control character, which line protocol cannot hold"
 )
@@ -73,7 +73,7 @@ class Points:
     Parameters
     ----------
     tags
-        Every tag with its handle.
+        Every tag with its handle, also those that are retired.
     gateway
         Name of the gateway.
     lengths
@@ -82,6 +82,7 @@ class Points:
 
     def __init__(self, tags: Sequence[TagHandle], gateway: str, lengths: Iterable[int]) -> None:
         every = {each.handle: each.tag for each in tags}
+        self._retired = {each.handle for each in tags if each.retired}
         self._unspeakable = {number for number, tag in every.items() if unspeakable(tag.name)}
         self._tags = {
             number: tag for number, tag in every.items() if number not in self._unspeakable
@@ -91,7 +92,9 @@ class Points:
         self._row[list(self._tags)] = np.arange(len(self._tags))
         measurements = (SIGNAL, *SUMMARIES.values())
         self._keys = {name: self._keys_of(name) for name in measurements}
-        self._around = Surroundings(gateway, _places_of_sources(self._tags.values()))
+        present = [tag for number, tag in self._tags.items() if number not in self._retired]
+        around = _places_of_sources(self._tags.values()) | _places_of_sources(present)
+        self._around = Surroundings(gateway, around)
 
     def _keys_of(self, measurement: str) -> NDArray[np.object_]:
         keys = np.empty(len(self._tags), object)
@@ -99,14 +102,17 @@ class Points:
         return keys
 
     def described(self, at: int) -> list[str]:
-        """Write what each tag is, at ns `at`: unit, limits, role, description."""
+        """Write what each tag is, at ns `at`: unit, limits, role, description.
+
+        Of one that is retired no more is known than its unit and its source.
+        """
         lines = []
-        for tag in self._tags.values():
+        for number, tag in self._tags.items():
             fields = {
                 "unit": (Kind.TEXT, tag.unit),
                 "low": (Kind.FLOAT, tag.low),
                 "high": (Kind.FLOAT, tag.high),
-                "role": (Kind.TEXT, tag.role.value),
+                "role": (Kind.TEXT, None if number in self._retired else tag.role.value),
                 "source": (Kind.TEXT, tag.source),
                 "description": (Kind.TEXT, tag.description or None),
             }

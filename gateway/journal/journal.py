@@ -199,6 +199,11 @@ class Journal:
         self._room.pins.forget()
         return handles
 
+    def retired(self, configured: Sequence[TagHandle]) -> list[TagHandle]:
+        """Give every tag that was ever registered and is not among these; blocks."""
+        with self._still() as connection:
+            return tagtable.retired(connection, configured)
+
     def append(self, *records: Record) -> int:
         """Queue records for one and the same commit and give the position of the last of them.
 

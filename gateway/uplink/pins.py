@@ -32,14 +32,17 @@ class Pins:
     journal
         Where the samples are.
     handles
-        Every tag of the gateway; an asset's are those below its path.
+        Every tag of which the journal may hold samples; an asset's are those below its path.
     """
 
     def __init__(self, journal: Journal, handles: Sequence[TagHandle]) -> None:
         self._journal = journal
         self._unripe: dict[int, float] = {}
         found: dict[str, dict[str, list[int]]] = {}
+        self._awaited: dict[str, set[str]] = {}
         for one in handles:
+            if not one.retired:
+                self._awaited.setdefault(one.tag.asset, set()).add(one.tag.source)
             found.setdefault(one.tag.asset, {}).setdefault(one.tag.source, []).append(one.handle)
         self._own = {
             asset: {name: np.array(own, np.int32) for name, own in sources.items()}
@@ -66,7 +69,7 @@ class Pins:
             yield upto, iter(())
 
     def _is_ripe(self, position: int, pin: Pin) -> bool:
-        sources = self._own.get(pin.asset, {})
+        sources = self._awaited.get(pin.asset, ())
         newest = min((self._journal.newest_at(name) for name in sources), default=pin.stop)
         if newest >= pin.stop:
             self._unripe.pop(position, None)

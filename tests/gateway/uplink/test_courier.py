@@ -4,8 +4,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gateway.uplink import courier as rules
@@ -13,8 +15,18 @@ from gateway.uplink import pace, parcels, quarantine
 from gateway.uplink.courier import Courier
 from gateway.uplink.quarantine import kept
 from plant.errors import Misconfigured, Rejected, Unreachable
-from plant.records import EventRecord, Record
-from tests.gateway.uplink.conftest import Road, S, numbered, samples, scores, until, windows
+from plant.records import EventRecord, Record, SampleRecord
+from plant.tags import Tag
+from tests.gateway.uplink.conftest import (
+    TAGS,
+    Road,
+    S,
+    numbered,
+    samples,
+    scores,
+    until,
+    windows,
+)
 
 
 @contextmanager
@@ -305,3 +317,19 @@ def test_after_a_death_what_was_not_noted_comes_again_and_nothing_is_missing(roa
     with running(road):
         until(lambda: road.cursor() == last)
     assert road.sink.numbers() == [*range(30), *range(30)]
+
+
+@pytest.mark.usefixtures("often")
+def test_a_pin_waits_for_no_source_that_was_taken_out(road: Road) -> None:
+    old = Tag(name="a/p/old", source="old-plc", address="")
+    road.handles = road.journal.register([*TAGS, old], 2)
+    road.handles[-1] = replace(road.handles[-1], retired=True)
+    last = samples(S)
+    had = SampleRecord(
+        replace(last.batch, source="old-plc", tag=np.full(3, road.handles[-1].handle, np.int32)),
+        last.verdict,
+    )
+    road.put(had, samples(3 * S), pin(1, 0, 3))
+    with running(road):
+        until(lambda: road.journal.cursor("pins:file") >= 3)
+    assert {tag for tag, _ in sent_samples(road)} == {1, 2, 4}
