@@ -1,7 +1,7 @@
 """Records to lines of line protocol, measurement by measurement, in the order of their coming."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -235,7 +235,7 @@ def _first_of_ten(at: NDArray[np.int64]) -> NDArray[np.bool_]:
     return inside & first
 
 
-def _places_of_sources(tags: Iterable[Tag]) -> Mapping[str, dict[str, str]]:
+def _places_of_sources(tags: Iterable[Tag]) -> dict[str, dict[str, str]]:
     """Give what the tags of each source have in common of site, area and line."""
     shared: dict[str, dict[str, str]] = {}
     for tag in tags:
