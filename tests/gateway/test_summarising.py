@@ -96,7 +96,7 @@ def test_a_gateway_summarises_across_a_restart(
 ) -> None:
     source = Hurried(0)
     first = run(tmp_path, source, monkeypatch)
-    run(tmp_path, source, monkeypatch)
+    second = run(tmp_path, source, monkeypatch)
     journal = Journal.open(tmp_path / "journal.db")
     moved = {name: journal.cursor(name) for name in CURSORS.values()}
     before = [one for _, one in journal.read(kinds={SummaryRecord})]
@@ -124,6 +124,8 @@ def test_a_gateway_summarises_across_a_restart(
     assert min(moved.values()) > 0
     assert first.savings.raw_bytes[1:].min() >= 100 * 24
     assert first.savings.worst[1] == pytest.approx(3.6)
+    assert second.savings.since == first.savings.since
+    assert second.savings.windows.sum() == sum(len(one) for one in before)  # type: ignore[arg-type]
     for (_, mine, _), (_, theirs, _) in zip(found.columns(), whole.columns(), strict=True):
         assert mine.tobytes() == theirs.tobytes()
 
