@@ -91,6 +91,8 @@ async def _sink(config: "SinkConfig", plan: "Plan") -> Finding:
     except (Unreachable, Misconfigured) as error:
         wrong = isinstance(error, Misconfigured)
         result, _, mend = str(error).removeprefix(f"{config.name}: ").partition("; ")
+        if not wrong and not mend:
+            mend = "is it on, and does the url lead to it? The journal keeps what waits"
         return found(Verdict.WRONG if wrong else Verdict.UNREACHABLE, result, mend)
     return found(Verdict.GOOD, f"{place_of(config)} lets this gateway in")
 

@@ -38,11 +38,16 @@ LET_GO_S = 2.5
 
 @runtime_checkable
 class Counting(Protocol):
-    """A sink that counts the bytes it has sent."""
+    """A sink that counts what it has sent, which is less than it was handed where it thins."""
+
+    @property
+    def sent_rows(self) -> int:
+        """Rows that the other side took since it was built."""
+        ...
 
     @property
     def sent_bytes(self) -> int:
-        """Bytes since it was built."""
+        """Bytes on the wire since it was built."""
         ...
 
 
@@ -198,14 +203,16 @@ class Courier:
     def _write(self, sink: Sink, records: Sequence[Record]) -> Sequence[Refusal]:
         if not records:
             return ()
-        before = sink.sent_bytes if isinstance(sink, Counting) else None
+        rows, size = (sink.sent_rows, sink.sent_bytes) if isinstance(sink, Counting) else (0, 0)
         self.delivery.calling = time.monotonic()
         refusals = sink.write(records)
         self.delivery.calling = 0.0
         self.delivery.last = time.time_ns()
-        self.delivery.sent += sum(map(rows_of, records))
-        if before is not None and isinstance(sink, Counting):
-            self.delivery.sent_bytes = (self.delivery.sent_bytes or 0) + sink.sent_bytes - before
+        if isinstance(sink, Counting):
+            self.delivery.sent += sink.sent_rows - rows
+            self.delivery.sent_bytes = (self.delivery.sent_bytes or 0) + sink.sent_bytes - size
+        else:
+            self.delivery.sent += sum(map(rows_of, records)) - len(refusals)
         return refusals
 
     def _narrow(self, parcel: Parcel, error: Rejected) -> Sequence[Refusal] | None:
