@@ -111,6 +111,11 @@ def wants_pinned(config: SinkConfig) -> bool:
     return isinstance(config, InfluxConfig) and not config.raw
 
 
+def is_thrifty(config: SinkConfig) -> bool:
+    """Tell whether rows on their way to a sink are worth gathering: every sample is not."""
+    return isinstance(config, InfluxConfig) and not config.raw
+
+
 def place_of(config: SinkConfig) -> str:
     """Say where a sink leads, for people."""
     match config:

@@ -18,8 +18,8 @@ app = typer.Typer(
 )
 OWN = "sink:"
 HEADS = ("store", "state", "waits to be sent", "oldest for", "sent", "refused")
-NOW_S = 10.0
-"""What has waited for less goes with the next call, s."""
+NOW_S = 60.0
+"""What has waited for less is gathered to go with the next call, s."""
 
 
 @app.command("status")

@@ -200,8 +200,8 @@ class Points:
         rows = np.flatnonzero(judged & (anomalous | _first_of_ten(record.at)))
         key = series(SCORE, asset_places(record.asset))
         columns = [
-            Column("score", Kind.FLOAT, record.score[rows]),
-            Column("threshold", Kind.FLOAT, record.threshold[rows]),
+            Column("score", Kind.FLOAT, _shortened(record.score[rows])),
+            Column("threshold", Kind.FLOAT, _shortened(record.threshold[rows])),
             Column("anomalous", Kind.BOOL, anomalous[rows]),
         ]
         found.add(SCORE, encode([key] * len(rows), record.at[rows], columns))
@@ -224,6 +224,17 @@ class Points:
         for row in self._rows(handle[self._known(handle, "the texts", found)]).tolist():
             line = one(self._keys[SIGNAL][row], record.at, fields)
             found.add(SIGNAL, Lines([line] if line else []))
+
+
+def _shortened(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round to six digits, float64 (n,): more of a score is noise, and noise does not compress.
+
+    Examples
+    --------
+    >>> _shortened(np.array([3.14159265, -0.000123456789, 0.0, 123456789.0, np.inf])).tolist()
+    [3.14159, -0.000123457, 0.0, 123457000.0, inf]
+    """
+    return np.array([float(f"{one:.6g}") for one in value.tolist()], np.float64)
 
 
 def _first_of_ten(at: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ has passed its stop.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -79,7 +79,7 @@ class Pins:
         return time.monotonic() >= until
 
     def samples(self, pin: Pin) -> Iterator[SampleRecord]:
-        """Give the samples of a pinned stretch, in pieces that go in one call each."""
+        """Give the samples of a pinned stretch, in pieces none of which is too long for a call."""
         for source, own in self._own.get(pin.asset, {}).items():
             for record in self._journal.samples_between(source, pin.start, pin.stop + 1):
                 at = record.batch.at
@@ -101,3 +101,17 @@ def _part(record: SampleRecord, places: NDArray[np.intp]) -> SampleRecord:
         context=(),
     )
     return SampleRecord(part, record.verdict[places])
+
+
+def bundled(pieces: Iterable[SampleRecord]) -> Iterator[list[SampleRecord]]:
+    """Put what goes in one call together: a call for each scan would be thousands of small ones."""
+    bundle: list[SampleRecord] = []
+    points = 0
+    for piece in pieces:
+        if bundle and points + len(piece.batch) > MOST_POINTS:
+            yield bundle
+            bundle, points = [], 0
+        bundle.append(piece)
+        points += len(piece.batch)
+    if bundle:
+        yield bundle

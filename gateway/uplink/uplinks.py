@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from connectors.catalogue import SinkConfig, kinds_of, lengths_of, place_of, wants_pinned
+from connectors.catalogue import (
+    SinkConfig,
+    is_thrifty,
+    kinds_of,
+    lengths_of,
+    place_of,
+    wants_pinned,
+)
 from connectors.contract import Sink
 from gateway.config.plan import Plan
 from gateway.console.view import SinkRow
@@ -20,7 +27,7 @@ from gateway.journal import (
     SummaryRecord,
     Takes,
 )
-from gateway.uplink.courier import LET_GO_S, Courier, Errand
+from gateway.uplink.courier import CALM_S, LET_GO_S, Courier, Errand
 from gateway.uplink.delivery import Delivery, DeliveryState
 from gateway.uplink.pins import Pins
 from gateway.uplink.quarantine import Quarantine
@@ -90,6 +97,7 @@ class Uplinks:
                     kinds=kinds_of(config),
                     pinned=wants_pinned(config),
                     most_per_s=self._most_per_s,
+                    calm_s=self._calm_s(config),
                 ),
                 journal,
                 Quarantine(plan.data, config.name),
@@ -158,6 +166,10 @@ class Uplinks:
     def _most_per_s(self) -> float:
         usual = max(LEAST_PER_S, TIMES_INGEST * self._ingest)
         return self._plan.history.points_per_s or usual
+
+    def _calm_s(self, config: SinkConfig) -> float:
+        """Give for how long rows are gathered, s: never so long that somebody is told they wait."""
+        return min(CALM_S, 15 * self._plan.history.unsent_min) if is_thrifty(config) else 0.0
 
     def _news(self, name: str, courier: Courier) -> Notice | None:
         told, delivery = self._told[name], courier.delivery

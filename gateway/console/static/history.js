@@ -6,7 +6,7 @@ import {every, problem} from "./parts.js";
 import {age, decimal, moment, quantity} from "./words.js";
 
 const AGAIN_MS = 2000;
-const NEW_S = 10;
+const NEW_S = 60;
 const KIND = {sqlite: "kept on this machine", influx: "InfluxDB"};
 const STATE = {
   connecting: "connecting", up: "takes what it is sent", down: "✕ not reached, tried again",
@@ -21,7 +21,7 @@ function bytes(count) {
 
 function waiting(sink) {
   if (!sink.unsent_s) return "nothing";
-  if (sink.state === "up" && sink.unsent_s < NEW_S && !sink.backlog) return "only what came just now";
+  if (sink.state === "up" && sink.unsent_s < NEW_S && !sink.backlog) return "only what came just now, to go together";
   const records = sink.backlog ? `${sink.backlog.toLocaleString("en-GB")} records` : "the newest";
   return `${records}, the oldest for ${age(sink.unsent_s)}${sink.late ? ": too long" : ""}`;
 }

@@ -82,6 +82,7 @@ class Road:
         self.sink = FileSink(folder / "store.jsonl")
         self.raw = False
         self.most_per_s = 1e9
+        self.calm_s = 0.0
 
     def put(self, *records: Any) -> int:
         self.journal.append(*records)
@@ -94,6 +95,7 @@ class Road:
             kinds=(*KINDS, SampleRecord) if self.raw else KINDS,
             pinned=not self.raw,
             most_per_s=lambda: self.most_per_s,
+            calm_s=self.calm_s,
         )
         return Courier(
             errand,
