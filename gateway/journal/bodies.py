@@ -79,11 +79,15 @@ class Row:
     last_at: int
     samples: int
 
+    def columns(self) -> tuple[int, int, int, int, int, int]:
+        """Give them in the order in which they are stored."""
+        return (
+            self.position, self.kind, self.subject, self.first_at, self.last_at, self.samples,
+        )  # fmt: skip
+
     def checksum(self, name: str, body: bytes) -> int:
         """CRC-32 of the index columns, the subject's name and the body."""
-        own = _ROW.pack(
-            self.position, self.kind, self.subject, self.first_at, self.last_at, self.samples
-        )
+        own = _ROW.pack(*self.columns())
         return zlib.crc32(body, zlib.crc32(own + name.encode()))
 
 

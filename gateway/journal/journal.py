@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import astuple
 from pathlib import Path
 from typing import IO, Any
 
@@ -395,7 +394,7 @@ class Journal:
         return rows
 
     def _insert(self, rows: Sequence[tuple[Row, bytes]]) -> None:
-        self._writer.executemany(_INSERT, [(*astuple(row), body) for row, body in rows])
+        self._writer.executemany(_INSERT, [(*row.columns(), body) for row, body in rows])
         self._room.count([(row, len(body)) for row, body in rows])
 
     def _subject(self, name: str) -> int:
