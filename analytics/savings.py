@@ -1,5 +1,8 @@
 """What summaries save, and what they cost in exactness: per tag, in arrays."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +22,8 @@ class Savings:
     ----------
     every
         Length of the shortest windows, ns: those that are made from samples.
+    since
+        When the count began, ns since 1970 UTC.
 
     Notes
     -----
@@ -29,8 +34,9 @@ class Savings:
     counted before is not counted again, its windows are: they are sent again.
     """
 
-    def __init__(self, every: int) -> None:
+    def __init__(self, every: int, since: int = 0) -> None:
         self._every = every
+        self.since = since
         self._newest = np.empty(0, np.int64)
         self.samples = np.empty(0, np.int64)
         """Samples by handle, int64 (n,)."""
@@ -53,6 +59,24 @@ class Savings:
         self.samples += counted.astype(np.int64)
         np.maximum.at(self._newest, record.tag, record.start)
         np.fmax.at(self.worst, record.tag, worst_errors(record))
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Give the counts as arrays, so that they go on after a restart."""
+        return {
+            "since": np.array(self.since, np.int64),
+            "newest": self._newest,
+            "samples": self.samples,
+            "windows": self.windows,
+            "worst": self.worst,
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `state` gave."""
+        self.since = int(arrays["since"])
+        self._newest = arrays["newest"].copy()
+        self.samples = arrays["samples"].copy()
+        self.windows = arrays["windows"].copy()
+        self.worst = arrays["worst"].copy()
 
     def _grow(self, size: int) -> None:
         more = size - len(self.samples)

@@ -4,7 +4,11 @@ Windows of a simulated line are written as line protocol, ours beside influxdb-c
 `Point.to_line_protocol` in the same run and over the same values, and compressed as they are sent.
 Each figure is the best of several goes: what a busy machine adds is not ours.
 
+With ``--upstream`` or ``--data`` it measures instead what share of the bytes of raw samples a
+gateway sends, on the simulated line and on every recording (CSV, plain or gzipped) in the folder.
+
     python -m bench.central [--tags 500] [--windows 20] [--goes 7]
+    python -m bench.central --upstream [--hours 2] [--data DIR]
 """
 
 import argparse
@@ -12,11 +16,13 @@ import gzip
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from influxdb_client.client.write.point import Point
 
+from bench import upstream
 from bench.machine import machine
 from connectors.influx.points import Points
 from connectors.influx.schema import SUMMARIES, places
@@ -164,7 +170,14 @@ def main() -> None:
     parser.add_argument("--tags", type=int, default=500)
     parser.add_argument("--windows", type=int, default=20)
     parser.add_argument("--goes", type=int, default=7)
+    parser.add_argument("--upstream", action="store_true", help="sent bytes over raw bytes")
+    parser.add_argument("--hours", type=float, default=2.0, help="of the simulated line")
+    parser.add_argument("--data", type=Path, help="a folder of recordings, like SKAB's")
     asked = parser.parse_args()
+    if asked.upstream or asked.data:
+        found = upstream.report(asked.data, asked.hours)
+        print(json.dumps({"machine": machine(), **found}, indent=2))
+        return
     print(json.dumps(report(asked.tags, asked.windows, asked.goes), indent=2))
 
 

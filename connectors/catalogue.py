@@ -16,6 +16,7 @@ from connectors.replay.config import ReplayConfig
 from connectors.sqlite.config import SqliteConfig
 from plant.errors import Misconfigured
 from plant.records import EventRecord, Record, SampleRecord, ScoreRecord, SummaryRecord
+from plant.summaries import LENGTHS
 from plant.tags import Tag, TagHandle
 
 SourceConfig = Annotated[OpcUaConfig | ModbusConfig | ReplayConfig, Field(discriminator="type")]
@@ -100,8 +101,18 @@ def kinds_of(config: SinkConfig) -> tuple[type[Record], ...]:
             assert_never(config)
 
 
+def lengths_of(config: SinkConfig) -> tuple[int, ...]:
+    """Give the lengths of the windows that a sink keeps, ns."""
+    return config.lengths if isinstance(config, InfluxConfig) else LENGTHS
+
+
 def wants_pinned(config: SinkConfig) -> bool:
     """Tell whether a sink is to be sent the samples around incidents, and not all of them."""
+    return isinstance(config, InfluxConfig) and not config.raw
+
+
+def is_thrifty(config: SinkConfig) -> bool:
+    """Tell whether rows on their way to a sink are worth gathering: every sample is not."""
     return isinstance(config, InfluxConfig) and not config.raw
 
 

@@ -22,7 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.summaries import merged, summarise
-from gateway.journal import DamagedRecord, Journal, SampleRecord, SummaryRecord, file, index
+from gateway.journal import (
+    DamagedRecord,
+    Journal,
+    SampleRecord,
+    SummaryRecord,
+    Takes,
+    file,
+    index,
+)
 from gateway.journal.bodies import Kind
 from gateway.journal.index import FIRST_AT, LAST_AT, POSITION, SAMPLES, SUBJECT, Rows
 from plant.errors import Unreachable
@@ -49,28 +57,20 @@ DUE = 20_000
 """Windows that may be due before what comes next has to wait in the journal."""
 BUDGET = 400_000
 """Samples, or windows, that are held at a time: some 50 MB while they are sorted."""
-EVICTED, RAW, SUMMARIES = "evicted", "raw samples", "summaries"
-"""Kind of the event by which the journal tells what it evicted, and its words for that."""
+EVICTED = "evicted"
+"""Kind of the event by which the journal tells what went before a reader had it."""
+TAKES = {
+    TEN_SECONDS: Takes.of((SampleRecord,)),
+    MINUTE: Takes.of((SummaryRecord,), (TEN_SECONDS,)),
+    HOUR: Takes.of((SummaryRecord,), (MINUTE,)),
+}
+"""What is missed when it is evicted before the cursor of that length has passed it."""
 
 
-@dataclass(slots=True)
-class _Gone:
-    """Source times, ns, up to which the journal evicted something; `unread`: before we read it."""
-
-    samples: int = NO_TIME
-    summaries: int = NO_TIME
-    unread: int = NO_TIME
-
-    def take(self, body: Mapping[str, JSON], latest: int) -> None:
-        """Take in the body of an event that tells what went."""
-        self.samples = max(self.samples, _stop(body, EVICTED, RAW, latest))
-        self.summaries = max(self.summaries, _stop(body, EVICTED, SUMMARIES, latest))
-        self.unread = max(self.unread, _stop(body, "unsent", CURSORS[TEN_SECONDS], latest))
-
-
-def _stop(body: Mapping[str, JSON], part: str, word: str, latest: int) -> int:
-    told = body.get(part)
-    what = told.get(word) if isinstance(told, dict) else None
+def _stop(body: Mapping[str, JSON], latest: int) -> int:
+    """Give the source time, ns, up to which an event tells that samples went before we had them."""
+    told = body.get("unsent")
+    what = told.get(CURSORS[TEN_SECONDS]) if isinstance(told, dict) else None
     stop = what.get("stop") if isinstance(what, dict) else None
     return min(stop + 1, latest) if isinstance(stop, int) else NO_TIME
 
@@ -182,7 +182,7 @@ class Downsampler:
     Parameters
     ----------
     journal
-        Where samples and summaries stand; it is only read here.
+        Where samples and summaries stand; beside the names of its cursors nothing is written here.
     clock
         Monotonic seconds.
     """
@@ -196,12 +196,14 @@ class Downsampler:
         self._names: dict[int, str] = {}
         self._held: OrderedDict[int, SampleRecord] = OrderedDict()
         self._held_samples = 0
-        self._gone = _Gone()
+        self._unread = NO_TIME
         self._evicted_seen = 0
         self._looked_up = False
         self._ending = False
         self.counts = Counts()
         self._told = asdict(self.counts)
+        for every, name in CURSORS.items():
+            journal.enrol(name, TAKES[every])
 
     def step(self) -> Made:
         """Look at what is new and make what is ready, up to a bounded amount of work.
@@ -358,14 +360,14 @@ class Downsampler:
         The first counts for what comes late, the second for what was evicted before it was
         looked at here.
         """
+        if every != TEN_SECONDS:
+            gone = index.gone(connection, Kind.SUMMARIES)
+            return gone, gone
         for position, event in index.events(connection, EVICTED, self._evicted_seen):
             self._evicted_seen = position
             # A time that runs ahead must not make everything that is made from now on doubtful.
-            latest = event.at - LATE_NS
-            self._gone.take(event.body, latest)
-        if every == TEN_SECONDS:
-            return self._gone.samples, self._gone.unread
-        return self._gone.summaries, self._gone.summaries
+            self._unread = max(self._unread, _stop(event.body, event.at - LATE_NS))
+        return index.gone(connection, Kind.SAMPLES), self._unread
 
     def _from_samples(
         self, connection: sqlite3.Connection, subject: int, ready: list[int]

@@ -217,6 +217,7 @@ def savings_row(savings: Savings, handles: Sequence[TagHandle]) -> SavingsRow:
         for one in known[:SAVED_TAGS]
     ]
     return {
+        "since": savings.since / MS,
         "samples": int(samples.sum()),
         "windows": int(windows.sum()),
         "raw_bytes": int(savings.raw_bytes.sum()),

@@ -30,6 +30,7 @@ from gateway.journal import (
     Journal,
     Limits,
     Record,
+    SummaryRecord,
 )
 from gateway.lineview import LineView
 from gateway.link import Link, LinkState
@@ -78,6 +79,9 @@ SUMMARISE_S = 1.0
 TICKET_BYTES = 10_000
 SNAPSHOT = "pipeline-11"
 """Named by the format of the state: after a change of format the journal is folded anew."""
+
+SAVINGS = "savings-1"
+"""The same of what summaries save."""
 
 Event = Callable[[str, dict[str, Any]], None]
 
@@ -131,7 +135,7 @@ class Gateway:
         self._initial: set[str] = set()
         self._standing: dict[int, tuple[tuple[AlarmState, int], float]] = {}
         self._pins = Pins()
-        self.savings = Savings(TEN_SECONDS)
+        self.savings = Savings(TEN_SECONDS, self._begun)
         self._position = 0
         self._snapshot_at = 0.0
         self._snapshot_samples = self._snapshot_bytes = 0
@@ -150,13 +154,16 @@ class Gateway:
         try:
             handles = self._journal.register(self._plan.tags, time.time_ns())
             await asyncio.to_thread(self._recover, handles)
+            await asyncio.to_thread(self._recover_savings)
             fresh = not self._position
             self._enter(self._pipeline.gaps.begin(self._begun))
+            # What was recorded before a tag was taken out still goes upstream.
+            known = [*handles, *self._journal.retired(handles)]
             self._uplinks = Uplinks(
                 self._plan,
                 self._journal,
-                handles,
-                lambda config: build_sink(config, handles, self._plan.name, self._plan.data),
+                known,
+                lambda config: build_sink(config, known, self._plan.name, self._plan.data),
             )
             async with AsyncExitStack() as stack:
                 await self._serve(stack)
@@ -203,6 +210,21 @@ class Gateway:
         for alarm in self._pipeline.book.alarms():
             again = 0 if alarm.chattering else alarm.occurrences
             self._standing[alarm.id] = ((alarm.state, again), alarm.peak)
+
+    def _recover_savings(self) -> None:
+        """Go on counting what summaries save; after damage the count begins anew."""
+        try:
+            snapshot = self._journal.load_snapshot(SAVINGS)
+        except Rejected as error:
+            self._tell("damaged", {"position": 0, "why": f"savings are counted anew: {error}"})
+            return
+        if snapshot is None:
+            return
+        position, arrays = snapshot
+        self.savings.restore(arrays)
+        for _, record in self._journal.read(after=position, kinds=(SummaryRecord,)):
+            if isinstance(record, SummaryRecord):
+                self.savings.take(record)
 
     def _refold(self, entries: Iterable[tuple[int, Entry]], floor: int) -> Sequence[DamagedRecord]:
         """Come back as far as a journal allows whose samples up to `floor` were evicted."""
@@ -545,6 +567,7 @@ class Gateway:
     def _snapshot(self) -> None:
         state = self._pipeline.state()
         self._journal.save_snapshot(SNAPSHOT, self._position, state)
+        self._journal.save_snapshot(SAVINGS, self._position, self.savings.state())
         self._snapshot_at = time.monotonic()
         self._snapshot_samples = self._journal.samples
         self._snapshot_bytes = sum(array.nbytes for array in state.values())

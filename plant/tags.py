@@ -92,7 +92,12 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class TagHandle:
-    """A tag together with the number that stands for it in batches; numbers are never reused."""
+    """A tag together with the number that stands for it in batches; numbers are never reused.
+
+    One that is `retired` is no longer configured: what was recorded of it still bears its number.
+    Of its tag name, source, address, unit and scaling are known, and nothing else.
+    """
 
     handle: int
     tag: Tag
+    retired: bool = False

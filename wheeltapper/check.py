@@ -18,6 +18,7 @@ def check(config: ConfigFile, as_json: AsJson = False) -> None:
     import typer
 
     from gateway.config.loader import load
+    from gateway.footprint import footprint
     from plant.errors import Misconfigured
     from wheeltapper import terminal
 
@@ -31,9 +32,22 @@ def check(config: ConfigFile, as_json: AsJson = False) -> None:
     if as_json:
         from gateway.config.description import described
 
-        terminal.record({"ok": True, "plan": described(plan)})
+        disks = [
+            {
+                "full": {str(one.path): one.full for one in disk.kept},
+                "present": sum(one.present for one in disk.kept),
+                "free": disk.free,
+                "short": disk.short,
+            }
+            for disk in footprint(plan)
+        ]
+        terminal.record({"ok": True, "plan": described(plan), "disks": disks})
     else:
         _show(plan, config)
+        for disk in footprint(plan):
+            terminal.say(f"disk: {disk.words}")
+            if disk.mend:
+                terminal.say(f"WARNING: it will not fit: {disk.mend}")
 
 
 def _show(plan: "Plan", config: Path) -> None:

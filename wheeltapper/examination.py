@@ -91,6 +91,8 @@ async def _sink(config: "SinkConfig", plan: "Plan") -> Finding:
     except (Unreachable, Misconfigured) as error:
         wrong = isinstance(error, Misconfigured)
         result, _, mend = str(error).removeprefix(f"{config.name}: ").partition("; ")
+        if not wrong and not mend:
+            mend = "is it on, and does the url lead to it? The journal keeps what waits"
         return found(Verdict.WRONG if wrong else Verdict.UNREACHABLE, result, mend)
     return found(Verdict.GOOD, f"{place_of(config)} lets this gateway in")
 
@@ -99,8 +101,19 @@ def _place(plan: "Plan") -> list[Finding]:
     """Look at the data folder, the disk, the journal and the console's port."""
     running = _running(plan.data)
     if running:
-        return [_of_gateway("running", Verdict.GOOD, f"on {plan.data}, its page is {running}")]
-    return [*_data(plan), _port(plan.console.host, plan.console.port)]
+        found = [_of_gateway("running", Verdict.GOOD, f"on {plan.data}, its page is {running}")]
+    else:
+        found = [*_data(plan), _port(plan.console.host, plan.console.port)]
+    return [*found, *_disks(plan)]
+
+
+def _disks(plan: "Plan") -> Iterator[Finding]:
+    """Look whether what is kept will fit the disk once it is full."""
+    from gateway.footprint import footprint
+
+    for disk in footprint(plan):
+        verdict = Verdict.NOTE if disk.short else Verdict.GOOD
+        yield _of_gateway("disk", verdict, disk.words, disk.mend)
 
 
 def _running(data: Path) -> str:

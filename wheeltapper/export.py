@@ -12,6 +12,7 @@ from wheeltapper.options import AsJson
 
 if TYPE_CHECKING:
     from wheeltapper.exporting.pieces import Piece, Raw, Windowed
+    from wheeltapper.exporting.places import Gaps, Place
 
 LENGTHS = {"10s": 10, "1m": 60, "1h": 3600}
 RAW = "raw"
@@ -36,15 +37,23 @@ def export(
     until: Annotated[
         str, typer.Option("--to", metavar="WHEN", help="The same; the present without it.")
     ] = "",
+    from_central: Annotated[
+        str,
+        typer.Option(
+            metavar="SINK", help="Not from here, but from that [[sink]] of --data CONFIG.toml."
+        ),
+    ] = "",
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With it: a token that may read there.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Take the place of a file of that name.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write windows of the embedded history, or raw samples, as a table.
+    """Write windows of the embedded history, or of a central store, or raw samples, as a table.
 
     Units, the meaning of each column and the gaps of the time stand in OUT.json beside a CSV file,
     and in the footer of a Parquet file. A gateway may be running meanwhile.
     """
-    from wheeltapper.alarms import named
     from wheeltapper.exporting.tables import table
     from wheeltapper.progress import Bar
 
@@ -52,19 +61,28 @@ def export(
         raise typer.BadParameter(f"--every {every!r}: one of {', '.join(LENGTHS)} or {RAW}")
     if out.exists() and not overwrite:
         raise typer.BadParameter(f"{out} is there already; name another file, or add --overwrite")
-    start, stop = _span(since, until)
-    folder = named(data)
+    if from_central and every == RAW:
+        raise typer.BadParameter(
+            "--every raw reads the journal of a gateway; from a central store windows are read"
+        )
+    start, stop = span(since, until)
     rows = 0
     with table(out) as written, ExitStack() as opened:
-        asked = _asked(opened, folder, every, tags or [], start, stop)
-        with Bar(f"reading {folder}") as bar:
+        if every == RAW:
+            asked: Windowed | Raw
+            where, asked, gaps = _journal(data, tags or [], start, stop)
+        else:
+            place = _place(opened, data, from_central, token_file)
+            where, gaps = place.words, place.gaps
+            asked = _windowed(place, tags or [], start, stop, every)
+        with Bar(f"reading {where}") as bar:
             piece: Piece
             for piece in asked.pieces():
                 done, known, columns = piece
                 written.add(columns)
                 rows += len(columns["time"])
                 bar.moved(done, known)
-        metadata = _metadata(asked, data, every, start, stop)
+        metadata = _metadata(asked, gaps, every, start, stop)
         if rows:
             written.finish(metadata)
     _tell(out, rows, metadata, as_json=as_json)
@@ -72,7 +90,7 @@ def export(
         raise typer.Exit(1)
 
 
-def _span(since: str, until: str) -> tuple[int, int]:
+def span(since: str, until: str) -> tuple[int, int]:
     """Read the ends of the time that is asked for, ns since 1970 UTC."""
     from wheeltapper.gaps import earliest
 
@@ -102,64 +120,53 @@ def _tell(out: Path, rows: int, metadata: dict[str, Any], *, as_json: bool) -> N
         terminal.say("nothing is kept of that time; no file is written")
 
 
-def _asked(
-    opened: ExitStack, folder: Path, every: str, tags: list[str], start: int, stop: int
-) -> "Windowed | Raw":
-    """Open what is to be read."""
+def _journal(
+    data: Path | None, tags: list[str], start: int, stop: int
+) -> "tuple[str, Windowed | Raw, Gaps]":
     from plant.errors import Misconfigured
-    from wheeltapper.exporting.pieces import Raw, Windowed
+    from wheeltapper.alarms import named
+    from wheeltapper.exporting.pieces import Raw
+    from wheeltapper.exporting.places import gaps_here
 
-    if every == RAW:
-        journal = folder / "journal.db"
-        if not journal.is_file():
-            raise Misconfigured(f"{folder}: no journal there; name the data folder of a gateway")
-        return Raw(journal, tags, start, stop)
-    from connectors.sqlite.history import SqliteHistory
+    folder = named(data)
+    journal = folder / "journal.db"
+    if not journal.is_file():
+        raise Misconfigured(f"{folder}: no journal there; name the data folder of a gateway")
+    raw = Raw(journal, tags, start, stop)
+    return str(folder), raw, lambda start, stop: gaps_here(folder, start, stop)
 
-    path = folder / "history.db"
-    if not path.is_file():
-        raise Misconfigured(
-            f"{folder}: no history there yet; it begins with the first minute of a gateway's run "
-            f"(--every {RAW} reads the journal)"
-        )
-    history = opened.enter_context(SqliteHistory(path))
-    return Windowed(history, tags, start, stop, LENGTHS[every] * 10**9)
+
+def _place(opened: ExitStack, data: Path | None, central: str, token: Path | None) -> "Place":
+    """Open the history that is to be read."""
+    from wheeltapper.alarms import named
+    from wheeltapper.exporting import places
+
+    if central:
+        return places.central(opened, data, central, token)
+    return places.here(opened, named(data))
+
+
+def _windowed(place: "Place", tags: list[str], start: int, stop: int, every: str) -> "Windowed":
+    from wheeltapper.exporting.pieces import Windowed
+
+    return Windowed(place.history, tags, start, stop, LENGTHS[every] * 10**9)
 
 
 def _metadata(
-    asked: "Windowed | Raw", data: Path | None, every: str, start: int, stop: int
+    asked: "Windowed | Raw", gaps: "Gaps", every: str, start: int, stop: int
 ) -> dict[str, Any]:
     from importlib.metadata import version
 
-    from wheeltapper.alarms import answered
     from wheeltapper.exporting.pieces import SAMPLES, WINDOWS
-    from wheeltapper.gaps import gaps_kept
+    from wheeltapper.exporting.places import instant
 
-    gaps = [
-        {
-            "source": row["source"],
-            "from": _instant(row["start"] * MS),
-            "to": None if row["stop"] is None else _instant(row["stop"] * MS),
-            "cause": row["cause"],
-            "why": row["why"],
-            "recovered": row["republished"] + row["history"],
-            "lost": row["lost"],
-            "estimated": row["estimated"],
-        }
-        for row in answered(data, "", "/api/gaps", gaps_kept)["gaps"]
-        if row["start"] * MS < stop and (row["stop"] is None or row["stop"] * MS >= start)
-    ]
     return {
         "made_by": f"wheeltapper {version('wheeltapper')}",
         "every": every,
-        "from": _instant(start),
-        "to": _instant(stop),
+        "from": instant(start),
+        "to": instant(stop),
         "columns": SAMPLES if every == RAW else WINDOWS,
         "tags": {name: {"unit": unit} for name, unit in asked.units.items()},
-        "gaps": gaps,
+        "gaps": gaps(start, stop),
         "damaged": asked.damaged,
     }
-
-
-def _instant(ns: float) -> str:
-    return datetime.fromtimestamp(ns / 1e9, UTC).isoformat(timespec="milliseconds")

@@ -183,7 +183,7 @@ class Spoken:
     def _evicted(self, row: dict[str, Any]) -> None:
         for name, lost in row["unsent"].items():
             what = f"{counted(lost['records'], 'record')} with {lost['samples']:,} samples"
-            terminal.say(f"{row['why']}: {what} went before {name} had them")
+            terminal.say(f"{row['why']}: {what} went before {_reader(name)} had them")
 
     def _disk(self, row: dict[str, Any]) -> None:
         terminal.say(
@@ -253,3 +253,17 @@ class Spoken:
         else:
             kind, since = truth["kind"].replace("_", " "), terminal.local_time(truth["onset"])
             terminal.say(f"the simulator had injected: {kind} at {truth['asset']} from {since} on")
+
+
+def _reader(name: str) -> str:
+    """Say who reads the journal under a name.
+
+    Examples
+    --------
+    >>> _reader("sink:central"), _reader("pins:central"), _reader("summaries-1m")
+    ('central', 'central (around incidents)', 'the summaries')
+    """
+    kind, _, sink = name.partition(":")
+    if kind == "pins":
+        return f"{sink} (around incidents)"
+    return sink or ("the summaries" if kind.startswith("summaries") else kind)

@@ -18,8 +18,8 @@ app = typer.Typer(
 )
 OWN = "sink:"
 HEADS = ("store", "state", "waits to be sent", "oldest for", "sent", "refused")
-NOW_S = 10.0
-"""What has waited for less goes with the next call, s."""
+NOW_S = 60.0
+"""What has waited for less is gathered to go with the next call, s."""
 
 
 @app.command("status")
@@ -54,9 +54,6 @@ def refusals(folder: Path, sink: str = "") -> list[dict[str, Any]]:
 
 def _places(journal: "Journal") -> dict[str, Any]:
     """Tell from the journal alone how far each store has come."""
-    from gateway.journal import EventRecord, ScoreRecord, SummaryRecord
-
-    kinds = (EventRecord, ScoreRecord, SummaryRecord)
     refused = Counter(row["sink"] for row in refusals(journal.path.parent))
     return {
         "sinks": [
@@ -64,12 +61,12 @@ def _places(journal: "Journal") -> dict[str, Any]:
                 "name": name.removeprefix(OWN),
                 "state": "not running",
                 "why": "",
-                "backlog": journal.behind(position, kinds),
+                "backlog": journal.behind(name),
                 "unsent_s": None,
                 "sent": None,
                 "refused": refused[name.removeprefix(OWN)],
             }
-            for name, position in sorted(journal.cursors().items())
+            for name in sorted(journal.cursors())
             if name.startswith(OWN)
         ]
     }

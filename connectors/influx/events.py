@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.influx.line_protocol import Kind, one, series
-from connectors.influx.schema import asset_places
+from connectors.influx.schema import GAP, asset_places
 from plant.alarms import AlarmState
 from plant.reasons import Contribution, Reason, Trend, sentence
 from plant.records import EventRecord
@@ -144,7 +144,7 @@ def _gap(body: Body, around: Surroundings) -> Point:
         "lost": (Kind.INT, body["lost"]),
         "estimated": (Kind.BOOL, body["estimated"]),
     }
-    return Point("gap", tags, fields)
+    return Point(GAP, tags, fields)
 
 
 def _state(body: Body, _: Surroundings) -> Point:

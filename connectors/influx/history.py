@@ -1,6 +1,7 @@
 """Reads windows back from an InfluxDB, in InfluxQL: it works on versions 1, 2 and 3."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,15 +11,45 @@ from numpy.typing import NDArray
 from connectors.influx.answers import Missing
 from connectors.influx.config import InfluxConfig
 from connectors.influx.influxql import Piece, asked, identifier, literal, select
-from connectors.influx.schema import LEVELS, SUMMARIES, TAG, bucket_of, name_of, places
+from connectors.influx.schema import GAP, LEVELS, SUMMARIES, TAG, bucket_of, name_of, places
 from connectors.influx.server import Server
 from plant.errors import Misconfigured, Rejected, Unreachable
 from plant.summaries import Windows
 
 _FIELDS = ("n", "good_ratio", "min", "max", "mean", "std", "first", "last")
+_GAP_FIELDS = ("cause", "why", "recovered", "lost", "estimated")
 _BY_TAGS = "GROUP BY " + ", ".join(map(identifier, LEVELS))
 _FIRST, _LAST = -(2**63) + 2, 2**63 - 2
 """Times that an InfluxDB can hold, ns."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGap:
+    """An interval that a gateway could not read, as a store keeps it.
+
+    Parameters
+    ----------
+    gateway, source
+        Of which gateway and source.
+    start, stop
+        Source times, ns; `stop` is None while it lasts.
+    cause, why
+        What it was, and in whose words.
+    recovered, lost
+        Samples that came later, and those that did not; None: not known.
+    estimated
+        `lost` is the usual rate times the duration.
+    """
+
+    gateway: str
+    source: str
+    start: int
+    stop: int | None
+    cause: str
+    why: str
+    recovered: int
+    lost: int | None
+    estimated: bool
 
 
 class InfluxHistory:
@@ -76,6 +107,24 @@ class InfluxHistory:
         query = select('last("unit")', TAG, _BY_TAGS)
         pieces = self._ask(bucket_of(TAG, self._config), query)
         return {name_of(piece.tags): str(piece.rows[-1][1] or "") for piece in pieces}
+
+    def gaps(self, start: int, stop: int) -> list["StoredGap"]:
+        """List what gateways could not read of [start, stop), ns, each gap as it was said last."""
+        fields = ", ".join(map(identifier, (*_GAP_FIELDS, "from", "to", "id")))
+        by_gateway = f"GROUP BY {identifier('gateway')}, {identifier('source')}"
+        query = select(fields, GAP, f"WHERE {identifier('from')} < {stop:d} {by_gateway}")
+        found: dict[tuple[str, int], StoredGap] = {}
+        for piece in self._ask(bucket_of(GAP, self._config), query):
+            own = piece.tags.get("gateway", ""), piece.tags.get("source", "")
+            for row in piece.rows:
+                told = dict(zip(piece.columns, row, strict=True))
+                words = {name: told[name] for name in _GAP_FIELDS}
+                gap = StoredGap(*own, told["from"], told["to"], **words)
+                found[own[0], told["id"]] = gap  # in the order of time: the last word counts
+        return sorted(
+            (gap for gap in found.values() if gap.stop is None or gap.stop >= start),
+            key=lambda gap: gap.start,
+        )
 
     def lengths(self) -> tuple[int, ...]:
         """List the lengths that are kept, ns, ascending: those configured, and those found."""

@@ -1,7 +1,7 @@
 """Records to lines of line protocol, measurement by measurement, in the order of their coming."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,7 +36,7 @@ SCORE_EVERY, SCORE_WITHIN = 10_000_000_000, 1_000_000_000
 It depends on nothing but the record, so the same record twice gives the same points.
 """
 _NOBODY = -1
-_STRANGE = "no tag of the configuration has this number"
+_STRANGE = "no tag that was ever configured has this number"
 _NAMELESS = (
     "the name of the tag holds a backslash or a control character, which line protocol cannot hold"
 )
@@ -73,7 +73,7 @@ class Points:
     Parameters
     ----------
     tags
-        Every tag with its handle.
+        Every tag with its handle, also those that are retired.
     gateway
         Name of the gateway.
     lengths
@@ -82,6 +82,7 @@ class Points:
 
     def __init__(self, tags: Sequence[TagHandle], gateway: str, lengths: Iterable[int]) -> None:
         every = {each.handle: each.tag for each in tags}
+        self._retired = {each.handle for each in tags if each.retired}
         self._unspeakable = {number for number, tag in every.items() if unspeakable(tag.name)}
         self._tags = {
             number: tag for number, tag in every.items() if number not in self._unspeakable
@@ -91,7 +92,9 @@ class Points:
         self._row[list(self._tags)] = np.arange(len(self._tags))
         measurements = (SIGNAL, *SUMMARIES.values())
         self._keys = {name: self._keys_of(name) for name in measurements}
-        self._around = Surroundings(gateway, _places_of_sources(self._tags.values()))
+        present = [tag for number, tag in self._tags.items() if number not in self._retired]
+        around = _places_of_sources(self._tags.values()) | _places_of_sources(present)
+        self._around = Surroundings(gateway, around)
 
     def _keys_of(self, measurement: str) -> NDArray[np.object_]:
         keys = np.empty(len(self._tags), object)
@@ -99,14 +102,17 @@ class Points:
         return keys
 
     def described(self, at: int) -> list[str]:
-        """Write what each tag is, at ns `at`: unit, limits, role, description."""
+        """Write what each tag is, at ns `at`: unit, limits, role, description.
+
+        Of one that is retired no more is known than its unit and its source.
+        """
         lines = []
-        for tag in self._tags.values():
+        for number, tag in self._tags.items():
             fields = {
                 "unit": (Kind.TEXT, tag.unit),
                 "low": (Kind.FLOAT, tag.low),
                 "high": (Kind.FLOAT, tag.high),
-                "role": (Kind.TEXT, tag.role.value),
+                "role": (Kind.TEXT, None if number in self._retired else tag.role.value),
                 "source": (Kind.TEXT, tag.source),
                 "description": (Kind.TEXT, tag.description or None),
             }
@@ -194,8 +200,8 @@ class Points:
         rows = np.flatnonzero(judged & (anomalous | _first_of_ten(record.at)))
         key = series(SCORE, asset_places(record.asset))
         columns = [
-            Column("score", Kind.FLOAT, record.score[rows]),
-            Column("threshold", Kind.FLOAT, record.threshold[rows]),
+            Column("score", Kind.FLOAT, _shortened(record.score[rows])),
+            Column("threshold", Kind.FLOAT, _shortened(record.threshold[rows])),
             Column("anomalous", Kind.BOOL, anomalous[rows]),
         ]
         found.add(SCORE, encode([key] * len(rows), record.at[rows], columns))
@@ -220,6 +226,17 @@ class Points:
             found.add(SIGNAL, Lines([line] if line else []))
 
 
+def _shortened(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round to six digits, float64 (n,): more of a score is noise, and noise does not compress.
+
+    Examples
+    --------
+    >>> _shortened(np.array([3.14159265, -0.000123456789, 0.0, 123456789.0, np.inf])).tolist()
+    [3.14159, -0.000123457, 0.0, 123457000.0, inf]
+    """
+    return np.array([float(f"{one:.6g}") for one in value.tolist()], np.float64)
+
+
 def _first_of_ten(at: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Tell which rows are the first of theirs within the first second of ten, bool (n,)."""
     slot = at // SCORE_EVERY
@@ -229,7 +246,7 @@ def _first_of_ten(at: NDArray[np.int64]) -> NDArray[np.bool_]:
     return inside & first
 
 
-def _places_of_sources(tags: Iterable[Tag]) -> Mapping[str, dict[str, str]]:
+def _places_of_sources(tags: Iterable[Tag]) -> dict[str, dict[str, str]]:
     """Give what the tags of each source have in common of site, area and line."""
     shared: dict[str, dict[str, str]] = {}
     for tag in tags:

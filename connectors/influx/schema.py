@@ -28,6 +28,7 @@ SUMMARIES = {TEN_SECONDS: "signal_10s", MINUTE: "signal_1m", HOUR: "signal_1h"}
 """Measurement of the windows of each length, ns."""
 TAG = "tag"
 SCORE = "score"
+GAP = "gap"
 KEPT = {
     SIGNAL: TEN_YEARS,
     SUMMARIES[TEN_SECONDS]: A_MONTH,
@@ -35,7 +36,7 @@ KEPT = {
     SUMMARIES[HOUR]: TEN_YEARS,
     TAG: TEN_YEARS,
     SCORE: ONE_YEAR,
-    "gap": TEN_YEARS,
+    GAP: TEN_YEARS,
     "state": TEN_YEARS,
     "alarm": TEN_YEARS,
     "instrument": TEN_YEARS,

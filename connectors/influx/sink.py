@@ -46,6 +46,8 @@ class InfluxSink:
         self._server: Server | None = None
         self._described = False
         self._sent_before = 0
+        self.sent_rows = 0
+        """Lines that the server has said it has, since it was made."""
 
     @property
     def sent_bytes(self) -> int:
@@ -88,8 +90,11 @@ class InfluxSink:
             today = time.time_ns() // _DAY_NS * _DAY_NS
             buckets[bucket_of(TAG, self._config)] += self._points.described(today)
         for bucket, lines in buckets.items():
+            refused: list[Refusal] = []
             for start in range(0, len(lines), LINES):
-                refusals += _delivered(server, bucket, lines[start : start + LINES])
+                refused += _delivered(server, bucket, lines[start : start + LINES])
+            self.sent_rows += len(lines) - len(refused)
+            refusals += refused
         self._described |= bool(buckets)
         self.left_out += made.left_out
         return refusals

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from plant.errors import Misconfigured, PlantError, Unreachable
+from plant.database import told
+from plant.errors import Misconfigured
 
 APPLICATION = 0x57544849
 """SQLite's application_id, "WTHI": tells a history from anybody else's database."""
@@ -37,30 +38,13 @@ CREATE TABLE damaged (every INTEGER, tag INTEGER, start INTEGER, body BLOB);
 """
 
 
-def translate(path: Path, error: sqlite3.Error) -> PlantError:
-    """Say SQLite's error in the words of `plant.errors`."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
-        return Unreachable(f"history {path}: the disk is full; free some space, nothing is lost")
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR):
-        return Unreachable(f"history {path}: {error}; it is tried again")
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return Misconfigured(
-            f"history {path}: {error}; let this user read and write it, and its folder"
-        )
-    return Misconfigured(
-        f"history {path}: {error}; move it away (with its -wal and -shm files) "
-        "to start a new one, or restore it from a copy"
-    )
-
-
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Turn SQLite's errors inside the block into the product's."""
     try:
         yield
     except sqlite3.Error as error:
-        raise translate(path, error) from error
+        raise told(f"history {path}", error) from error
 
 
 def open_writer(path: Path) -> sqlite3.Connection:

@@ -242,11 +242,13 @@ class SavedTagRow(TypedDict):
 
 
 class SavingsRow(TypedDict):
-    """What summaries save since the start, as `analytics.savings.Savings`; bytes not compressed.
+    """What summaries save, as `analytics.savings.Savings`; bytes not compressed.
 
-    `tags` are those with the most samples, of `total`.
+    `since` is the time at which the count began, over all starts of the gateway; `tags` are those
+    with the most samples, of `total`.
     """
 
+    since: float
     samples: int
     windows: int
     raw_bytes: int

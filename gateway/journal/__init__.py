@@ -4,11 +4,13 @@ from gateway.journal.bodies import Kind
 from gateway.journal.damage import DamagedRecord, Entry
 from gateway.journal.journal import Journal
 from gateway.journal.limits import Holding, Limits
+from gateway.journal.readers import PINNED, Takes
 from gateway.journal.trends import ScoreTrend, Trend
 from plant.records import JSON, EventRecord, Record, SampleRecord, ScoreRecord, SummaryRecord
 
 __all__ = [
     "JSON",
+    "PINNED",
     "DamagedRecord",
     "Entry",
     "EventRecord",
@@ -21,5 +23,6 @@ __all__ = [
     "ScoreRecord",
     "ScoreTrend",
     "SummaryRecord",
+    "Takes",
     "Trend",
 ]

@@ -30,8 +30,6 @@ MAX_TEXT = 1 << 20
 """Most bytes of JSON in one record."""
 
 _SAMPLES = struct.Struct("<qqqBI")
-RECEIVED_AT = 8
-"""Where in the body of samples the time stands at which they were received, ns, int64."""
 _STAMPED, _REPLAYED = 1, 2
 _RECOVERED = 4
 """`Recovery` stands in the two bits from here on."""
@@ -81,11 +79,15 @@ class Row:
     last_at: int
     samples: int
 
+    def columns(self) -> tuple[int, int, int, int, int, int]:
+        """Give them in the order in which they are stored."""
+        return (
+            self.position, self.kind, self.subject, self.first_at, self.last_at, self.samples,
+        )  # fmt: skip
+
     def checksum(self, name: str, body: bytes) -> int:
         """CRC-32 of the index columns, the subject's name and the body."""
-        own = _ROW.pack(
-            self.position, self.kind, self.subject, self.first_at, self.last_at, self.samples
-        )
+        own = _ROW.pack(*self.columns())
         return zlib.crc32(body, zlib.crc32(own + name.encode()))
 
 

@@ -14,7 +14,8 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from plant.errors import Misconfigured, PlantError, Unreachable
+from plant.database import MOVE, primary, told
+from plant.errors import Misconfigured, PlantError
 
 APPLICATION = 0x57544A4C
 """SQLite's application_id, "WTJL": tells a journal from anybody else's database."""
@@ -71,7 +72,6 @@ ON CONFLICT (kind) DO UPDATE SET
 """
 
 
-MOVE = "move it away (with its -wal and -shm files) to start a new one, or restore it from a copy"
 MEND = f"a gateway that starts with it keeps what can still be read; if it does not start, {MOVE}"
 
 
@@ -80,32 +80,22 @@ class Damaged(Misconfigured):
 
 
 def translate(path: Path, error: sqlite3.Error) -> PlantError:
-    """Say SQLite's error in the four words of `plant.errors`."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
-        return Unreachable(f"journal {path}: the disk is full; free some space, nothing is lost")
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR):
-        return Unreachable(f"journal {path}: {error}")
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return Misconfigured(
-            f"journal {path}: {error}; let this user read and write it, and its folder"
-        )
+    """Say SQLite's error in the words of `plant.errors`; damage is a case of its own here."""
     if is_damage(error):
         return Damaged(f"journal {path}: {error}; {MEND}")
-    return Misconfigured(f"journal {path}: {error}; {MOVE}")
+    return told(f"journal {path}", error)
 
 
 def is_full(error: sqlite3.Error) -> bool:
     """Tell whether the disk has no room; a quota and a limit of the process count as well."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+    if primary(error) == sqlite3.SQLITE_FULL:
         return True
     return getattr(error, "sqlite_errorcode", 0) in _NO_WRITE
 
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Tell whether the file is not as SQLite wrote it."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @contextmanager

@@ -3,17 +3,25 @@
 import sqlite3
 from collections.abc import Collection, Iterator
 
-from gateway.journal.bodies import KINDS, Kind
+from gateway.journal.bodies import Kind
 from gateway.journal.index import record_at, touching
+from gateway.journal.limits import KIND_OF
+from gateway.journal.readers import Takes
 from plant.records import EventRecord, SampleRecord
+from plant.summaries import LENGTHS
 
 
-def behind(connection: sqlite3.Connection, cursor: int, kinds: Collection[type]) -> int:
-    """Count the records of these types behind a position."""
-    numbers = ", ".join(str(int(KINDS[kind])) for kind in kinds)
+def behind(connection: sqlite3.Connection, cursor: int, takes: Takes) -> int:
+    """Count the records behind a position that a reader takes."""
+    kinds = ", ".join(str(int(KIND_OF[level])) for level in takes.levels)
+    # No record spans -1 ns: it keeps the list from being empty.
+    others = ", ".join(map(str, {*LENGTHS, -1} - takes.lengths))
     # The plus keeps SQLite from the index by kind, which knows nothing of positions.
-    query = f"SELECT count(*) FROM record WHERE position > ? AND +kind IN ({numbers})"  # noqa: S608
-    return int(connection.execute(query, (cursor,)).fetchone()[0])
+    query = (
+        f"SELECT count(*) FROM record WHERE position > ? AND +kind IN ({kinds}) "  # noqa: S608
+        f"AND NOT (+kind = ? AND last_at - first_at + 1 IN ({others}))"
+    )
+    return int(connection.execute(query, (cursor, int(Kind.SUMMARIES))).fetchone()[0])
 
 
 def newest(
@@ -55,15 +63,6 @@ def newest_at(connection: sqlite3.Connection, source: str) -> int:
     )
     found = connection.execute(query, (int(Kind.SAMPLES), _subject(connection, source))).fetchone()
     return int(found[0]) if found else 0
-
-
-def moments(connection: sqlite3.Connection, kind: str) -> list[tuple[int, int]]:
-    """Give position and time of every event of a kind, in the journal's order."""
-    query = (
-        "SELECT position, last_at FROM record INDEXED BY record_by_time "
-        "WHERE kind = ? AND subject = ? ORDER BY position"
-    )
-    return connection.execute(query, (int(Kind.EVENT), _subject(connection, kind))).fetchall()
 
 
 def _subject(connection: sqlite3.Connection, name: str) -> int:

@@ -10,6 +10,7 @@ from gateway.journal.bodies import Kind, Row, decode
 from gateway.journal.damage import DamagedRecord, Entry
 from plant.errors import Rejected
 from plant.records import EventRecord
+from plant.samples import NO_TIME
 
 _BEHIND = """
 SELECT position, subject, first_at, last_at, samples FROM record
@@ -41,6 +42,8 @@ SELECT position FROM record INDEXED BY record_by_time
 WHERE kind = ? AND last_at >= ? AND first_at < ? {} ORDER BY position
 """
 _OF_SOURCE = "AND subject = (SELECT id FROM subject WHERE name = ?)"
+GONE = "gone-{}"
+"""Where the file tells of each kind up to which source time, ns, something of it was evicted."""
 NO_LIMIT = -1
 """To SQLite a limit below nothing is none."""
 LAST = 2**63 - 1
@@ -100,6 +103,13 @@ def events(
         entry = record_at(connection, position)
         if isinstance(entry, EventRecord):
             yield position, entry
+
+
+def gone(connection: sqlite3.Connection, kind: Kind) -> int:
+    """Give the source time, ns, up to which records of a kind were evicted; `NO_TIME`: never."""
+    query = "SELECT value FROM about WHERE key = ?"
+    found = connection.execute(query, (GONE.format(int(kind)),)).fetchone()
+    return int(found[0]) if found else NO_TIME
 
 
 def subjects(connection: sqlite3.Connection) -> dict[int, str]:

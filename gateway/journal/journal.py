@@ -7,8 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import astuple
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +19,7 @@ from gateway.journal.bodies import Kind, Row
 from gateway.journal.damage import Entry
 from gateway.journal.limits import Holding, Limits
 from gateway.journal.pins import PIN
+from gateway.journal.readers import Reader, Takes, takes_from
 from gateway.journal.room import ROW_BYTES, Room
 from gateway.journal.snapshots import Packing, unpack_arrays
 from gateway.journal.space import Space
@@ -34,6 +34,9 @@ SNAPSHOT_GRACE_S = 1200.0
 """So long after opening, s, a snapshot that nobody keeps up any more still holds up eviction."""
 DISK = "disk"
 """Kind of the event that tells that the disk is full, or no longer."""
+
+READER = "reader-"
+"""How the name begins under which the file keeps what a reader takes."""
 
 _INSERT = "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)"
 
@@ -55,6 +58,7 @@ class Journal:
         self._waiting: list[Record] = []
         self._snapshots: list[tuple[str, int, Packing]] = []
         self._moved: dict[str, int] = {}
+        self._takes: dict[str, Takes] = {}
         self._kept_names: set[str] = set()
         self._telling: list[int] = []
         self._mine: list[EventRecord] = []
@@ -87,6 +91,13 @@ class Journal:
         for handle, subject in ask("SELECT handle, subject FROM delivery"):
             self._mark(subject, np.array([handle]))
         self._cursors: dict[str, int] = dict(ask("SELECT name, position FROM cursor").fetchall())
+        kept = {
+            key.removeprefix(READER): takes_from(text)
+            for key, text in about.items()
+            if key.startswith(READER)
+        }
+        self._takes = kept | self._takes
+        self._room.marks.note(self._committed)
 
     @classmethod
     def open(
@@ -162,20 +173,9 @@ class Journal:
             news, self._news = self._news, []
         return news
 
-    def unsent(self, cursor: str) -> tuple[int, int | None]:
-        """Tell how far a reader is behind: records at most, and when the oldest came in, ns.
-
-        Nothing is decoded: of samples it is the time at which they were received, of scores and
-        summaries their newest source time, of events their own. None: there is nothing behind it.
-        Blocks for a moment.
-        """
-        passed = self.cursor(cursor)
-        with file.reader(self.path) as connection:
-            oldest = reading.came_in(connection, passed)
-        if oldest is None:
-            return 0, None
-        held = sum(holding.records for holding in self._room.holds.values())
-        return min(self._committed - passed, held), oldest
+    def unsent_s(self, cursor: int) -> float:
+        """Tell for how long the first record behind a position has been on disk, s; 0 if none."""
+        return self._room.marks.age_s(cursor, self._committed)
 
     @property
     def size_bytes(self) -> int:
@@ -197,6 +197,11 @@ class Journal:
             handles = tagtable.register(self._writer, tags, at)
         self._room.pins.forget()
         return handles
+
+    def retired(self, configured: Sequence[TagHandle]) -> list[TagHandle]:
+        """Give every tag that was ever registered and is not among these; blocks."""
+        with self._still() as connection:
+            return tagtable.retired(connection, configured)
 
     def append(self, *records: Record) -> int:
         """Queue records for one and the same commit and give the position of the last of them.
@@ -255,12 +260,14 @@ class Journal:
             if self._space.look():
                 self._note(full=False)
             try:
-                return self._write_or_mend()
+                committed = self._write_or_mend()
             except sqlite3.Error as error:
                 if not file.is_full(error) or not self._space.give_up():
                     raise
                 self._note(full=True)
-                return self._write()
+                committed = self._write()
+        self._room.marks.note(committed)
+        return committed
 
     def _write_or_mend(self) -> int:
         try:
@@ -339,6 +346,7 @@ class Journal:
             self._subjects.clear()
             self._delivered.clear()
         self._room.load()
+        self._room.marks.undone()
 
     def _make_room(
         self, rows: Sequence[tuple[Row, bytes]], snapshots: Sequence[tuple[str, int, Packing]]
@@ -346,12 +354,15 @@ class Journal:
         incoming = sum(len(body) + ROW_BYTES for _, body in rows)
         incoming += sum(packing.size for _, _, packing in snapshots)
         with self._guard:
-            cursors = dict(self._cursors)
+            readers = {
+                name: Reader(passed, self._takes.get(name, Takes()))
+                for name, passed in self._cursors.items()
+            }
         evicted = self._room.make(
             incoming,
             self._log_bytes(),
             self._needed(),
-            cursors,
+            readers,
             full=self._space.full,
         )
         self._room.tell(evicted)
@@ -380,13 +391,13 @@ class Journal:
             if isinstance(record, SampleRecord):
                 self._deliver(subject, record.batch.tag)
             elif isinstance(record, EventRecord) and record.kind == PIN:
-                self._room.pins.add(record.body)
+                self._room.pins.add(record.body, position)
             row = bodies.index(record, position, subject)
             rows.append((row, bodies.encode(record, row)))
         return rows
 
     def _insert(self, rows: Sequence[tuple[Row, bytes]]) -> None:
-        self._writer.executemany(_INSERT, [(*astuple(row), body) for row, body in rows])
+        self._writer.executemany(_INSERT, [(*row.columns(), body) for row, body in rows])
         self._room.count([(row, len(body)) for row, body in rows])
 
     def _subject(self, name: str) -> int:
@@ -519,6 +530,24 @@ class Journal:
             raise Rejected(f"journal {self.path}: snapshot {name}: {'; '.join(reasons)}")
         return None
 
+    def enrol(self, name: str, takes: Takes) -> None:
+        """Make a reader known, and what it takes: only that can it miss; blocks.
+
+        A new one begins at the first record. Of one that never said what it takes all counts.
+        """
+        self._thread.submit(self._enrol, name, takes).result()
+
+    def _enrol(self, name: str, takes: Takes) -> None:
+        with self._guard:
+            if name not in self._cursors:
+                self._cursors[name] = self._moved[name] = 0
+            if self._takes.get(name) == takes:
+                return
+            self._takes[name] = takes
+        # On a full disk it is known until the end of this run, and said again in the next.
+        with suppress(Unreachable), file.translated(self.path), file.transaction(self._writer):
+            self._writer.execute("REPLACE INTO about VALUES (?, ?)", (READER + name, takes.text()))
+
     def cursor(self, name: str) -> int:
         """Give the position that the reader `name` has done with; 0 at first."""
         return self._cursors.get(name, 0)
@@ -560,8 +589,10 @@ class Journal:
         with self._guard:
             self._cursors.pop(name, None)
             self._moved.pop(name, None)
+            self._takes.pop(name, None)
         with file.translated(self.path), file.transaction(self._writer):
             self._writer.execute("DELETE FROM cursor WHERE name = ?", (name,))
+            self._writer.execute("DELETE FROM about WHERE key = ?", (READER + name,))
             file.seal(self._writer, "cursor")
 
     def trend(self, handle: int, start: int, stop: int, points: int) -> trends.Trend:
@@ -593,10 +624,11 @@ class Journal:
         """Give every reader that is known, and the position that it has done with."""
         return dict(self._cursors)
 
-    def behind(self, cursor: int, kinds: Collection[type]) -> int:
-        """Count the records of these types behind a position; blocks."""
+    def behind(self, name: str) -> int:
+        """Count the records that a reader takes and is not done with; blocks."""
+        takes = self._takes.get(name, Takes())
         with self._still() as connection:
-            return forward.behind(connection, cursor, kinds)
+            return forward.behind(connection, self.cursor(name), takes)
 
     def newest(self, kinds: Collection[str], cursor: int, most: int) -> list[EventRecord]:
         """Give the newest events of these kinds behind a position, oldest first; blocks."""
@@ -617,11 +649,6 @@ class Journal:
         """Give the first events of a kind behind a position, each with its own; blocks."""
         with self._still() as connection:
             return list(index.events(connection, kind, cursor, most))
-
-    def moments(self, kind: str) -> list[tuple[int, int]]:
-        """Give position and time, ns, of every event of a kind, in their order; blocks."""
-        with self._still() as connection:
-            return forward.moments(connection, kind)
 
     def close(self) -> None:
         """Commit what is left and let go of the file; a second call does nothing.

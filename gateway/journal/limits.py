@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.journal.bodies import Kind
+
+if TYPE_CHECKING:
+    from gateway.journal.readers import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +62,8 @@ WORD_OF = {
 class Holding:
     """What a journal holds of one kind, and what went since it was made.
 
-    `unsent_records` and `unsent_samples` count those that went although a cursor had not passed
-    them; bytes are those of the encoded records.
+    `unsent_records` and `unsent_samples` count those that went although a reader that takes such
+    records had not passed them; bytes are those of the encoded records.
     """
 
     records: int = 0
@@ -109,9 +112,9 @@ class Evicted:
     gone
         By level.
     unsent
-        Of that, what a cursor had not passed, by the name of the cursor.
+        Of that, what a reader would have taken and had not passed, by its name.
     lost
-        Of that, what any cursor had not passed, by kind.
+        Of that, what any reader missed, by kind.
     why
         Which limit it was.
     """
@@ -121,15 +124,20 @@ class Evicted:
     lost: dict[Kind, Tally] = field(default_factory=dict)
     why: str = ""
 
-    def add(self, level: Level, row: tuple[int, ...], cursors: Mapping[str, int]) -> None:
-        """Count a record: position, first_at, last_at, samples, bytes."""
+    def add(
+        self, level: Level, row: tuple[int, ...], pin: int, readers: "Mapping[str, Reader]"
+    ) -> None:
+        """Count a record: position, first_at, last_at, samples, bytes; and the last pin of it."""
         position, first_at, last_at, samples, size = row
         own = samples, size, first_at, last_at
         self.gone.setdefault(level, Tally()).add(*own)
-        behind = [name for name, passed in cursors.items() if position > passed]
-        for name in behind:
+        length = last_at - first_at + 1
+        missing = [
+            name for name, one in readers.items() if one.misses(level, position, length, pin)
+        ]
+        for name in missing:
             self.unsent.setdefault(name, Tally()).add(*own)
-        if behind:
+        if missing:
             self.lost.setdefault(KIND_OF[level], Tally()).add(*own)
 
     @property

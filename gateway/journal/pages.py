@@ -6,13 +6,15 @@ Nothing here believes a length, an offset or a page number that it has not check
 
 import mmap
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 PAGE_BYTES = 2048
 """What a journal has where its header cannot tell."""
@@ -22,8 +24,11 @@ _MAGIC = b"SQLite format 3\x00"
 _FIRST_PAGE = 100
 _LOG_HEAD, _FRAME_HEAD = 32, 24
 _INT_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
+_NULL, _ZERO, _ONE, _INT, _REAL, _TEXT, _BLOB = range(7)
+_CONSTANTS = {0: _NULL, 8: _ZERO, 9: _ONE}
 
 Value: TypeAlias = int | float | str | bytes | None
+_CONSTANT: dict[int, Value] = {_NULL: None, _ZERO: 0, _ONE: 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,7 @@ class Pages:
         """Give each page that calls itself a leaf, and where in it its header is; old ones too."""
         whole = len(self._file) // self.size
         if whole:
-            first = np.frombuffer(self._file, np.uint8)[: whole * self.size : self.size]
-            kinds = np.isin(first, (TABLE_LEAF, INDEX_LEAF)).nonzero()[0]
-            for number in kinds.tolist():
+            for number in self._numbers().tolist():
                 yield self._file[number * self.size : (number + 1) * self.size], 0
             # The first page begins with the header of the file.
             yield self._file[: self.size], _FIRST_PAGE
@@ -64,16 +67,27 @@ class Pages:
         for page in self._frames:
             yield page, 0
 
-    def cells(self, *, whole: bool = True) -> Iterator[Cell]:
+    def _numbers(self) -> NDArray[np.intp]:
+        """Give the numbers of the leaves of the file, from 0."""
+        whole = len(self._file) // self.size * self.size
+        first = np.frombuffer(self._file, np.uint8)[: whole : self.size]
+        return np.isin(first, (TABLE_LEAF, INDEX_LEAF)).nonzero()[0]
+
+    def count(self) -> int:
+        """Count the leaves, those of the log as well."""
+        return (len(self._numbers()) if self._file else 0) + len(self._frames)
+
+    def cells(self, *, whole: bool = True, without: Collection[int] = ()) -> Iterator[Cell]:
         """Give what stands in the leaves as far as it can be read; the checksums decide.
 
         What is spread over pages is left out unless the `whole` is wanted; then it comes twice
-        where the log has other pages for it than the file.
+        where the log has other pages for it than the file. `without` those of so many values.
         """
         for page, start in self.leaves():
             kind = page[start] if len(page) > start else 0
             if kind in (TABLE_LEAF, INDEX_LEAF):
-                yield from self._cells(page, start, is_table=kind == TABLE_LEAF, whole=whole)
+                is_table = kind == TABLE_LEAF
+                yield from self._cells(page, start, is_table, whole=whole, without=without)
 
     def long_rows(self) -> Iterator[tuple[int, int]]:
         """Give key and bytes of each row that is spread over pages, without following it."""
@@ -87,10 +101,12 @@ class Pages:
 
     def _offsets(self, page: bytes, start: int) -> Iterator[int]:
         (count,) = struct.unpack_from(">H", page, start + 3)
-        for place in range(start + 8, min(start + 8 + 2 * count, self.size - 1), 2):
-            yield struct.unpack_from(">H", page, place)[0]
+        most = max(0, (self.size - start - 8) // 2)
+        yield from struct.unpack_from(f">{min(count, most)}H", page, start + 8)
 
-    def _cells(self, page: bytes, start: int, *, is_table: bool, whole: bool) -> Iterator[Cell]:
+    def _cells(
+        self, page: bytes, start: int, is_table: bool, *, whole: bool, without: Collection[int]
+    ) -> Iterator[Cell]:
         for offset in self._offsets(page, start):
             try:
                 key, payload, size, following = self._head(page, offset, is_table=is_table)
@@ -101,8 +117,14 @@ class Pages:
             else:
                 tails = self._tails(following, size - len(payload)) if whole else []
             for tail in tails:
-                with suppress(ValueError, IndexError, struct.error):
-                    yield Cell(key, values(payload + tail))
+                record = payload + tail
+                try:
+                    if without and len(layout(record[: varint(record, 0)[0]])[0]) in without:
+                        continue
+                    found = values(record)
+                except (ValueError, IndexError, struct.error):
+                    continue
+                yield Cell(key, found)
 
     def _head(
         self, page: bytes, offset: int, *, is_table: bool
@@ -208,6 +230,9 @@ def varint(data: bytes, offset: int) -> tuple[int, int]:
     >>> varint(bytes([0x81, 0x00]), 0), varint(bytes([7]), 0)
     ((128, 2), (7, 1))
     """
+    number = data[offset]
+    if number < 0x80:
+        return number, offset + 1
     number = 0
     for place in range(offset, offset + 8):
         byte = data[place]
@@ -229,34 +254,57 @@ def values(payload: bytes) -> tuple[Value, ...]:
     ValueError, IndexError
         It is none.
     """
-    end, offset = varint(payload, 0)
-    kinds = []
-    while offset < end:
-        kind, offset = varint(payload, offset)
-        kinds.append(kind)
-    if offset != end:
-        raise ValueError("a head that does not end where it says")
-    found = []
-    for kind in kinds:
-        value, offset = _value(payload, kind, offset)
-        found.append(value)
-    if offset != len(payload):
+    end = payload[0] if payload[0] < 0x80 else varint(payload, 0)[0]
+    fields, size = layout(payload[:end])
+    if end + size != len(payload):
         raise ValueError("values that do not fill their payload")
+    found: list[Value] = []
+    offset = end
+    for kind, length in fields:
+        stop = offset + length
+        data = payload[offset:stop]
+        if kind == _INT:
+            found.append(int.from_bytes(data, "big", signed=True))
+        elif kind == _BLOB:
+            found.append(data)
+        elif kind == _TEXT:
+            found.append(data.decode())
+        elif kind == _REAL:
+            found.append(float(struct.unpack(">d", data)[0]))
+        else:
+            found.append(_CONSTANT[kind])
+        offset = stop
     return tuple(found)
 
 
-def _value(payload: bytes, kind: int, offset: int) -> tuple[Value, int]:
-    if kind >= 12:
-        stop = offset + (kind - 12) // 2
-        data = payload[offset:stop]
-        return (data.decode() if kind % 2 else data), stop
-    if kind in (8, 9):
-        return kind - 8, offset
-    if kind == 0:
-        return None, offset
-    size = 8 if kind == 7 else _INT_BYTES.get(kind, 0)
-    if not size or offset + size > len(payload):
-        raise ValueError(f"a value of kind {kind} at {offset}")
-    if kind == 7:
-        return float(struct.unpack_from(">d", payload, offset)[0]), offset + size
-    return int.from_bytes(payload[offset : offset + size], "big", signed=True), offset + size
+@lru_cache(1 << 14)
+def layout(head: bytes) -> tuple[tuple[tuple[int, int], ...], int]:
+    """Read the head of a record: kind and bytes of each value, and the bytes of all.
+
+    Most records of a journal have one of few heads.
+
+    Raises
+    ------
+    ValueError, IndexError
+        It is none.
+    """
+    end, offset = varint(head, 0)
+    fields = []
+    while offset < end:
+        code, offset = varint(head, offset)
+        fields.append(_field(code))
+    if offset != end:
+        raise ValueError("a head that does not end where it says")
+    return tuple(fields), sum(size for _, size in fields)
+
+
+def _field(code: int) -> tuple[int, int]:
+    if code >= 12:
+        return (_TEXT if code % 2 else _BLOB), (code - 12) // 2
+    if code == 7:
+        return _REAL, 8
+    if code in _INT_BYTES:
+        return _INT, _INT_BYTES[code]
+    if code in _CONSTANTS:
+        return _CONSTANTS[code], 0
+    raise ValueError(f"a value of kind {code}")

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.journal.trends import events_of
+from gateway.journal import index
 
 PIN = "pin"
 """Kind of the event; its body names asset, start and stop (source time, ns)."""
@@ -24,20 +24,23 @@ class Pins:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        events, _ = events_of(connection, PIN)
-        self._windows = {window for event in events if (window := window_of(event.body))}
+        self._windows: dict[Window, int] = {}
+        self._sources: dict[str, set[int]] | None = None
         self._spans: dict[int, tuple[list[int], list[int]]] | None = None
+        for position, event in index.events(connection, PIN, 0):
+            self.add(event.body, position)
 
-    def add(self, body: Mapping[str, Any]) -> None:
-        """Take in the body of a pin."""
+    def add(self, body: Mapping[str, Any], position: int) -> None:
+        """Take in the body of a pin, and where it stands."""
         window = window_of(body)
-        if window is not None and window not in self._windows:
-            self._windows.add(window)
-            self._spans = None
+        if window is not None:
+            if window not in self._windows:
+                self._spans = None
+            self._windows[window] = position
 
     def forget(self) -> None:
         """Look names and sources up again: tags were registered, or a commit failed."""
-        self._spans = None
+        self._spans = self._sources = None
 
     def hold(self, subject: int, first_at: int, last_at: int) -> bool:
         """Tell whether samples of that source over these times, ns, are pinned."""
@@ -47,8 +50,22 @@ class Pins:
         before = bisect_right(starts, last_at)
         return before > 0 and stops[before - 1] >= first_at
 
-    def _resolved(self) -> dict[int, tuple[list[int], list[int]]]:
-        """Give the windows of each source as starts and stops that do not overlap."""
+    def last(self, subject: int, first_at: int, last_at: int) -> int:
+        """Give the position of the last pin that holds such samples; 0 if none does."""
+        sources = self._of_assets()
+        return max(
+            (
+                position
+                for (asset, start, stop), position in self._windows.items()
+                if start <= last_at and first_at <= stop and subject in sources.get(asset, ())
+            ),
+            default=0,
+        )
+
+    def _of_assets(self) -> dict[str, set[int]]:
+        """Give the sources of each asset."""
+        if self._sources is not None:
+            return self._sources
         sources: dict[str, set[int]] = {}
         query = (
             "SELECT DISTINCT tag.name, subject.id FROM tag JOIN subject ON subject.name = source"
@@ -57,6 +74,12 @@ class Pins:
             parts = name.split("/")
             for depth in range(1, len(parts)):
                 sources.setdefault("/".join(parts[:depth]), set()).add(subject)
+        self._sources = sources
+        return sources
+
+    def _resolved(self) -> dict[int, tuple[list[int], list[int]]]:
+        """Give the windows of each source as starts and stops that do not overlap."""
+        sources = self._of_assets()
         found: dict[int, list[tuple[int, int]]] = {}
         for asset, start, stop in self._windows:
             for subject in sources.get(asset, ()):

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from gateway.journal import bodies, file
-from gateway.journal.bodies import KINDS, Kind, Row
+from gateway.journal.bodies import KINDS, Row
 from gateway.journal.damage import DamagedRecord, Entry
 from plant.errors import Rejected
 
@@ -15,10 +15,6 @@ SELECT position, kind, subject, first_at, last_at, samples, body, name
 FROM record LEFT JOIN subject ON subject.id = record.subject
 WHERE position > ? AND position <= ? {} ORDER BY position LIMIT ?
 """
-_NEXT = """
-SELECT kind, last_at, substr(body, ?, 8) FROM record WHERE position > ? ORDER BY position LIMIT 1
-"""
-
 Place = tuple[int, Entry]
 
 
@@ -56,17 +52,6 @@ def page(
     if lost:
         holes.append((limit, DamagedRecord(limit, f"positions {lost} to {limit} are missing")))
     return [(row.position, _entry(row, name, body)) for row, body, name in rows], holes
-
-
-def came_in(connection: sqlite3.Connection, after: int) -> int | None:
-    """Tell when the first record behind a position came in, ns, without decoding it; None: none."""
-    row = connection.execute(_NEXT, (bodies.RECEIVED_AT + 1, after)).fetchone()
-    if row is None:
-        return None
-    kind, last_at, received = row
-    if kind == Kind.SAMPLES:
-        return int.from_bytes(received, "little", signed=True)
-    return int(last_at)
 
 
 def _lost(connection: sqlite3.Connection, after: int, before: int) -> int:

@@ -5,10 +5,12 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gateway.journal import file
+from gateway.journal import file, index
 from gateway.journal.bodies import Kind, Row
 from gateway.journal.limits import KIND_OF, Evicted, Holding, Level, Limits
+from gateway.journal.marks import Marks
 from gateway.journal.pins import Pins
+from gateway.journal.readers import Reader
 
 ROW_BYTES = 160
 """What a record takes beside its body: index, row head, the rest of its last page."""
@@ -26,11 +28,12 @@ SPLIT_PAGES = 64
 SHRINK_S = 0.02
 """So long a commit may give pages back, s, when a limit was lowered: with gigabytes of free pages
 SQLite looks for each of them for milliseconds."""
-MARK_NS = 60_000_000_000
-"""A mark says which position was the last at a time, so that the age of a record is known."""
 BATCH = 256
 EVICTED = "evicted"
 """Kind of the event that tells what went unsent."""
+AHEAD_NS = 60_000_000_000
+"""A source time is believed there up to so long before our own, ns: one that runs ahead would make
+all that comes look as if its neighbours were gone."""
 DISK_FULL = "the disk is full"
 TOO_LARGE = "the journal is as large as it may be"
 TOO_OLD = "older than it may be"
@@ -56,8 +59,9 @@ _COUNTED = """
 SELECT kind, count(*), sum(samples), max(position) FROM record INDEXED BY record_by_time
 GROUP BY kind
 """
-_FORGET = """
-DELETE FROM mark WHERE position < (SELECT max(position) FROM mark WHERE position <= ?)
+_GONE = """
+INSERT INTO about VALUES (:key, :upto) ON CONFLICT (key) DO UPDATE SET
+    value = max(CAST(value AS INTEGER), CAST(excluded.value AS INTEGER))
 """
 
 
@@ -82,7 +86,7 @@ class Room:
             pages = min(1000, self._log_bytes // self._page_bytes)
             connection.execute(f"PRAGMA wal_autocheckpoint = {max(16, pages)}")
             connection.execute(f"PRAGMA journal_size_limit = {self._log_bytes}")
-        self._opened = time.time_ns(), time.monotonic_ns()
+        self.marks = Marks(connection)
         self._aged = 0.0
         self._returned = 16
         self.pins = Pins(connection)
@@ -98,8 +102,6 @@ class Room:
         for level, position, passed in ask("SELECT * FROM floor"):
             self._floor[Level(level)] = position
             self._passed += passed
-        (marked,) = ask("SELECT max(at) FROM mark").fetchone()
-        self._marked = marked or 0
         self.pins.forget()
 
     def check(self, path: Path) -> None:
@@ -135,11 +137,6 @@ class Room:
         """Position up to which only pinned samples are left."""
         return self._floor[Level.RAW]
 
-    def now(self) -> int:
-        """Give the time, ns; a clock that is set while we run makes nothing older."""
-        wall, monotonic = self._opened
-        return wall + time.monotonic_ns() - monotonic
-
     def count(self, rows: Sequence[tuple[Row, int]]) -> None:
         """Take note of records that were written, each with the bytes of its body."""
         sums: dict[int, list[int]] = {}
@@ -149,13 +146,11 @@ class Room:
             of_kind[1] += row.samples
             of_kind[2] += size
         self._connection.executemany(_COUNT, [(kind, *sum_) for kind, sum_ in sums.items()])
-        now = self.now()
-        if rows and now - self._marked >= MARK_NS:
-            self._connection.execute("REPLACE INTO mark VALUES (?, ?)", (rows[-1][0].position, now))
-            self._marked = now
+        if rows:
+            self.marks.write(rows[0][0].position - 1, rows[-1][0].position)
 
     def make(
-        self, incoming: int, log: int, upto: int, cursors: Mapping[str, int], *, full: bool
+        self, incoming: int, log: int, upto: int, readers: Mapping[str, Reader], *, full: bool
     ) -> Evicted:
         """Let the oldest go until there is room; runs inside the transaction that needs it.
 
@@ -167,24 +162,24 @@ class Room:
             Bytes of the write-ahead log.
         upto
             Position from which on everything is still needed.
-        cursors
-            Up to where each reader is done.
+        readers
+            Everybody who reads it, by name.
         full
             The disk is full: the file must not grow.
         """
         evicted = Evicted()
-        self._by_age(upto, cursors, evicted)
+        self._by_age(upto, readers, evicted)
         short = self._short(incoming, log, full=full)
         if short > 0:
             ahead = min(AHEAD_BYTES, self._used() // AHEAD_SHARE)
             # A limit that was lowered by gigabytes is reached in steps.
             goal = evicted.bytes + min(short, max(2 * incoming, AHEAD_BYTES)) + ahead
             evicted.why = DISK_FULL if full else TOO_LARGE
-            while evicted.bytes < goal and self._some(goal, upto, cursors, evicted):
+            while evicted.bytes < goal and self._some(goal, upto, readers, evicted):
                 pass
             short = self._short(incoming, log, full=full) if evicted.bytes < goal else 0
         self.cramped = short > 0
-        self._keep(evicted)
+        self._keep(evicted, readers)
         return evicted
 
     def _short(self, incoming: int, log: int, *, full: bool) -> int:
@@ -206,19 +201,18 @@ class Room:
         (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
         return int(pages - free) * self._page_bytes
 
-    def _by_age(self, upto: int, cursors: Mapping[str, int], evicted: Evicted) -> None:
+    def _by_age(self, upto: int, readers: Mapping[str, Reader], evicted: Evicted) -> None:
         age = self._limits.max_age_ns
         if age is None or time.monotonic() - self._aged < AGED_S:
             return
-        query = "SELECT max(position) FROM mark WHERE at <= ?"
-        (old,) = self._connection.execute(query, (self.now() - age,)).fetchone()
+        old = self.marks.older(age)
         if old is None:
             self._aged = time.monotonic()
             return
         evicted.why = TOO_OLD
         for level in (Level.RAW, Level.SCORES):
             while evicted.bytes < AHEAD_BYTES and self._of(
-                level, AHEAD_BYTES, min(upto, old), cursors, evicted
+                level, AHEAD_BYTES, min(upto, old), readers, evicted
             ):
                 pass
         if evicted.bytes < AHEAD_BYTES:
@@ -241,16 +235,16 @@ class Room:
         most_pages = self._log_bytes // self._page_bytes
         self._returned = max(1, min(most_pages, round(self._returned * min(2.0, SHRINK_S / took))))
 
-    def _some(self, goal: int, upto: int, cursors: Mapping[str, int], evicted: Evicted) -> bool:
+    def _some(self, goal: int, upto: int, readers: Mapping[str, Reader], evicted: Evicted) -> bool:
         """Let some records go, the first in order; tell whether there was anything left to do."""
         order = list(Level)
         most = self._limits.max_bytes
         if most is not None and self._passed > most // PINNED_SHARE:
             order.insert(0, Level.PINNED)
-        return any(self._of(level, goal, upto, cursors, evicted) for level in order)
+        return any(self._of(level, goal, upto, readers, evicted) for level in order)
 
     def _of(
-        self, level: Level, goal: int, upto: int, cursors: Mapping[str, int], evicted: Evicted
+        self, level: Level, goal: int, upto: int, readers: Mapping[str, Reader], evicted: Evicted
     ) -> bool:
         """Let the oldest of a level go; tell whether any was looked at."""
         if level is Level.PINNED:
@@ -264,23 +258,27 @@ class Room:
             if level is Level.RAW and self.pins.hold(subject, first_at, last_at):
                 self._passed += size
                 continue
+            pin = 0
             if level is Level.PINNED:
                 self._passed -= size
+                pin = self.pins.last(subject, first_at, last_at)
             gone.append((position,))
             own = (position, first_at, last_at, samples, size + ROW_BYTES)
-            evicted.add(level, own, cursors)
+            evicted.add(level, own, pin, readers)
             if evicted.bytes >= goal:
                 break
         self._connection.executemany("DELETE FROM record WHERE position = ?", gone)
         return bool(found)
 
-    def _keep(self, evicted: Evicted) -> None:
-        """Write down what went, and the event that tells it if a cursor had not passed it."""
+    def _keep(self, evicted: Evicted, readers: Mapping[str, Reader]) -> None:
+        """Write down what went."""
         if not evicted.gone:
             return
         execute = self._connection.execute
         for level, tally in evicted.gone.items():
             lost = evicted.lost.get(KIND_OF[level])
+            upto = min(tally.stop + 1, time.time_ns() - AHEAD_NS)
+            execute(_GONE, {"key": index.GONE.format(int(KIND_OF[level])), "upto": str(upto)})
             execute(
                 _EVICT,
                 {
@@ -296,7 +294,7 @@ class Room:
             passed = self._passed if level is Level.RAW else 0
             execute("REPLACE INTO floor VALUES (?, ?, ?)", (level, position, passed))
         file.seal(self._connection, "floor")
-        execute(_FORGET, (self._floor[Level.RAW],))
+        self.marks.forget(min([self._floor[Level.RAW], *(one.passed for one in readers.values())]))
 
     def tell(self, evicted: Evicted) -> None:
         """Leave word of what went unsent until an event of the journal has told it."""

@@ -33,3 +33,15 @@ def register(connection: sqlite3.Connection, tags: Sequence[Tag], at: int) -> li
         handles.append(TagHandle(handle, tag))
     file.seal(connection, "tag")
     return handles
+
+
+def retired(connection: sqlite3.Connection, configured: Sequence[TagHandle]) -> list[TagHandle]:
+    """Give every other tag that was ever registered, as it was when it was last."""
+    known = {row[0]: row[1:] for row in connection.execute(_LATEST)}
+    present = {one.handle for one in configured}
+    names = ("name", "source", "address", "unit", "scale", "offset")
+    return [
+        TagHandle(handle, Tag(**dict(zip(names, row, strict=True))), retired=True)
+        for handle, row in known.items()
+        if handle not in present
+    ]

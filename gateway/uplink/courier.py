@@ -17,15 +17,19 @@ from connectors.contract import Refusal, Sink
 from gateway.journal import EventRecord, Journal, Record, SampleRecord
 from gateway.supervisor import failure_of
 from gateway.uplink.delivery import Delivery, DeliveryState
-from gateway.uplink.marks import Marks
 from gateway.uplink.pace import MISCONFIGURED_S, Backoff, Pace
 from gateway.uplink.parcels import MOST_RECORDS, Parcel, gather, rows_of
-from gateway.uplink.pins import Pins
+from gateway.uplink.pins import Pins, bundled
 from gateway.uplink.quarantine import Quarantine
 from plant.errors import Misconfigured, Rejected
 
 GATHER_S = 1.0
 """What comes in within this time goes together, s."""
+CALM_S = 50.0
+"""What nobody waits for is gathered for so long, s, on its way to a store elsewhere: a request of
+few rows is mostly names. Less than `FRESH_S`, or all would be sent twice."""
+PROMPT = ("alarm", "state", "gap", "instrument")
+"""Kinds of events that are waited for: with them all that has gathered goes."""
 FRESH_S = 60.0
 """A backlog older than this has the newest records sent beside it, s."""
 FRESH_EVERY_S = 1.0
@@ -39,11 +43,16 @@ LET_GO_S = 2.5
 
 @runtime_checkable
 class Counting(Protocol):
-    """A sink that counts the bytes it has sent."""
+    """A sink that counts what it has sent, which is less than it was handed where it thins."""
+
+    @property
+    def sent_rows(self) -> int:
+        """Rows that the other side took since it was built."""
+        ...
 
     @property
     def sent_bytes(self) -> int:
-        """Bytes since it was built."""
+        """Bytes on the wire since it was built."""
         ...
 
 
@@ -63,6 +72,8 @@ class Errand:
         Send the samples around incidents.
     most_per_s
         Gives the points a second with which a backlog may be sent.
+    calm_s
+        Gather for so long what nobody waits for, s.
     """
 
     name: str
@@ -70,6 +81,7 @@ class Errand:
     kinds: tuple[type[Record], ...]
     pinned: bool
     most_per_s: Callable[[], float]
+    calm_s: float = 0.0
 
     @property
     def cursor(self) -> str:
@@ -95,18 +107,15 @@ class Courier:
         Keeps what is refused.
     pins
         Find the samples that a pin asks for.
-    marks
-        Tell how long a record has waited.
     """
 
     def __init__(
-        self, errand: Errand, journal: Journal, quarantine: Quarantine, pins: Pins, marks: Marks
+        self, errand: Errand, journal: Journal, quarantine: Quarantine, pins: Pins
     ) -> None:
         self._errand = errand
         self._journal = journal
         self.quarantine = quarantine
         self._pins = pins
-        self._marks = marks
         # The newest samples would take the room of the newest alarms.
         self._live = tuple(kind for kind in errand.kinds if kind is not SampleRecord)
         self._stop = threading.Event()
@@ -116,6 +125,7 @@ class Courier:
         self._fresh: int | None = None
         self._freshened = 0.0
         self._counted = 0.0
+        self._looked = 0
         self._pinned = -PINNED_EVERY_S
         self.delivery = Delivery(errand.name, cursor=journal.cursor(errand.cursor))
         # One that hangs in a call must not keep the process from its end.
@@ -137,7 +147,7 @@ class Courier:
 
     def unsent_s(self) -> float:
         """Give for how long the oldest record that the sink lacks has waited, s."""
-        return self._marks.age_s(self.delivery.cursor, self._journal.committed)
+        return self._journal.unsent_s(self.delivery.cursor)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -163,9 +173,20 @@ class Courier:
         self.delivery.calling = time.monotonic()
         with self._errand.make() as sink:
             self.delivery.calling = 0.0
+            if self.delivery.state is DeliveryState.CONNECTING:
+                self.delivery.turn(DeliveryState.UP)
             while not self._stop.is_set():
-                if self._send_next(sink):
+                if self._calm() or self._send_next(sink):
                     self._stop.wait(GATHER_S)
+
+    def _calm(self) -> bool:
+        """Tell whether what has come in may wait for what comes yet."""
+        if self.unsent_s() >= self._errand.calm_s:
+            return False
+        after, upto = max(self._looked, self.delivery.cursor), self._journal.committed
+        self._looked = upto
+        waited_for = PROMPT if EventRecord in self._errand.kinds else ()
+        return upto > self.delivery.cursor and not self._journal.newest(waited_for, after, 1)
 
     def _send_next(self, sink: Sink) -> bool:
         """Send one parcel of each lane; tell whether nothing is left for now."""
@@ -202,14 +223,16 @@ class Courier:
     def _write(self, sink: Sink, records: Sequence[Record]) -> Sequence[Refusal]:
         if not records:
             return ()
-        before = sink.sent_bytes if isinstance(sink, Counting) else None
+        rows, size = (sink.sent_rows, sink.sent_bytes) if isinstance(sink, Counting) else (0, 0)
         self.delivery.calling = time.monotonic()
         refusals = sink.write(records)
         self.delivery.calling = 0.0
         self.delivery.last = time.time_ns()
-        self.delivery.sent += sum(map(rows_of, records))
-        if before is not None and isinstance(sink, Counting):
-            self.delivery.sent_bytes = (self.delivery.sent_bytes or 0) + sink.sent_bytes - before
+        if isinstance(sink, Counting):
+            self.delivery.sent += sink.sent_rows - rows
+            self.delivery.sent_bytes = (self.delivery.sent_bytes or 0) + sink.sent_bytes - size
+        else:
+            self.delivery.sent += sum(map(rows_of, records)) - len(refusals)
         return refusals
 
     def _narrow(self, parcel: Parcel, error: Rejected) -> Sequence[Refusal] | None:
@@ -227,9 +250,10 @@ class Courier:
         self._pinned = time.monotonic()
         done = self._journal.cursor(self._errand.pins)
         for position, pieces in self._pins.ripe(done, self.delivery.cursor):
-            for piece in pieces:
-                self.delivery.refused += self.quarantine.keep(self._write(sink, [piece]))
-                pause = self._pace.wait_s(len(piece.batch), self._errand.most_per_s())
+            for bundle in bundled(pieces):
+                self.delivery.refused += self.quarantine.keep(self._write(sink, bundle))
+                points = sum(len(piece.batch) for piece in bundle)
+                pause = self._pace.wait_s(points, self._errand.most_per_s())
                 if self._stop.wait(pause):
                     return  # the cursor stays: all of it is sent again
             self._journal.advance(self._errand.pins, position)
@@ -270,4 +294,4 @@ class Courier:
             self.delivery.backlog = 0
         elif time.monotonic() - self._counted >= COUNT_EVERY_S:
             self._counted = time.monotonic()
-            self.delivery.backlog = self._journal.behind(self.delivery.cursor, self._errand.kinds)
+            self.delivery.backlog = self._journal.behind(self._errand.cursor)

@@ -33,7 +33,7 @@ class Delivery:
     catching_up
         The newest records go first, beside the backlog.
     sent
-        Rows that the sink has taken since the start, those that came twice included.
+        Rows that the other side has taken since the start, those that came twice included.
     sent_bytes
         Bytes that this took, where the sink counts them.
     refused, damaged

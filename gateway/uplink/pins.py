@@ -6,7 +6,7 @@ has passed its stop.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -32,14 +32,17 @@ class Pins:
     journal
         Where the samples are.
     handles
-        Every tag of the gateway; an asset's are those below its path.
+        Every tag of which the journal may hold samples; an asset's are those below its path.
     """
 
     def __init__(self, journal: Journal, handles: Sequence[TagHandle]) -> None:
         self._journal = journal
         self._unripe: dict[int, float] = {}
         found: dict[str, dict[str, list[int]]] = {}
+        self._awaited: dict[str, set[str]] = {}
         for one in handles:
+            if not one.retired:
+                self._awaited.setdefault(one.tag.asset, set()).add(one.tag.source)
             found.setdefault(one.tag.asset, {}).setdefault(one.tag.source, []).append(one.handle)
         self._own = {
             asset: {name: np.array(own, np.int32) for name, own in sources.items()}
@@ -66,7 +69,7 @@ class Pins:
             yield upto, iter(())
 
     def _is_ripe(self, position: int, pin: Pin) -> bool:
-        sources = self._own.get(pin.asset, {})
+        sources = self._awaited.get(pin.asset, ())
         newest = min((self._journal.newest_at(name) for name in sources), default=pin.stop)
         if newest >= pin.stop:
             self._unripe.pop(position, None)
@@ -76,7 +79,7 @@ class Pins:
         return time.monotonic() >= until
 
     def samples(self, pin: Pin) -> Iterator[SampleRecord]:
-        """Give the samples of a pinned stretch, in pieces that go in one call each."""
+        """Give the samples of a pinned stretch, in pieces none of which is too long for a call."""
         for source, own in self._own.get(pin.asset, {}).items():
             for record in self._journal.samples_between(source, pin.start, pin.stop + 1):
                 at = record.batch.at
@@ -98,3 +101,17 @@ def _part(record: SampleRecord, places: NDArray[np.intp]) -> SampleRecord:
         context=(),
     )
     return SampleRecord(part, record.verdict[places])
+
+
+def bundled(pieces: Iterable[SampleRecord]) -> Iterator[list[SampleRecord]]:
+    """Put what goes in one call together: a call for each scan would be thousands of small ones."""
+    bundle: list[SampleRecord] = []
+    points = 0
+    for piece in pieces:
+        if bundle and points + len(piece.batch) > MOST_POINTS:
+            yield bundle
+            bundle, points = [], 0
+        bundle.append(piece)
+        points += len(piece.batch)
+    if bundle:
+        yield bundle

@@ -6,21 +6,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from connectors.catalogue import SinkConfig, kinds_of, place_of, wants_pinned
+from connectors.catalogue import (
+    SinkConfig,
+    is_thrifty,
+    kinds_of,
+    lengths_of,
+    place_of,
+    wants_pinned,
+)
 from connectors.contract import Sink
 from gateway.config.plan import Plan
 from gateway.console.view import SinkRow
 from gateway.journal import (
     JSON,
+    PINNED,
     EventRecord,
     Journal,
     SampleRecord,
     ScoreRecord,
     SummaryRecord,
+    Takes,
 )
-from gateway.uplink.courier import LET_GO_S, Courier, Errand
+from gateway.uplink.courier import CALM_S, LET_GO_S, Courier, Errand
 from gateway.uplink.delivery import Delivery, DeliveryState
-from gateway.uplink.marks import Marks
 from gateway.uplink.pins import Pins
 from gateway.uplink.quarantine import Quarantine
 from plant.tags import TagHandle
@@ -79,8 +87,6 @@ class Uplinks:
     ) -> None:
         self._plan = plan
         self._journal = journal
-        self._marks = Marks(journal.moments("gateway"))
-        self._marks.note(journal.committed)
         self._ingest = 0.0
         self._looked: tuple[float, int] = (time.monotonic(), journal.samples)
         self._couriers = {
@@ -91,11 +97,11 @@ class Uplinks:
                     kinds=kinds_of(config),
                     pinned=wants_pinned(config),
                     most_per_s=self._most_per_s,
+                    calm_s=self._calm_s(config),
                 ),
                 journal,
                 Quarantine(plan.data, config.name),
                 Pins(journal, handles),
-                self._marks,
             )
             for config in plan.sinks
         }
@@ -106,11 +112,14 @@ class Uplinks:
         told = [self._forget(sink) for sink in self._gone()]
         known = self._journal.cursors()
         for config in self._plan.sinks:
-            name, courier = config.name, self._couriers[config.name]
-            for cursor in (own + name for own in OWN[: 1 + wants_pinned(config)]):
-                if cursor not in known:
-                    self._journal.advance(cursor, 0)  # what is evicted is missed by it from now on
-            courier.start()
+            takes = Takes.of(kinds_of(config), lengths_of(config))
+            self._journal.enrol(OWN[0] + config.name, takes)
+            pins = OWN[1] + config.name
+            if wants_pinned(config):
+                self._journal.enrol(pins, PINNED)
+            elif pins in known:
+                self._journal.forget(pins)
+            self._couriers[config.name].start()
         return told
 
     def _gone(self) -> list[str]:
@@ -119,7 +128,7 @@ class Uplinks:
         return [name for name in dict.fromkeys(known) if name not in self._couriers]
 
     def _forget(self, sink: str) -> Notice:
-        left = self._journal.committed - self._journal.cursor(OWN[0] + sink)
+        left = self._journal.behind(OWN[0] + sink)
         for own in OWN:
             self._journal.forget(own + sink)
         why = (
@@ -139,7 +148,6 @@ class Uplinks:
 
     def look(self) -> list[Notice]:
         """Take note of the present; give what is new, as the kind of an event and its body."""
-        self._marks.note(self._journal.committed)
         now, samples = time.monotonic(), self._journal.samples
         before, had = self._looked
         if now > before:
@@ -158,6 +166,10 @@ class Uplinks:
     def _most_per_s(self) -> float:
         usual = max(LEAST_PER_S, TIMES_INGEST * self._ingest)
         return self._plan.history.points_per_s or usual
+
+    def _calm_s(self, config: SinkConfig) -> float:
+        """Give for how long rows are gathered, s: never so long that somebody is told they wait."""
+        return min(CALM_S, 15 * self._plan.history.unsent_min) if is_thrifty(config) else 0.0
 
     def _news(self, name: str, courier: Courier) -> Notice | None:
         told, delivery = self._told[name], courier.delivery

@@ -208,6 +208,25 @@ def test_savings_count_each_sample_once() -> None:
     assert savings.worst.tolist() == pytest.approx([4.5, math.nan, 4.5], nan_ok=True)
 
 
+def test_savings_go_on_where_they_were() -> None:
+    tens = [second * TEN_SECONDS for second in range(6)]
+    parts = [made([(2, ten + n, float(n), GOOD) for n in range(10)], TEN_SECONDS) for ten in tens]
+    whole, before = Savings(TEN_SECONDS, 5), Savings(TEN_SECONDS, 5)
+    for part in parts:
+        whole.take(part)
+    for part in parts[:3]:
+        before.take(part)
+    after = Savings(TEN_SECONDS, 99)
+    after.restore(before.state())
+    for part in parts[2:]:
+        after.take(part)
+    whole.take(parts[2])
+
+    assert after.since == 5
+    for name, column in whole.state().items():
+        np.testing.assert_array_equal(after.state()[name], column)
+
+
 def test_said_again_is_once_and_the_last_holds() -> None:
     first, second = made([(1, 0, 1.0, GOOD), (2, 0, 5.0, GOOD)]), made([(1, 3, 2.0, GOOD)])
     latest = joined([first, second]).latest()

@@ -19,7 +19,16 @@ from hypothesis import strategies as st
 from analytics.summaries import merged, summarise
 from gateway import downsampling
 from gateway.downsampling import CURSORS, Downsampler
-from gateway.journal import EventRecord, Journal, SampleRecord, SummaryRecord
+from gateway.journal import (
+    EventRecord,
+    Journal,
+    Kind,
+    Limits,
+    SampleRecord,
+    SummaryRecord,
+    index,
+    room,
+)
 from plant.records import joined
 from plant.samples import Batch, Recovery
 from plant.summaries import HOUR, LENGTHS, MINUTE, TEN_SECONDS
@@ -244,10 +253,17 @@ def test_texts_and_events_are_passed_over(bench: Bench) -> None:
     assert {bench.journal.cursor(name) for name in CURSORS.values()} == {bench.journal.committed}
 
 
-def evicted(word: str, stop: int, at: int, part: str = "evicted") -> EventRecord:
+def unread(stop: int, at: int) -> EventRecord:
     what = {"records": 1, "samples": 1, "start": 0, "stop": stop}
-    body: dict[str, Any] = {"why": "too old", "evicted": {}, "unsent": {}}
-    return EventRecord("evicted", at, body | {part: {word: what}})
+    body: dict[str, Any] = {"why": "too old", "evicted": {}, "unsent": {"summaries": what}}
+    return EventRecord("evicted", at, body)
+
+
+def gone(bench: Bench, kind: Kind, stop: int) -> None:
+    """Say what the journal says when it has evicted something up to this source time."""
+    with bench.journal._writer as connection:
+        told = index.GONE.format(int(kind)), str(stop)
+        connection.execute("REPLACE INTO about VALUES (?, ?)", told)
 
 
 def test_what_comes_late_where_samples_were_evicted_is_counted_and_changes_nothing(
@@ -257,7 +273,7 @@ def test_what_comes_late_where_samples_were_evicted_is_counted_and_changes_nothi
     bench.keep(*records)
     bench.settle()
     before = bench.said()
-    bench.keep(evicted("raw samples", START + 60 * SECOND, START + HOUR))
+    gone(bench, Kind.SAMPLES, START + 60 * SECOND)
     bench.keep(record([(0, 55, 99.0, 0)]))
     bench.settle()
 
@@ -265,11 +281,32 @@ def test_what_comes_late_where_samples_were_evicted_is_counted_and_changes_nothi
     assert bench.maker.counts.evicted == 1
 
 
+def test_what_comes_late_is_no_window_of_its_own_although_nobody_missed_what_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "AGED_S", 0.0)
+    journal = Journal.open(tmp_path / "journal.db", Limits(max_age_ns=HOUR))
+    bench = Bench(journal)
+    bench.keep(*[second(number) for number in range(130)])
+    bench.settle()
+    before = bench.said()
+    later = journal._room.marks.now() + 2 * HOUR
+    monkeypatch.setattr(journal._room.marks, "now", lambda: later)
+    bench.keep(record([(0, 55, 99.0, 0)]))
+    bench.settle()
+
+    assert journal.holds(Kind.SAMPLES).evicted_records == 130
+    assert not [one for _, one in journal.read(kinds={EventRecord}) if one.kind == "evicted"]  # type: ignore[union-attr]
+    assert bench.said() == before
+    assert bench.maker.counts.evicted == 1
+    journal.close()
+
+
 def test_a_backlog_that_turns_the_watermark_back_is_late_to_its_end(bench: Bench) -> None:
     bench.keep(*map(second, range(300)))
     bench.settle()
     before = bench.said()
-    bench.keep(evicted("raw samples", START + 100 * SECOND, START + HOUR))
+    gone(bench, Kind.SAMPLES, START + 100 * SECOND)
     for number in range(1, 60, 2):
         bench.keep(record([(0, number * 10 + 5, 99.0, 0)]))
         bench.step(20.0)
@@ -281,15 +318,15 @@ def test_a_backlog_that_turns_the_watermark_back_is_late_to_its_end(bench: Bench
 
 def test_an_evicted_time_that_runs_ahead_stops_nothing(bench: Bench) -> None:
     records = [second(number) for number in range(130)]
-    bench.keep(evicted("raw samples", 2**62, START - HOUR), *records)
+    bench.keep(unread(2**62, START - HOUR), *records)
     bench.settle()
 
     assert bench.said() == offline(records)
 
 
 def test_what_was_evicted_before_it_was_read_is_not_summarised_by_halves(bench: Bench) -> None:
-    gone = evicted("summaries", START + 30 * SECOND, START + HOUR, part="unsent")
-    bench.keep(gone, *[second(number) for number in range(28, 130)])
+    bench.keep(unread(START + 30 * SECOND, START + HOUR))
+    bench.keep(*[second(number) for number in range(28, 130)])
     bench.settle()
     starts = {
         start

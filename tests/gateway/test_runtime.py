@@ -17,6 +17,8 @@ from analytics.monitors import MonitorBank
 from analytics.watch import Transition
 from connectors.contract import Refusal, Ticket
 from connectors.influx.config import InfluxConfig
+from connectors.sqlite.config import SqliteConfig
+from connectors.sqlite.history import SqliteHistory
 from gateway import notices, runtime
 from gateway.alarms import AlarmBook
 from gateway.config.plan import ConsolePlan, Plan
@@ -31,8 +33,9 @@ from plant.assets import asset_of
 from plant.errors import Unreachable
 from plant.gaps import GapCause
 from plant.reasons import Reason
-from plant.records import Record
+from plant.records import Record, SummaryRecord
 from plant.samples import Batch, ContextEvent, Recovery
+from plant.summaries import MINUTE
 from plant.tags import Tag
 
 STOP_S = 5.0
@@ -647,3 +650,27 @@ def test_a_gateway_tells_of_itself_and_of_its_assets(
     assert set(own) == {
         *("journal_bytes", "unsent_s", "read_p95_ms", "bad_quality_ratio", "rss_mb")
     }
+
+
+def test_what_was_recorded_before_a_tag_was_taken_out_still_goes_to_the_sinks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Tag(name="a/q/pressure", source="old-plc", address="", unit="bar")
+    journal = Journal.open(tmp_path / "journal.db")
+    handles = [one.handle for one in journal.register([gone, *TAGS], 1)]
+    n = len(handles)
+    count, value = np.full(n, 60, np.uint32), np.full((6, n), 1.5)
+    start = np.full(n, 1_700_000_040 * 10**9, np.int64)
+    tag = np.array(handles, np.int32)
+    journal.append(SummaryRecord("plc", MINUTE, tag, start, count, count, *value))
+    journal.close()
+    played = Played(tmp_path, monkeypatch)
+    played.plc = Plc(handles[1:])
+    played.plan = replace(played.plan, sinks=(SqliteConfig(),))
+    asyncio.run(played.play(1.5))
+
+    with SqliteHistory(tmp_path / "history.db") as history:
+        assert history.tags() == {"a/p/x": "", "a/p/y": "", "a/q/pressure": "bar"}
+        (found,) = history.read(["a/q/pressure"], 0, 2**62, MINUTE)
+    assert (found.start.tolist(), found.mean.tolist()) == ([start[0]], [1.5])
+    assert not (tmp_path / "quarantine").exists()

@@ -14,7 +14,7 @@ from analytics.summaries import summarise
 from gateway import downsampling, runtime
 from gateway.config.plan import Plan
 from gateway.downsampling import CURSORS, Downsampler
-from gateway.journal import Journal, SampleRecord, SummaryRecord
+from gateway.journal import Journal, Kind, SampleRecord, SummaryRecord, index
 from gateway.pins import AFTER_NS, BEFORE_NS, LONGEST_NS, Pin, Pins, pins_from
 from gateway.runtime import Gateway
 from plant.alarms import HOUR_NS, Alarm, AlarmState
@@ -96,7 +96,7 @@ def test_a_gateway_summarises_across_a_restart(
 ) -> None:
     source = Hurried(0)
     first = run(tmp_path, source, monkeypatch)
-    run(tmp_path, source, monkeypatch)
+    second = run(tmp_path, source, monkeypatch)
     journal = Journal.open(tmp_path / "journal.db")
     moved = {name: journal.cursor(name) for name in CURSORS.values()}
     before = [one for _, one in journal.read(kinds={SummaryRecord})]
@@ -124,6 +124,8 @@ def test_a_gateway_summarises_across_a_restart(
     assert min(moved.values()) > 0
     assert first.savings.raw_bytes[1:].min() >= 100 * 24
     assert first.savings.worst[1] == pytest.approx(3.6)
+    assert second.savings.since == first.savings.since
+    assert second.savings.windows.sum() == sum(len(one) for one in before)  # type: ignore[arg-type]
     for (_, mine, _), (_, theirs, _) in zip(found.columns(), whole.columns(), strict=True):
         assert mine.tobytes() == theirs.tobytes()
 
@@ -134,8 +136,9 @@ def test_what_could_not_be_summarised_is_told(
 ) -> None:
     run(tmp_path, Hurried(0), monkeypatch)
     journal = Journal.open(tmp_path / "journal.db")
-    gone = {"evicted": {"raw samples": {"stop": START + 100 * 10**9}}}
-    journal.append(EventRecord("evicted", START + HOUR_NS, gone))
+    gone = index.GONE.format(int(Kind.SAMPLES)), str(START + 100 * 10**9 + 1)
+    with journal._writer as connection:
+        connection.execute("REPLACE INTO about VALUES (?, ?)", gone)
     journal.close()
     run(tmp_path, Hurried(0), monkeypatch)
     journal = Journal.open(tmp_path / "journal.db")

@@ -3,9 +3,14 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from gateway.config.loader import load
+from plant.findings import Verdict
+from wheeltapper import examination
 
 CASES = Path(__file__).parents[1] / "cases" / "config"
 
@@ -37,7 +42,25 @@ def test_check_gives_the_plan_as_one_json_line(
 ) -> None:
     in_case("whole_line")
     answer = json.loads(command("check", "config.toml", "--json").out)
+    (disk,) = answer.pop("disks")
+    assert disk.keys() == {"full", "present", "free", "short"}
     assert answer == {"ok": True, "plan": json.loads(Path("expected.json").read_text("utf-8"))}
+
+
+def test_check_and_doctor_warn_when_what_is_kept_will_not_fit(
+    command: Command, in_case: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_case("whole_line")
+    usage = SimpleNamespace(total=0, used=0, free=8 * 10**9)
+    monkeypatch.setattr("gateway.footprint.shutil", SimpleNamespace(disk_usage=lambda _: usage))
+    ended = command("check", "config.toml")
+    assert ended.code == 0
+    said = " ".join(ended.out.split())
+    assert "disk: journal up to 20 GB, history of 4 tags (10 s for 7 days" in said
+    assert "WARNING: it will not fit: 12 GB will be missing: lower max_gb of [journal]" in said
+    (found,) = examination._disks(load(Path("config.toml")))
+    assert (found.check, found.verdict) == ("disk", Verdict.NOTE)
+    assert found.mend.startswith("12 GB will be missing")
 
 
 def test_check_gives_the_problems_as_json(command: Command, in_case: Callable[[str], None]) -> None:

@@ -79,6 +79,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
     found = examined(tmp_path, config)
     assert found.verdict is Verdict.UNREACHABLE
     assert "does not answer" in found.result
+    assert found.mend == "is it on, and does the url lead to it? The journal keeps what waits"
 
 
 def test_a_token_file_that_is_missing(tmp_path: Path, proxy: FaultProxy) -> None:

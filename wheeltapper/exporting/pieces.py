@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,13 @@ SAMPLES = {
 }
 _QUALITIES = np.array([one.name.lower() for one in Quality], object)
 _WAYS = {Recovery.NONE: "", Recovery.REPUBLISH: "republish", Recovery.HISTORY: "history"}
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A history that counts the rows that it could not read."""
+
+    damaged: int
 
 
 @dataclass(slots=True)
@@ -92,6 +99,7 @@ class Windowed:
                     "last": windows.last,
                 },
             )
+        self.damaged = self.history.damaged if isinstance(self.history, Counting) else 0
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import {every, problem} from "./parts.js";
 import {age, decimal, moment, quantity} from "./words.js";
 
 const AGAIN_MS = 2000;
+const NEW_S = 60;
 const KIND = {sqlite: "kept on this machine", influx: "InfluxDB"};
 const STATE = {
   connecting: "connecting", up: "takes what it is sent", down: "✕ not reached, tried again",
@@ -20,6 +21,7 @@ function bytes(count) {
 
 function waiting(sink) {
   if (!sink.unsent_s) return "nothing";
+  if (sink.state === "up" && sink.unsent_s < NEW_S && !sink.backlog) return "only what came just now, to go together";
   const records = sink.backlog ? `${sink.backlog.toLocaleString("en-GB")} records` : "the newest";
   return `${records}, the oldest for ${age(sink.unsent_s)}${sink.late ? ": too long" : ""}`;
 }
@@ -38,7 +40,7 @@ const FACTS = [
   ["Where", (sink) => sink.where || "–"],
   ["Waits to be sent", waiting],
   ["Backlog", backlog],
-  ["Sent since the start", (sink) => `${sink.sent.toLocaleString("en-GB")} rows`],
+  ["Sent since this start", (sink) => `${sink.sent.toLocaleString("en-GB")} rows`],
   ["On the wire", (sink) => (sink.sent_bytes === null ? "not counted" : bytes(sink.sent_bytes))],
   ["Is sent", (sink) => sink.keeps.concat(sink.pinned ? ["samples around incidents"] : []).join(", ")],
   ["Last taken", (sink, now) => moment(sink.last, now)],
@@ -52,10 +54,10 @@ const TAGS = [
 ];
 const count = (number) => number.toLocaleString("en-GB");
 
-function savedWords(saved) {
-  if (!saved.samples) return "No summary has been made since the start: the first takes some seconds.";
+function savedWords(saved, now) {
+  if (!saved.samples) return "No summary has been made yet: the first takes some seconds.";
   const share = (100 * saved.summary_bytes) / saved.raw_bytes;
-  return `Since the start ${count(saved.samples)} samples (${bytes(saved.raw_bytes)}) became `
+  return `Since ${moment(saved.since, now)}, over all starts, ${count(saved.samples)} samples (${bytes(saved.raw_bytes)}) became `
     + `${count(saved.windows)} windows (${bytes(saved.summary_bytes)}, ${decimal(share)} %), `
     + "both before compression. A window keeps least, greatest, mean, deviation, first and last "
     + "exactly; who puts its mean in the place of its samples errs by no more than the worst error.";
@@ -105,7 +107,7 @@ export function historyPage(main) {
     const [answer, saved] = await Promise.all([ask("/api/sinks"), ask("/api/savings")]);
     sinks.show(answer.sinks);
     none.hidden = Boolean(answer.sinks.length);
-    tell(words, savedWords(saved));
+    tell(words, savedWords(saved, now));
     tags.show(saved.tags);
     box.hidden = !saved.tags.length;
     more.hidden = saved.tags.length >= saved.total;

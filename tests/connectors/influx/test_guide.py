@@ -66,7 +66,7 @@ def test_fields_of_the_table_are_those_that_are_sent(v1: Place) -> None:
 def test_the_notebook_runs(v1: Place, capsys: pytest.CaptureFixture[str]) -> None:
     with v1.sink(tags()) as sink:
         sink.write([summaries([1_790_000_000 * 10**9 // HOUR * HOUR + HOUR], HOUR)])
-    (code,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+    (code,) = re.findall(r"```python\n(from connectors.*?)```", GUIDE, re.DOTALL)
     ours = f'InfluxConfig(name="central", url={v1.url!r}, api="v1", bucket={v1.database!r})'
     tried = re.sub(r"InfluxConfig\(.*?\)", ours, code, count=1, flags=re.DOTALL)
 

@@ -1,6 +1,7 @@
 """What each record becomes, line by line."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -196,3 +197,14 @@ def test_what_a_tag_is() -> None:
     (line,) = Points(tags(), "edge-1", LENGTHS).described(T0)
 
     assert line == f'tag,{FLOW} unit="mm/s",role="signal",source="plc" {T0}'
+
+
+def test_a_retired_tag_says_no_more_than_is_known_of_it_and_moves_no_source() -> None:
+    present = tags()
+    (other,) = tags("elsewhere/hall/line-9/pump-9/flow", first=5)
+    points = Points([*present, replace(other, retired=True)], "edge-1", LENGTHS)
+
+    assert points.described(T0)[1].endswith(f' unit="mm/s",source="plc" {T0}')
+    assert points.encode([samples([5], [1], [1.5])]).refusals == []
+    (gap,) = points.encode([EventRecord("gap", T0, GAP)]).lines["gap"]
+    assert "line=line-1" in gap

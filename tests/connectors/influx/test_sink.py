@@ -14,7 +14,7 @@ from connectors.influx.config import InfluxConfig
 from connectors.influx.sink import LINES, InfluxSink
 from plant.errors import Misconfigured, PlantError, Unreachable
 from plant.records import Record
-from plant.summaries import HOUR, MINUTE
+from plant.summaries import HOUR, MINUTE, TEN_SECONDS
 from tests.connectors.influx.records import (
     HOUR0,
     T0,
@@ -102,12 +102,19 @@ def test_a_request_holds_no_more_lines_than_the_makers_advise(
     assert count(behind) == 2 * LINES + 7
 
 
+def test_windows_that_are_passed_over_do_not_count_as_sent(v1: Place) -> None:
+    with v1.sink(tags()) as sink:
+        sink.write([summaries([HOUR0], TEN_SECONDS), summaries([HOUR0], HOUR)])
+        assert sink.sent_rows == 2
+
+
 @pytest.mark.parametrize("gzip", [True, False])
 def test_compressed_or_not_the_same_arrives(behind: Place, proxy: FaultProxy, gzip: bool) -> None:
     with behind.sink(tags(), gzip=gzip) as sink:
         sink.write([some(1000)])
 
         sent = sink.sent_bytes
+        assert sink.sent_rows == 1001, "with the line that tells what the tag is"
 
     (heard,) = proxy.writes
     assert sent == sink.sent_bytes == sum(one.size for one in proxy.heard)

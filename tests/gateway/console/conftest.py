@@ -357,6 +357,7 @@ class Plant:
 
     def savings(self) -> SavingsRow:
         return {
+            "since": self.now - 90_061_000.0,
             "samples": 1_200_000,
             "windows": 36_000,
             "raw_bytes": 28_800_000,

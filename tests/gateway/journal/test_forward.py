@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.journal import EventRecord, Journal, SampleRecord, file
+from gateway.journal import EventRecord, Journal, SampleRecord, Takes, file
 from gateway.journal.forward import behind
 from tests.gateway.journal.conftest import SECOND, Samples
 
@@ -19,10 +19,14 @@ def filled(journal: Journal, samples: Samples) -> None:
 
 def test_what_is_behind_a_cursor_is_counted_by_type(journal: Journal, samples: Samples) -> None:
     filled(journal, samples)
-    assert journal.behind(0, (EventRecord,)) == 8
-    assert journal.behind(3, (EventRecord,)) == 6
-    assert journal.behind(3, (EventRecord, SampleRecord)) == 9
-    assert journal.behind(12, (EventRecord, SampleRecord)) == 0
+    journal.enrol("events", Takes.of((EventRecord,)))
+    journal.enrol("both", Takes.of((EventRecord, SampleRecord)))
+    assert (journal.behind("events"), journal.behind("both")) == (8, 12)
+    journal.advance("events", 3)
+    journal.advance("both", 3)
+    assert (journal.behind("events"), journal.behind("both")) == (6, 9)
+    journal.advance("both", 12)
+    assert journal.behind("both") == 0
 
 
 def test_counting_looks_at_no_record_before_the_cursor(
@@ -32,7 +36,7 @@ def test_counting_looks_at_no_record_before_the_cursor(
     with file.reader(path) as connection:
         asked: list[str] = []
         connection.set_trace_callback(asked.append)
-        behind(connection, 3, (EventRecord,))
+        behind(connection, 3, Takes.of((EventRecord,)))
         plan = connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}").fetchall()
     assert "USING INTEGER PRIMARY KEY (rowid>?)" in plan[0][3]
 
@@ -48,8 +52,7 @@ def test_events_of_a_kind_are_told_with_their_positions(journal: Journal, sample
     filled(journal, samples)
     found = journal.told("alarm", 2, 2)
     assert [(position, one.at) for position, one in found] == [(5, 2), (8, 3)]
-    assert journal.moments("link") == [(3, 1), (6, 2), (9, 3), (12, 4)]
-    assert journal.told("never", 0, 2) == journal.moments("never") == []
+    assert journal.told("never", 0, 2) == []
 
 
 def test_samples_are_found_by_their_source_and_time(journal: Journal, samples: Samples) -> None:

@@ -329,7 +329,7 @@ def test_raw_samples_and_scores_go_by_age(
     now = 1_700_000_000 * SECOND
     monkeypatch.setattr(room_module, "AGED_S", 0.0)
     journal = opened(max_bytes=100 * MB, max_age_ns=hours * 3600 * SECOND)
-    monkeypatch.setattr(journal._room, "now", lambda: now)
+    monkeypatch.setattr(journal._room.marks, "now", lambda: now)
     for number in range(10):
         now += 1800 * SECOND
         journal.append(noise(number, 10), scores(number, 10), event(number), summaries(number, 9))
@@ -378,33 +378,6 @@ def test_a_reader_that_is_no_more_is_forgotten(opened: Opened) -> None:
     assert {name for unsent in told for name in unsent} == {"influx"}
     again = opened()
     assert (again.cursor("gone"), again.cursor("influx")) == (0, 5)
-
-
-def test_how_far_a_reader_is_behind(opened: Opened) -> None:
-    journal = opened()
-    assert journal.unsent("influx") == (0, None)
-    for number in range(1, 4):
-        journal.append(noise(number, 5))
-    journal.append(event(9), scores(7, 3))
-    journal.commit_now()
-    assert journal.unsent("influx") == (5, SECOND)
-    journal.advance("influx", 2)
-    assert journal.unsent("influx") == (3, 3 * SECOND)
-    journal.advance("influx", 3)
-    assert journal.unsent("influx") == (2, 9 * SECOND)
-    journal.advance("influx", 4)
-    assert journal.unsent("influx") == (1, 7 * SECOND)
-    journal.advance("influx", 5)
-    assert journal.unsent("influx") == (0, None)
-
-
-def test_a_reader_is_not_behind_with_what_is_gone(opened: Opened) -> None:
-    journal = opened()
-    fill(journal, 300)
-    records, oldest = journal.unsent("influx")
-    left = seconds(journal)
-    held = sum(journal.holds(kind).records for kind in Kind)
-    assert (records, oldest) == (held, left[0] * SECOND)
 
 
 def test_a_journal_of_format_1_is_brought_up(path: Path) -> None:

@@ -60,3 +60,18 @@ def test_what_is_only_for_people_makes_no_version(path: Path) -> None:
 
 def test_a_tag_given_twice_has_one_handle(path: Path) -> None:
     assert _handles(path, [FLOW, FLOW]) == [1, 1]
+
+
+def test_what_is_configured_no_more_is_known_as_it_was_last(path: Path) -> None:
+    _handles(path, [FLOW, LEVEL, SPEED], at=10)
+    _handles(path, [replace(FLOW, unit="m3/h", scale=0.06)], at=20)
+    journal = Journal.open(path)
+    configured = journal.register([LEVEL], 30)
+    retired = journal.retired(configured)
+    journal.close()
+    assert [(one.handle, one.tag.name, one.tag.unit, one.tag.scale) for one in retired] == [
+        (1, FLOW.name, "m3/h", 0.06),
+        (3, SPEED.name, "/min", 1.0),
+    ]
+    assert all(one.retired for one in retired)
+    assert not any(one.retired for one in configured)

@@ -11,7 +11,6 @@ import pytest
 from gateway.journal import EventRecord, Journal, SampleRecord, ScoreRecord, SummaryRecord
 from gateway.uplink import courier as rules
 from gateway.uplink.courier import Courier, Errand
-from gateway.uplink.marks import Marks
 from gateway.uplink.pins import Pins
 from gateway.uplink.quarantine import Quarantine
 from plant.samples import Batch
@@ -83,7 +82,7 @@ class Road:
         self.sink = FileSink(folder / "store.jsonl")
         self.raw = False
         self.most_per_s = 1e9
-        self.marks = Marks()
+        self.calm_s = 0.0
 
     def put(self, *records: Any) -> int:
         self.journal.append(*records)
@@ -96,14 +95,13 @@ class Road:
             kinds=(*KINDS, SampleRecord) if self.raw else KINDS,
             pinned=not self.raw,
             most_per_s=lambda: self.most_per_s,
+            calm_s=self.calm_s,
         )
-        self.marks.note(self.journal.committed)
         return Courier(
             errand,
             self.journal,
             Quarantine(self.folder, "file"),
             Pins(self.journal, self.handles),
-            self.marks,
         )
 
     def cursor(self) -> int:

@@ -53,6 +53,7 @@ class FileSink:
         self.calls: list[list[list[Any]]] = []
         self.entered = 0
         self.sent_bytes = 0
+        self.sent_rows = 0
         self.took = threading.Event()
 
     def __enter__(self) -> Self:
@@ -77,6 +78,7 @@ class FileSink:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(text)
         self.sent_bytes += len(text)
+        self.sent_rows += len(taken)
         self.calls.append(taken)
         self.took.set()
         return [Refusal(json.dumps(row), "no such column") for row in refused]

@@ -4,8 +4,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gateway.uplink import courier as rules
@@ -13,8 +15,18 @@ from gateway.uplink import pace, parcels, quarantine
 from gateway.uplink.courier import Courier
 from gateway.uplink.quarantine import kept
 from plant.errors import Misconfigured, Rejected, Unreachable
-from plant.records import EventRecord, Record
-from tests.gateway.uplink.conftest import Road, S, numbered, samples, scores, until, windows
+from plant.records import EventRecord, Record, SampleRecord
+from plant.tags import Tag
+from tests.gateway.uplink.conftest import (
+    TAGS,
+    Road,
+    S,
+    numbered,
+    samples,
+    scores,
+    until,
+    windows,
+)
 
 
 @contextmanager
@@ -305,3 +317,57 @@ def test_after_a_death_what_was_not_noted_comes_again_and_nothing_is_missing(roa
     with running(road):
         until(lambda: road.cursor() == last)
     assert road.sink.numbers() == [*range(30), *range(30)]
+
+
+@pytest.mark.usefixtures("often")
+def test_a_pin_waits_for_no_source_that_was_taken_out(road: Road) -> None:
+    old = Tag(name="a/p/old", source="old-plc", address="")
+    road.handles = road.journal.register([*TAGS, old], 2)
+    road.handles[-1] = replace(road.handles[-1], retired=True)
+    last = samples(S)
+    had = SampleRecord(
+        replace(last.batch, source="old-plc", tag=np.full(3, road.handles[-1].handle, np.int32)),
+        last.verdict,
+    )
+    road.put(had, samples(3 * S), pin(1, 0, 3))
+    with running(road):
+        until(lambda: road.journal.cursor("pins:file") >= 3)
+    assert {tag for tag, _ in sent_samples(road)} == {1, 2, 4}
+
+
+def test_what_nobody_waits_for_is_gathered_until_it_is_due(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    road.calm_s = 0.6
+    begun = time.monotonic()
+    road.put(scores(0, rows=1))
+    with running(road) as courier:
+        for number in range(1, 5):
+            road.put(scores(number * S, rows=1))
+            time.sleep(0.02)
+        until(lambda: courier.delivery.state == "up")
+        assert road.sink.calls == []
+        until(lambda: road.sink.calls)
+        assert time.monotonic() - begun >= 0.5
+    assert [len(call) for call in road.sink.calls] == [5]
+
+
+def test_with_what_is_waited_for_all_that_has_gathered_goes(road: Road) -> None:
+    road.calm_s = 60.0
+    road.put(scores(0, rows=1), windows(0))
+    with running(road):
+        time.sleep(0.1)
+        assert road.sink.calls == []
+        road.put(*numbered(1, kind="alarm"))
+        until(lambda: road.sink.calls)
+        road.put(*numbered(2))
+        time.sleep(0.1)
+    assert [len(call) for call in road.sink.calls] == [5]
+
+
+def test_pinned_samples_go_in_calls_of_many(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "PINNED_EVERY_S", 0.0)
+    road.put(*(samples(second * S) for second in range(50)), pin(1, 0, 48))
+    with running(road):
+        until(lambda: road.journal.cursor("pins:file") >= 51)
+    assert [len(call) for call in road.sink.calls if call[0][0] == "sample"] == [2 * 49]

@@ -1,4 +1,4 @@
-"""Waits, rates, ages, refusals, parcels: the parts of a courier by themselves."""
+"""Waits, rates, refusals, parcels: the parts of a courier by themselves."""
 
 import json
 from pathlib import Path
@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.contract import Refusal
 from gateway.journal import EventRecord, ScoreRecord, SummaryRecord
-from gateway.uplink import marks as clock
 from gateway.uplink import pace, parcels
-from gateway.uplink.marks import Marks
 from gateway.uplink.pace import Backoff, Pace
 from gateway.uplink.parcels import gather
 from gateway.uplink.quarantine import Quarantine, kept
@@ -50,63 +48,6 @@ def test_a_pace_bounds_the_rate_over_many_calls(monkeypatch: pytest.MonkeyPatch)
     assert sent / (now - 50.0) == pytest.approx(1000.0)
     now += 3600
     assert one.wait_s(500, 1000.0) == pytest.approx(0.5), "rest is not saved up"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def time(self) -> float:
-        return self.now + 1e9
-
-
-@pytest.fixture
-def ticking(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(clock, "time", made)
-    return made
-
-
-def test_a_record_is_as_old_as_the_moment_at_which_it_was_not_yet_there(ticking: Clock) -> None:
-    marks = Marks()
-    for position in range(10, 20):
-        marks.note(position)
-        ticking.now += 1
-    assert marks.age_s(19, 19) == 0
-    assert marks.age_s(14, 19) == pytest.approx(6.0)
-    ticking.now += 100
-    assert marks.age_s(18, 19) == pytest.approx(102.0)
-
-
-def test_a_quiet_hour_makes_nothing_old(ticking: Clock) -> None:
-    marks = Marks()
-    marks.note(5)
-    ticking.now += 3600
-    marks.note(5)
-    ticking.now += 1
-    marks.note(6)
-    assert marks.age_s(5, 6) == pytest.approx(1.0)
-
-
-def test_ages_reach_beyond_the_start_of_the_process(ticking: Clock) -> None:
-    wall = ticking.time()
-    marks = Marks([(10, round((wall - 7200) * 1e9)), (20, round((wall - 3600) * 1e9))])
-    assert marks.age_s(15, 30) == pytest.approx(7200, abs=1)
-    assert marks.age_s(25, 30) == pytest.approx(3600, abs=1)
-    assert marks.age_s(3, 30) == pytest.approx(7200, abs=1)
-
-
-def test_marks_of_a_day_are_few_and_still_tell(ticking: Clock) -> None:
-    marks = Marks()
-    for position in range(86_400):
-        marks.note(position)
-        ticking.now += 1
-    assert len(marks._positions) <= clock.MOST
-    assert marks.age_s(100, 86_400) == pytest.approx(86_300, rel=0.02)
-    assert marks.age_s(86_390, 86_400) == pytest.approx(10, abs=2)
 
 
 def test_refusals_outlive_the_process_and_are_kept_once(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from gateway.config.plan import HistoryPlan, Plan
-from gateway.journal import EventRecord
-from gateway.uplink import Uplinks, courier, marks
+from gateway.journal import Journal, SampleRecord, marks
+from gateway.uplink import Uplinks, courier
 from gateway.uplink import uplinks as rules
 from plant.errors import Misconfigured, Unreachable
+from plant.summaries import LENGTHS
 from tests.gateway.uplink.conftest import KINDS, Road, numbered, until
 
 
@@ -23,6 +24,7 @@ def plan(road: Road, *names: str, **history: Any) -> Plan:
 @pytest.fixture(autouse=True)
 def _any_sink(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "kinds_of", lambda _config: KINDS)
+    monkeypatch.setattr(rules, "lengths_of", lambda _config: LENGTHS)
     monkeypatch.setattr(rules, "wants_pinned", lambda _config: True)
     monkeypatch.setattr(rules, "place_of", lambda _config: "a file")
     monkeypatch.setattr(courier, "MISCONFIGURED_S", 0.05)
@@ -137,7 +139,25 @@ def test_the_rate_follows_what_comes_in_unless_it_is_set(road: Road) -> None:
 
 
 def test_ages_are_known_after_a_restart(road: Road) -> None:
-    now = rules.time.time_ns()
-    road.put(EventRecord("gateway", now - 3600 * 10**9, {}), *numbered(1))
+    road.put(*numbered(1))
+    with road.journal._writer as connection:
+        connection.execute("UPDATE mark SET at = at - ?", (3600 * 10**9,))
+    road.put(*numbered(2))
+    road.journal.close()
+    road.journal = Journal.open(road.folder / "journal.db")
     uplinks = uplinks_of(road, "file")
     assert uplinks.unsent_s() == pytest.approx(3600, abs=5)
+
+
+def test_pins_that_are_no_longer_wanted_hold_up_nothing(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = road.put(*numbered(1))
+    road.journal.advance("pins:file", 0)
+    monkeypatch.setattr(rules, "wants_pinned", lambda _config: False)
+    monkeypatch.setattr(rules, "kinds_of", lambda _config: (*KINDS, SampleRecord))
+    uplinks = uplinks_of(road, "file")
+    uplinks.start()
+    until(lambda: road.cursor() == last)
+    asyncio.run(uplinks.stop())
+    assert road.journal.cursors() == {"sink:file": last}
