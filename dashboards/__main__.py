@@ -1,13 +1,18 @@
 """``python -m dashboards``: write the files of the boards that are checked in."""
 
-from dashboards.collection import FOLDER, texts
+from pathlib import Path
+
+from dashboards.provision import files
+
+ROOM = Path(__file__).parent
 
 
 def main() -> None:
     """Write them."""
-    FOLDER.mkdir(exist_ok=True)
-    for name, text in texts().items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
+    for name, text in files().items():
+        path = ROOM / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

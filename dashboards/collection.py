@@ -1,14 +1,10 @@
 """All boards, and the files that they are written to."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from dashboards.board import Board, text_of
 from dashboards.boards import alarms, asset, gateway, line, models, site
 from dashboards.variables import CONSOLE
-
-FOLDER = Path(__file__).parent / "json"
-"""Where they are kept as they are written without further words."""
 
 
 def boards() -> tuple[Board, ...]:

@@ -33,6 +33,7 @@ ConsoleUrl = Annotated[
     str, typer.Option("--console", help="Where browsers reach the console, for the links.")
 ]
 CONSOLE = "http://127.0.0.1:8080"
+BOARDS = "/var/lib/grafana/dashboards/wheeltapper"
 
 
 @app.command("push")
@@ -110,17 +111,63 @@ def diff(
     raise typer.Exit(DIFFERS if differs or missing else 0)
 
 
-def _boards(console: str) -> list[dict[str, Any]]:
-    """Make every board, with links to the console at this address."""
+@app.command("files")
+def files(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where they are put.")],
+    console: ConsoleUrl = CONSOLE,
+    bucket: Annotated[
+        str, typer.Option(help="First part of the names of the buckets, or the database.")
+    ] = "wheeltapper",
+    single: Annotated[
+        bool, typer.Option("--single", help="One bucket holds all that is sent.")
+    ] = False,
+    influx1: Annotated[
+        bool, typer.Option("--influx1", help="The store is an InfluxDB 1: one database.")
+    ] = False,
+    boards: Annotated[str, typer.Option(help="Where Grafana finds the boards.")] = BOARDS,
+    as_json: AsJson = False,
+) -> None:
+    """Write the files that a Grafana takes at its start: boards, data sources, alert rules.
+
+    Address and token of the store are not in them: Grafana reads INFLUX_URL and INFLUX_READ_TOKEN
+    (InfluxDB 1: INFLUX_USER, INFLUX_PASSWORD) from its own environment.
+    """
+    from dashboards.provision import Store
+    from dashboards.provision import files as made
+    from wheeltapper import terminal
+
+    store = Store(bucket=bucket, split=not (single or influx1), version1=influx1)
+    for name, text in made(store, _address(console), boards).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        same = path.exists() and path.read_bytes() == text.encode()
+        if not same:
+            path.write_text(text, encoding="utf-8")
+        done = "was there" if same else "written"
+        if as_json:
+            terminal.record({"file": str(path), "done": done})
+        else:
+            terminal.say(f"{path}: {done}")
+
+
+def _address(console: str) -> str:
+    """Give the console's address as links begin with it."""
     from urllib.parse import urlsplit
 
-    from dashboards.collection import boards
     from plant.errors import Misconfigured
 
     parts = urlsplit(console)
     if parts.scheme not in ("http", "https") or not parts.hostname or "$" in console:
         raise Misconfigured(f"--console: {console!r} is no address; write http://host:8080")
-    return [one.written(console.rstrip("/")) for one in boards()]
+    return console.rstrip("/")
+
+
+def _boards(console: str) -> list[dict[str, Any]]:
+    """Make every board, with links to the console at this address."""
+    from dashboards.collection import boards
+
+    where = _address(console)
+    return [one.written(where) for one in boards()]
 
 
 @contextmanager
@@ -189,12 +236,10 @@ def _make_folder(grafana: "Grafana", folder: str, found: "list[Comparison]") -> 
 
 def _tell_sources(grafana: "Grafana", *, as_json: bool) -> bool:
     """Tell which data sources the boards ask and Grafana lacks; tell whether any is missing."""
-    from connectors.influx.schema import KEEPINGS, KEPT
-    from dashboards.queries import source_uid
+    from dashboards.provision import Store
     from wheeltapper import terminal
 
-    used = {keeping for keeping in KEEPINGS if keeping in KEPT.values()}
-    asked = [source_uid(one.suffix) for one in KEEPINGS if one in used and one.suffix != "_30d"]
+    asked = [one["uid"] for one in Store().sources()]
     missing = [uid for uid in asked if grafana.has_source(uid) is False]
     for uid in missing:
         if as_json:

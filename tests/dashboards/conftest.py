@@ -74,6 +74,15 @@ class Filled:
         return [body for body in found if which.items() <= body.items()]
 
     @property
+    def standing(self) -> dict[str, dict[str, Any]]:
+        """Give the last word on each asset of the gateway, by name, so far as it was sent."""
+        (sent,) = self.ask('SELECT last("ne107") FROM "state" WHERE "site" = \'demo\'')
+        journal = Journal.open(self.journal)
+        events = [event for event in journal.events("state")[0] if event.at <= sent["time"]]
+        journal.close()
+        return {event.body["asset"].rpartition("/")[2]: event.body for event in events}
+
+    @property
     def alarm(self) -> dict[str, Any]:
         """The alarm as the gateway told it last."""
         return [row for kind, row in self.told if kind == "alarm"][-1]
@@ -117,8 +126,9 @@ async def _fill(store: Store, folder: Path) -> Filled:
             wanted = (
                 'SELECT count("v") FROM "signal"',
                 'SELECT count("realised") FROM "state" WHERE "alarm_state" = 2',
-                'SELECT count("drift") FROM "normal"',
-                'SELECT count("mean") FROM "signal_1m"',
+                'SELECT count("drift") FROM "normal" WHERE "asset" = \'pump-2\'',
+                'SELECT count("mean") FROM "signal_1m" WHERE "asset" = \'pump-2\'',
+                'SELECT count("mean") FROM "signal_1m" WHERE "asset" = \'press-1\'',
                 'SELECT count("feedback") FROM "alarm"',
                 'SELECT count("cpu_ratio") FROM "gateway"',
             )

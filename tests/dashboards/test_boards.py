@@ -15,9 +15,11 @@ import pytest
 
 from connectors.influx.schema import KEPT
 from dashboards import style
-from dashboards.collection import FOLDER, boards, texts
+from dashboards.__main__ import ROOM
+from dashboards.collection import boards, texts
 from dashboards.layout import Row
 from dashboards.panels import words
+from dashboards.provision import files
 from tests.dashboards.grafana import questions, targets
 
 with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
@@ -48,18 +50,19 @@ def leaves(found: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def test_there_are_six() -> None:
     assert tuple(one.name for one in boards()) == NAMES
-    assert sorted(path.name for path in FOLDER.iterdir()) == [f"{name}.json" for name in NAMES]
+    kept = [path for folder in ("json", "provisioning") for path in (ROOM / folder).rglob("*.*")]
+    assert {path.relative_to(ROOM).as_posix() for path in kept} == set(files())
 
 
-@each
+@pytest.mark.parametrize("name", sorted(files()))
 def test_the_file_is_what_the_code_makes(name: str) -> None:
-    written = (FOLDER / f"{name}.json").read_text(encoding="utf-8")
-    assert written == texts()[f"{name}.json"], "write it again: python -m dashboards"
+    written = (ROOM / name).read_text(encoding="utf-8")
+    assert written == files()[name], "write it again: python -m dashboards"
 
 
 def test_two_processes_make_the_same_bytes() -> None:
     """Whatever the order of their sets and dictionaries."""
-    code = "import sys; from dashboards.collection import texts; print(''.join(texts().values()))"
+    code = "import sys; from dashboards.provision import files; print(''.join(files().values()))"
     made = {
         subprocess.run(
             [sys.executable, "-c", code],

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dashboards.collection import boards
+from dashboards.provision import BOARDS
 from dashboards.variables import CONSOLE
 from tests.connectors.grafana.conftest import Site
 from tests.connectors.grafana.contract import EDITOR, VIEWER, Contract
@@ -304,5 +305,6 @@ def test_a_token_is_never_on_the_command_line(
     assert set(contract.boards) == set(UIDS)
 
 
-def test_the_console_is_where_a_gateway_serves_it() -> None:
-    assert commands.CONSOLE == CONSOLE
+def test_help_knows_what_the_boards_know() -> None:
+    """They are not imported for a help text, so their constants stand there once more."""
+    assert (commands.CONSOLE, commands.BOARDS) == (CONSOLE, BOARDS)
