@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -41,6 +41,7 @@ from gateway.metrics import Metrics
 from gateway.notices import Notices
 from gateway.partdesk import PartDesk
 from gateway.pipeline import UNKNOWN_MODE, Pipeline, WatchedAsset, asset_tags
+from gateway.rates import Rate
 from gateway.rows import (
     MS,
     contributor_row,
@@ -54,7 +55,7 @@ from gateway.rows import (
 )
 from gateway.supervisor import Supervisor
 from gateway.uplink import Uplinks
-from gateway.vitals import Standing
+from gateway.vitals import Normal, Standing
 from plant.alarms import ANNUNCIATED, QUIET, WAITING, AlarmState
 from plant.assets import Health
 from plant.quality import Quality, Status, is_good, status_name
@@ -133,6 +134,8 @@ class LineView:
         self._states = {state.asset.path: state for state in pipeline.assets}
         self.notice = plan.notice
         self.trouble = ""
+        self.rates: Mapping[str, Rate] = {}
+        """How the alarms of each asset did, as far as it was counted."""
 
     def line(self) -> LineRow:
         """Give the overview."""
@@ -173,15 +176,39 @@ class LineView:
 
     def standing(self) -> list[Standing]:
         """Tell how every asset stands, in numbers."""
-        return [
-            Standing(
-                state.asset.path,
-                int(self._health_of(state)),
-                UNKNOWN_MODE if self._unread(state) else state.mode_now,
-                NOT_READ if self._unread(state) else WATCHED[state.watch.phase],
-            )
-            for state in self._pipeline.assets
-        ]
+        return [self._stands(state) for state in self._pipeline.assets]
+
+    def _stands(self, state: WatchedAsset) -> Standing:
+        path, unread = state.asset.path, self._unread(state)
+        incident = self._pipeline.book.open(path)
+        rate = self.rates.get(path)
+        figures = rate.figures(self._plan.alarms.budget) if rate else {}
+        if incident is not None and incident.state in WAITING and incident.annunciated:
+            figures["waited_s"] = max(0.0, round((time.time_ns() - incident.annunciated) / 1e9, 1))
+        return Standing(
+            path,
+            int(self._health_of(state)),
+            UNKNOWN_MODE if unread else state.mode_now,
+            NOT_READ if unread else WATCHED[state.watch.phase],
+            alarm=incident.id if incident else 0,
+            priority=incident.priority if incident else 0,
+            state=incident.state if incident else AlarmState.NORMAL,
+            reason=sentence(path, incident.reason) if incident else "",
+            figures=figures,
+        )
+
+    def normals(self) -> Iterator[Normal]:
+        """Tell what is normal for every asset that is read, in its present mode."""
+        for state in self._pipeline.assets:
+            if not self._unread(state):
+                mode, watch = state.mode_now, state.watch
+                band = (*watch.band(mode), watch.drift(mode))
+                yield Normal(state.asset.path, mode, state.asset.signals, *band)
+
+    def certificate_days(self) -> float | None:
+        """Give the days until the first certificate is out of date; None where there is none."""
+        days = [row["certificate_days"] for row in self._connections.rows()]
+        return min((each for each in days if each is not None), default=None)
 
     def good_ratio(self) -> float:
         """Give the share of the tags whose value is Good now; 1 without tags."""

@@ -39,6 +39,8 @@ from gateway.notices import Notice, Notices
 from gateway.parts import part_from
 from gateway.pins import Pins
 from gateway.pipeline import Outcome, Pipeline, gap_event
+from gateway.rates import EVERY_S as RATES_S
+from gateway.rates import read_rates
 from gateway.rows import alarm_row, gap_row, hold_row, link_words, part_row
 from gateway.supervisor import Supervisor
 from gateway.uplink import Uplinks
@@ -76,6 +78,8 @@ UNFOLDED = (
 LOOK_S = 1.0
 SUMMARISE_S = 1.0
 """Windows that are ready are looked for so often."""
+RATES_FIRST_S = 50.0
+"""False alarms are counted first so soon after the start, s: before assets are told again."""
 TICKET_BYTES = 10_000
 SNAPSHOT = "pipeline-11"
 """Named by the format of the state: after a change of format the journal is folded anew."""
@@ -170,6 +174,7 @@ class Gateway:
                 committing = asyncio.create_task(self._commit_until_stopped())
                 downsampler = Downsampler(self._journal)
                 summarising = asyncio.create_task(self._summarise(downsampler))
+                counting = asyncio.create_task(self._count_rates())
                 try:
                     self._announce(self._uplinks.start())
                     await self._read(handles, stop, committing, fresh=fresh)
@@ -177,6 +182,7 @@ class Gateway:
                 finally:
                     downsampler.end()
                     summarising.cancel()
+                    counting.cancel()
                     await self._uplinks.stop()
                     self._stopping = True
                     self._committed.set()
@@ -408,6 +414,18 @@ class Gateway:
             await self._until_journal_follows(LIVE_SHARE)
             await asyncio.sleep(0 if made.more else SUMMARISE_S)
 
+    async def _count_rates(self) -> None:
+        """Count false alarms against the budget, beside the event loop, now and then."""
+        await asyncio.sleep(RATES_FIRST_S)
+        while True:
+            counted = await asyncio.to_thread(
+                self._supervisor.contain,
+                "rates",
+                partial(read_rates, self._journal, time.time_ns()),
+            )
+            self._view.rates = counted or {}
+            await asyncio.sleep(RATES_S)
+
     def _tell_alarm(self, alarm: Alarm) -> None:
         """Tell an alarm whose state or urgency changed; a tag that joined it is no news."""
         for pin in self._pins.follow(alarm):
@@ -544,6 +562,8 @@ class Gateway:
                 journal_bytes=self._journal.size_bytes,
                 unsent_s=self._uplinks.unsent_s(),
                 good=self._view.good_ratio(),
+                certificate_days=self._view.certificate_days,
+                normals=self._view.normals,
             )
             self._append(*told)
         now = time.time_ns()

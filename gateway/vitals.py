@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from gateway.journal import JSON, EventRecord
 from gateway.metrics import LATENCY_S, Figures
+from plant.alarms import AlarmState
 
 EVERY_S = 60.0
 """Told at least so often, s, so that whoever asks for the last quarter of an hour finds it."""
 CHANGES_S = 5.0
 """A change of an asset's state is told within this time, s; its alarms are told at once."""
+NORMALS_S = 600.0
+"""What is normal for an asset moves slowly; it is told so often, s."""
 STATM = Path("/proc/self/statm")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -34,12 +37,22 @@ class Standing:
         Its operating mode; -1 while it is not known.
     machine
         How far it is watched: 0 not read, 1 learning, 2 watching, 3 alarmed.
+    alarm, priority, state, reason
+        Number, priority (1 to 4), state and sentence of its open incident; 0, 0, NORM and nothing
+        without one.
+    figures
+        What moves all the time and is no news by itself.
     """
 
     asset: str
     ne107: int
     mode: int
     machine: int
+    alarm: int = 0
+    priority: int = 0
+    state: AlarmState = AlarmState.NORMAL
+    reason: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def event(self, at: int) -> EventRecord:
         """Write it down; `at` in ns."""
@@ -48,8 +61,56 @@ class Standing:
             "ne107": self.ne107,
             "mode": self.mode,
             "machine": self.machine,
+            "alarm": self.alarm,
+            "priority": self.priority,
+            "alarm_state": str(self.state),
+            "reason": self.reason,
+            **self.figures,
         }
         return EventRecord("state", at, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """What is normal for an asset in its present mode.
+
+    Parameters
+    ----------
+    asset, mode
+        Its path, and the mode.
+    signals
+        Tag names (p,).
+    low, high, expected
+        Band and middle of each, float64 (p,), engineering unit; NaN where not learnt.
+    drift
+        How far each has moved since it was learnt, in its own spreads, float64 (p,).
+    """
+
+    asset: str
+    mode: int
+    signals: tuple[str, ...]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    drift: NDArray[np.float64]
+
+    @property
+    def known(self) -> bool:
+        """Whether anything is learnt in this mode."""
+        return bool(np.isfinite(self.low).any())
+
+    def event(self, at: int) -> EventRecord:
+        """Write it down, without what is not learnt; `at` in ns."""
+        rows = np.flatnonzero(np.isfinite(self.low))
+        body: dict[str, JSON] = {
+            "asset": self.asset,
+            "mode": self.mode,
+            "signals": [self.signals[row] for row in rows.tolist()],
+        }
+        for name in ("low", "high", "expected", "drift"):
+            column: NDArray[np.float64] = getattr(self, name)[rows]
+            body[name] = [float(f"{value:.6g}") for value in column.tolist()]
+        return EventRecord("normal", at, body)
 
 
 class Vitals:
@@ -65,16 +126,29 @@ class Vitals:
         self._figures = figures
         self._stood: dict[str, Standing] = {}
         self._told = self._changes = -EVERY_S
+        self._normal: dict[str, float] = {}
         self._reads = self._delays()
+        self._worked = time.monotonic(), time.process_time()
 
     def due(self) -> bool:
         """Tell whether to look at the assets again."""
         return time.monotonic() - self._changes >= CHANGES_S
 
     def look(
-        self, standing: Sequence[Standing], *, journal_bytes: int, unsent_s: float, good: float
+        self,
+        standing: Sequence[Standing],
+        *,
+        journal_bytes: int,
+        unsent_s: float,
+        good: float,
+        certificate_days: Callable[[], float | None] = lambda: None,
+        normals: Callable[[], Iterable[Normal]] = tuple,
     ) -> list[EventRecord]:
-        """Give what is to be told now of the assets, and once a minute of the gateway."""
+        """Give what is to be told now of the assets, and once a minute of the gateway.
+
+        The last two are asked once a minute; what is normal for an asset is told as soon as
+        anything is learnt, and every `NORMALS_S` from then on.
+        """
         now, at = time.monotonic(), time.time_ns()
         self._changes = now
         whole = now - self._told >= EVERY_S
@@ -82,18 +156,36 @@ class Vitals:
         self._stood = {one.asset: one for one in standing}
         if whole:
             self._told = now
-            events.append(self._gateway(at, journal_bytes, unsent_s, good))
+            events += [one.event(at) for one in normals() if self._is_news(one, now)]
+            events.append(self._gateway(at, journal_bytes, unsent_s, good, certificate_days()))
         return events
 
-    def _gateway(self, at: int, journal_bytes: int, unsent_s: float, good: float) -> EventRecord:
+    def _is_news(self, one: Normal, now: float) -> bool:
+        if not one.known or now - self._normal.get(one.asset, -NORMALS_S) < NORMALS_S:
+            return False
+        self._normal[one.asset] = now
+        return True
+
+    def _gateway(
+        self, at: int, journal_bytes: int, unsent_s: float, good: float, days: float | None
+    ) -> EventRecord:
         body: dict[str, JSON] = {
             "journal_bytes": journal_bytes,
             "unsent_s": round(unsent_s, 1),
             "read_p95_ms": self._read_p95_ms(),
             "bad_quality_ratio": round(1.0 - good, 6),
             "rss_mb": round(resident_bytes() / 1e6, 1),
+            "cpu_ratio": self._cpu_ratio(),
         }
+        if days is not None:
+            body["certificate_days"] = round(days, 2)
         return EventRecord("gateway", at, body)
+
+    def _cpu_ratio(self) -> float:
+        """Give the processor time since the last time, in processors."""
+        (before, spent), now = self._worked, (time.monotonic(), time.process_time())
+        self._worked = now
+        return round((now[1] - spent) / (now[0] - before), 4) if now[0] > before else 0.0
 
     def _delays(self) -> NDArray[np.int64]:
         counts = [latency.counts() for latency in self._figures.reads.values()]

@@ -19,6 +19,7 @@ from wheeltapper import (
     evaluate,
     export,
     gaps,
+    grafana,
     init,
     parts,
     replay,
@@ -87,4 +88,5 @@ app.add_typer(uplink.app, name="uplink")
 app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")
 app.add_typer(central.app, name="central")
+app.add_typer(grafana.app, name="grafana")
 app.command("simulate", hidden=True)(simulate.simulate)

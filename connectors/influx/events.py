@@ -6,18 +6,26 @@ listed here are passed over.
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from connectors.influx.line_protocol import Kind, one, series
-from connectors.influx.schema import GAP, asset_places
-from plant.alarms import AlarmState
-from plant.reasons import Contribution, Reason, Trend, sentence
+from connectors.influx.schema import GAP, asset_places, places
+from plant.alarms import ANNUNCIATED, WAITING, AlarmState
+from plant.assets import Health
+from plant.reasons import Contribution, Precedent, Reason, Trend, sentence
 from plant.records import EventRecord
 
 CONTRIBUTORS = 12
 """Signals that are named in an alarm, the largest share first."""
+RANKS = 5
+"""Signals of an alarm that stand as points of their own, those with the largest shares."""
+MS = 1_000_000
+AROUND_MS = 600_000
+"""Shown before the onset of an alarm, and after it was raised, ms: what is kept of raw samples."""
+OVERDUE_S = 600.0
+"""An alarm that has waited for longer than this is overdue, s."""
 STATES = {state: number for number, state in enumerate(AlarmState)}
 """Numbers of the alarm states, 0 NORM to 7 FSUPR; the name is sent beside it."""
 
@@ -54,8 +62,8 @@ class Surroundings:
     sources: Mapping[str, dict[str, str]]
 
 
-def point_of(event: EventRecord, around: Surroundings) -> Point | None:
-    """Make the point of an event; None for a kind that is not kept.
+def points_of(event: EventRecord, around: Surroundings) -> list[Point]:
+    """Make the points of an event; none for a kind that is not kept.
 
     Raises
     ------
@@ -63,10 +71,10 @@ def point_of(event: EventRecord, around: Surroundings) -> Point | None:
         The body is not that of its kind.
     """
     made = _MAKERS.get(event.kind)
-    return None if made is None else made(event.body, around)
+    return [] if made is None else list(made(event.body, around))
 
 
-def _alarm(body: Body, around: Surroundings) -> Point:
+def _alarm(body: Body, around: Surroundings) -> Iterator[Point]:
     reason = _reason(body["reason"])
     state = AlarmState(body["state"])
     tags = {
@@ -86,20 +94,64 @@ def _alarm(body: Body, around: Surroundings) -> Point:
         "onset": (Kind.INT, body["onset"]),
         "raised": (Kind.INT, body["raised"]),
         "ended": (Kind.INT, body.get("ended")),
+        "annunciated": (Kind.INT, body.get("annunciated")),
+        "from_ms": (Kind.INT, body["onset"] // MS - AROUND_MS),
+        "to_ms": (Kind.INT, body["raised"] // MS + AROUND_MS),
+        "similar": (Kind.TEXT, _similar(reason) or None),
+        "chattering": (Kind.INT, int(body.get("chattering", False))),
+        "stale": (Kind.INT, int(body.get("stale", False))),
         "occurrences": (Kind.INT, body["occurrences"]),
         "mode": (Kind.INT, body.get("mode")),
         "actor": (Kind.TEXT, body.get("actor") or None),
         "note": (Kind.TEXT, body.get("note") or None),
         "feedback": (Kind.TEXT, (body.get("feedback") or {}).get("label")),
     }
-    return Point("alarm", tags, fields)
+    yield Point("alarm", tags, fields)
+    for rank in range(RANKS):
+        yield _contribution(body, reason.contributions[rank : rank + 1], rank, around)
+
+
+def _contribution(
+    body: Body, at_rank: tuple[Contribution, ...], rank: int, around: Surroundings
+) -> Point:
+    """Make the point of a rank; an empty one takes the place of what was told there before."""
+    tags = {**asset_places(body["asset"]), "gateway": around.gateway, "rank": str(rank + 1)}
+    fields: Fields = {
+        "id": (Kind.INT, body["id"]),
+        "signal": (Kind.TEXT, ""),
+        "share": (Kind.FLOAT, 0.0),
+    }
+    for part in at_rank:
+        fields |= {
+            "signal": (Kind.TEXT, part.signal.rpartition("/")[2]),
+            "share": (Kind.FLOAT, part.share),
+            "actual": (Kind.FLOAT, part.actual),
+            "expected": (Kind.FLOAT, part.expected),
+            "low": (Kind.FLOAT, part.low),
+            "high": (Kind.FLOAT, part.high),
+            "unit": (Kind.TEXT, part.unit),
+            "trend": (Kind.TEXT, part.trend.value),
+            "since_ms": (Kind.INT, part.since // MS),
+            "from_ms": (Kind.INT, body["onset"] // MS - AROUND_MS),
+            "to_ms": (Kind.INT, body["raised"] // MS + AROUND_MS),
+        }
+    return Point("contribution", tags, fields)
+
+
+def _similar(reason: Reason) -> str:
+    """Tell the earlier incident most like this one, and how it was resolved."""
+    for like in reason.precedents[:1]:
+        said = ", ".join(word for word in (like.label, like.note, like.actor) if word)
+        return f"#{like.id}: {said or 'nobody said what it was'}"
+    return ""
 
 
 def _reason(body: Body) -> Reason:
     parts = tuple(
         Contribution(**{**part, "trend": Trend(part["trend"])}) for part in body["contributions"]
     )
-    return Reason(body["score"], body["threshold"], parts)
+    before = tuple(Precedent(**one) for one in body.get("precedents", ()))
+    return Reason(body["score"], body["threshold"], parts, before)
 
 
 def _contributors(reason: Reason) -> str:
@@ -126,7 +178,7 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _gap(body: Body, around: Surroundings) -> Point:
+def _gap(body: Body, around: Surroundings) -> Iterator[Point]:
     place = around.sources.get(body["source"], {})
     tags = {
         "site": place.get("site", ""),
@@ -144,16 +196,59 @@ def _gap(body: Body, around: Surroundings) -> Point:
         "lost": (Kind.INT, body["lost"]),
         "estimated": (Kind.BOOL, body["estimated"]),
     }
-    return Point(GAP, tags, fields)
+    yield Point(GAP, tags, fields)
 
 
-def _state(body: Body, _: Surroundings) -> Point:
-    names = ("ne107", "machine", "mode")
+def _state(body: Body, _: Surroundings) -> Iterator[Point]:
+    names = ("ne107", "machine", "mode", "alarm", "priority")
     fields: Fields = {name: (Kind.INT, body.get(name)) for name in names}
-    return Point("state", asset_places(body["asset"]), fields)
+    if "alarm_state" in body:
+        fields |= _standing(body)
+    figures = {name: (Kind.FLOAT, body.get(name)) for name in _FIGURES}
+    fields |= figures
+    yield Point("state", asset_places(body["asset"]), fields)
 
 
-def _instrument(body: Body, around: Surroundings) -> Point:
+_FIGURES = (
+    "waited_s",
+    "budget",
+    "not_real",
+    "judged_weeks",
+    "realised",
+    "realised_low",
+    "realised_high",
+)
+
+
+def _standing(body: Body) -> Fields:
+    """Tell how the incident of an asset stands, in numbers that boards can add up and compare."""
+    state = AlarmState(body["alarm_state"])
+    told = state in ANNUNCIATED
+    waited = body.get("waited_s")
+    return {
+        "alarm_state": (Kind.INT, STATES[state]),
+        "state_name": (Kind.TEXT, state.value),
+        "open": (Kind.INT, int(told)),
+        "waiting": (Kind.INT, int(state in WAITING)),
+        "overdue": (Kind.INT, int(waited is not None and waited > OVERDUE_S)),
+        "urgency": (Kind.INT, 5 - body["priority"] if told else 0),
+        "unjudged": (Kind.INT, int(body["ne107"] == Health.CANNOT_JUDGE)),
+        "reason": (Kind.TEXT, body["reason"] or None),
+    }
+
+
+def _normal(body: Body, _: Surroundings) -> Iterator[Point]:
+    """Make a point of each signal: its band, and how far it has moved since it was learnt."""
+    names = ("low", "high", "expected", "drift")
+    columns = zip(body["signals"], *(body[name] for name in names), strict=True)
+    for signal, *values in columns:
+        fields: Fields = {
+            name: (Kind.FLOAT, value) for name, value in zip(names, values, strict=True)
+        }
+        yield Point("normal", places(signal), fields | {"mode": (Kind.INT, body["mode"])})
+
+
+def _instrument(body: Body, around: Surroundings) -> Iterator[Point]:
     tags = {
         **asset_places(body["asset"]),
         "signal": body["signal"].rpartition("/")[2],
@@ -166,10 +261,10 @@ def _instrument(body: Body, around: Surroundings) -> Point:
         "text": (Kind.TEXT, body["sentence"]),
         "since": (Kind.INT, body["since"]),
     }
-    return Point("instrument", tags, fields)
+    yield Point("instrument", tags, fields)
 
 
-def _part(body: Body, around: Surroundings) -> Point:
+def _part(body: Body, around: Surroundings) -> Iterator[Point]:
     tags = {**asset_places(body["asset"]), "gateway": around.gateway}
     fields: Fields = {
         "id": (Kind.INT, body["id"]),
@@ -184,10 +279,10 @@ def _part(body: Body, around: Surroundings) -> Point:
         "actor": (Kind.TEXT, body["actor"] or None),
         "note": (Kind.TEXT, body["note"] or None),
     }
-    return Point("part", tags, fields)
+    yield Point("part", tags, fields)
 
 
-def _gateway(body: Body, around: Surroundings) -> Point:
+def _gateway(body: Body, around: Surroundings) -> Iterator[Point]:
     """Every figure is a float, so that no figure ever changes its type."""
     figures = {
         name: value
@@ -195,13 +290,14 @@ def _gateway(body: Body, around: Surroundings) -> Point:
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
     fields: Fields = {name: (Kind.FLOAT, value) for name, value in figures.items()}
-    return Point("gateway", {"gateway": around.gateway}, fields)
+    yield Point("gateway", {"gateway": around.gateway}, fields)
 
 
-_MAKERS: dict[str, Callable[[Body, Surroundings], Point]] = {
+_MAKERS: dict[str, Callable[[Body, Surroundings], Iterator[Point]]] = {
     "alarm": _alarm,
     "gap": _gap,
     "state": _state,
+    "normal": _normal,
     "instrument": _instrument,
     "part": _part,
     "gateway": _gateway,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.contract import Refusal
-from connectors.influx.events import Surroundings, point_of
+from connectors.influx.events import Surroundings, points_of
 from connectors.influx.line_protocol import Column, Kind, Lines, encode, one, series, unspeakable
 from connectors.influx.schema import (
     SCORE,
@@ -210,9 +210,10 @@ class Points:
         try:
             if record.kind == "context":
                 self._context(record, found)
-            elif point := point_of(record, self._around):
-                line = point.line(record.at)
-                found.add(point.measurement, Lines([line] if line else [], int(line is None)))
+            else:
+                told = [(one, one.line(record.at)) for one in points_of(record, self._around)]
+                for point, line in told:
+                    found.add(point.measurement, Lines([line] if line else [], int(line is None)))
         except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
             what = f"{record.kind} at {record.at}: {record.body}"
             found.refusals.append(Refusal(what, f"not what such an event holds: {error!r}"))

@@ -39,6 +39,8 @@ KEPT = {
     GAP: TEN_YEARS,
     "state": TEN_YEARS,
     "alarm": TEN_YEARS,
+    "contribution": TEN_YEARS,
+    "normal": ONE_YEAR,
     "instrument": TEN_YEARS,
     "part": TEN_YEARS,
     "gateway": A_QUARTER,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gateway.journal.bodies import Kind, Row, decode
 from plant.errors import Rejected
 from plant.quality import is_good
-from plant.records import EventRecord, SampleRecord, ScoreRecord
+from plant.records import JUDGED, EventRecord, SampleRecord, ScoreRecord
 
 BUDGET = 4_000_000
 """Most rows decoded for one curve, newest first: about half a second."""
@@ -110,7 +110,8 @@ def judged_steps(
     Returns
     -------
     The number of steps of `step` ns whose first score was a judged one, and of those with a score;
-    the former counts an asset that learns, or whose mode has just changed, as not judged.
+    the former counts an asset that learns, or whose mode has just changed, as not judged. A record
+    that spans several steps, as those of a history do, counts in each.
     """
     found: dict[str, tuple[int, int]] = {}
     for subject, name in connection.execute("SELECT id, name FROM subject").fetchall():
@@ -118,17 +119,21 @@ def judged_steps(
         at = start
         while at < stop:
             row = connection.execute(_NEXT, (int(Kind.SCORES), subject, at)).fetchone()
-            if row is None or row[1] >= stop:
+            if row is None:
                 break
             position, last_at = row
             *index, body, _ = connection.execute(_BODY, (position,)).fetchone()
-            at = start + ((last_at - start) // step + 1) * step
+            begin, at = at, start + ((last_at - start) // step + 1) * step
             try:
                 record = decode(Row(*index), str(name), body)
             except Rejected:
                 continue
-            seen += 1
-            judged += isinstance(record, ScoreRecord) and bool((record.flags & 1).any())
+            if isinstance(record, ScoreRecord):
+                rows = (record.at >= begin) & (record.at < stop)
+                places = (record.at[rows] - start) // step
+                _, first = np.unique(places, return_index=True)
+                seen += len(first)
+                judged += int(np.count_nonzero(record.flags[rows][first] & JUDGED))
         if seen:
             found[str(name)] = judged, seen
     return found
@@ -136,9 +141,14 @@ def judged_steps(
 
 def score_span(connection: sqlite3.Connection) -> tuple[int, int] | None:
     """Give first and last source time, ns, at which anything was scored; None: never."""
-    query = "SELECT min(last_at), max(last_at) FROM record INDEXED BY record_by_time WHERE kind = ?"
-    first, last = connection.execute(query, (int(Kind.SCORES),)).fetchone()
-    return None if first is None else (int(first), int(last))
+    ends = "SELECT min(last_at), max(last_at) FROM record INDEXED BY record_by_time WHERE kind = ?"
+    end, last = connection.execute(ends, (int(Kind.SCORES),)).fetchone()
+    if end is None:
+        return None
+    # The first record of a history may span hours.
+    begin = "SELECT min(first_at) FROM record WHERE kind = ? AND last_at = ?"
+    (first,) = connection.execute(begin, (int(Kind.SCORES), end)).fetchone()
+    return int(first), int(last)
 
 
 def events_of(connection: sqlite3.Connection, kind: str) -> tuple[list[EventRecord], int]:

@@ -165,6 +165,16 @@ def test_an_asset_is_watched_while_it_is_judged(journal: Journal) -> None:
     assert (row["assets"], row["annunciated"], row["damaged"]) == (1, 1, 0)
 
 
+def test_a_record_of_a_history_counts_for_all_the_time_that_it_spans(journal: Journal) -> None:
+    at = np.arange(0, 3600 * SECOND, SECOND, np.int64)
+    flags = np.where(at >= 900 * SECOND, 1, 0).astype(np.uint8)
+    journal.append(ScoreRecord("a/p", at, np.ones(3600), np.full(3600, 3.0), flags))
+    journal.commit_now()
+    assert journal.judged(0, 3600 * SECOND, 60 * SECOND) == {"a/p": (45, 60)}
+    assert journal.judged(600 * SECOND, 1800 * SECOND, 60 * SECOND) == {"a/p": (15, 20)}
+    journal.close()
+
+
 def test_an_empty_journal_has_nothing_to_report(journal: Journal) -> None:
     with pytest.raises(Rejected, match="nothing was judged yet"):
         read_report(journal, None, None, budget=1.0)

@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from gateway import vitals as rules
 from gateway.metrics import Figures
-from gateway.vitals import Standing, Vitals, resident_bytes
+from gateway.vitals import Normal, Standing, Vitals, resident_bytes
+from plant.alarms import AlarmState
 
 PUMP = Standing("a/pump", ne107=0, mode=1, machine=2)
 PRESS = Standing("a/press", ne107=5, mode=-1, machine=0)
+CALM = {"alarm": 0, "priority": 0, "alarm_state": "NORM", "reason": ""}
 
 
 class Clock:
@@ -18,6 +21,9 @@ class Clock:
 
     def monotonic(self) -> float:
         return self.now
+
+    def process_time(self) -> float:
+        return self.now / 4
 
     def time_ns(self) -> int:
         return round(self.now * 1e9)
@@ -52,7 +58,7 @@ def test_a_change_is_told_at_once_and_alone(clock: Clock) -> None:
     clock.now += 5
     (event,) = vitals.look([replace(PUMP, ne107=3), PRESS], journal_bytes=7, unsent_s=0.0, good=1.0)
     assert event.at == round(clock.now * 1e9)
-    assert event.body == {"asset": "a/pump", "ne107": 3, "mode": 1, "machine": 2}
+    assert event.body == {"asset": "a/pump", "ne107": 3, "mode": 1, "machine": 2, **CALM}
 
 
 def test_looking_is_due_every_few_seconds(clock: Clock) -> None:
@@ -78,8 +84,69 @@ def test_the_gateway_gives_its_figures(clock: Clock) -> None:
         "unsent_s": 3.2,
         "read_p95_ms": 1.0,
         "bad_quality_ratio": 0.25,
+        "cpu_ratio": 0.0,
     }
     assert event.body["rss_mb"] == pytest.approx(resident_bytes() / 1e6, rel=0.2)
     clock.now += 60
     (event,) = vitals.look([], journal_bytes=7, unsent_s=0.0, good=1.0)
     assert event.body["read_p95_ms"] == 0.0, "nothing was read since"
+    assert event.body["cpu_ratio"] == 0.25
+
+
+def test_an_alarm_is_news_and_how_long_it_waits_is_not(clock: Clock) -> None:
+    vitals = Vitals(Figures())
+    told(vitals, PUMP)
+    raised = replace(
+        PUMP,
+        alarm=7,
+        priority=2,
+        state=AlarmState.UNACKNOWLEDGED,
+        reason="pump: shakes",
+        figures={"waited_s": 1.0},
+    )
+    (event,) = vitals.look([raised], journal_bytes=7, unsent_s=0.0, good=1.0)
+    own = ("alarm", "priority", "alarm_state", "reason", "waited_s")
+    assert [event.body[name] for name in own] == [7, 2, "UNACK", "pump: shakes", 1.0]
+    assert told(vitals, replace(raised, figures={"waited_s": 6.0})) == []
+    assert told(vitals, replace(raised, reason="pump: shakes more")) == [("state", "a/pump")]
+
+
+def normal(low: float) -> Normal:
+    column = np.array([low, np.nan])
+    return Normal("a/pump", 1, ("a/pump/x", "a/pump/y"), column, column + 2, column + 1, column / 8)
+
+
+def test_what_is_normal_is_told_once_it_is_learnt_and_then_seldom(clock: Clock) -> None:
+    vitals = Vitals(Figures())
+
+    def look(*normals: Normal) -> list[object]:
+        events = vitals.look(
+            [], journal_bytes=7, unsent_s=0.0, good=1.0, normals=lambda: list(normals)
+        )
+        return [event.body for event in events if event.kind == "normal"]
+
+    assert look(normal(np.nan)) == []
+    clock.now += 60
+    assert look(normal(1.23456789)) == [
+        {
+            "asset": "a/pump",
+            "mode": 1,
+            "signals": ["a/pump/x"],
+            "low": [1.23457],
+            "high": [3.23457],
+            "expected": [2.23457],
+            "drift": [0.154321],
+        }
+    ]
+    for _ in range(9):
+        clock.now += 60
+        assert look(normal(2.0)) == []
+    clock.now += 60
+    assert len(look(normal(2.0))) == 1
+
+
+def test_certificates_are_told_where_there_are_any(clock: Clock) -> None:
+    (event,) = Vitals(Figures()).look(
+        [], journal_bytes=7, unsent_s=0.0, good=1.0, certificate_days=lambda: 12.3456
+    )
+    assert event.body["certificate_days"] == 12.35

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = {"plant", "connectors", "analytics", "gateway", "wheeltapper"}
+ROOMS = {"plant", "connectors", "analytics", "dashboards", "gateway", "wheeltapper"}
 RUNS_CODE_ON_LOAD = {
     "pickle",
     "cPickle",

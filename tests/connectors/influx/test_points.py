@@ -12,6 +12,7 @@ from plant.records import EventRecord, Record, SummaryRecord
 from plant.summaries import HOUR, LENGTHS, MINUTE, TEN_SECONDS
 from tests.connectors.influx.records import ALARM, GAP, HOUR0, T0, S, events, samples, scores, tags
 
+MS = 1_000_000
 PLACE = "area=hall,asset=pump-2,line=line-1"
 FLOW = f"{PLACE},signal=flow,site=works"
 
@@ -103,7 +104,7 @@ def test_a_fast_grid_gives_one_point_in_ten_seconds() -> None:
 def test_events() -> None:
     made = lines(*events())
 
-    assert set(made) == {"alarm", "gap", "state", "gateway", "signal"}
+    assert set(made) == {"alarm", "contribution", "gap", "state", "gateway", "signal"}
     assert made["state"] == [f"state,{PLACE},site=works ne107=3i,machine=1i,mode=2i {T0}"]
     assert made["gateway"] == [f"gateway,gateway=edge-1 journal_bytes=10.0,rss_mb=51.5 {T0}"]
     assert made["signal"] == [f'signal,{FLOW} text="batch \\"7\\"",q=0i {T0}']
@@ -127,6 +128,77 @@ def test_an_alarm_says_why() -> None:
     )
     assert json.loads(told.replace('\\"', '"'))[0]["share"] == 0.7
     assert "ended=" not in rest
+
+
+def test_an_alarm_has_its_five_largest_contributors_beside_it() -> None:
+    first, *rest = lines(EventRecord("alarm", T0, ALARM))["contribution"]
+    place = "area=hall,asset=pump-2,gateway=edge-1,line=line-1"
+    assert first == (
+        f'contribution,{place},rank=1,site=works id=12i,signal="vibration",share=0.7,actual=7.1,'
+        f'expected=2.3,low=1.9,high=2.7,unit="mm/s",trend="rising",since_ms={T0 // MS}i,'
+        f"from_ms={T0 // MS - 660_000}i,to_ms={T0 // MS + 600_000}i {T0}"
+    )
+    # Empty ranks are written: they take the place of what an earlier reason had there.
+    assert rest == [
+        f'contribution,{place},rank={rank},site=works id=12i,signal="",share=0.0 {T0}'
+        for rank in (2, 3, 4, 5)
+    ]
+
+
+def test_an_alarm_names_the_last_one_like_it() -> None:
+    like = {"id": 3, "similarity": 0.9, "at": 5, "label": "real", "note": "greased", "actor": ""}
+    reason = {**ALARM["reason"], "precedents": [like, like]}
+    (line,) = lines(EventRecord("alarm", T0, {**ALARM, "reason": reason}))["alarm"]
+
+    assert 'similar="#3: real, greased"' in line
+
+
+STANDING = {"asset": ALARM["asset"], "ne107": 3, "mode": 2, "machine": 3, "alarm": 12}
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (
+            {"priority": 2, "alarm_state": "UNACK", "reason": "shakes", "waited_s": 601.0},
+            'alarm_state=1i,state_name="UNACK",open=1i,waiting=1i,overdue=1i,urgency=3i,'
+            'unjudged=0i,reason="shakes",waited_s=601.0',
+        ),
+        (
+            {"priority": 1, "alarm_state": "ACKED", "reason": "shakes", "realised": 0.5},
+            'alarm_state=2i,state_name="ACKED",open=1i,waiting=0i,overdue=0i,urgency=4i,'
+            'unjudged=0i,reason="shakes",realised=0.5',
+        ),
+        (
+            {"priority": 4, "alarm_state": "SHLVD", "reason": "shakes"},
+            'alarm_state=4i,state_name="SHLVD",open=0i,waiting=0i,overdue=0i,urgency=0i,'
+            'unjudged=0i,reason="shakes"',
+        ),
+    ],
+)
+def test_how_an_asset_stands_is_told_in_numbers(more: dict[str, object], told: str) -> None:
+    (line,) = lines(EventRecord("state", T0, {**STANDING, **more}))["state"]
+
+    assert line == (
+        f"state,{PLACE},site=works ne107=3i,machine=3i,mode=2i,alarm=12i,"
+        f"priority={more['priority']}i,{told} {T0}"
+    )
+
+
+def test_what_is_normal_stands_with_each_signal() -> None:
+    body = {
+        "asset": ALARM["asset"],
+        "mode": 1,
+        "signals": ["works/hall/line-1/pump-2/flow", "works/hall/line-1/pump-2/speed"],
+        "low": [1.0, 5.0],
+        "high": [2.0, 6.0],
+        "expected": [1.5, 5.5],
+        "drift": [0.25, -1.0],
+    }
+    flow, speed = lines(EventRecord("normal", T0, body))["normal"]
+
+    assert flow == f"normal,{FLOW} low=1.0,high=2.0,expected=1.5,drift=0.25,mode=1i {T0}"
+    assert "signal=speed" in speed
 
 
 def test_what_no_number_tells_is_null_in_the_contributors() -> None:

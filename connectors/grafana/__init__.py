@@ -1,0 +1,1 @@
+"""Grafana over its HTTP API: what files cannot do."""

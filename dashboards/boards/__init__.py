@@ -1,0 +1,1 @@
+"""The six boards, one a module."""

@@ -1,0 +1,131 @@
+"""May I trust the model? What each asset has learnt, how strange it is, and what people said."""
+
+from dashboards import style
+from dashboards.alarmlist import alarm_column, alarms_now, asset_column
+from dashboards.board import Board
+from dashboards.layout import row
+from dashboards.panels import HIDDEN, Panel, coloured, histogram, stat, table
+from dashboards.queries import EACH, LATELY, LINE, RANGE, Query, series
+from dashboards.variables import line, site
+
+
+def _assets() -> Panel:
+    fields = ("machine", "budget", "realised", "realised_low", "not_real", "judged_weeks")
+    asked = ", ".join(f'last("{name}") AS "{name}"' for name in fields)
+    query = f'SELECT {asked} FROM "state" WHERE {LINE} AND {LATELY} GROUP BY {EACH}'
+    return table(
+        "Assets: how far each is watched, and its false alarms",
+        Query("state", query),
+        {
+            "asset": asset_column(),
+            "line": {"displayName": "Line"},
+            "machine": coloured(style.watched(), displayName="Watched"),
+            "budget": {"displayName": "Budget, a week", "decimals": 2},
+            "realised": {"displayName": "Realised, a week", "decimals": 2},
+            "realised_low": {"displayName": "at least (95 %)", "decimals": 2},
+            "not_real": {"displayName": "Alarms not called real"},
+            "judged_weeks": {"displayName": "Weeks judged", "decimals": 2},
+            "site": HIDDEN,
+        },
+        about="False alarms of the last four weeks against the budget. Where even the least rate "
+        "is beyond the budget, the limits are too tight.",
+        none="Nothing was told within five minutes: see the board of the gateways",
+        sort=("realised", True),
+    )
+
+
+def _drift() -> Panel:
+    query = (
+        'SELECT last("drift") AS "drift", "expected", "mode" FROM "normal" '
+        f'WHERE {LINE} AND {RANGE} GROUP BY {EACH}, "signal"'
+    )
+    return table(
+        "Drift: how far normal has moved since it was learnt",
+        Query("normal", query),
+        {
+            "asset": asset_column(),
+            "signal": {"displayName": "Signal"},
+            "mode": {"displayName": "Mode"},
+            "drift": {"displayName": "Drift, in spreads", "decimals": 2},
+            "expected": {"displayName": "Expected now", "decimals": 3},
+            "line": HIDDEN,
+            "site": HIDDEN,
+        },
+        about="In the mode that each asset was in last; in the spreads that a signal had when it "
+        "was learnt, rising ones first.",
+        none="Nothing is learnt yet",
+        sort=("drift", True),
+    )
+
+
+def _scores() -> Panel:
+    query = (
+        'SELECT mean("ratio") AS "ratio" FROM (SELECT "score" / "threshold" AS "ratio" '
+        f'FROM "score" WHERE {LINE} AND {RANGE} GROUP BY {EACH}) '
+        f"WHERE {RANGE} GROUP BY time($__interval), {EACH} fill(none)"
+    )
+    return histogram(
+        "How strange the assets were: score over limit",
+        series("score", query, "$tag_asset"),
+        about="Means over each step. Healthy assets stay well below 1; many steps near 1 mean that "
+        "limits are tight.",
+        unit="none",
+        size=0.1,
+    )
+
+
+def _said(label: str, title: str, about: str) -> Panel:
+    inner = (
+        f'SELECT count(distinct("id")) AS "n" FROM "alarm" WHERE "feedback" = \'{label}\' '
+        f'AND {LINE} AND {RANGE} GROUP BY {EACH}, "gateway"'
+    )
+    query = f'SELECT sum("n") AS "alarms" FROM ({inner})'
+    return stat(title, Query("alarm", query), about=about, decimals=0).saying("none").wide(4)
+
+
+def _feedback() -> Panel:
+    query = (
+        'SELECT "id" AS "alarm", "feedback", "note", "actor", "text", "site", "line", "asset" '
+        f'FROM "alarm" WHERE "feedback" =~ /./ AND {LINE} AND {RANGE} ORDER BY time DESC LIMIT 200'
+    )
+    return table(
+        "What people said",
+        Query("alarm", query),
+        {
+            "Time": {"custom__width": 170},
+            "alarm": alarm_column(),
+            "asset": asset_column(),
+            "feedback": {"displayName": "What it was"},
+            "note": {"displayName": "Note"},
+            "actor": {"displayName": "Who"},
+            "text": {"displayName": "Reason", "custom__minWidth": 300},
+            "line": HIDDEN,
+            "site": HIDDEN,
+        },
+        about="Alarms are named in the console; what they are called is learnt from.",
+        none="Nobody has named an alarm in this time",
+    )
+
+
+def board() -> Board:
+    """Make the board."""
+    real = "Alarms that people called real, of those that changed in the chosen time."
+    return Board(
+        name="06-models",
+        title="models",
+        question="May I trust the model?",
+        variables=(site(), line()),
+        since="now-7d",
+        rows=(
+            row(9, _assets()),
+            row(9, _drift().wide(12), _scores().wide(12)),
+            row(
+                8,
+                _said("real", "Called real", real),
+                _said("false", "Called false", "Alarms that people called false."),
+                _said("expected", "Called expected", "Something did change, and was meant to."),
+                _feedback().wide(12),
+            ),
+            row(7, alarms_now(LINE)),
+        ),
+    )

@@ -1,0 +1,191 @@
+"""A server that keeps Grafana's published contract for the calls that we make.
+
+Scripted after the OpenAPI description and the pages on its HTTP API (health, dashboards by uid,
+their versions, folders, data sources by uid); it is no Grafana: what runs against it is checked
+against the contract only. `quirk` makes it answer as what may stand in front of a Grafana does.
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+EDITOR, VIEWER = "glsa_editor", "glsa_viewer"
+Answer = tuple[int, Any]
+_GONE = "The dashboard has been changed by someone else"
+
+
+@dataclass
+class Contract:
+    """One organization of a Grafana.
+
+    Attributes
+    ----------
+    boards
+        By uid: the JSON, its folder, its versions as (message, who).
+    asked
+        What was asked, in its order.
+    rewrites
+        Writes a board down in its own way: adds what it takes for granted.
+    listed
+        Versions come as a plain list, as before Grafana 12.
+    quirk
+        Answers instead: status, body, headers.
+    """
+
+    below: str = ""
+    boards: dict[str, dict[str, Any]] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    provisioned: dict[str, str] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    rewrites: bool = False
+    listed: bool = False
+    quirk: Callable[[str, str], tuple[int, bytes, dict[str, str]] | None] = lambda *_: None
+
+    def __enter__(self) -> Self:
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = 1 << 16  # head and body in one packet: no delayed acknowledgement between
+
+            def do_GET(self) -> None:
+                raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                path = urlsplit(self.path).path
+                api.asked.append((self.command, path))
+                strange = api.quirk(self.command, path)
+                if strange is not None:
+                    status, data, headers = strange
+                else:
+                    token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+                    body = json.loads(raw or b"null")
+                    status, said = api.answer(self.command, path, body, token)
+                    data, headers = json.dumps(said).encode(), {"Content-Type": "application/json"}
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *words: object) -> None:
+                """Stay quiet."""
+
+        for method in ("POST", "DELETE"):
+            setattr(Handler, f"do_{method}", Handler.do_GET)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._server.block_on_close = False
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}{self.below}"
+
+    @property
+    def changes(self) -> list[tuple[str, str]]:
+        return [one for one in self.asked if one[0] != "GET"]
+
+    def answer(self, method: str, path: str, body: Any, token: str) -> Answer:
+        if not path.startswith(f"{self.below}/api/"):
+            return 404, {"message": "Not found"}
+        words = path.removeprefix(f"{self.below}/api/").split("/")
+        if (method, words) == ("GET", ["health"]):
+            return 200, {"commit": "0", "database": "ok", "version": "13.1.0"}
+        if token not in (EDITOR, VIEWER):
+            return 401, {"message": "Invalid API key", "messageId": "api-key.invalid"}
+        if token == VIEWER and (method != "GET" or words[0] == "datasources"):
+            return 403, {"message": "You'll need additional permissions to perform this action."}
+        return self._of_boards(method, words, body, token) or self._of_others(method, words, body)
+
+    def _of_boards(self, method: str, words: list[str], body: Any, token: str) -> Answer | None:
+        match (method, words):
+            case ("GET", ["dashboards", "uid", uid]):
+                return self._board(uid)
+            case ("GET", ["dashboards", "uid", uid, "versions"]):
+                return self._versions(uid)
+            case ("POST", ["dashboards", "db"]):
+                return self._put(body, token)
+            case ("DELETE", ["dashboards", "uid", uid]):
+                return 200, {"title": self.boards.pop(uid)["board"]["title"]}
+        return None
+
+    def _of_others(self, method: str, words: list[str], body: Any) -> Answer:
+        match (method, words):
+            case ("GET", ["folders", uid]):
+                found = uid in self.folders
+                missing = {"message": "folder not found", "status": "not-found"}
+                return (200, {"uid": uid, "title": self.folders[uid]}) if found else (404, missing)
+            case ("POST", ["folders"]):
+                self.folders[body["uid"]] = body["title"]
+                return 200, {"id": 1, **body}
+            case ("GET", ["datasources", "uid", uid]):
+                known = self.sources.get(uid)
+                return (200, known) if known else (404, {"message": "Data source not found"})
+            case ("POST", ["datasources"]):
+                self.sources[body["uid"]] = {"id": len(self.sources) + 1, **body}
+                return 200, {"datasource": self.sources[body["uid"]], "message": "Datasource added"}
+            case ("DELETE", ["datasources", "uid", uid]):
+                del self.sources[uid]
+                return 200, {"message": "Data source deleted"}
+        return 404, {"message": "Not found"}
+
+    def _board(self, uid: str) -> Answer:
+        found = self.boards.get(uid)
+        if found is None:
+            return 404, {"message": "Dashboard not found"}
+        file = self.provisioned.get(uid, "")
+        meta = {
+            "type": "db",
+            "folderUid": found["folder"],
+            "version": len(found["versions"]),
+            "updatedBy": found["versions"][-1][1],
+            "provisioned": bool(file),
+            "provisionedExternalId": file,
+        }
+        board = {**found["board"], "id": 7, "version": len(found["versions"])}
+        if self.rewrites:
+            board |= {"fiscalYearStartMonth": 0, "weekStart": "", "liveNow": False}
+            board.pop("refresh", None)
+        return 200, {"dashboard": board, "meta": meta}
+
+    def _versions(self, uid: str) -> Answer:
+        told = [
+            {"version": number + 1, "message": message, "createdBy": who}
+            for number, (message, who) in enumerate(self.boards[uid]["versions"])
+        ][::-1]
+        return 200, told if self.listed else {"continueToken": "", "versions": told}
+
+    def _put(self, body: Any, token: str) -> Answer:
+        board = dict(body["dashboard"])
+        uid, told = board["uid"], board.pop("version", 0)
+        folder = body.get("folderUid", "")
+        if folder and folder not in self.folders:
+            return 400, {"message": "folder not found", "status": "not-found"}
+        if uid in self.provisioned:
+            return 400, {"message": "Cannot save provisioned dashboard"}
+        known = self.boards.get(uid)
+        named = {
+            other
+            for other, one in self.boards.items()
+            if other != uid and (one["board"]["title"], one["folder"]) == (board["title"], folder)
+        }
+        if named and not body.get("overwrite"):
+            said = "A dashboard with the same name in the folder already exists"
+            return 412, {"status": "name-exists", "message": said}
+        if known and told != len(known["versions"]) and not body.get("overwrite"):
+            return 412, {"status": "version-mismatch", "message": _GONE}
+        versions = [*(known["versions"] if known else []), (body.get("message", ""), token)]
+        self.boards[uid] = {"board": board, "folder": folder, "versions": versions}
+        return 200, {"uid": uid, "status": "success", "version": len(versions), "slug": "x"}
