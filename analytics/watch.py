@@ -51,7 +51,7 @@ GAP_NS, GAP_ROWS = 60 * 10**9, 10
 WORSE = 1.5
 """Growth of the score since it was last told at which a standing alarm is told anew."""
 LESS = 1.5
-"""Without an instrument that is at fault the others explain less of each other, and their levels
+"""Without an instrument that is left out the others explain less of each other, and their levels
 are none that were seen: a score counts so much less meanwhile."""
 LOOKS = 5
 """Rows between two looks, as long as the culprits gather, whether two signals were exchanged."""
@@ -469,7 +469,7 @@ class Watch:
         deviation = baseline.deviation(row, means, age, present, counts, arrives)
         bar = latch.bar
         score = deviation.score
-        if self._instruments is not None and self._instruments.faulty:
+        if self._instruments is not None and self._instruments.out is not None:
             score /= LESS
         self._seen = seen = Sighting(
             at, mode, score, bar, means[0], means[2],
