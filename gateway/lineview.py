@@ -521,8 +521,13 @@ class LineView:
             )
             self._metrics.alarms_open.labels(str(priority)).set(count)
         counts = self._desk.counts()
-        for state in QUIET:
-            self._metrics.alarms_kept_quiet.labels(str(state)).set(counts[state])
+        for kept in QUIET:
+            self._metrics.alarms_kept_quiet.labels(str(kept)).set(counts[kept])
+        for state in self._pipeline.assets:
+            at_fault = self._metrics.instruments_at_fault.labels(state.asset.path)
+            at_fault.set(len(state.watch.doubts))
+        for path, book in self._pipeline.parts.books.items():
+            self._metrics.figures.parts[path] = book.counts
         self._metrics.journal_bytes.set(self._journal.size_bytes)
         self._metrics.journal_pending.set(self._journal.pending)
         return self._metrics.text()

@@ -3,7 +3,7 @@
 Verdicts are counted a batch at a time, in numpy, so that the figures cost nothing per sample.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from gateway.console.view import SinkRow, SourceRow
 from plant.gaps import Gap
+from plant.parts import PartVerdict
 from plant.samples import Batch
 
 LATENCY_S = np.array(
@@ -71,6 +72,7 @@ class Figures(Collector):
         self.lost: dict[str, int] = {}
         self.recovered: dict[str, int] = {}
         self.sinks: dict[str, SinkRow] = {}
+        self.parts: dict[str, Mapping[PartVerdict, int]] = {}
         self._known: dict[int, int | None] = {}
 
     def read(self, source: str, samples: int, seconds: float) -> None:
@@ -113,6 +115,13 @@ class Figures(Collector):
         yield counted("wheeltapper_gaps", "Gaps entered in the ledger", self.gaps)
         yield counted("wheeltapper_lost_samples", "Samples missing for good", self.lost)
         yield counted("wheeltapper_recovered_samples", "Samples that filled a gap", self.recovered)
+        parts = CounterMetricFamily(
+            "wheeltapper_parts", "Parts that were judged", labels=["asset", "verdict"]
+        )
+        for asset, verdicts in self.parts.items():
+            for verdict, count in verdicts.items():
+                parts.add_metric([asset, str(verdict)], count)
+        yield parts
         for key, name, text in SINK_COUNTS:
             counts = {sink: row[key] or 0 for sink, row in self.sinks.items()}
             yield counted(name, text, counts, "sink")
@@ -152,6 +161,9 @@ class Metrics:
         self.alarms_open = self._gauge("alarms_open", "Alarms not yet closed", "priority")
         self.alarms_kept_quiet = self._gauge(
             "alarms_kept_quiet", "Incidents that are kept and not annunciated", "state"
+        )
+        self.instruments_at_fault = self._gauge(
+            "instruments_at_fault", "Sensors of an asset that are not believed", "asset"
         )
         self.sink_up = self._gauge("sink_up", "1 while a sink takes what it is sent", "sink")
         self.sink_unsent = self._gauge(

@@ -160,6 +160,8 @@ def test_console_shows_it_with_its_state_and_the_machine_as_normal(
     (row,) = view.asset(ASSET)["instruments"]
     assert (row["tag"], row["kind"], row["health"]) == (STUCK, "stuck", Health.FAILURE)
     assert view.instruments() == [row]
+    told = f'wheeltapper_instruments_at_fault{{asset="{ASSET}"}} 1.0'
+    assert told in view.metrics().decode()
     pipeline.book.hold(
         Hold(asset=ASSET, kind=HoldKind.SUPPRESSED, since=0, until=None, actor="k", note="n")
     )

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.metrics import Metrics
 from plant.gaps import Gap, GapCause
+from plant.parts import PartVerdict
 
 
 def values(metrics: Metrics) -> dict[str, float]:
@@ -79,3 +80,11 @@ def test_present_figures_of_a_sink() -> None:
     assert found["wheeltapper_sink_sent_points_totalcentral"] == 90
     assert found["wheeltapper_sink_refused_points_totalcentral"] == 2
     assert found["wheeltapper_sink_damaged_records_totalcentral"] == 1
+
+
+def test_parts_are_counted_by_machine_and_verdict() -> None:
+    metrics = Metrics()
+    metrics.figures.parts["s/a/l/press-1"] = {PartVerdict.GOOD: 40, PartVerdict.SUSPECT: 2}
+    found = values(metrics)
+    assert found["wheeltapper_parts_totalgoods/a/l/press-1"] == 40
+    assert found["wheeltapper_parts_totals/a/l/press-1suspect"] == 2
