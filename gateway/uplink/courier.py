@@ -175,8 +175,10 @@ class Courier:
             self.delivery.calling = 0.0
             if self.delivery.state is DeliveryState.CONNECTING:
                 self.delivery.turn(DeliveryState.UP)
+            idle = False  # what has waited for a connection waits no longer
             while not self._stop.is_set():
-                if self._calm() or self._send_next(sink):
+                idle = (idle and self._calm()) or self._send_next(sink)
+                if idle:
                     self._stop.wait(GATHER_S)
 
     def _calm(self) -> bool:

@@ -335,34 +335,47 @@ def test_a_pin_waits_for_no_source_that_was_taken_out(road: Road) -> None:
     assert {tag for tag, _ in sent_samples(road)} == {1, 2, 4}
 
 
-def test_what_nobody_waits_for_is_gathered_until_it_is_due(
-    road: Road, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    road.calm_s = 0.6
-    begun = time.monotonic()
+def test_what_nobody_waits_for_is_gathered_until_it_is_due(road: Road) -> None:
+    road.calm_s = 2.0  # an age is known to the second
     road.put(scores(0, rows=1))
-    with running(road) as courier:
-        for number in range(1, 5):
+    with running(road):
+        until(lambda: len(road.sink.calls) == 1)  # what is there at the start goes at once
+        begun = time.monotonic()
+        for number in range(1, 6):
             road.put(scores(number * S, rows=1))
             time.sleep(0.02)
-        until(lambda: courier.delivery.state == "up")
-        assert road.sink.calls == []
-        until(lambda: road.sink.calls)
-        assert time.monotonic() - begun >= 0.5
-    assert [len(call) for call in road.sink.calls] == [5]
+        until(lambda: road.cursor() == 6)
+        assert time.monotonic() - begun >= 0.9
+    assert sum(map(len, road.sink.calls)) == 6
+    assert len(road.sink.calls) <= 3
 
 
 def test_with_what_is_waited_for_all_that_has_gathered_goes(road: Road) -> None:
     road.calm_s = 60.0
-    road.put(scores(0, rows=1), windows(0))
+    road.put(scores(0, rows=1))
     with running(road):
+        until(lambda: road.cursor() == 1)
         time.sleep(0.1)
-        assert road.sink.calls == []
+        road.put(scores(S, rows=1), windows(0))
+        time.sleep(0.1)
+        assert road.cursor() == 1
         road.put(*numbered(1, kind="alarm"))
-        until(lambda: road.sink.calls)
+        until(lambda: road.cursor() == 4)
+        time.sleep(0.1)
         road.put(*numbered(2))
         time.sleep(0.1)
-    assert [len(call) for call in road.sink.calls] == [5]
+    assert [len(call) for call in road.sink.calls] == [1, 5]
+
+
+def test_a_backlog_of_many_calls_is_no_time_to_gather(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parcels, "MOST_POINTS", 10)
+    road.calm_s = 60.0
+    last = road.put(*(scores(10 * number * S) for number in range(40)))
+    with running(road):
+        until(lambda: road.cursor() == last)
+    assert len(road.sink.calls) == 40
 
 
 def test_pinned_samples_go_in_calls_of_many(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
