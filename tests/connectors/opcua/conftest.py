@@ -215,7 +215,7 @@ def line() -> Iterator[Line]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="asyncua server")
     thread.start()
-    served = asyncio.run_coroutine_threadsafe(_served(), loop).result(30)
+    served = asyncio.run_coroutine_threadsafe(_served(), loop).result(90)
     yield Line(*served, loop)
     asyncio.run_coroutine_threadsafe(served[0].stop(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)

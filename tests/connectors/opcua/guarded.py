@@ -104,7 +104,7 @@ def guarded(
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="guarded server")
     thread.start()
-    served = asyncio.run_coroutine_threadsafe(_served(der, pem, kinds), loop).result(30)
+    served = asyncio.run_coroutine_threadsafe(_served(der, pem, kinds), loop).result(90)
     yield served
     asyncio.run_coroutine_threadsafe(served.server.stop(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
