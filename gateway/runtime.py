@@ -402,7 +402,8 @@ class Gateway:
                 partial(read_rates, self._journal, time.time_ns()),
             )
             now, budget = time.time_ns(), self._plan.alarms.budget
-            self._append(*(one.event(path, now, budget) for path, one in (counted or {}).items()))
+            for path, rate in (counted or {}).items():
+                self._append(rate.event(path, now, budget))
             await asyncio.sleep(RATES_S)
 
     def _tell_alarm(self, alarm: Alarm) -> None:
