@@ -8,8 +8,11 @@ from dashboards.queries import Query
 from dashboards.style import BY_THRESHOLD, GREY, fixed, steps
 
 Json = dict[str, Any]
-HIDDEN: Json = {"custom__hidden": True}
-"""A column that is not shown: a link needs it."""
+HIDDEN: Json = {
+    "custom__hidden": True,
+    "custom__hideFrom": {"viz": True, "legend": False, "tooltip": False},
+}
+"""A column that is not shown: a link needs it. Said as Grafana before 12.2 knows it, and after."""
 NOT_KNOWN = "not known"
 """Shown where nothing was said lately: silence is never shown as normal."""
 LEGEND: Json = {"showLegend": True, "displayMode": "list", "placement": "bottom", "calcs": []}

@@ -13,6 +13,8 @@ SOURCE = "wheeltapper"
 """First part of the uids of the data sources; one for each time that things are kept."""
 LATELY = "time > now() - 5m"
 """The present: assets are told of every minute, so what is older than this is not known."""
+COUNTED = "time > now() - 3h"
+"""The same of what is counted once an hour."""
 RANGE = "$timeFilter"
 SITE = '"site" =~ /^${site:regex}$/'
 LINE = f'{SITE} AND "line" =~ /^${{line:regex}}$/'

@@ -41,7 +41,6 @@ from gateway.metrics import Metrics
 from gateway.notices import Notices
 from gateway.partdesk import PartDesk
 from gateway.pipeline import UNKNOWN_MODE, Pipeline, WatchedAsset, asset_tags
-from gateway.rates import Rate
 from gateway.rows import (
     MS,
     contributor_row,
@@ -134,8 +133,6 @@ class LineView:
         self._states = {state.asset.path: state for state in pipeline.assets}
         self.notice = plan.notice
         self.trouble = ""
-        self.rates: Mapping[str, Rate] = {}
-        """How the alarms of each asset did, as far as it was counted."""
 
     def line(self) -> LineRow:
         """Give the overview."""
@@ -181,8 +178,7 @@ class LineView:
     def _stands(self, state: WatchedAsset) -> Standing:
         path, unread = state.asset.path, self._unread(state)
         incident = self._pipeline.book.open(path)
-        rate = self.rates.get(path)
-        figures = rate.figures(self._plan.alarms.budget) if rate else {}
+        figures: dict[str, float] = {}
         if incident is not None and incident.state in WAITING and incident.annunciated:
             figures["waited_s"] = max(0.0, round((time.time_ns() - incident.annunciated) / 1e9, 1))
         return Standing(

@@ -8,12 +8,12 @@ from collections import Counter
 from dataclasses import dataclass
 
 from gateway.alarms import alarm_from
-from gateway.journal import Journal
+from gateway.journal import JSON, EventRecord, Journal
 from gateway.performance import WEEK_NS, Course, poisson
 from plant.alarms import Label
 
 EVERY_S = 3600.0
-"""Counted anew so often, s: it reads from the journal."""
+"""Counted and told so often, s: it reads from the journal."""
 SPAN_NS = 4 * WEEK_NS
 STEPS = 200
 """Looks at the scores of an asset; how long it was judged is known to half a percent of all."""
@@ -35,17 +35,19 @@ class Rate:
     alarms: int
     weeks: float
 
-    def figures(self, budget: float) -> dict[str, float]:
-        """Give it in numbers, with the 95 % interval of a Poisson mean beside the rate."""
+    def event(self, asset: str, at: int, budget: float) -> EventRecord:
+        """Write it down, with the 95 % interval of a Poisson mean; `at` in ns."""
         rate, low, high = (bound / self.weeks for bound in poisson(self.alarms))
-        return {
+        body: dict[str, JSON] = {
+            "asset": asset,
             "budget": budget,
-            "not_real": float(self.alarms),
+            "not_real": self.alarms,
             "judged_weeks": round(self.weeks, 5),
             "realised": round(rate, 4),
             "realised_low": round(low, 4),
             "realised_high": round(high, 4),
         }
+        return EventRecord("rate", at, body)
 
 
 def read_rates(journal: Journal, now: int) -> dict[str, Rate]:

@@ -79,7 +79,7 @@ LOOK_S = 1.0
 SUMMARISE_S = 1.0
 """Windows that are ready are looked for so often."""
 RATES_FIRST_S = 50.0
-"""False alarms are counted first so soon after the start, s: before assets are told again."""
+"""False alarms are counted first so soon after the start, s."""
 TICKET_BYTES = 10_000
 SNAPSHOT = "pipeline-11"
 """Named by the format of the state: after a change of format the journal is folded anew."""
@@ -423,7 +423,9 @@ class Gateway:
                 "rates",
                 partial(read_rates, self._journal, time.time_ns()),
             )
-            self._view.rates = counted or {}
+            now, budget = time.time_ns(), self._plan.alarms.budget
+            for path, rate in (counted or {}).items():
+                self._append(rate.event(path, now, budget))
             await asyncio.sleep(RATES_S)
 
     def _tell_alarm(self, alarm: Alarm) -> None:

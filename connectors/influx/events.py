@@ -204,20 +204,10 @@ def _state(body: Body, _: Surroundings) -> Iterator[Point]:
     fields: Fields = {name: (Kind.INT, body.get(name)) for name in names}
     if "alarm_state" in body:
         fields |= _standing(body)
-    figures = {name: (Kind.FLOAT, body.get(name)) for name in _FIGURES}
-    fields |= figures
     yield Point("state", asset_places(body["asset"]), fields)
 
 
-_FIGURES = (
-    "waited_s",
-    "budget",
-    "not_real",
-    "judged_weeks",
-    "realised",
-    "realised_low",
-    "realised_high",
-)
+_RATE = ("budget", "not_real", "judged_weeks", "realised", "realised_low", "realised_high")
 
 
 def _standing(body: Body) -> Fields:
@@ -234,7 +224,13 @@ def _standing(body: Body) -> Fields:
         "urgency": (Kind.INT, 5 - body["priority"] if told else 0),
         "unjudged": (Kind.INT, int(body["ne107"] == Health.CANNOT_JUDGE)),
         "reason": (Kind.TEXT, body["reason"] or None),
+        "waited_s": (Kind.FLOAT, waited),
     }
+
+
+def _rate(body: Body, _: Surroundings) -> Iterator[Point]:
+    fields: Fields = {name: (Kind.FLOAT, body[name]) for name in _RATE}
+    yield Point("rate", asset_places(body["asset"]), fields)
 
 
 def _normal(body: Body, _: Surroundings) -> Iterator[Point]:
@@ -298,6 +294,7 @@ _MAKERS: dict[str, Callable[[Body, Surroundings], Iterator[Point]]] = {
     "gap": _gap,
     "state": _state,
     "normal": _normal,
+    "rate": _rate,
     "instrument": _instrument,
     "part": _part,
     "gateway": _gateway,

@@ -41,6 +41,7 @@ KEPT = {
     "alarm": TEN_YEARS,
     "contribution": TEN_YEARS,
     "normal": ONE_YEAR,
+    "rate": ONE_YEAR,
     "instrument": TEN_YEARS,
     "part": TEN_YEARS,
     "gateway": A_QUARTER,

@@ -15,7 +15,7 @@ from dashboards.panels import (
     timeline,
     trend,
 )
-from dashboards.queries import ASSET, LATELY, RANGE, Query, series
+from dashboards.queries import ASSET, COUNTED, LATELY, RANGE, Query, series
 from dashboards.style import DARK, GREY, ORANGE, PALE, steps
 from dashboards.variables import Variable, asset, line, site
 
@@ -64,10 +64,10 @@ def _limit() -> Panel:
 def _budget() -> Panel:
     fields = ("budget", "realised", "realised_low", "realised_high", "not_real", "judged_weeks")
     asked = ", ".join(f'last("{name}") AS "{name}"' for name in fields)
-    query = f'SELECT {asked} FROM "state" WHERE {ASSET} AND {RANGE}'
+    query = f'SELECT {asked} FROM "rate" WHERE {ASSET} AND {COUNTED}'
     return table(
         "False alarms: budget against what was realised",
-        Query("state", query),
+        Query("rate", query),
         {
             "budget": {"displayName": "Budget, a week", "decimals": 2},
             "realised": {"displayName": "Realised, a week", "decimals": 2},
@@ -78,7 +78,7 @@ def _budget() -> Panel:
         },
         about="Over the last four weeks; every alarm counts as false that nobody has called real. "
         "Where even the least rate is beyond the budget, the limits are too tight.",
-        none="Not counted yet: it is, a minute after the asset is judged",
+        none="Not counted yet: it is, an hour after the asset is judged",
     ).wide(14)
 
 

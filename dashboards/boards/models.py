@@ -5,31 +5,51 @@ from dashboards.alarmlist import alarm_column, alarms_now, asset_column
 from dashboards.board import Board
 from dashboards.layout import row
 from dashboards.panels import HIDDEN, Panel, coloured, histogram, stat, table
-from dashboards.queries import EACH, LATELY, LINE, RANGE, Query, series
+from dashboards.queries import COUNTED, EACH, LATELY, LINE, RANGE, Query, series
 from dashboards.variables import line, site
 
 
-def _assets() -> Panel:
-    fields = ("machine", "budget", "realised", "realised_low", "not_real", "judged_weeks")
-    asked = ", ".join(f'last("{name}") AS "{name}"' for name in fields)
-    query = f'SELECT {asked} FROM "state" WHERE {LINE} AND {LATELY} GROUP BY {EACH}'
+def _watched() -> Panel:
+    query = (
+        f'SELECT last("machine") AS "machine" FROM "state" WHERE {LINE} AND {LATELY} '
+        f"GROUP BY {EACH}"
+    )
     return table(
-        "Assets: how far each is watched, and its false alarms",
+        "How far each asset is watched",
         Query("state", query),
         {
             "asset": asset_column(),
             "line": {"displayName": "Line"},
             "machine": coloured(style.watched(), displayName="Watched"),
+            "site": HIDDEN,
+        },
+        about="As told within the last five minutes.",
+        none="Nothing was told within five minutes: see the board of the gateways",
+        sort=("machine", False),
+    )
+
+
+def _rates() -> Panel:
+    fields = ("budget", "realised", "realised_low", "realised_high", "not_real", "judged_weeks")
+    asked = ", ".join(f'last("{name}") AS "{name}"' for name in fields)
+    query = f'SELECT {asked} FROM "rate" WHERE {LINE} AND {COUNTED} GROUP BY {EACH}'
+    return table(
+        "False alarms: budget against what was realised",
+        Query("rate", query),
+        {
+            "asset": asset_column(),
             "budget": {"displayName": "Budget, a week", "decimals": 2},
             "realised": {"displayName": "Realised, a week", "decimals": 2},
             "realised_low": {"displayName": "at least (95 %)", "decimals": 2},
+            "realised_high": {"displayName": "at most (95 %)", "decimals": 2},
             "not_real": {"displayName": "Alarms not called real"},
             "judged_weeks": {"displayName": "Weeks judged", "decimals": 2},
+            "line": HIDDEN,
             "site": HIDDEN,
         },
-        about="False alarms of the last four weeks against the budget. Where even the least rate "
-        "is beyond the budget, the limits are too tight.",
-        none="Nothing was told within five minutes: see the board of the gateways",
+        about="Of the last four weeks, counted once an hour. Where even the least rate is beyond "
+        "the budget, the limits are too tight.",
+        none="Not counted yet: it is, an hour after the assets are judged",
         sort=("realised", True),
     )
 
@@ -117,7 +137,7 @@ def board() -> Board:
         variables=(site(), line()),
         since="now-7d",
         rows=(
-            row(9, _assets()),
+            row(9, _watched().wide(9), _rates().wide(15)),
             row(9, _drift().wide(12), _scores().wide(12)),
             row(
                 8,

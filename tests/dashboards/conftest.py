@@ -125,7 +125,8 @@ async def _fill(store: Store, folder: Path) -> Filled:
             await asyncio.to_thread(_said, name, named)
             wanted = (
                 'SELECT count("v") FROM "signal"',
-                'SELECT count("realised") FROM "state" WHERE "alarm_state" = 2',
+                'SELECT count("priority") FROM "state" WHERE "alarm_state" = 2',
+                'SELECT count("realised") FROM "rate"',
                 'SELECT count("drift") FROM "normal" WHERE "asset" = \'pump-2\'',
                 'SELECT count("mean") FROM "signal_1m" WHERE "asset" = \'pump-2\'',
                 'SELECT count("mean") FROM "signal_1m" WHERE "asset" = \'press-1\'',

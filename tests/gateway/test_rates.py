@@ -78,9 +78,12 @@ def test_only_the_last_four_weeks_count(journal: Journal) -> None:
 
 
 def test_the_interval_stands_beside_the_rate() -> None:
-    assert Rate(3, 2.0).figures(1.0) == {
+    event = Rate(3, 2.0).event("a/p", 7, 1.0)
+    assert (event.kind, event.at) == ("rate", 7)
+    assert event.body == {
+        "asset": "a/p",
         "budget": 1.0,
-        "not_real": 3.0,
+        "not_real": 3,
         "judged_weeks": 2.0,
         "realised": 1.5,
         "realised_low": 0.3093,

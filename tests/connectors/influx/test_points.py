@@ -165,9 +165,9 @@ STANDING = {"asset": ALARM["asset"], "ne107": 3, "mode": 2, "machine": 3, "alarm
             'unjudged=0i,reason="shakes",waited_s=601.0',
         ),
         (
-            {"priority": 1, "alarm_state": "ACKED", "reason": "shakes", "realised": 0.5},
+            {"priority": 1, "alarm_state": "ACKED", "reason": "shakes"},
             'alarm_state=2i,state_name="ACKED",open=1i,waiting=0i,overdue=0i,urgency=4i,'
-            'unjudged=0i,reason="shakes",realised=0.5',
+            'unjudged=0i,reason="shakes"',
         ),
         (
             {"priority": 4, "alarm_state": "SHLVD", "reason": "shakes"},
@@ -182,6 +182,17 @@ def test_how_an_asset_stands_is_told_in_numbers(more: dict[str, object], told: s
     assert line == (
         f"state,{PLACE},site=works ne107=3i,machine=3i,mode=2i,alarm=12i,"
         f"priority={more['priority']}i,{told} {T0}"
+    )
+
+
+def test_false_alarms_stand_beside_their_budget() -> None:
+    names = ("budget", "not_real", "judged_weeks", "realised", "realised_low", "realised_high")
+    body = {"asset": ALARM["asset"], **{name: n for n, name in enumerate(names)}}
+    (line,) = lines(EventRecord("rate", T0, body))["rate"]
+
+    assert line == (
+        f"rate,{PLACE},site=works budget=0.0,not_real=1.0,judged_weeks=2.0,realised=3.0,"
+        f"realised_low=4.0,realised_high=5.0 {T0}"
     )
 
 

@@ -66,7 +66,8 @@ def test_everything_arrives(v1: Place) -> None:
     found = v1.ask("SHOW MEASUREMENTS")
     names = {row[0] for row in found[0]["values"]}
     assert names == {
-        "signal", "signal_1m", "signal_1h", "score", "alarm", "gap", "state", "gateway", "tag",
+        "signal", "signal_1m", "signal_1h", "score", "alarm", "contribution", "gap", "state",
+        "gateway", "tag",
     }  # fmt: skip
     assert count(v1) == 20
     assert count(v1, "signal_1m", "mean") == 30
