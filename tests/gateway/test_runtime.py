@@ -649,7 +649,7 @@ def test_a_gateway_tells_of_itself_and_of_its_assets(
     assert {type(state[name]) for name in ("ne107", "mode", "machine")} == {int}
     (own,) = [event.body for event in events if event.kind == "gateway"]
     assert set(own) == {
-        *("journal_bytes", "unsent_s", "read_p95_ms", "bad_quality_ratio", "rss_mb")
+        *("journal_bytes", "unsent_s", "cpu_ratio", "read_p95_ms", "bad_quality_ratio", "rss_mb")
     }
 
 
