@@ -34,7 +34,7 @@ ONCE, USUALLY = 0.7, 0.3
 entries, and the root of the mean square."""
 SURELY = 1
 """Rungs that a signal which moves is given beyond the one at which it was seen to have arrived."""
-WIDER, UNSURE = 0.25, 2.0
+WIDER, UNSURE = 0.35, 2.0
 """Widening of the range of levels to each side, times itself, and more where it was told from one
 entry."""
 ENOUGH = 8
@@ -235,7 +235,7 @@ def _ranges(away: Columns) -> Columns:
     for place, entries in enumerate(count.tolist()):
         if place and entries < FEWEST:  # so long it seldom stayed: what was seen last goes on
             ranges[place] = ranges[place - 1]
-        elif place and entries < ENOUGH <= count[0]:
+        elif place and entries < ENOUGH:
             ranges[place, 0] = np.minimum(ranges[place, 0], ranges[place - 1, 0])
             ranges[place, 1] = np.maximum(ranges[place, 1], ranges[place - 1, 1])
     # between two looks a level may be where either saw it

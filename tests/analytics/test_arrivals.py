@@ -62,6 +62,18 @@ def test_on_its_way_a_signal_is_followed_and_then_left_alone() -> None:
     assert base[0, 1] == pytest.approx(-18.0)
 
 
+def test_two_long_entries_do_not_tell_all_that_many_short_ones_did() -> None:
+    arrivals = Arrivals(SIGNALS)
+    for level, rows in [(-3.0, 640), (0.0, 640), (3.0, 640)] * 3 + [(0.0, 5120)] * 2:
+        arrivals.enter()
+        for age in range(1, rows + 1):
+            arrivals.look(age, np.array([level - 30.0 * np.exp(-age / 400), 0.0, 0.0, 0.0]))
+    arrivals.fit(ALONE, np.zeros((2, SIGNALS)), LIMITS)
+    base = np.zeros((2, SIGNALS))
+    assert arrivals.arrive(RUNGS[-2], residual(-1.0), base)[0]
+    np.testing.assert_allclose(base[:, 0], -1.0)
+
+
 @pytest.mark.parametrize("levels", [[], [5.0]])
 def test_one_entry_tells_nothing(levels: list[float]) -> None:
     assert entered(levels).lasts == 0
