@@ -3,7 +3,7 @@
 The generator is read at full speed: four healthy hours to learn from, then a fault of each of
 eight seeds (twenty with FULL=1), or four more healthy hours of three of them (eight with FULL=1:
 half an asset-week). The budget of one false alarm an asset-week is held against them as chance
-would have it. `make weeks` holds it against sixteen weeks.
+would have it; `make weeks` holds it against twelve asset-weeks.
 """
 
 import numpy as np
