@@ -4,7 +4,7 @@ VENV      := .venv
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 ARGS      ?=
-JOBS      ?= 3
+JOBS      ?= 2
 DATA      ?=
 
 .DEFAULT_GOAL := help
@@ -17,8 +17,7 @@ help: ## this list
 demo: $(INSTALLED) ## a simulated plant, the gateway and its page (ARGS="--seed 7 --fault none")
 	$(BIN)/wheeltapper demo $(ARGS)
 
-# Many tests wait for a socket or a clock: three processes keep two cores busy. The longest files begin
-# first, in the order of tests/conftest.py.
+# The longest files begin first, in the order of tests/conftest.py.
 test: $(INSTALLED) ## every test, on two cores (ARGS="tests/gateway -k align" JOBS=0, FULL=1: long counts)
 	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 

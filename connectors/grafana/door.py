@@ -17,8 +17,8 @@ import requests
 from grafana_api.grafana_api import GrafanaException  # type: ignore[import-untyped]
 from grafana_api.grafana_face import GrafanaFace  # type: ignore[import-untyped]
 
+from connectors.grafana.access import GrafanaConfig
 from connectors.grafana.answers import CONFLICT, Said, answered, plain
-from connectors.grafana.config import GrafanaConfig
 from plant.errors import Misconfigured, Rejected, Unreachable
 
 _UID = re.compile(r"[A-Za-z0-9_-]{1,40}")

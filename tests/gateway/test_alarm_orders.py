@@ -154,7 +154,6 @@ class Scripted:
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
         self.moves: dict[int, AlarmAction] = {}
-        self.beyond: set[int] = set()
         self.accepted = 0
         watch: Any = SimpleNamespace(judge=self.judge, accept=self.accept)
         pipeline.assets[0].watch = watch
@@ -170,10 +169,9 @@ class Scripted:
             for s in seconds
             if s in self.moves
         )
-        beyond = np.array([s in self.beyond for s in seconds])
-        score = np.where(beyond, 6.0, 1.0)
-        limit = np.full(len(at), 3.0)
-        return Judgement(at, score, limit, np.ones(len(at), np.bool_), beyond, moves)
+        score, limit = np.ones(len(at)), np.full(len(at), 3.0)
+        judged = np.ones(len(at), np.bool_)
+        return Judgement(at, score, limit, judged, ~judged, moves)
 
     def run(self, seconds: range, mode: int = RUN, y: float = 50.0) -> list[str]:
         states = []
@@ -189,13 +187,18 @@ def scripted() -> Scripted:
     return Scripted(Pipeline(PLAN, HANDLES, plain))
 
 
-def test_a_fault_of_a_suppressed_mode_is_told_once_it_is_seen_after_it(scripted: Scripted) -> None:
-    scripted.moves = {10: AlarmAction.RAISE}
-    scripted.beyond = set(range(40, 60))
+def test_what_ends_with_a_suppressed_mode_is_never_told(scripted: Scripted) -> None:
+    scripted.moves = {10: AlarmAction.RAISE, 19: AlarmAction.CLEAR}
     assert set(scripted.run(range(5))) == {"NORM"}
-    assert scripted.run(range(5, 20), mode=OFF)[-1] == "DSUPR"
-    assert set(scripted.run(range(20, 40))) == {"DSUPR"}
-    assert scripted.run(range(40, 60))[-1] == "UNACK"
+    assert scripted.run(range(5, 20), mode=OFF)[5:14] == ["DSUPR"] * 9
+    assert set(scripted.run(range(20, 40))) == {"NORM"}
+    assert scripted.pipeline.book.get(1).annunciated is None
+
+
+def test_what_is_raised_as_a_suppressed_mode_ends_is_told(scripted: Scripted) -> None:
+    scripted.moves = {10: AlarmAction.RAISE, 19: AlarmAction.CLEAR, 24: AlarmAction.RAISE}
+    scripted.run(range(5, 20), mode=OFF)
+    assert list(dict.fromkeys(scripted.run(range(20, 40)))) == ["NORM", "UNACK"]
 
 
 def test_a_fault_that_stood_before_is_quiet_in_the_mode_and_heard_after(

@@ -131,7 +131,7 @@ def test_windows_stand_in_the_bucket_of_their_time_and_are_found_there(v1: Place
     assert found == [1, 1]
     assert known == {NAME: "mm/s"}
     assert kept == {
-        "": {"signal_1h", "signal", "tag", "alarm", "gap", "state"},
+        "": {"signal_1h", "signal", "tag", "alarm", "contribution", "gap", "state"},
         "_1y": {"signal_1m"},
         "_90d": {"gateway"},
     }
