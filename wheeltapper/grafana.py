@@ -174,7 +174,7 @@ def _boards(console: str) -> list[dict[str, Any]]:
 def _grafana(url: str, token_file: Path | None, ca: Path | None) -> "Iterator[Grafana]":
     from pydantic import ValidationError
 
-    from connectors.grafana.config import GrafanaConfig
+    from connectors.grafana.access import GrafanaConfig
     from connectors.grafana.door import Grafana
     from plant.errors import Misconfigured
 
