@@ -34,7 +34,7 @@ ONCE, USUALLY = 0.7, 0.3
 entries, and the root of the mean square."""
 SURELY = 1
 """Rungs that a signal which moves is given beyond the one at which it was seen to have arrived."""
-WIDER, UNSURE = 0.35, 2.0
+WIDER, UNSURE = 0.25, 2.0
 """Widening of the range of levels to each side, times itself, and more where it was told from one
 entry."""
 ENOUGH = 8
