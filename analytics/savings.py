@@ -64,10 +64,10 @@ class Savings:
         """Give the counts as arrays, so that they go on after a restart."""
         return {
             "since": np.array(self.since, np.int64),
-            "newest": self._newest,
-            "samples": self.samples,
-            "windows": self.windows,
-            "worst": self.worst,
+            "newest": self._newest.copy(),
+            "samples": self.samples.copy(),
+            "windows": self.windows.copy(),
+            "worst": self.worst.copy(),
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
