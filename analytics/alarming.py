@@ -193,7 +193,7 @@ class AlarmLatch:
         """Take in a row while the alarm stands."""
         self._bar *= _FADES
         if mode != self.mode:
-            self.hold()
+            self._below, self._lows = _NEVER, 0
             return None
         self.age += 1
         if self.age <= GATHERS:

@@ -248,7 +248,7 @@ class Watch:
         self._rows += 1
         learnt = self._learnt
         row, whole = _finite(row)
-        if self._latch.alarmed and mode != self._mode:
+        if self.alarmed and mode != self._mode:
             self._leave(verdict)
         settled = self._enter(at, mode) and stays
         instruments, believed = self._instruments, row
@@ -406,9 +406,13 @@ class Watch:
     def _leave(self, verdict: Verdict) -> None:
         """End an alarm that was raised in a quiet mode with that mode: what lasts is seen again."""
         latch, seen = self._latch, self._seen
-        if seen is not None and seen.mode == latch.mode == self._mode in self.settings.quiet:
+        if seen is None:
+            return
+        raised_in = latch.mode if latch.alarmed else seen.mode
+        if raised_in in self.settings.quiet:
             latch.dismiss()
-            self._modes[seen.mode].restart_slow()
+            self._event = False
+            self._modes[raised_in].restart_slow()
             verdict.add(self._transition(seen, AlarmAction.CLEAR))
 
     def _enter(self, at: int, mode: int) -> bool:

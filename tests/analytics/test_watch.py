@@ -278,6 +278,17 @@ def test_alarm_of_another_mode_outlives_a_quiet_one() -> None:
     assert watch.phase == "alarmed"
 
 
+def test_what_grows_in_another_mode_is_told_as_worse() -> None:
+    mode = stretches((RUN, 800), (IDLE, 400), (RUN, 300), (IDLE, 300), (RUN, 300))
+    rows = pump(len(mode))
+    rows[1600:1800, 3] *= 2.0
+    rows[1800:, 3] *= 9.0
+    _, judgement = judged(rows, mode, learn_rows=1200)
+    told = [one for one in judgement.transitions if one.at >= 1800 * SECOND]
+    assert {one.action for one in told} == {AlarmAction.WORSEN}
+    assert comings_and_goings(judgement)[0].at < 1800 * SECOND
+
+
 def test_nothing_is_learnt_in_any_mode_while_the_alarm_stands() -> None:
     other = 2
     mode = stretches((RUN, 800), (IDLE, 600), (RUN, 400), (IDLE, 300), (other, 400))
@@ -584,6 +595,18 @@ def test_lone_signal_gives_an_event_of_one_row() -> None:
     assert cleared.at - raised.at == SECOND
     assert raised.reason.contributions[0].signal == "flow"
     assert watch.phase == "watching"
+
+
+def test_event_of_a_quiet_mode_ends_with_it() -> None:
+    at, rows, mode = seconds(2400), lone(2400), np.full(2400, IDLE)
+    raised, _ = Watch(("flow",), ("m3/h",), SETTINGS).judge(at, rows, mode).transitions
+    mode[raised.at // SECOND + 1 :] = RUN
+    settings = WatchSettings(learn_rows=1000, mode_rows=200, quiet=frozenset({IDLE}))
+    judgement = Watch(("flow",), ("m3/h",), settings).judge(at, rows, mode)
+    assert [(one.action, one.at) for one in judgement.transitions] == [
+        (AlarmAction.RAISE, raised.at),
+        (AlarmAction.CLEAR, raised.at),
+    ]
 
 
 @pytest.mark.parametrize("cut", [300, 1010, 2001, 2002])
