@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from connectors.influx.config import InfluxConfig
+from connectors.influx.events import AROUND_MS
 from connectors.influx.sink import InfluxSink
 from gateway import downsampling, runtime, vitals
 from gateway.journal import Journal
@@ -116,7 +117,9 @@ async def _fill(store: Store, folder: Path) -> Filled:
         try:
             await _until(lambda: any(kind == "alarm" for kind, _ in told))
             await _until(lambda: sum(kind == "first_value" for kind, _ in told) >= 1)
-            number = next(row["id"] for kind, row in told if kind == "alarm")
+            raised = next(row for kind, row in told if kind == "alarm")
+            number, machine = raised["id"], raised["asset"].rpartition("/")[2]
+            late = round(raised["raised"]) + AROUND_MS - 20_000
             said = {"actor": "Meier", "note": "bearing looked at"}
             ack = f"{gateway.url}/api/alarms/{number}/acknowledge"
             await asyncio.to_thread(_said, ack, said)
@@ -124,7 +127,9 @@ async def _fill(store: Store, folder: Path) -> Filled:
             name = f"{gateway.url}/api/alarms/{number}/feedback"
             await asyncio.to_thread(_said, name, named)
             wanted = (
-                'SELECT count("v") FROM "signal"',
+                # Raw samples come in their order: with the last of a window it is there.
+                f'SELECT count("v") FROM "signal" WHERE "asset" = \'{machine}\' '
+                f"AND time > {late}ms",
                 'SELECT count("priority") FROM "state" WHERE "alarm_state" = 2',
                 'SELECT count("realised") FROM "rate"',
                 'SELECT count("drift") FROM "normal" WHERE "asset" = \'pump-2\'',
