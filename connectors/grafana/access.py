@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from connectors.webaddress import authority_objection, objections
 
 
 class GrafanaConfig(BaseModel):
@@ -37,25 +38,17 @@ class GrafanaConfig(BaseModel):
         return self
 
     def _objections(self) -> Iterator[tuple[bool, str]]:
-        try:
-            url = urlsplit(self.url)
-            usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-        except ValueError:
-            usable = False
-        yield not usable, f"url: {self.url!r} is no address; write https://host:3000"
-        yield "@" in self.url, "url: holds a user; a token is given in a file or the environment"
-        yield (
-            "?" in self.url or "#" in self.url,
-            "url: ends before ? or #; it is the address of Grafana, not of a board",
+        yield from objections(
+            self.url,
+            example="https://host:3000",
+            user="a token is given in a file or the environment",
+            rest="it is the address of Grafana, not of a board",
         )
         yield (
             "/d/" in self.url or self.url.rstrip("/").endswith(("/api", "/login", "/dashboards")),
             "url: is that of a page; give the address of Grafana itself, as https://host:3000",
         )
-        yield (
-            self.ca is not None and not self.url.startswith("https:"),
-            "ca: protects nothing without TLS; write url = https://…",
-        )
+        yield authority_objection(self.url, self.ca)
 
     @property
     def place(self) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from connectors.webaddress import authority_objection, objections
 from plant.summaries import HOUR, MINUTE, TEN_SECONDS
 
 Length = Literal["10s", "1m", "1h"]
@@ -107,24 +107,13 @@ class InfluxConfig(BaseModel):
         )
 
     def _address_objections(self) -> Iterator[tuple[bool, str]]:
-        try:
-            url = urlsplit(self.url)
-            usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-        except ValueError:
-            usable = False
-        yield (
-            not usable,
-            f"url: {self.url!r} is no address; write https://host:8086",
+        yield from objections(
+            self.url,
+            example="https://host:8086",
+            user="use token_file, or user and password_file",
+            rest="organization and bucket are settings of their own",
         )
-        yield "@" in self.url, "url: holds a user; use token_file, or user and password_file"
-        yield (
-            "?" in self.url or "#" in self.url,
-            "url: ends before ? or #; organization and bucket are settings of their own",
-        )
-        yield (
-            self.ca is not None and not self.url.startswith("https:"),
-            "ca: protects nothing without TLS; write url = https://…",
-        )
+        yield authority_objection(self.url, self.ca)
 
     @property
     def several(self) -> bool:

@@ -15,7 +15,8 @@ from dashboards.panels import (
     timeline,
     trend,
 )
-from dashboards.queries import ASSET, COUNTED, LATELY, RANGE, Query, series
+from dashboards.queries import ASSET, LATELY, RANGE, Query, series
+from dashboards.ratelist import rates
 from dashboards.style import DARK, GREY, ORANGE, PALE, steps
 from dashboards.variables import Variable, asset, line, site
 
@@ -62,24 +63,8 @@ def _limit() -> Panel:
 
 
 def _budget() -> Panel:
-    fields = ("budget", "realised", "realised_low", "realised_high", "not_real", "judged_weeks")
-    asked = ", ".join(f'last("{name}") AS "{name}"' for name in fields)
-    query = f'SELECT {asked} FROM "rate" WHERE {ASSET} AND {COUNTED}'
-    return table(
-        "False alarms: budget against what was realised",
-        Query("rate", query),
-        {
-            "budget": {"displayName": "Budget, a week", "decimals": 2},
-            "realised": {"displayName": "Realised, a week", "decimals": 2},
-            "realised_low": {"displayName": "at least (95 %)", "decimals": 2},
-            "realised_high": {"displayName": "at most (95 %)", "decimals": 2},
-            "not_real": {"displayName": "Alarms not called real", "decimals": 0},
-            "judged_weeks": {"displayName": "Weeks judged", "decimals": 2},
-        },
-        about="Over the last four weeks; every alarm counts as false that nobody has called real. "
-        "Where even the least rate is beyond the budget, the limits are too tight.",
-        none="Not counted yet: it is, an hour after the asset is judged",
-    ).wide(14)
+    about = "Over the last four weeks; every alarm counts as false that nobody has called real."
+    return rates(ASSET, about=about, none="asset is").wide(14)
 
 
 def _score() -> Panel:

@@ -5,7 +5,8 @@ from dashboards.alarmlist import alarm_column, alarms_now, asset_column
 from dashboards.board import Board
 from dashboards.layout import row
 from dashboards.panels import HIDDEN, Panel, coloured, histogram, stat, table
-from dashboards.queries import COUNTED, EACH, LATELY, LINE, RANGE, Query, series
+from dashboards.queries import EACH, LATELY, LINE, RANGE, Query, series
+from dashboards.ratelist import rates
 from dashboards.variables import line, site
 
 
@@ -30,26 +31,13 @@ def _watched() -> Panel:
 
 
 def _rates() -> Panel:
-    fields = ("budget", "realised", "realised_low", "realised_high", "not_real", "judged_weeks")
-    asked = ", ".join(f'last("{name}") AS "{name}"' for name in fields)
-    query = f'SELECT {asked} FROM "rate" WHERE {LINE} AND {COUNTED} GROUP BY {EACH}'
-    return table(
-        "False alarms: budget against what was realised",
-        Query("rate", query),
-        {
-            "asset": asset_column(),
-            "budget": {"displayName": "Budget, a week", "decimals": 2},
-            "realised": {"displayName": "Realised, a week", "decimals": 2},
-            "realised_low": {"displayName": "at least (95 %)", "decimals": 2},
-            "realised_high": {"displayName": "at most (95 %)", "decimals": 2},
-            "not_real": {"displayName": "Alarms not called real"},
-            "judged_weeks": {"displayName": "Weeks judged", "decimals": 2},
-            "line": HIDDEN,
-            "site": HIDDEN,
-        },
-        about="Of the last four weeks, counted once an hour. Where even the least rate is beyond "
-        "the budget, the limits are too tight.",
-        none="Not counted yet: it is, an hour after the assets are judged",
+    return rates(
+        LINE,
+        about="Of the last four weeks, counted once an hour.",
+        none="assets are",
+        by=f" GROUP BY {EACH}",
+        before={"asset": asset_column()},
+        after={"line": HIDDEN, "site": HIDDEN},
         sort=("realised", True),
     )
 

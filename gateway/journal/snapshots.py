@@ -72,17 +72,6 @@ class Packing:
         yield piece + _LENGTH.pack(zlib.crc32(piece, crc))
 
 
-def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Encode arrays of any shape under their names.
-
-    Raises
-    ------
-    Rejected
-        An array of objects or times.
-    """
-    return b"".join(Packing(arrays).pieces())
-
-
 def _plan(header: bytes) -> list[tuple[str, np.dtype[Any], tuple[int, ...]]]:
     try:
         plan = [
@@ -97,7 +86,7 @@ def _plan(header: bytes) -> list[tuple[str, np.dtype[Any], tuple[int, ...]]]:
 
 
 def unpack_arrays(data: bytes) -> dict[str, NDArray[Any]]:
-    """Decode the output of `pack_arrays`.
+    """Decode what `Packing` wrote.
 
     Raises
     ------

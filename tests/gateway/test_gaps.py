@@ -17,7 +17,7 @@ from gateway import gaps as rules
 from gateway.config.plan import Plan
 from gateway.gaps import GapLedger, gap_body, gap_from
 from gateway.journal import Entry, EventRecord, Record, SampleRecord
-from gateway.journal.snapshots import pack_arrays, unpack_arrays
+from gateway.journal.snapshots import Packing, unpack_arrays
 from gateway.pipeline import Outcome, Pipeline, gap_event
 from gateway.stages import sieve
 from plant.gaps import Gap, GapCause
@@ -122,7 +122,7 @@ class Told:
         entries: list[tuple[int, Entry]] = list(enumerate(self.records, 1))
         assert pipeline.replay(entries[:cut]) == []
         restored = Pipeline(self.plan, HANDLES, plain)
-        restored.restore(unpack_arrays(pack_arrays(pipeline.state())))
+        restored.restore(unpack_arrays(b"".join(Packing(pipeline.state()).pieces())))
         assert restored.replay(entries[cut:]) == []
         return restored
 

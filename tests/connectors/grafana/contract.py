@@ -6,12 +6,13 @@ against the contract only. `quirk` makes it answer as what may stand in front of
 """
 
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from email.message import Message
+from typing import Any
 from urllib.parse import urlsplit
+
+from tests.served import Reply, Served
 
 EDITOR, VIEWER = "glsa_editor", "glsa_viewer"
 Answer = tuple[int, Any]
@@ -19,7 +20,7 @@ _GONE = "The dashboard has been changed by someone else"
 
 
 @dataclass
-class Contract:
+class Contract(Served):
     """One organization of a Grafana.
 
     Attributes
@@ -44,58 +45,17 @@ class Contract:
     asked: list[tuple[str, str]] = field(default_factory=list)
     rewrites: bool = False
     listed: bool = False
-    quirk: Callable[[str, str], tuple[int, bytes, dict[str, str]] | None] = lambda *_: None
+    quirk: Callable[[str, str], Reply | None] = lambda *_: None
 
-    def __enter__(self) -> Self:
-        api = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = 1 << 16  # head and body in one packet: no delayed acknowledgement between
-
-            def do_GET(self) -> None:
-                raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                path = urlsplit(self.path).path
-                api.asked.append((self.command, path))
-                strange = api.quirk(self.command, path)
-                if strange is not None:
-                    status, data, headers = strange
-                else:
-                    token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-                    body = json.loads(raw or b"null")
-                    status, said = api.answer(self.command, path, body, token)
-                    data, headers = json.dumps(said).encode(), {"Content-Type": "application/json"}
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *words: object) -> None:
-                """Stay quiet."""
-
-        for method in ("POST", "DELETE"):
-            setattr(Handler, f"do_{method}", Handler.do_GET)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}{self.below}"
-
-    @property
-    def changes(self) -> list[tuple[str, str]]:
-        return [one for one in self.asked if one[0] != "GET"]
+    def reply(self, method: str, path: str, headers: Message, raw: bytes) -> Reply:
+        path = urlsplit(path).path
+        self.asked.append((method, path))
+        strange = self.quirk(method, path)
+        if strange is not None:
+            return strange
+        token = headers.get("Authorization", "").removeprefix("Bearer ")
+        status, said = self.answer(method, path, json.loads(raw or b"null"), token)
+        return status, json.dumps(said).encode(), {"Content-Type": "application/json"}
 
     def answer(self, method: str, path: str, body: Any, token: str) -> Answer:
         if not path.startswith(f"{self.below}/api/"):

@@ -7,11 +7,12 @@ told when it is made and never again.
 
 import gzip
 import json
-import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from email.message import Message
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.served import Reply, Served
 
 ADMIN = "admin-token"
 ORG = {"id": "0000000000000001", "name": "plant"}
@@ -19,7 +20,7 @@ _HIDDEN = "redacted"
 
 
 @dataclass
-class ApiV2:
+class ApiV2(Served):
     """Buckets, authorizations and lines of one organization.
 
     `asked` are the requests that came, `lines` the points that were stored. As version 2 does, a
@@ -33,55 +34,18 @@ class ApiV2:
     fail: tuple[int, str] | None = None
     made: int = 16
     lines: dict[str, list[str]] = field(default_factory=dict)
+    below: str = ""
 
-    def __enter__(self) -> Self:
-        api = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                length = int(self.headers.get("Content-Length", 0))
-                raw = self.rfile.read(length)
-                known = self.headers.get("Authorization") == f"Token {ADMIN}"
-                if self.path.startswith("/api/v2/write?"):
-                    packed = self.headers.get("Content-Encoding") == "gzip"
-                    text = (gzip.decompress(raw) if packed else raw).decode()
-                    status, said = api.written(self.path, text.split("\n"), known)
-                else:
-                    body = json.loads(raw or b"null")
-                    status, said = api.answer(self.command, self.path, body, known)
-                data = b"" if said is None else json.dumps(said).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *words: object) -> None:
-                """Stay quiet."""
-
-        for method in ("POST", "PATCH", "DELETE"):
-            setattr(Handler, f"do_{method}", Handler.do_GET)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    @property
-    def changes(self) -> list[tuple[str, str]]:
-        return [one for one in self.asked if one[0] != "GET"]
+    def reply(self, method: str, path: str, headers: Message, raw: bytes) -> Reply:
+        known = headers.get("Authorization") == f"Token {ADMIN}"
+        if path.startswith("/api/v2/write?"):
+            packed = headers.get("Content-Encoding") == "gzip"
+            text = (gzip.decompress(raw) if packed else raw).decode()
+            status, said = self.written(path, text.split("\n"), known)
+        else:
+            status, said = self.answer(method, path, json.loads(raw or b"null"), known)
+        data = b"" if said is None else json.dumps(said).encode()
+        return status, data, {"Content-Type": "application/json"}
 
     def answer(
         self, method: str, path: str, body: Any, known: bool

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from gateway.journal.snapshots import pack_arrays, unpack_arrays
+from gateway.journal.snapshots import Packing, unpack_arrays
 from plant.errors import Rejected
 
 ARRAYS = hnp.arrays(
@@ -21,39 +21,50 @@ ARRAYS = hnp.arrays(
 )
 
 
+def packed(arrays: dict[str, NDArray[Any]]) -> bytes:
+    return b"".join(Packing(arrays).pieces())
+
+
 @given(st.dictionaries(st.text(max_size=8), ARRAYS, max_size=4))
 def test_every_array_comes_back_bit_for_bit(arrays: dict[str, NDArray[Any]]) -> None:
-    back = unpack_arrays(pack_arrays(arrays))
+    back = unpack_arrays(packed(arrays))
     assert list(back) == list(arrays)
     for name, array in arrays.items():
         assert (back[name].dtype, back[name].shape) == (array.dtype, array.shape)
         assert back[name].tobytes() == array.tobytes()
 
 
+def test_pieces_are_as_long_as_they_say() -> None:
+    packing = Packing({f"a{n}": np.arange(n, dtype=np.float64) for n in range(0, 40_000, 2_500)})
+    pieces = list(packing.pieces())
+    assert len(pieces) > 3
+    assert sum(map(len, pieces)) == packing.size
+
+
 def test_a_column_major_array_keeps_its_places() -> None:
     array = np.asfortranarray(np.arange(6.0).reshape(2, 3))
-    assert np.array_equal(unpack_arrays(pack_arrays({"a": array}))["a"], array)
+    assert np.array_equal(unpack_arrays(packed({"a": array}))["a"], array)
 
 
 def test_what_comes_back_may_be_changed() -> None:
-    back = unpack_arrays(pack_arrays({"mean": np.zeros(3)}))
+    back = unpack_arrays(packed({"mean": np.zeros(3)}))
     back["mean"] += 1
     assert back["mean"].tolist() == [1, 1, 1]
 
 
 def test_objects_are_refused() -> None:
     with pytest.raises(Rejected, match="array model of type object"):
-        pack_arrays({"model": np.array([object()])})
+        packed({"model": np.array([object()])})
 
 
 @settings(max_examples=100)
 @given(st.data())
 def test_any_flipped_bit_is_found(data: st.DataObject) -> None:
-    packed = bytearray(pack_arrays({"mean": np.arange(5.0), "n": np.array(3)}))
-    bit = data.draw(st.integers(0, 8 * len(packed) - 1))
-    packed[bit // 8] ^= 1 << bit % 8
+    told = bytearray(packed({"mean": np.arange(5.0), "n": np.array(3)}))
+    bit = data.draw(st.integers(0, 8 * len(told) - 1))
+    told[bit // 8] ^= 1 << bit % 8
     with pytest.raises(Rejected):
-        unpack_arrays(bytes(packed))
+        unpack_arrays(bytes(told))
 
 
 def _sealed(header: object, rest: bytes = b"") -> bytes:
