@@ -12,7 +12,7 @@ from wheeltapper.options import AsJson
 
 if TYPE_CHECKING:
     from wheeltapper.exporting.pieces import Piece, Raw, Windowed
-    from wheeltapper.exporting.places import Gaps, Place
+    from wheeltapper.exporting.places import Gaps
 
 LENGTHS = {"10s": 10, "1m": 60, "1h": 3600}
 RAW = "raw"
@@ -54,6 +54,8 @@ def export(
     Units, the meaning of each column and the gaps of the time stand in OUT.json beside a CSV file,
     and in the footer of a Parquet file. A gateway may be running meanwhile.
     """
+    from wheeltapper.exporting.pieces import Windowed
+    from wheeltapper.exporting.places import place
     from wheeltapper.exporting.tables import table
     from wheeltapper.progress import Bar
 
@@ -72,9 +74,9 @@ def export(
             asked: Windowed | Raw
             where, asked, gaps = _journal(data, tags or [], start, stop)
         else:
-            place = _place(opened, data, from_central, token_file)
-            where, gaps = place.words, place.gaps
-            asked = _windowed(place, tags or [], start, stop, every)
+            found = place(opened, data, from_central, token_file)
+            where, gaps = found.words, found.gaps
+            asked = Windowed(found.history, tags or [], start, stop, LENGTHS[every] * 10**9)
         with Bar(f"reading {where}") as bar:
             piece: Piece
             for piece in asked.pieces():
@@ -120,9 +122,7 @@ def _tell(out: Path, rows: int, metadata: dict[str, Any], *, as_json: bool) -> N
         terminal.say("nothing is kept of that time; no file is written")
 
 
-def _journal(
-    data: Path | None, tags: list[str], start: int, stop: int
-) -> "tuple[str, Windowed | Raw, Gaps]":
+def _journal(data: Path | None, tags: list[str], start: int, stop: int) -> "tuple[str, Raw, Gaps]":
     from plant.errors import Misconfigured
     from wheeltapper.alarms import named
     from wheeltapper.exporting.pieces import Raw
@@ -134,22 +134,6 @@ def _journal(
         raise Misconfigured(f"{folder}: no journal there; name the data folder of a gateway")
     raw = Raw(journal, tags, start, stop)
     return str(folder), raw, lambda start, stop: gaps_here(folder, start, stop)
-
-
-def _place(opened: ExitStack, data: Path | None, central: str, token: Path | None) -> "Place":
-    """Open the history that is to be read."""
-    from wheeltapper.alarms import named
-    from wheeltapper.exporting import places
-
-    if central:
-        return places.central(opened, data, central, token)
-    return places.here(opened, named(data))
-
-
-def _windowed(place: "Place", tags: list[str], start: int, stop: int, every: str) -> "Windowed":
-    from wheeltapper.exporting.pieces import Windowed
-
-    return Windowed(place.history, tags, start, stop, LENGTHS[every] * 10**9)
 
 
 def _metadata(

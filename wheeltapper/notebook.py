@@ -52,22 +52,17 @@ def windows(
     Unreachable
         The store does not answer.
     """
-    from wheeltapper.alarms import named
     from wheeltapper.export import LENGTHS, span
-    from wheeltapper.exporting import places
     from wheeltapper.exporting.pieces import WINDOWS, Windowed
+    from wheeltapper.exporting.places import place
 
     if every not in LENGTHS:
         raise Misconfigured(f"windows of {every!r}: there are those of {', '.join(LENGTHS)}")
     start, stop = span(since, until)
     path = Path(data)
     with ExitStack() as opened:
-        place = (
-            places.central(opened, path, central, Path(token_file) if token_file else None)
-            if central
-            else places.here(opened, named(path))
-        )
-        asked = Windowed(place.history, tags, start, stop, LENGTHS[every] * 10**9)
+        found = place(opened, path, central, Path(token_file) if token_file else None)
+        asked = Windowed(found.history, tags, start, stop, LENGTHS[every] * 10**9)
         pieces = [columns for _, _, columns in asked.pieces()]
     if not pieces:
         return {name: np.empty(0) for name in WINDOWS}

@@ -27,6 +27,17 @@ class Place:
     gaps: Gaps
 
 
+def place(
+    opened: ExitStack, data: Path | None, sink: str = "", token_file: Path | None = None
+) -> Place:
+    """Open what is to be read: a store where a sink is named, else the history of a gateway."""
+    from wheeltapper.alarms import named
+
+    if sink:
+        return central(opened, data, sink, token_file)
+    return here(opened, named(data))
+
+
 def here(opened: ExitStack, folder: Path) -> Place:
     """Open the history that a gateway keeps in its data folder."""
     from connectors.sqlite.history import SqliteHistory
