@@ -17,6 +17,8 @@ from bench.run import ROOT, Load, load_source
 
 TAGS, TICKS = 100, 12
 PERIOD_MS = 50
+DEPTH = 600
+"""Values that wait in the server for a client: 30 s, more than a busy machine holds one up."""
 SIGNALS = OpcUaSignals(TAGS, PERIOD_MS * 1_000_000)
 
 pytestmark = pytest.mark.journey
@@ -50,7 +52,7 @@ async def subscribed(port: int) -> Kept:
         index = await client.get_namespace_index(NAMESPACE)
         nodes = [client.get_node(f"ns={index};s=T{tag:05d}") for tag in range(TAGS)]
         subscription = await client.create_subscription(PERIOD_MS, kept)
-        await subscription.subscribe_data_change(nodes, queuesize=10)
+        await subscription.subscribe_data_change(nodes, queuesize=DEPTH)
         await asyncio.wait_for(kept.enough.wait(), 20)
         await subscription.delete()
     return kept
