@@ -23,7 +23,7 @@ class Plant2000:
     def stop(self) -> None:
         assert self.process.stdout
         self.process.kill()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
         self.process.stdout.close()
 
 

@@ -53,7 +53,7 @@ async def subscribed(port: int) -> Kept:
         nodes = [client.get_node(f"ns={index};s=T{tag:05d}") for tag in range(TAGS)]
         subscription = await client.create_subscription(PERIOD_MS, kept)
         await subscription.subscribe_data_change(nodes, queuesize=DEPTH)
-        await asyncio.wait_for(kept.enough.wait(), 20)
+        await asyncio.wait_for(kept.enough.wait(), 60)
         await subscription.delete()
     return kept
 

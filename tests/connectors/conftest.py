@@ -38,7 +38,7 @@ class Device:
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.close()
-        self.process.wait(timeout=5)
+        self.process.wait(timeout=60)
         self.process.stdout.close()
 
 

@@ -112,11 +112,11 @@ class LoopbackServer:
         self.up, self.down = threading.Event(), threading.Event()
         self.thread = threading.Thread(target=asyncio.run, args=(self._serve(),), daemon=True)
         self.thread.start()
-        assert self.up.wait(10)
+        assert self.up.wait(60)
 
     def stop(self) -> None:
         self.down.set()
-        self.thread.join(10)
+        self.thread.join(60)
 
     async def _serve(self) -> None:
         async with OpcuaServer(self.tags, self.port) as server:

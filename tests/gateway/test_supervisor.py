@@ -229,7 +229,7 @@ class Lasting(Scripted):
         try:
             batch = await super().read()
         except (Unreachable, Exhausted):
-            await asyncio.wait_for(self._asked.wait(), 5)
+            await asyncio.wait_for(self._asked.wait(), 60)
             raise
         await asyncio.sleep(0)
         return batch

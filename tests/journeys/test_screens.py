@@ -81,7 +81,7 @@ def running(one: Gateway) -> Iterator[Gateway]:
         yield one
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive(), "it stops in time"
         loop.close()
 

@@ -108,14 +108,14 @@ class Line:
 
     def happens(self, *actions: AlarmAction) -> None:
         self.wanted = list(actions)
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while self.wanted and time.monotonic() < until:
             time.sleep(0.02)
         time.sleep(0.1)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self.ready.wait(20)
+        assert self.ready.wait(60)
         return self
 
     def end(self) -> None:

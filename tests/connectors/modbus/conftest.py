@@ -157,7 +157,7 @@ class Socat:
         """End the one started last, with what it forked for its connections."""
         process = self.running.pop()
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=5)
+        process.wait(timeout=60)
         with suppress(ProcessLookupError):
             # What it forked for TLS now and then survives, and keeps a processor busy for ever.
             os.killpg(process.pid, signal.SIGKILL)

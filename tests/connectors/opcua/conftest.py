@@ -75,7 +75,7 @@ class Plc:
         assert self.process.stdin
         assert self.process.stdout
         self.process.kill()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
         self.process.stdin.close()
         self.process.stdout.close()
 
@@ -219,5 +219,5 @@ def line() -> Iterator[Line]:
     yield Line(*served, loop)
     asyncio.run_coroutine_threadsafe(served[0].stop(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    thread.join(60)
     loop.close()

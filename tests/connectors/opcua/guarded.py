@@ -108,7 +108,7 @@ def guarded(
     yield served
     asyncio.run_coroutine_threadsafe(served.server.stop(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    thread.join(60)
     loop.close()
 
 

@@ -31,7 +31,7 @@ async def until(
     source: OpcUaSource, found: Callable[[Batch], object], read: list[Batch] | None = None
 ) -> Batch:
     """Read until a batch has what is looked for; keep all of them in `read`."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             batch = await source.read()
             await source.acknowledge(batch)
@@ -236,7 +236,7 @@ def test_statuses_and_times_are_those_of_the_server_bit_by_bit_in_the_journal(
         tags = journal.register([one.tag for one in wanted], at=0)
         missing = {one.handle for one in tags}
         async with OpcUaSource(plain(plc), tags) as source:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 while missing:
                     batch = await source.read()
                     journal.append(SampleRecord(batch, np.zeros(len(batch), np.uint8)))

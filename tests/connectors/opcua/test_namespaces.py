@@ -52,7 +52,7 @@ async def served(port: int, order: Sequence[str]) -> AsyncIterator[Server]:
 async def values(source: OpcUaSource, of: int = 6) -> dict[int, float]:
     """Read until so many tags have a value; every value that came must be of one tag only."""
     seen: dict[int, float] = {}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(seen) < of:
             batch = await source.read()
             await source.acknowledge(batch)

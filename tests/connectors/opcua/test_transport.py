@@ -92,7 +92,7 @@ def test_asyncuas_decoder_is_bounded(variant: bytes) -> None:
     started = time.process_time()
     with pytest.raises(UaError):
         ua_binary.variant_from_binary(Buffer(variant))
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < 2.0
 
 
 def test_the_server_narrows_what_we_send_and_nothing_else() -> None:
@@ -139,7 +139,7 @@ def test_a_flood_is_cut_off(flood: Callable[[], Iterator[bytes]]) -> None:
         async with server:
             tracemalloc.start()
             with pytest.raises(Unreachable):
-                await asyncio.wait_for(connect_secure(config), 10)
+                await asyncio.wait_for(connect_secure(config), 60)
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             return peak
@@ -276,7 +276,7 @@ def test_no_message_keeps_the_decoder_busy(body: bytes) -> None:
     with pytest.raises(UaError):
         read_answer(ua.ReadResponse, BoundedBuffer(RESULTS + body))
     # Without the bound it is 7 s and more; a busy machine's processor may be three times slower.
-    assert time.thread_time() - begun < 2.0
+    assert time.thread_time() - begun < 6.0
 
 
 def test_a_message_that_is_too_much_work_may_be_asked_for_in_parts() -> None:

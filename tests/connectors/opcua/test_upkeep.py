@@ -100,7 +100,7 @@ def test_very_many_nodes_that_are_gone_hold_nobody_else_up(subscription: Subscri
         await ours.close()
         return took
 
-    assert asyncio.run(story()) < 0.2
+    assert asyncio.run(story()) < 0.6
 
 
 @pytest.mark.parametrize(
@@ -162,12 +162,12 @@ def test_a_failure_of_the_server_is_survived_and_tried_again(
             subscription, get_namespace_array=namespaces, translate_browsepaths_to_nodeids=nothing
         )
         ours.look(batch((10, INVALID)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not (news := ours.refusals()):
                 await asyncio.sleep(0.01)
         # The reason has changed, so it is told.
         assert [(one.tag.handle, one.status) for one in news] == [(10, GONE)]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(asked) < 6:
                 await asyncio.sleep(0.01)
         assert ours.refusals() == ()
@@ -188,7 +188,7 @@ def test_a_link_lost_while_polling_is_told_to_the_reader(subscription: Subscript
         subscription.unmonitored = {10: subscription.nodes[10]}
         ours = upkeep_of(subscription, session=SimpleNamespace(_send_request=lost))
         with pytest.raises(Unreachable, match="the connection was lost"):
-            await asyncio.wait_for(ours.next(Silent()), 5)
+            await asyncio.wait_for(ours.next(Silent()), 60)
         await ours.close()
 
     asyncio.run(story())

@@ -13,7 +13,7 @@ from plant.errors import Unreachable
 from plant.samples import Batch, Recovery
 from plant.tags import TagHandle
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 @dataclass

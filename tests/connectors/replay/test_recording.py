@@ -105,7 +105,7 @@ def test_a_long_recording_is_read_in_order_and_in_time(tmp_path: Path) -> None:
     file.write_text(f"time,{','.join('abcdefgh')}\n{rows}")
     begun = time.process_time()
     recording = read_recording(file)
-    assert time.process_time() - begun < 1.0
+    assert time.process_time() - begun < 3.0
     expected = np.arange(10_000)[:, None] + np.arange(8) / 8
     assert np.array_equal(recording.values, expected)
     assert np.array_equal(recording.at, np.arange(10_000) * 10**9)

@@ -124,7 +124,7 @@ def test_it_keeps_the_recorded_pace(tmp_path: Path) -> None:
     arrivals = [(at, rows) for at, rows in asyncio.run(story()) if rows]
     assert [rows for _, rows in arrivals] == [1, 2, 1]
     assert all(at >= due - 0.02 for (at, _), due in zip(arrivals, [0, 0.1, 0.4], strict=True))
-    assert arrivals[-1][0] < 2.0
+    assert arrivals[-1][0] < 10.0
 
 
 def test_a_slow_recording_says_that_it_is_alive(

@@ -720,7 +720,7 @@ class Console:
 
     def __enter__(self) -> "Console":
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         return self
 
     def ask(
@@ -748,7 +748,7 @@ class Console:
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(10)
+        self._thread.join(60)
 
     def __exit__(self, *_: object) -> None:
         if self._thread.is_alive():

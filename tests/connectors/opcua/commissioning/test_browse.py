@@ -143,7 +143,7 @@ class Harm:
 
 def walked(harm: Harm, **bounds: int) -> Walk:
     client: Any = SimpleNamespace(uaclient=harm)
-    return asyncio.run(asyncio.wait_for(walk(client, bounds=Bounds(**bounds)), 20))
+    return asyncio.run(asyncio.wait_for(walk(client, bounds=Bounds(**bounds)), 60))
 
 
 def test_a_space_without_an_end_is_cut() -> None:

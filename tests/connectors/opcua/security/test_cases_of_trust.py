@@ -219,7 +219,7 @@ def test_case_06_another_certificate_than_the_pinned_one(server: Guarded, pki: P
     started = time.monotonic()
     with server.telling(**showing(other)):
         told = refused(to(server, pki, server_thumbprint=right), "than server_thumbprint allows")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
     assert right in told
     assert thumbprint(other) in told
 
@@ -403,12 +403,12 @@ def test_a_server_whose_clock_is_wrong_is_read_over_renewals_of_the_keys(
     async def story() -> float:
         async with OpcUaSource(config, tags_of(["s=Line1.Flow"])) as source:
             for _ in range(3):
-                await asyncio.wait_for(source.read(), 10)
+                await asyncio.wait_for(source.read(), 60)
                 assert source._client
                 # What the server sends until it has heard of the new keys comes with the old ones.
                 await source._client.open_secure_channel(renew=True)
                 source._client.uaclient.revolve_security_token()
-                batches = [await asyncio.wait_for(source.read(), 10) for _ in range(4)]
+                batches = [await asyncio.wait_for(source.read(), 60) for _ in range(4)]
         return float(batches[-1].at[-1] / 1e9 - time.time())
 
     try:

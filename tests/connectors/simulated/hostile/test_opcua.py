@@ -21,7 +21,7 @@ def play(story: Story, **manners: object) -> HostileOpcua:
             await story(server)
             return server
 
-    return asyncio.run(asyncio.wait_for(go(), 20))
+    return asyncio.run(asyncio.wait_for(go(), 60))
 
 
 async def value(server: HostileOpcua, client: Client, name: str) -> ua.DataValue:

@@ -10,7 +10,7 @@ from connectors.simulated.hostile.proxy import ChaosProxy, Way
 
 pytestmark = pytest.mark.journey
 Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-PATIENCE_S = 5
+PATIENCE_S = 60
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -55,7 +55,7 @@ def play(story: Callable[[Wired], Awaitable[None]]) -> None:
         async with echoing() as proxy:
             await story(proxy)
 
-    asyncio.run(asyncio.wait_for(go(), 20))
+    asyncio.run(asyncio.wait_for(go(), 60))
 
 
 def test_it_passes_and_counts() -> None:
