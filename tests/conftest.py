@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 from asyncua.server.internal_server import InternalServer
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from tests import standard_nodes
 from tests.plant2000 import Plant2000, start
+
+# How long an example takes says more of the machine that runs it than of the code.
+settings.register_profile("shared", deadline=None)
+settings.load_profile("shared")
 
 MARK = "MISSING PART:"
 BROWSERS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
