@@ -74,13 +74,17 @@ def test_signals_of_the_worst_parts_are_the_two_that_matter(model: DefectModel) 
     assert set(strongest) == {"torque", "speed"}
 
 
-def test_renamed_and_shuffled_columns_change_nothing(model: DefectModel) -> None:
+@pytest.mark.usefixtures("few_trees")
+def test_renamed_and_shuffled_columns_change_nothing() -> None:
+    model = DefectModel.fit(LEARNT, LABELS, NAMES)
     order = np.random.default_rng(2).permutation(len(NAMES))
     other = DefectModel.fit(LEARNT[:, order], LABELS, [f"f{j}" for j in order])
     assert np.array_equal(other.predict_proba(NEW[:, order]), model.predict_proba(NEW))
 
 
-def test_same_data_and_seed_give_the_same_bytes(model: DefectModel) -> None:
+@pytest.mark.usefixtures("few_trees")
+def test_same_data_and_seed_give_the_same_bytes() -> None:
+    model = DefectModel.fit(LEARNT, LABELS, NAMES)
     told: list[tuple[int, int]] = []
     again = DefectModel.fit(LEARNT, LABELS, NAMES, progress=lambda *at: told.append(at)).state()
     assert told == [(k, 4) for k in range(5)]
@@ -111,6 +115,7 @@ def test_missing_values_are_judged_and_constant_columns_never_asked(model: Defec
     assert "still" not in " ".join(model.derived.names(NAMES))
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_training_takes_missing_values() -> None:
     rows = LEARNT.copy()
     rows[np.random.default_rng(0).random(rows.shape) < 0.03] = np.nan

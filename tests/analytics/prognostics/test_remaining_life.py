@@ -74,14 +74,18 @@ def test_conditions_that_swamp_the_wear_are_taken_out(
     assert capped_error(model, runs[16:]) < 0.4 * np.std(truth)
 
 
-def test_renamed_and_shuffled_columns_change_nothing(model: RemainingLife) -> None:
+@pytest.mark.usefixtures("few_trees")
+def test_renamed_and_shuffled_columns_change_nothing() -> None:
+    model = RemainingLife.fit(LEARNT, NAMES)
     order = np.random.default_rng(1).permutation(len(NAMES))
     other = RemainingLife.fit([run[:, order] for run in LEARNT], [f"f{j}" for j in order])
     for rows, _ in cuts(NEW[:6]):
         assert other.predict(rows[:, order]) == model.predict(rows)
 
 
-def test_same_data_and_seed_give_the_same_bytes(model: RemainingLife) -> None:
+@pytest.mark.usefixtures("few_trees")
+def test_same_data_and_seed_give_the_same_bytes() -> None:
+    model = RemainingLife.fit(LEARNT, NAMES)
     told: list[tuple[int, int]] = []
     again = RemainingLife.fit(LEARNT, NAMES, progress=lambda *at: told.append(at)).state()
     assert told == [(k, 9) for k in range(10)]
