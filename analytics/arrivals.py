@@ -29,7 +29,7 @@ FOLLOWED_ROWS = 346.0
 """Rows by which the slower baseline lags behind, its half-life over ln 2."""
 STILL = 0.25
 """Share of a limit by which the baseline may lag behind a signal that has arrived."""
-ONCE, USUALLY = 0.7, 0.3
+ONCE, USUALLY = 0.7, 0.4
 """Shares of a limit by which a mean moves from one age to the next by its noise: at most in all
 entries, and the root of the mean square."""
 SURELY = 1
@@ -121,7 +121,8 @@ class Arrivals:
         within = np.where(arrived, away, np.nan)
         entries = np.isfinite(within).any(axis=1).sum(axis=0)
         known = _wider(within.reshape(-1, self._signals), entries.astype(np.float64))
-        self._reach = np.where(entries >= ENOUGH, known, self._reach)
+        # of one that takes longer than most entries last the latest levels are all there is
+        self._reach = np.where(entries >= ENOUGH, known, self._range[-1])
         self.leashed = bool(np.isfinite(self._reach).any())
 
     def arrive(self, age: int, now: Columns, base: Columns) -> NDArray[np.bool_]:
