@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from wheeltapper import (
+    account,
     alarmholds,
     alarmreport,
     alarms,
@@ -85,6 +86,7 @@ app.add_typer(parts.app, name="parts")
 app.command("gaps")(gaps.gaps)
 app.command("export")(export.export)
 app.add_typer(uplink.app, name="uplink")
+app.add_typer(account.app, name="account")
 app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")
 app.add_typer(central.app, name="central")
