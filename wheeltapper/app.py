@@ -10,6 +10,7 @@ from wheeltapper import (
     alarmreport,
     alarms,
     alarmsensors,
+    audit,
     browse,
     central,
     check,
@@ -84,6 +85,7 @@ for name, command in (
     alarms.app.command(name)(command)
 app.add_typer(parts.app, name="parts")
 app.command("gaps")(gaps.gaps)
+app.command("audit")(audit.audit)
 app.command("export")(export.export)
 app.add_typer(uplink.app, name="uplink")
 app.add_typer(account.app, name="account")

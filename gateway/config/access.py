@@ -8,6 +8,8 @@ from gateway.accounts.register import FILE, read_accounts
 from gateway.config.plan import ConsolePlan
 from plant.errors import Misconfigured
 
+ADDRESS = "gateway.json"
+"""Where a running gateway says how it is reached; below its data folder."""
 LOOPBACK = "127.0.0.1"
 SHORTEST_TOKEN = 32
 """Characters; `openssl rand -hex 32` gives twice as many."""

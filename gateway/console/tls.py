@@ -6,6 +6,7 @@ import socket
 import ssl
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from connectors.opcua.security.certificates import names_of, put, thumbprint
+from gateway.config.plan import Plan
 from plant.errors import Misconfigured
 
 OWN_DAYS = 825
@@ -57,6 +59,14 @@ class Facts:
 def own_pair(data: Path) -> Pair:
     """Tell where our own certificate is kept."""
     return Pair(data / "tls/console.pem", data / "tls/console-key.pem", own=True)
+
+
+def pair_of(plan: Plan) -> Pair | None:
+    """Tell which certificate the console serves with; None: it serves in clear."""
+    console = plan.console
+    if console.certificate is not None and console.key is not None:
+        return Pair(console.certificate, console.key, own=False)
+    return own_pair(plan.data) if console.tls else None
 
 
 def names_of_machine(host: str, names: Sequence[str]) -> list[str]:
@@ -172,16 +182,12 @@ def _no_pass_phrase() -> str:
 def _addresses(machine: str) -> list[str]:
     """Give the addresses that the machine's name leads to, and the one it speaks to others from."""
     found = []
-    try:
+    # A machine whose own name leads nowhere is not rare, nor one without a network.
+    with suppress(OSError):
         found = [str(info[4][0]) for info in socket.getaddrinfo(machine, None)]
-    except OSError:
-        pass  # a machine whose own name leads nowhere is not rare; it has the other ways
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # nothing is sent; TEST-NET-1 of RFC 5737
-            found.append(probe.getsockname()[0])
-        except OSError:
-            pass  # without a network there is no such address
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # nothing is sent; TEST-NET-1 of RFC 5737
+        found.append(probe.getsockname()[0])
     return found
 
 
