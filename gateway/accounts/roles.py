@@ -83,5 +83,6 @@ def refusal(name: str, role: Role, right: Right) -> str:
     >>> refusal("ana", Role.VIEWER, Right.SUPPRESS)
     'ana is viewer; only engineer or admin may suppress alarms or take them out of service.'
     """
-    able = " or ".join(roles_with(right))
+    *others, last = roles_with(right)
+    able = f"{', '.join(others)} or {last}" if others else last
     return f"{name} is {role}; only {able} may {WORDS[right]}."

@@ -10,7 +10,7 @@ export const me = () => known;
 export const may = (right) => known.rights.includes(right);
 
 // Why one may not; empty when one may.
-export const reason = (right) => (may(right) ? "" : `for ${known.roles[right].join(" or ")}`);
+export const reason = (right) => (may(right) ? "" : `for ${known.roles[right].join(", ")} only`);
 
 // A button of somebody who may not stays, and says who may.
 export function guarded(button, right) {
