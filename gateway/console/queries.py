@@ -244,6 +244,15 @@ async def login(request: Request) -> tuple[str, str]:
     return name[:ACTOR_LIMIT], password[:WORD_LIMIT]
 
 
+async def password(request: Request) -> tuple[str, str]:
+    """Read the present password and the new one."""
+    content = await _content(request)
+    old, new = content.get("old"), content.get("new")
+    if not isinstance(old, str) or not isinstance(new, str):
+        raise HTTPException(400, "'old' and 'new' are needed.")
+    return old[:WORD_LIMIT], new[:WORD_LIMIT]
+
+
 async def _content(request: Request) -> dict[str, Any]:
     body = await _body(request)
     try:

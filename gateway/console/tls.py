@@ -88,10 +88,18 @@ def names_of_machine(host: str, names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(name for name in found if _usable(name)))
 
 
-def prepare(pair: Pair, names: Sequence[str]) -> bool:
+def prepare(pair: Pair, names: Sequence[str], needed: Sequence[str]) -> bool:
     """Make our own certificate where none is, or it ends soon or lacks a name; tell whether.
 
     The key stays: who has pinned it is not asked again.
+
+    Parameters
+    ----------
+    names
+        What it is made for.
+    needed
+        Those without which it is made anew: a container has another name and address each time,
+        and whoever trusts the certificate shall not be asked each time.
 
     Raises
     ------
@@ -102,7 +110,7 @@ def prepare(pair: Pair, names: Sequence[str]) -> bool:
         return False
     try:
         pair.key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if _serves(pair, names):
+        if _serves(pair, needed):
             return False
         key = _key(pair.key) if pair.key.exists() else ec.generate_private_key(ec.SECP256R1())
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

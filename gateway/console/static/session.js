@@ -45,5 +45,7 @@ export async function enter(place) {
       tell(out, "Log out: try again");
     }
   });
-  place.append(make("span", {id: "who", text: `${known.name}, ${known.role}`}), out);
+  place.append(make("a", {
+    id: "who", href: "/password", title: "Change the password", text: `${known.name}, ${known.role}`,
+  }), out);
 }

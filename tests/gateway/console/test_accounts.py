@@ -336,6 +336,58 @@ def test_stream_ends_with_its_session(locked: Console, people: People, browser_o
     assert browser_of.console.ask("/events", headers={"Cookie": cookie}).status == 401
 
 
+# one's own password
+
+NEW = "a lorry full of gravel"
+
+
+def test_owner_changes_the_password_and_other_sessions_end(
+    browser_of: Browser, people: People
+) -> None:
+    here, elsewhere = browser_of.login("the-viewer"), browser_of.login("the-viewer")
+
+    answer = here.post("/api/password", {"old": PASSWORD, "new": NEW})
+
+    assert (answer.status, here.get("/api/line").status) == (200, 200)
+    assert elsewhere.get("/api/line").status == 401
+    assert browser_of.try_login("the-viewer", PASSWORD).status == 401
+    browser_of.login("the-viewer", NEW)
+    assert people.told("password changed")[0]["who"] == "the-viewer"
+    assert NEW not in str(people.events) + people.file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "why"),
+    [
+        ({"old": "wrong wrong wrong", "new": NEW}, 403, "present password is wrong"),
+        ({"old": PASSWORD, "new": "short"}, 403, "12 characters or more"),
+        ({"old": PASSWORD, "new": "the-viewerthe-viewer"}, 403, "not the name"),
+        ({"old": PASSWORD}, 400, "are needed"),
+        ({"old": 1, "new": []}, 400, "are needed"),
+    ],
+)
+def test_password_that_will_not_do_changes_nothing(
+    browser_of: Browser, people: People, said: dict[str, object], status: int, why: str
+) -> None:
+    before = people.file.read_bytes()
+
+    answer = browser_of.login("the-viewer").post("/api/password", said)
+
+    assert (answer.status, why in answer.content["error"]) == (status, True)
+    assert people.file.read_bytes() == before
+
+
+def test_stolen_session_cannot_try_passwords_without_end(browser_of: Browser) -> None:
+    person = browser_of.login("the-viewer")
+    said = {"old": "wrong wrong wrong", "new": NEW}
+    for _ in range(NAME_FAILURES):
+        person.post("/api/password", said)
+
+    answer = person.post("/api/password", {**said, "old": PASSWORD})
+
+    assert "Too many wrong passwords" in answer.content["error"]
+
+
 # cross-site requests
 
 
@@ -385,7 +437,8 @@ def test_every_endpoint_that_changes_something_asks_for_a_right(plant: Plant) ->
 
     without = {path for path, right in changing.items() if right in (Right.OPEN, Right.MEASURE)}
     assert without == {"/api/login", "/api/logout"}
-    assert {path for path, right in changing.items() if right is Right.READ} == {"/api/session"}
+    of_oneself = {path for path, right in changing.items() if right is Right.READ}
+    assert of_oneself == {"/api/session", "/api/password"}
 
 
 def test_there_is_no_way_in_beside_the_doors(locked: Console, plant: Plant) -> None:
@@ -421,6 +474,7 @@ MATRIX = [
     ("GET", "/health", {}, Right.MEASURE),
     ("GET", "/metrics", {}, Right.MEASURE),
     ("POST", "/api/session", {}, Right.READ),
+    ("POST", "/api/password", {}, Right.READ),
     ("POST", "/api/alarms/12/acknowledge", SAID, Right.ACKNOWLEDGE),
     ("POST", "/api/alarms/12/feedback", {**SAID, "label": "false"}, Right.FEEDBACK),
     (

@@ -142,6 +142,21 @@ def test_operator_is_told_who_suppresses(locked: Console, plant: Plant, page: Pa
     expect(page.get_by_role("dialog")).to_contain_text("for engineer, admin only")
 
 
+def test_owner_changes_the_password(locked: Console, page: Page) -> None:
+    entered(page, locked, "the-viewer")
+    page.get_by_role("link", name="the-viewer").click()
+    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_label("New password", exact=True).fill("a lorry full of gravel")
+    page.get_by_label("New password once more").fill("a lorry full of sand")
+    page.get_by_role("button", name="Change it").click()
+    expect(page.get_by_role("alert")).to_have_text("The new one was not typed twice alike.")
+
+    page.get_by_label("New password once more").fill("a lorry full of gravel")
+    page.get_by_role("button", name="Change it").click()
+
+    expect(page.get_by_role("status")).to_have_text("The new password holds from now on.")
+
+
 def test_page_of_a_session_that_ends_leads_to_the_way_in(
     locked: Console, people: People, page: Page
 ) -> None:

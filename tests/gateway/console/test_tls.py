@@ -83,10 +83,10 @@ def told(pair: Pair) -> str:
 def test_own_certificate_is_made_once_for_its_names(tmp_path: Path) -> None:
     pair = own_pair(tmp_path)
 
-    assert prepare(pair, NAMES)
+    assert prepare(pair, NAMES, NAMES)
     first = pair.certificate.read_bytes()
 
-    assert not prepare(pair, NAMES)
+    assert not prepare(pair, NAMES, NAMES)
     assert pair.certificate.read_bytes() == first
     assert set(facts(pair).names) == set(NAMES)
     assert pair.key.stat().st_mode & 0o777 == 0o600
@@ -98,29 +98,36 @@ def test_own_certificate_is_made_anew_for_another_name_with_the_same_key(
     tmp_path: Path, names: list[str]
 ) -> None:
     pair = own_pair(tmp_path)
-    prepare(pair, NAMES)
+    prepare(pair, NAMES, NAMES)
     key = pair.key.read_bytes()
 
-    assert prepare(pair, names)
+    assert prepare(pair, names, names)
     assert (set(facts(pair).names), pair.key.read_bytes()) == (set(names), key)
+
+
+def test_own_certificate_stays_while_it_has_the_names_that_are_needed(tmp_path: Path) -> None:
+    pair = own_pair(tmp_path)
+    prepare(pair, [*NAMES, "4f1c20aa", "172.17.0.2"], NAMES)
+
+    assert not prepare(pair, [*NAMES, "9e07b3d1", "172.17.0.3"], NAMES)
 
 
 def test_own_certificate_is_made_anew_before_it_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair = own_pair(tmp_path)
-    prepare(pair, NAMES)
+    prepare(pair, NAMES, NAMES)
     monkeypatch.setattr(subject, "RENEW_DAYS", subject.OWN_DAYS)
 
-    assert prepare(pair, NAMES)
+    assert prepare(pair, NAMES, NAMES)
 
 
 def test_own_certificate_that_is_damaged_is_made_anew(tmp_path: Path) -> None:
     pair = own_pair(tmp_path)
-    prepare(pair, NAMES)
+    prepare(pair, NAMES, NAMES)
     pair.certificate.write_bytes(b"\x00half")
 
-    assert prepare(pair, NAMES)
+    assert prepare(pair, NAMES, NAMES)
     assert told(pair) == ""
 
 
@@ -128,7 +135,7 @@ def test_certificate_that_is_given_is_never_made(given: Given) -> None:
     pair = given.write()
     before = pair.certificate.read_bytes()
 
-    assert not prepare(pair, ["other.example"])
+    assert not prepare(pair, ["other.example"], ["other.example"])
     assert pair.certificate.read_bytes() == before
 
 
@@ -136,7 +143,7 @@ def test_own_certificate_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "tls").write_text("in the way")
 
     with pytest.raises(Misconfigured, match="cannot be made"):
-        prepare(own_pair(tmp_path), NAMES)
+        prepare(own_pair(tmp_path), NAMES, NAMES)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "127.0.0.1", "192.0.2.7"])
@@ -229,7 +236,7 @@ def test_browser_that_trusts_the_certificate_logs_in_over_tls(
     console: Console, plant: Plant, tmp_path: Path
 ) -> None:
     people, pair = People(tmp_path / "accounts.toml"), own_pair(tmp_path)
-    prepare(pair, ["localhost", "127.0.0.1"])
+    prepare(pair, ["localhost", "127.0.0.1"], ["localhost", "127.0.0.1"])
     trusting = ssl.create_default_context(cafile=str(pair.certificate))
     trusting.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python 3.13 does by itself
 
@@ -247,7 +254,7 @@ def test_browser_that_trusts_the_certificate_logs_in_over_tls(
 @pytest.mark.journey
 def test_who_speaks_no_tls_gets_no_answer(console: Console, plant: Plant, tmp_path: Path) -> None:
     people, pair = People(tmp_path / "accounts.toml"), own_pair(tmp_path)
-    prepare(pair, ["127.0.0.1"])
+    prepare(pair, ["127.0.0.1"], ["127.0.0.1"])
 
     with type(console)(plant, access=people.access, tls=pair) as server:
         plain = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
@@ -259,7 +266,7 @@ def test_who_speaks_no_tls_gets_no_answer(console: Console, plant: Plant, tmp_pa
 
 def test_tls_before_1_2_is_not_spoken(tmp_path: Path) -> None:
     pair = own_pair(tmp_path)
-    prepare(pair, ["127.0.0.1"])
+    prepare(pair, ["127.0.0.1"], ["127.0.0.1"])
 
     assert context(pair).minimum_version is ssl.TLSVersion.TLSv1_2
 
@@ -270,7 +277,7 @@ def test_network_without_accounts_and_tls_is_refused(
     plant: Plant, tmp_path: Path, options: dict[str, bool]
 ) -> None:
     pair = own_pair(tmp_path)
-    prepare(pair, ["127.0.0.1"])
+    prepare(pair, ["127.0.0.1"], ["127.0.0.1"])
     people = People(tmp_path / "accounts.toml")
     there = {"access": people.access, "tls": pair}
 
@@ -281,7 +288,7 @@ def test_network_without_accounts_and_tls_is_refused(
 @pytest.mark.journey
 def test_network_takes_no_other_port_than_its_own(plant: Plant, tmp_path: Path) -> None:
     pair, people = own_pair(tmp_path), People(tmp_path / "accounts.toml")
-    prepare(pair, ["127.0.0.1"])
+    prepare(pair, ["127.0.0.1"], ["127.0.0.1"])
 
     async def journey() -> None:
         async with ConsoleServer(
