@@ -21,6 +21,8 @@ from plant.errors import Misconfigured, Rejected, Unreachable
 
 NAME_FAILURES, ADDRESS_FAILURES = 5, 15
 """Wrong passwords for a name, or from an address, after which it has to wait."""
+NAME_FORGET_S, ADDRESS_FORGET_S = 86_400.0, 900.0
+"""So long without a failure, and it is forgotten: behind one address may be a whole plant."""
 QUEUE = 8
 """Logins that wait for their password to be checked; one more is sent away."""
 HERE = "this machine"
@@ -111,8 +113,8 @@ class Access:
         self._tell = tell
         self._known: Mapping[str, Any] = known or {}
         self._sessions = Sessions(idle_s, clock)
-        self._names = Waits(NAME_FAILURES, clock)
-        self._addresses = Waits(ADDRESS_FAILURES, clock)
+        self._names = Waits(NAME_FAILURES, NAME_FORGET_S, clock)
+        self._addresses = Waits(ADDRESS_FAILURES, ADDRESS_FORGET_S, clock)
         self._accounts = Accounts()
         self._stamp: tuple[int, ...] | None = None
         self._unmatched = unmatched(Cost())

@@ -7,6 +7,8 @@ import pytest
 from gateway.accounts import waits
 from gateway.accounts.waits import Waits
 
+FORGET_S = 86_400.0
+
 
 @pytest.fixture
 def clock() -> SimpleNamespace:
@@ -15,7 +17,7 @@ def clock() -> SimpleNamespace:
 
 @pytest.fixture
 def subject(clock: SimpleNamespace) -> Waits:
-    return Waits(3, lambda: float(clock.now))
+    return Waits(3, FORGET_S, lambda: float(clock.now))
 
 
 def failed(subject: Waits, key: str, times: int) -> int:
@@ -54,7 +56,7 @@ def test_others_do_not_wait(subject: Waits) -> None:
 
 def test_a_day_without_failures_begins_anew(subject: Waits, clock: SimpleNamespace) -> None:
     failed(subject, "ana", 3)
-    clock.now += waits.FORGET_S + 1
+    clock.now += FORGET_S + 1
 
     assert subject.failed("ana") == 0
 

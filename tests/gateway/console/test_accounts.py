@@ -13,6 +13,7 @@ from gateway.accounts.access import ADDRESS_FAILURES, NAME_FAILURES, QUEUE, WRON
 from gateway.accounts.roles import RIGHTS, Right, Role
 from gateway.accounts.sessions import LONGEST_S
 from gateway.console.app import doors
+from gateway.console.doors import is_near, recognised
 from gateway.console.entrance import Entrance, no_records
 from gateway.console.stream import Stream
 from tests.gateway.console.guarded import (
@@ -621,6 +622,34 @@ def test_program_reads_figures_and_nothing_else(browser_of: Browser) -> None:
 @pytest.mark.parametrize("path", ["/health", "/metrics"])
 def test_this_machine_reads_figures_without_a_token(browser_of: Browser, path: str) -> None:
     assert browser_of.get(path).status == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "near"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.2", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("::ffff:10.0.0.5", False),
+        ("10.0.0.5", False),
+        ("fe80::1%eth0", False),
+        ("", False),
+        ("nonsense", False),
+    ],
+)
+def test_this_machine_is_known_by_its_addresses(address: str, near: bool) -> None:
+    assert is_near({"client": (address, 1)}) is near
+
+
+@pytest.mark.parametrize("token", ["token", "metrics_token"])
+def test_token_of_the_commands_holds_from_this_machine_alone(people: People, token: str) -> None:
+    header = (b"authorization", f"Bearer {getattr(people.access, token)}".encode())
+    scope = {"type": "http", "client": ("10.0.0.5", 1), "headers": [header]}
+
+    who, _ = recognised(people.access, scope)
+
+    assert Right.READ not in who.rights
 
 
 # the audit
