@@ -257,7 +257,7 @@ async def _content(request: Request) -> dict[str, Any]:
     body = await _body(request)
     try:
         content = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HTTPException(400, "The body is not JSON.") from error
     if not isinstance(content, dict):
         raise HTTPException(400, "The body must be an object with 'actor' and 'note'.")

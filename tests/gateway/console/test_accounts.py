@@ -115,6 +115,18 @@ def test_login_that_is_none_is_told_so(browser_of: Browser, content: object) -> 
     assert browser_of.post("/api/login", content).status == 400
 
 
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"", 400), (b"\xff\xfe", 400), (b"[" * 10_000, 400), (b"{" * 20_000, 413)],
+)
+def test_body_that_is_no_json_is_refused(locked: Console, body: bytes, status: int) -> None:
+    headers = {"Content-Type": "application/json", "Origin": locked.url}
+
+    answer = locked.ask("/api/login", method="POST", headers=headers, body=body)
+
+    assert (answer.status, "error" in answer.content) == (status, True)
+
+
 def test_disabled_account_is_refused_as_a_wrong_password_is(
     browser_of: Browser, people: People
 ) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from gateway.console.tls import own_pair, prepare
 from tests.gateway.console.guarded import PASSWORD, People
 
 if TYPE_CHECKING:
@@ -180,6 +181,31 @@ def test_admin_sees_the_audit_and_no_markup_of_a_stranger(
     expect(table).to_contain_text("the-admin, admin")
     expect(table).to_contain_text("<script>window.stolen=1</script>")
     assert page.evaluate("window.stolen") is None
+
+
+def test_session_over_tls_in_a_real_browser(
+    console: Console, plant: Plant, people: People, browser: Browser, tmp_path: Path
+) -> None:
+    pair = own_pair(tmp_path)
+    prepare(pair, ["127.0.0.1"], [])
+    plant.alarmed()
+    options = {"access": people.access, "records": people.records, "tls": pair}
+    with type(console)(plant, **options) as server:
+        # A person has looked at the certificate and trusts it.
+        context = browser.new_context(ignore_https_errors=True)
+        entered(context.new_page(), server, "the-operator", "/alarms")
+        page = context.pages[0]
+        page.get_by_role("button", name="Acknowledge").click()
+        page.get_by_role("dialog").get_by_label("Reason").fill("bearing is being greased")
+        page.get_by_role("dialog").get_by_role("button", name="Acknowledge").click()
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        (cookie,) = context.cookies()
+        context.close()
+
+    assert plant.actor == "the-operator"
+    assert (cookie["name"], cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (
+        *("__Host-wheeltapper", True, True, "Strict"),
+    )
 
 
 def test_without_accounts_there_is_no_way_in(console: Console, page: Page) -> None:
