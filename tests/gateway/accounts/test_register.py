@@ -1,5 +1,6 @@
 """The file of accounts: what is written is read; what is not sound is refused with its place."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -149,3 +150,13 @@ def test_unknown_name_is_told_the_nearest() -> None:
 
 def test_hash_is_in_no_text_about_an_account() -> None:
     assert HASH not in repr(account())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes for others")
+def test_file_that_root_writes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12_345, 12_345)
+    path = tmp_path / "accounts.toml"
+
+    write_accounts(path, Accounts({"ana": account()}))
+
+    assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (12_345, 0o600)
