@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -16,11 +15,15 @@ from analytics.findings import Finding
 from analytics.savings import Savings
 from connectors.catalogue import build, build_sink
 from connectors.contract import Acknowledging, Source, Ticket
+from connectors.opcua.security.certificates import put
+from gateway.accounts.access import Access
 from gateway.alarms import alarm_from, hold_from
 from gateway.backlog import Backlog, is_long
+from gateway.config.access import ADDRESS
 from gateway.config.plan import JournalPlan, Plan
 from gateway.console.server import ConsoleServer
 from gateway.downsampling import Downsampler, Made
+from gateway.entry import address_of, open_access, open_console
 from gateway.gaps import gap_from
 from gateway.journal import (
     JSON,
@@ -35,7 +38,7 @@ from gateway.journal import (
 from gateway.lineview import LineView
 from gateway.link import Link, LinkState
 from gateway.metrics import Metrics
-from gateway.notices import Notice, Notices
+from gateway.notices import CONSOLE, Notice, Notices
 from gateway.parts import part_from
 from gateway.pins import Pins
 from gateway.pipeline import Outcome, Pipeline, gap_event
@@ -144,6 +147,7 @@ class Gateway:
         self._snapshot_at = 0.0
         self._snapshot_samples = self._snapshot_bytes = 0
         self._console: ConsoleServer | None = None
+        self._access: Access | None = None
         self.url = ""
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -257,19 +261,46 @@ class Gateway:
         self._view = view
         if not self._listen:
             return
-        console = ConsoleServer(view, host=self._plan.console.host, port=self._plan.console.port)
+        plan = self._plan
+        self._access = open_access(plan, self._journal, self._append)
+        console = await asyncio.to_thread(
+            open_console, plan, view, self._access, self._journal, self._tell
+        )
         await stack.enter_async_context(console)
         self._console = console
+        self._notices.console_days = console.certificate_days
         self.url = console.url
-        address = self._plan.data / "gateway.json"
+        self._write_address(console)
+        stack.callback((plan.data / ADDRESS).unlink, missing_ok=True)
+        self._tell("console", {"url": self.url})
+
+    def _write_address(self, console: ConsoleServer) -> None:
+        """Write down for the commands on this machine how this gateway is reached."""
+        address = self._plan.data / ADDRESS
+        mode = 0o644 if self._access is None else 0o600
         try:
-            address.write_text(json.dumps({"url": self.url, "pid": os.getpid()}), encoding="utf-8")
+            put(address, address_of(console, self._access), mode)
         except OSError as error:
             raise Unreachable(
                 f"{address}: cannot be written: {error.strerror}; free some space, start again"
             ) from error
-        stack.callback(address.unlink, missing_ok=True)
-        self._tell("console", {"url": self.url})
+
+    def _look_at_door(self) -> None:
+        """End sessions that are over, and show another certificate once there is one."""
+        if self._access is not None:
+            self._access.sweep()
+        why = None if self._console is None else self._console.look()
+        if self._console is None or why is None:
+            return
+        told = why or "the console shows the new certificate"
+        if not why:
+            try:
+                self._write_address(self._console)
+            except Unreachable as error:
+                # The commands have to wait for it, and nothing else has.
+                told = str(error)
+        days = self._console.certificate_days()
+        self._announce([("certificate", {"source": CONSOLE, "days": days, "why": told})])
 
     async def _read(
         self,
@@ -558,6 +589,7 @@ class Gateway:
         self._looked = time.monotonic()
         self._announce(self._notices.look())
         self._announce(self._uplinks.look())
+        self._look_at_door()
         if self._vitals.due():
             told = self._vitals.look(
                 self._view.standing(),
