@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -16,11 +15,15 @@ from analytics.findings import Finding
 from analytics.savings import Savings
 from connectors.catalogue import build, build_sink
 from connectors.contract import Acknowledging, Source, Ticket
+from connectors.opcua.security.certificates import put
+from gateway.accounts.access import Access
 from gateway.alarms import alarm_from, hold_from
 from gateway.backlog import Backlog, is_long
+from gateway.config.access import ADDRESS
 from gateway.config.plan import JournalPlan, Plan
 from gateway.console.server import ConsoleServer
 from gateway.downsampling import Downsampler, Made
+from gateway.entry import address_of, open_access, open_console
 from gateway.gaps import gap_from
 from gateway.journal import (
     JSON,
@@ -149,6 +152,7 @@ class Gateway:
         self._snapshot_at = 0.0
         self._snapshot_samples = self._snapshot_bytes = 0
         self._console: ConsoleServer | None = None
+        self._access: Access | None = None
         self.url = ""
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -265,13 +269,19 @@ class Gateway:
         self._view = view
         if not self._listen:
             return
-        console = ConsoleServer(view, host=self._plan.console.host, port=self._plan.console.port)
+        plan = self._plan
+        self._access = open_access(plan, self._journal, self._append)
+        console = await asyncio.to_thread(
+            open_console, plan, view, self._access, self._journal, self._tell
+        )
         await stack.enter_async_context(console)
         self._console = console
         self.url = console.url
-        address = self._plan.data / "gateway.json"
+        address = plan.data / ADDRESS
         try:
-            address.write_text(json.dumps({"url": self.url, "pid": os.getpid()}), encoding="utf-8")
+            put(
+                address, address_of(console, self._access), 0o644 if self._access is None else 0o600
+            )
         except OSError as error:
             raise Unreachable(
                 f"{address}: cannot be written: {error.strerror}; free some space, start again"
@@ -570,6 +580,8 @@ class Gateway:
         self._manager.status(self._words())
         self._announce(self._notices.look())
         self._announce(self._uplinks.look())
+        if self._access is not None:
+            self._access.sweep()
         if self._vitals.due():
             told = self._vitals.look(
                 self._view.standing(),

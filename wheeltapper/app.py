@@ -5,10 +5,12 @@ from typing import Annotated
 import typer
 
 from wheeltapper import (
+    account,
     alarmholds,
     alarmreport,
     alarms,
     alarmsensors,
+    audit,
     browse,
     central,
     check,
@@ -83,8 +85,10 @@ for name, command in (
     alarms.app.command(name)(command)
 app.add_typer(parts.app, name="parts")
 app.command("gaps")(gaps.gaps)
+app.command("audit")(audit.audit)
 app.command("export")(export.export)
 app.add_typer(uplink.app, name="uplink")
+app.add_typer(account.app, name="account")
 app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")
 app.add_typer(central.app, name="central")

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from connectors import catalogue
 from connectors.catalogue import SinkConfig, SourceConfig, embedded
+from gateway.accounts.register import FILE
+from gateway.config.access import objections
 from gateway.config.document import (
     AlarmsSection,
     AssetEntry,
@@ -86,11 +88,12 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
     data = path.parent / document.gateway.data
     if data.exists() and not data.is_dir():
         reading.wrong(("gateway", "data"), f'"{document.gateway.data}" is a file, not a folder')
+    console = reading.console(document, data)
     reading.problems.stop_if_any()
     return Plan(
         name=document.gateway.name,
         data=data,
-        console=ConsolePlan(document.console.host, document.console.port),
+        console=console,
         journal=JournalPlan(**document.journal.model_dump()),
         sources=tuple(sources),
         tags=tuple(placed.tag for placed in tags),
@@ -102,6 +105,26 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
         cycles=cycles,
         notice=document.gateway.notice,
     )
+
+
+def accounts_file(path: Path, environment: Mapping[str, str] | None = None) -> Path:
+    """Find the file of accounts of a configuration; nothing else in it has to be right.
+
+    Raises
+    ------
+    Misconfigured
+        The file is no TOML.
+    """
+    reading = _Reading(path)
+    reading.parse(os.environ if environment is None else environment)
+    reading.problems.stop_if_any()
+
+    def said(section: str, key: str, default: str) -> Path:
+        table = reading.raw.get(section)
+        value = table.get(key, default) if isinstance(table, dict) else default
+        return Path(value if isinstance(value, str) else default)
+
+    return path.parent / said("gateway", "data", "data") / said("console", "accounts", FILE)
 
 
 @dataclass
@@ -160,6 +183,29 @@ class _Reading:
                 self.sheets([name for name in names if isinstance(name, str)])
             self.problems.stop_if_any()
             raise
+
+    def console(self, document: Document, data: Path) -> ConsolePlan:
+        """Check who is let in: what others reach needs accounts and TLS."""
+        section = document.console
+        placed = {
+            name: self.path.parent / value
+            for name in ("certificate", "key", "metrics_token_file")
+            if (value := getattr(section, name)) is not None
+        }
+        plan = ConsolePlan(
+            host=section.host,
+            port=section.port,
+            tls=bool(section.tls) or section.certificate is not None,
+            certificate=placed.get("certificate"),
+            key=placed.get("key"),
+            names=tuple(section.names),
+            accounts=None if section.accounts is None else data / section.accounts,
+            idle_min=section.idle_min,
+            metrics_token_file=placed.get("metrics_token_file"),
+        )
+        for key, what in objections(plan, data):
+            self.wrong(("console", key), what)
+        return plan
 
     def sources(self, configs: list[SourceConfig]) -> list[SourceConfig]:
         """Check the names and files of the sources, and place relative paths beside the file."""

@@ -53,6 +53,10 @@ class Assets:
         """Answer the one shell that all pages share."""
         return self._files["index.html"].answer(request)
 
+    async def login(self, request: Request) -> Response:
+        """Answer the page at which one logs in."""
+        return self._files["login.html"].answer(request)
+
     async def file(self, request: Request) -> Response:
         """Answer one file by its path below the folder."""
         try:
