@@ -568,7 +568,8 @@ class Gateway:
                 self._view.trouble = str(error)
             else:
                 self._view.trouble = self._journal.trouble
-            self._manager.beat()  # also with a full disk: the journal answers, a restart mends nothing
+            # With a full disk as well: the journal answers, and a restart mends nothing.
+            self._manager.beat()
         self._backlog.finish()
         self._snapshot()
         await self._commit()
