@@ -332,7 +332,7 @@ class Gateway:
                     ticket=Ticket(kept) if kept else None,
                 )
                 group.create_task(self._supervisor.keep(link, partial(build, config, own)))
-            # Not when values come: a plant that is switched off shall keep no gateway from starting.
+            # Not when values come: a plant that is off shall keep no gateway from starting.
             self._manager.ready()
 
     async def take(self, batch: Batch, source: Source | None) -> None:

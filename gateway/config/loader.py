@@ -60,9 +60,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 }
 
 
-def load(
-    path: Path, environment: Mapping[str, str] | None = None, *, reads: bool = True
-) -> Plan:
+def load(path: Path, environment: Mapping[str, str] | None = None, *, reads: bool = True) -> Plan:
     """Read and check a configuration without touching the network.
 
     Parameters
