@@ -65,7 +65,8 @@ def open_console(
     console, pair, names = plan.console, pair_of(plan), list(plan.console.names)
     if pair is not None:
         names = names_of_machine(console.host, names)
-        if prepare(pair, names):
+        needed = [name for name in (*console.names, console.host) if name in names]
+        if prepare(pair, names, needed):
             said = facts(pair)
             told = {"file": str(pair.certificate), "thumbprint": said.thumbprint}
             tell("own-certificate", {**told, "names": list(said.names)})

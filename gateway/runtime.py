@@ -276,6 +276,7 @@ class Gateway:
         )
         await stack.enter_async_context(console)
         self._console = console
+        self._notices.console_days = console.certificate_days
         self.url = console.url
         address = plan.data / ADDRESS
         try:

@@ -31,6 +31,8 @@ LONG = (
     "tests/journeys/test_kill.py",
     "tests/gateway/console/test_pages.py",
     "tests/journeys/test_screens.py",
+    "tests/gateway/console/test_login_page.py",
+    "tests/gateway/console/test_accounts.py",
     "tests/connectors/opcua/security/test_cases_of_trust.py",
     "tests/journeys/test_ledger.py",
     "tests/connectors/opcua/test_continuity.py",

@@ -46,7 +46,9 @@ def add(
 ) -> None:
     """Add an account; its password is asked twice at the terminal, or read from a file."""
     from gateway.accounts.register import Account, checked_name, read_accounts
+    from gateway.config.access import ADDRESS
     from plant.errors import Rejected
+    from wheeltapper import terminal
 
     path = place(data)
     if checked_name(name) in read_accounts(path).by_name:
@@ -64,7 +66,10 @@ def add(
             raise Rejected(f"there is an account {name} already")
         return accounts.put(Account(name=name, role=role, password=kept))
 
+    first = not read_accounts(path).usable()
     _tell(path, _change(path, name, added), f"can log in as {role}", as_json)
+    if first and not as_json and (path.parent / ADDRESS).exists():
+        terminal.say("the gateway that runs asks for logins from its next start on")
 
 
 @app.command("list")

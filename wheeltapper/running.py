@@ -104,16 +104,18 @@ def ask(console: str | Console, path: str, content: dict[str, Any] | None = None
 
 def _local(url: str) -> Console:
     """Read an address that a person gave; without accounts a console is on this machine only."""
+    if url.startswith("https://"):
+        raise Misconfigured(
+            f"{url}: a console with TLS is known by its certificate, which its data folder tells: "
+            "name that instead (--data), as the gateway's user"
+        )
     try:
         parts = urlsplit(url)
         usable = parts.scheme == "http" and parts.hostname in LOOPBACK and parts.port is not None
     except ValueError:
         usable = False
     if not usable:
-        raise Misconfigured(
-            f'"{url}" is not a console; it looks like http://127.0.0.1:8080; one that has accounts '
-            "or is elsewhere takes no commands by its address: name its data folder there"
-        )
+        raise Misconfigured(f'"{url}" is not a console; it looks like http://127.0.0.1:8080')
     return Console(url)
 
 

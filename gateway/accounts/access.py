@@ -5,13 +5,14 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from gateway.accounts.audit import Audit
-from gateway.accounts.passwords import Cost, cost_of, matches, unmatched
-from gateway.accounts.register import Account, Accounts, read_accounts
+from gateway.accounts.passwords import Cost, cost_of, hashed, matches, objection, unmatched
+from gateway.accounts.register import Account, Accounts, alone, read_accounts, write_accounts
 from gateway.accounts.roles import EVERYTHING, RIGHTS, Right, Role
 from gateway.accounts.sessions import Session, Sessions
 from gateway.accounts.waits import Waits, network_of
@@ -20,6 +21,8 @@ from plant.errors import Misconfigured, Rejected, Unreachable
 
 NAME_FAILURES, ADDRESS_FAILURES = 5, 15
 """Wrong passwords for a name, or from an address, after which it has to wait."""
+NAME_FORGET_S, ADDRESS_FORGET_S = 86_400.0, 900.0
+"""So long without a failure, and it is forgotten: behind one address may be a whole plant."""
 QUEUE = 8
 """Logins that wait for their password to be checked; one more is sent away."""
 HERE = "this machine"
@@ -110,8 +113,8 @@ class Access:
         self._tell = tell
         self._known: Mapping[str, Any] = known or {}
         self._sessions = Sessions(idle_s, clock)
-        self._names = Waits(NAME_FAILURES, clock)
-        self._addresses = Waits(ADDRESS_FAILURES, clock)
+        self._names = Waits(NAME_FAILURES, NAME_FORGET_S, clock)
+        self._addresses = Waits(ADDRESS_FAILURES, ADDRESS_FORGET_S, clock)
         self._accounts = Accounts()
         self._stamp: tuple[int, ...] | None = None
         self._unmatched = unmatched(Cost())
@@ -153,7 +156,44 @@ class Access:
         Unreachable
             Too many log in at this moment.
         """
-        name = name.strip().casefold()
+        account = await self._checked(name.strip().casefold(), password, address)
+        self.audit.note("login", account.name, address, role=str(account.role))
+        return self._sessions.begin(account, address)
+
+    async def change_password(self, key: str, old: str, new: str, address: str) -> None:
+        """Give the account of a session another password; its other sessions end.
+
+        Raises
+        ------
+        Rejected
+            The old one is wrong, or the new one will not do; otherwise as `login`.
+        Misconfigured
+            The file cannot be written.
+        """
+        session = self._sessions.find(key)
+        if session is None:
+            raise Rejected(WRONG)
+        name = session.account.name
+        account = await self._checked(name, old, address)
+        if why := objection(new, name):
+            raise Rejected(f"{why[0].upper()}{why[1:]}.")
+        async with self._one:
+            kept = await asyncio.to_thread(hashed, new)
+        changed = await asyncio.to_thread(self._write_password, account, kept)
+        self._sessions.renew(session, changed)
+        self.audit.note("password changed", name, address)
+
+    def _write_password(self, account: Account, kept: str) -> Account:
+        with alone(self._file):
+            accounts = read_accounts(self._file)
+            now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            present = accounts.get(account.name)
+            changed = replace(present, password=kept, changed=now, by=account.name)
+            write_accounts(self._file, replace(accounts.put(changed), by=account.name, changed=now))
+        return changed
+
+    async def _checked(self, name: str, password: str, address: str) -> Account:
+        """Check a password, one at a time; raises as `login` does."""
         network = network_of(address)
         self._allow(name, network)
         if self._queued >= QUEUE:
@@ -171,8 +211,7 @@ class Access:
         finally:
             self._queued -= 1
         self._names.forget(name)
-        self.audit.note("login", name, address, role=str(account.role))
-        return self._sessions.begin(account, address)
+        return account
 
     def who(self, key: str) -> Who | None:
         """Find who has a session; None when it is none, or over. Its end is written down."""
@@ -251,8 +290,9 @@ class Access:
         for name in sorted({*now, *self._known}):
             account = accounts.by_name.get(name)
             by = accounts.by if account is None else account.by
+            at = accounts.changed if account is None else account.changed
             for change in _changes(self._known.get(name), now.get(name)):
-                self.audit.note("account", by, HERE, account=name, why=change)
+                self.audit.note("account", by, HERE, account=name, why=change, changed=at)
                 if change == UNLOCKED:
                     self._names.forget(name)
         if now != self._known:

@@ -110,6 +110,8 @@ def _row(event: EventRecord) -> AuditRow:
 
 def _words(body: Mapping[str, Any]) -> str:
     parts = [str(body[key]) for key in ("act", "account", "why") if body.get(key)]
+    if body.get("changed"):
+        parts.append(f"at {body['changed']}")
     if body.get("times"):
         parts.append(f"{body['times']} more times since it was last told")
     if body.get("untold"):

@@ -3,10 +3,8 @@
 import os
 import re
 import unicodedata
+from base64 import b64encode
 from dataclasses import dataclass
-
-from cryptography.exceptions import InvalidKey
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from plant.errors import Rejected
 
@@ -72,6 +70,9 @@ def objection(password: str, name: str) -> str:
 
 def hashed(password: str, cost: Cost = Cost()) -> str:
     """Hash a password with a salt of its own, as a PHC string; blocks for the time of `cost`."""
+    # Every command reads a configuration, and few of them hash.
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
     kept = Argon2id(
         salt=os.urandom(_SALT),
         length=_DIGEST,
@@ -84,6 +85,9 @@ def hashed(password: str, cost: Cost = Cost()) -> str:
 
 def matches(password: str, kept: str) -> bool:
     """Tell whether a password is the one that was hashed; blocks for the time of its cost."""
+    from cryptography.exceptions import InvalidKey
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
     try:
         Argon2id.verify_phc_encoded(_plain(password).encode(), kept)
     except InvalidKey:
@@ -111,8 +115,6 @@ def cost_of(kept: str) -> Cost:
 
 def unmatched(cost: Cost) -> str:
     """Make a hash that no password matches; a guess at it takes as long as at any other."""
-    from base64 import b64encode
-
     salt, digest = (b64encode(os.urandom(size)).decode().rstrip("=") for size in (_SALT, _DIGEST))
     return f"$argon2id$v=19$m={cost.memory},t={cost.passes},p={cost.lanes}${salt}${digest}"
 

@@ -148,7 +148,8 @@ def write_accounts(path: Path, accounts: Accounts) -> None:
         owner = path.parent.stat()
         if os.geteuid() == 0 and owner.st_uid:
             # Written by an administrator for the gateway's user, to whom the folder belongs.
-            os.chown(path, owner.st_uid, owner.st_gid)
+            # Whoever owns the folder may have put a link there meanwhile: it is not followed.
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
     except OSError as error:
         raise Misconfigured(f"{path}: cannot be written: {error.strerror}") from error
 

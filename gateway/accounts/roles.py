@@ -22,7 +22,6 @@ class Right(StrEnum):
     APPROVE = "approve"
     """Approve a setpoint. No endpoint asks for it yet."""
     AUDIT = "audit"
-    ACCOUNTS = "accounts"
 
 
 class Role(StrEnum):
@@ -46,7 +45,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
     # Whoever proposes a setpoint is an engineer; four eyes are two roles.
     Role.APPROVER: _OPERATOR | {Right.APPROVE},
     # Who makes accounts can make himself one; to keep work from him would be for show.
-    Role.ADMIN: _ENGINEER | {Right.AUDIT, Right.ACCOUNTS},
+    Role.ADMIN: _ENGINEER | {Right.AUDIT},
 }
 EVERYTHING = frozenset(Right)
 
@@ -60,7 +59,6 @@ WORDS = {
     Right.ACCEPT: "have a new normal learnt",
     Right.APPROVE: "approve setpoints",
     Right.AUDIT: "see the audit",
-    Right.ACCOUNTS: "manage accounts",
 }
 
 
@@ -83,5 +81,6 @@ def refusal(name: str, role: Role, right: Right) -> str:
     >>> refusal("ana", Role.VIEWER, Right.SUPPRESS)
     'ana is viewer; only engineer or admin may suppress alarms or take them out of service.'
     """
-    able = " or ".join(roles_with(right))
+    *others, last = roles_with(right)
+    able = f"{', '.join(others)} or {last}" if others else last
     return f"{name} is {role}; only {able} may {WORDS[right]}."

@@ -86,6 +86,10 @@ class Sessions:
         """Note that somebody is at it."""
         session.touched = self._clock()
 
+    def renew(self, session: Session, account: Account) -> None:
+        """Go on with a session whose account has another password now."""
+        session.account = account
+
     def end(self, key: str) -> Session | None:
         """End a session; give it if it was one."""
         return self._kept.pop(_digest(key), None)

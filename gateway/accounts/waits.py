@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
 FIRST_S, LONGEST_S = 30.0, 900.0
-FORGET_S = 86_400.0
-"""A day without a failure, and it is forgotten."""
 MOST = 10_000
 """Names and addresses kept in mind; whoever makes up more only pushes out the oldest."""
 
@@ -29,12 +27,17 @@ class Waits:
     limit
         Failures from which on it waits: `FIRST_S`, and twice as long after each further one, up to
         `LONGEST_S`.
+    forget_s
+        Time without a failure after which all is forgotten, s.
     clock
         Monotonic time, s.
     """
 
-    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, limit: int, forget_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._limit = limit
+        self._forget_s = forget_s
         self._clock = clock
         self._counts: OrderedDict[str, _Count] = OrderedDict()
 
@@ -47,7 +50,7 @@ class Waits:
         """Count a failure and give the seconds to wait from now."""
         now = self._clock()
         count = self._counts.pop(key, None)
-        if count is None or now - count.last > FORGET_S:
+        if count is None or now - count.last > self._forget_s:
             count = _Count(0, now, now)
         count.failures += 1
         count.last = now

@@ -13,7 +13,7 @@ from gateway.accounts.access import Access
 from gateway.accounts.roles import Right
 from gateway.console.answers import refuse
 from gateway.console.api import Api
-from gateway.console.assets import Assets
+from gateway.console.assets import FORMS, Assets
 from gateway.console.doors import Door, peer
 from gateway.console.entrance import Entrance, Records, no_records
 from gateway.console.gate import Gate, Refused
@@ -87,6 +87,7 @@ def doors(view: View, stream: Stream, entrance: Entrance) -> list[Door]:
         ("/api/parts/label", api.label_part, Right.FEEDBACK),
         ("/api/parts/normal", api.new_parts, Right.ACCEPT),
         ("/api/session", entrance.touch, Right.READ),
+        ("/api/password", entrance.password, Right.READ),
         # Who has no session needs these two.
         ("/api/login", entrance.login, Right.OPEN),
         ("/api/logout", entrance.logout, Right.OPEN),
@@ -94,7 +95,7 @@ def doors(view: View, stream: Stream, entrance: Entrance) -> list[Door]:
     return [
         # The pages hold nothing of the plant: a link from elsewhere comes without the cookie.
         *(Door(path, assets.page, Right.OPEN) for path in PAGES),
-        Door("/login", assets.login, Right.OPEN),
+        *(Door(f"/{name}", assets.form, Right.OPEN) for name in FORMS),
         Door("/static/{path:path}", assets.file, Right.OPEN),
         *(Door(path, endpoint, Right.READ) for path, endpoint in read),
         Door("/api/session", entrance.session, Right.READ),

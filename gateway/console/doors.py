@@ -49,7 +49,7 @@ class Door(Route):
             access: Access | None = scope["app"].state.access
             scope["who"], objection = ANYBODY, None
             if access is not None:
-                scope["who"], why = _recognised(access, scope)
+                scope["who"], why = recognised(access, scope)
                 objection = self._objection(access, scope, why)
         if objection is None:
             await super().handle(scope, receive, send)
@@ -97,7 +97,9 @@ def cookie_of(connection: HTTPConnection) -> str:
 def peer(scope: Scope) -> str:
     """Give the address of whoever asks; what a proxy claims is not believed."""
     client = scope.get("client")
-    return str(client[0]) if client else ""
+    address = str(client[0]) if client else ""
+    # So IPv4 arrives at a socket that takes both.
+    return address.removeprefix("::ffff:") if "." in address else address
 
 
 def is_near(scope: Scope) -> bool:
@@ -108,7 +110,7 @@ def is_near(scope: Scope) -> bool:
         return False
 
 
-def _recognised(access: Access, scope: Scope) -> tuple[Who, str]:
+def recognised(access: Access, scope: Scope) -> tuple[Who, str]:
     """Find out who asks; besides why he is nobody, if he claimed to be somebody."""
     near = is_near(scope)
     nobody = NEAR if near else STRANGER

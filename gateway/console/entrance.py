@@ -7,15 +7,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.accounts.access import Access, LockedOut, Who
+from gateway.accounts.access import WRONG, Access, LockedOut, Who
 from gateway.accounts.audit import MOST_ROWS, rows
 from gateway.accounts.roles import Right, roles_with
 from gateway.accounts.sessions import lifetime
 from gateway.console.answers import answer, refuse
 from gateway.console.doors import PLAIN_COOKIE, SECURE_COOKIE, cookie_of, peer
 from gateway.console.queries import login as login_asked
+from gateway.console.queries import password as password_asked
 from gateway.journal import EventRecord
-from plant.errors import Rejected, Unreachable
+from plant.errors import Misconfigured, Rejected, Unreachable
 
 Records = Callable[[int], Sequence[EventRecord]]
 """Gives the newest events of the audit, at most so many; blocks."""
@@ -82,6 +83,22 @@ class Entrance:
         response = answer({"name": who.name if who else "", "role": role})
         self._give(request, response, key, round(lifetime(role)) if role else 0)
         return response
+
+    async def password(self, request: Request) -> Response:
+        """Give the account that is logged in another password."""
+        key = cookie_of(request)
+        if self._access is None or not key:
+            raise HTTPException(409, "Only who is logged in has a password.")
+        old, new = await password_asked(request)
+        try:
+            await self._access.change_password(key, old, new, peer(request.scope))
+        except Unreachable as error:
+            raise HTTPException(503, str(error)) from error
+        except (Rejected, Misconfigured) as error:
+            # 401 would lead the page to the way in.
+            words = "The present password is wrong." if str(error) == WRONG else str(error)
+            raise HTTPException(403, words) from error
+        return answer({})
 
     async def logout(self, request: Request) -> Response:
         """End the session of the browser."""

@@ -244,11 +244,20 @@ async def login(request: Request) -> tuple[str, str]:
     return name[:ACTOR_LIMIT], password[:WORD_LIMIT]
 
 
+async def password(request: Request) -> tuple[str, str]:
+    """Read the present password and the new one."""
+    content = await _content(request)
+    old, new = content.get("old"), content.get("new")
+    if not isinstance(old, str) or not isinstance(new, str):
+        raise HTTPException(400, "'old' and 'new' are needed.")
+    return old[:WORD_LIMIT], new[:WORD_LIMIT]
+
+
 async def _content(request: Request) -> dict[str, Any]:
     body = await _body(request)
     try:
         content = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HTTPException(400, "The body is not JSON.") from error
     if not isinstance(content, dict):
         raise HTTPException(400, "The body must be an object with 'actor' and 'note'.")

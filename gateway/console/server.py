@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -23,6 +24,7 @@ from plant.errors import Misconfigured
 LOOPBACK = "127.0.0.1"
 PORTS_TRIED = 100
 STOP_S = 1
+DAY_S = 86_400.0
 CONNECTIONS = 256
 """Browsers keep six each; the stream's own limit is lower still."""
 FIRST_S = 20.0
@@ -118,6 +120,7 @@ class ConsoleServer:
             names=names,
             network=self._network,
         )
+        self._until = None if tls is None else facts(tls).until.timestamp()
         secret = None if tls is None else context(tls)
         self._server = _QuietServer(
             uvicorn.Config(
@@ -143,6 +146,10 @@ class ConsoleServer:
         address = ip_address(self._host)
         host = LOOPBACK if address.is_unspecified else str(address)
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def certificate_days(self) -> float | None:
+        """Give the days for which the certificate that is shown holds; None without TLS."""
+        return None if self._until is None else (self._until - time.time()) / DAY_S
 
     @property
     def thumbprint(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.accounts.access import Who
+from gateway.accounts.access import ANYBODY, Who
 from gateway.console.answers import encode, refuse
 from gateway.console.view import View
 
@@ -79,7 +79,7 @@ class Stream:
             await self._full()(scope, receive, send)
             return
         self._clients += 1
-        who: Who = scope["who"]
+        who: Who = scope.get("who", ANYBODY)
         try:
             await _first(self._tell(send, who), _left(receive), self._closed.wait())
             if self._closed.is_set() or not who.alive():

@@ -79,19 +79,26 @@ def names_of_machine(host: str, names: Sequence[str]) -> list[str]:
     names
         What the configuration adds.
     """
-    machine = socket.gethostname().lower()
-    found = [*names, machine, socket.getfqdn().lower(), "localhost", "127.0.0.1", "::1"]
+    found = [*names, socket.gethostname().lower(), "localhost", "127.0.0.1", "::1"]
     if not ipaddress.ip_address(host).is_unspecified:
         found.append(host)
     else:
-        found += _addresses(machine)
+        found += _address()
     return list(dict.fromkeys(name for name in found if _usable(name)))
 
 
-def prepare(pair: Pair, names: Sequence[str]) -> bool:
+def prepare(pair: Pair, names: Sequence[str], needed: Sequence[str]) -> bool:
     """Make our own certificate where none is, or it ends soon or lacks a name; tell whether.
 
     The key stays: who has pinned it is not asked again.
+
+    Parameters
+    ----------
+    names
+        What it is made for.
+    needed
+        Those without which it is made anew: a container has another name and address each time,
+        and whoever trusts the certificate shall not be asked each time.
 
     Raises
     ------
@@ -102,7 +109,7 @@ def prepare(pair: Pair, names: Sequence[str]) -> bool:
         return False
     try:
         pair.key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if _serves(pair, names):
+        if _serves(pair, needed):
             return False
         key = _key(pair.key) if pair.key.exists() else ec.generate_private_key(ec.SECP256R1())
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -179,16 +186,15 @@ def _no_pass_phrase() -> str:
     raise ValueError("the key is encrypted")
 
 
-def _addresses(machine: str) -> list[str]:
-    """Give the addresses that the machine's name leads to, and the one it speaks to others from."""
-    found = []
-    # A machine whose own name leads nowhere is not rare, nor one without a network.
-    with suppress(OSError):
-        found = [str(info[4][0]) for info in socket.getaddrinfo(machine, None)]
+def _address() -> list[str]:
+    """Give the address that the machine speaks to others from, without asking any of them.
+
+    A name server that does not answer would hold up the start for half a minute.
+    """
     with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("192.0.2.1", 9))  # nothing is sent; TEST-NET-1 of RFC 5737
-        found.append(probe.getsockname()[0])
-    return found
+        return [str(probe.getsockname()[0])]
+    return []  # without a network there is none
 
 
 def _usable(name: str) -> bool:

@@ -10,7 +10,7 @@ export const me = () => known;
 export const may = (right) => known.rights.includes(right);
 
 // Why one may not; empty when one may.
-export const reason = (right) => (may(right) ? "" : `for ${known.roles[right].join(" or ")}`);
+export const reason = (right) => (may(right) ? "" : `for ${known.roles[right].join(", ")} only`);
 
 // A button of somebody who may not stays, and says who may.
 export function guarded(button, right) {
@@ -45,5 +45,7 @@ export async function enter(place) {
       tell(out, "Log out: try again");
     }
   });
-  place.append(make("span", {id: "who", text: `${known.name}, ${known.role}`}), out);
+  place.append(make("a", {
+    id: "who", href: "/password", title: "Change the password", text: `${known.name}, ${known.role}`,
+  }), out);
 }
