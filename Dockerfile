@@ -23,7 +23,7 @@ COPY dashboards dashboards
 COPY gateway gateway
 COPY wheeltapper wheeltapper
 RUN /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
-# Training needs these; a gateway loads none of them, and they are two thirds of the size.
+# Training needs these; a gateway loads none of them, and they are half of the size.
 ARG WITHOUT="scikit-learn scipy joblib threadpoolctl river narwhals"
 # Compiled here once for all: the root of the container cannot be written.
 RUN python3 -m venv --without-pip /opt/wheeltapper \
