@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from wheeltapper.options import AsJson
+
 HEALTH = "/health"
 CONNECTIONS = 100
 
@@ -21,6 +23,7 @@ def serve(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Everything in it is served.")],
     host: Annotated[str, typer.Option(help="IP address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8070,
+    as_json: AsJson = False,
 ) -> None:
     """Serve files over HTTP to whoever asks; nothing can be put there over it.
 
@@ -46,7 +49,11 @@ def serve(
     site = Starlette(
         routes=[Route(HEALTH, health), Mount("/", StaticFiles(directory=folder))],
     )
-    terminal.say(f"serves {folder} at http://{host}:{port}")
+    url = f"http://{host}:{port}"
+    if as_json:
+        terminal.record({"folder": str(folder), "url": url})
+    else:
+        terminal.say(f"serves {folder} at {url}")
     uvicorn.run(
         site,
         host=host,
