@@ -38,7 +38,7 @@ from gateway.journal import (
 from gateway.lineview import LineView
 from gateway.link import Link, LinkState
 from gateway.metrics import Metrics
-from gateway.notices import Notice, Notices
+from gateway.notices import CONSOLE, Notice, Notices
 from gateway.parts import part_from
 from gateway.pins import Pins
 from gateway.pipeline import Outcome, Pipeline, gap_event
@@ -278,17 +278,37 @@ class Gateway:
         self._console = console
         self._notices.console_days = console.certificate_days
         self.url = console.url
-        address = plan.data / ADDRESS
+        self._write_address(console)
+        stack.callback((plan.data / ADDRESS).unlink, missing_ok=True)
+        self._tell("console", {"url": self.url})
+
+    def _write_address(self, console: ConsoleServer) -> None:
+        """Write down for the commands on this machine how this gateway is reached."""
+        address = self._plan.data / ADDRESS
+        mode = 0o644 if self._access is None else 0o600
         try:
-            put(
-                address, address_of(console, self._access), 0o644 if self._access is None else 0o600
-            )
+            put(address, address_of(console, self._access), mode)
         except OSError as error:
             raise Unreachable(
                 f"{address}: cannot be written: {error.strerror}; free some space, start again"
             ) from error
-        stack.callback(address.unlink, missing_ok=True)
-        self._tell("console", {"url": self.url})
+
+    def _look_at_door(self) -> None:
+        """End sessions that are over, and show another certificate once there is one."""
+        if self._access is not None:
+            self._access.sweep()
+        why = None if self._console is None else self._console.look()
+        if self._console is None or why is None:
+            return
+        told = why or "the console shows the new certificate"
+        if not why:
+            try:
+                self._write_address(self._console)
+            except Unreachable as error:
+                # The commands have to wait for it, and nothing else has.
+                told = str(error)
+        days = self._console.certificate_days()
+        self._announce([("certificate", {"source": CONSOLE, "days": days, "why": told})])
 
     async def _read(
         self,
@@ -582,8 +602,7 @@ class Gateway:
         self._manager.status(self._words())
         self._announce(self._notices.look())
         self._announce(self._uplinks.look())
-        if self._access is not None:
-            self._access.sweep()
+        self._look_at_door()
         if self._vitals.due():
             told = self._vitals.look(
                 self._view.standing(),

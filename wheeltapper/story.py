@@ -106,6 +106,7 @@ class Spoken:
         sentences: dict[str, Callable[[dict[str, Any]], None]] = {
             "console": self._console,
             "own-certificate": self._certificate,
+            "certificate": lambda row: terminal.say(f"{row['source']}: {row['why']}"),
             "ready": self._ready,
             "prelude": lambda row: self.history.add(row["samples"]),
             "end": lambda _: self.history.done(),

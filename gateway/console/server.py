@@ -17,7 +17,7 @@ from gateway.accounts.access import Access
 from gateway.console.app import create_app
 from gateway.console.entrance import Records, no_records
 from gateway.console.stream import Stream
-from gateway.console.tls import Pair, context, facts
+from gateway.console.tls import Pair, Shown
 from gateway.console.view import View
 from plant.errors import Misconfigured
 
@@ -110,7 +110,8 @@ class ConsoleServer:
                 f'use host = "{LOOPBACK}" and reach it from elsewhere through an SSH tunnel '
                 "with the same port on both ends"
             )
-        self._host, self._first, self._tls = host, port, tls
+        self._host, self._first = host, port
+        self._shown = None if tls is None else Shown(tls)
         self._stream = Stream(view)
         app = create_app(
             view,
@@ -120,8 +121,7 @@ class ConsoleServer:
             names=names,
             network=self._network,
         )
-        self._until = None if tls is None else facts(tls).until.timestamp()
-        secret = None if tls is None else context(tls)
+        shown = self._shown
         self._server = _QuietServer(
             uvicorn.Config(
                 app,
@@ -133,7 +133,9 @@ class ConsoleServer:
                 proxy_headers=False,
                 server_header=False,
                 timeout_graceful_shutdown=STOP_S,
-                ssl_context_factory=None if secret is None else lambda _config, _usual: secret,
+                ssl_context_factory=None
+                if shown is None
+                else lambda _config, _usual: shown.context,
             )
         )
         self.port = port
@@ -142,19 +144,24 @@ class ConsoleServer:
     @property
     def url(self) -> str:
         """Where the page is, seen from this machine."""
-        scheme = "http" if self._tls is None else "https"
+        scheme = "http" if self._shown is None else "https"
         address = ip_address(self._host)
         host = LOOPBACK if address.is_unspecified else str(address)
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def certificate_days(self) -> float | None:
         """Give the days for which the certificate that is shown holds; None without TLS."""
-        return None if self._until is None else (self._until - time.time()) / DAY_S
+        shown = self._shown
+        return None if shown is None else (shown.facts.until.timestamp() - time.time()) / DAY_S
+
+    def look(self) -> str | None:
+        """Show another certificate once its files have changed; see `Shown.look`."""
+        return None if self._shown is None else self._shown.look()
 
     @property
     def thumbprint(self) -> str:
         """SHA-256 of the certificate that is shown, in hexadecimal digits; empty without TLS."""
-        return "" if self._tls is None else facts(self._tls).thumbprint
+        return "" if self._shown is None else self._shown.facts.thumbprint
 
     def nudge(self) -> None:
         """Show what is new at once, not with the next second."""

@@ -56,6 +56,55 @@ class Facts:
     thumbprint: str
 
 
+class Shown:
+    """The certificate that is shown, taken anew once its files have changed.
+
+    Parameters
+    ----------
+    pair
+        Where it is.
+
+    Raises
+    ------
+    Misconfigured
+        It cannot be read or used.
+    """
+
+    def __init__(self, pair: Pair) -> None:
+        self._pair = pair
+        self._stamp = self._stamped()
+        self.context = context(pair)
+        self.facts = facts(pair)
+
+    def look(self) -> str | None:
+        """Take the files as they are now: None, they are as they were; empty, done; else why not.
+
+        Connections that stand go on; those that come are shown the new one.
+        """
+        stamp = self._stamped()
+        if stamp == self._stamp:
+            return None
+        self._stamp = stamp
+        try:
+            # Certificate and key are seldom put there at the same moment: the second one mends it.
+            why = "; ".join(words for _, words in problems(self._pair))
+            if not why:
+                self.context.load_cert_chain(self._pair.certificate, self._pair.key)
+                self.facts = facts(self._pair)
+        except (OSError, Misconfigured) as error:
+            # Gone or changed between two looks at it.
+            return str(error)
+        return why
+
+    def _stamped(self) -> list[tuple[int, int]]:
+        found = []
+        for path in (self._pair.certificate, self._pair.key):
+            with suppress(OSError):
+                told = path.stat()
+                found.append((told.st_mtime_ns, told.st_ino))
+        return found
+
+
 def own_pair(data: Path) -> Pair:
     """Tell where our own certificate is kept."""
     return Pair(data / "tls/console.pem", data / "tls/console-key.pem", own=True)

@@ -17,6 +17,7 @@ from gateway.accounts.passwords import Cost, hashed
 from gateway.accounts.register import Account, Accounts, write_accounts
 from gateway.accounts.roles import Role
 from gateway.config.plan import ConsolePlan, Plan
+from gateway.console.tls import own_pair, prepare
 from gateway.runtime import Gateway
 from plant.errors import Rejected, Unreachable
 from wheeltapper.alarms import answered, ordered
@@ -118,6 +119,20 @@ def test_certificate_is_made_once_and_told(running: Running, data: Path) -> None
     assert made["thumbprint"] == running.console.thumbprint
     assert {"localhost", "127.0.0.1"} <= set(made["names"])
     assert stat.S_IMODE((data / "gateway.json").stat().st_mode) == 0o600
+
+
+def test_new_certificate_is_shown_without_a_restart_and_commands_know_it(
+    running: Running, data: Path
+) -> None:
+    first, pair = running.console.thumbprint, own_pair(data)
+
+    assert prepare(pair, ["127.0.0.1", "new.works.example"], ["new.works.example"])
+    running.until(lambda: running.console.thumbprint != first)
+
+    assert ask(running.console, "/api/line")["gateway"]["name"] == "line-1"
+    assert running.login("ana", PASSWORD)[0] == 200  # by a browser that trusts the new one
+    (told,) = [row["why"] for kind, row in running.told if kind == "certificate"]
+    assert told == "the console shows the new certificate"
 
 
 def test_command_says_nothing_to_what_shows_another_certificate(running: Running) -> None:

@@ -724,7 +724,7 @@ class Console:
 
     def __enter__(self) -> "Console":
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         return self
 
     def _connection(self) -> http.client.HTTPConnection:
@@ -758,7 +758,7 @@ class Console:
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(10)
+        self._thread.join(60)
 
     def __exit__(self, *_: object) -> None:
         if self._thread.is_alive():

@@ -25,7 +25,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gateway.console import tls as subject
 from gateway.console.server import ConsoleServer
-from gateway.console.tls import Pair, context, facts, names_of_machine, own_pair, prepare, problems
+from gateway.console.tls import (
+    Pair,
+    Shown,
+    context,
+    facts,
+    names_of_machine,
+    own_pair,
+    prepare,
+    problems,
+)
 from plant.errors import Misconfigured
 from tests.gateway.console.guarded import PASSWORD, Browser, People
 
@@ -226,6 +235,34 @@ def test_certificate_and_key_taken_for_each_other_are_told(given: Given) -> None
     pair = given.write()
 
     assert "holds no certificate" in told(Pair(pair.key, pair.certificate, own=False))
+
+
+def test_new_files_are_shown_once_both_are_there(given: Given) -> None:
+    pair = given.write()
+    shown = Shown(pair)
+    first = shown.facts.thumbprint
+    other = Given(given.folder / "new", until=200 * DAY)
+    other.folder.mkdir()
+    new = other.write()
+    assert shown.look() is None
+
+    new.certificate.replace(pair.certificate)
+    assert "does not belong to" in str(shown.look())
+    assert (shown.look(), shown.facts.thumbprint) == (None, first)
+
+    new.key.replace(pair.key)
+    assert shown.look() == ""
+    assert (shown.facts.thumbprint == first, round(shown.facts.days)) == (False, 200)
+
+
+def test_files_that_go_are_told_once_and_the_old_ones_go_on(given: Given) -> None:
+    pair = given.write()
+    shown = Shown(pair)
+
+    pair.certificate.unlink()
+
+    assert "no such file" in str(shown.look())
+    assert shown.look() is None
 
 
 # over the wire
