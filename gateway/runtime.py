@@ -45,6 +45,7 @@ from gateway.pipeline import Outcome, Pipeline, gap_event
 from gateway.rates import EVERY_S as RATES_S
 from gateway.rates import read_rates
 from gateway.rows import alarm_row, gap_row, hold_row, link_words, part_row
+from gateway.servicemanager import ServiceManager
 from gateway.supervisor import Supervisor
 from gateway.uplink import Uplinks
 from gateway.vitals import Vitals
@@ -114,6 +115,8 @@ class Gateway:
         a history are not told.
     listen
         Serve the console.
+    manager
+        Told that it is ready, alive (while the loop turns and the journal answers) and stopping.
     """
 
     def __init__(
@@ -123,10 +126,12 @@ class Gateway:
         prelude: Sequence[Callable[[Sequence[TagHandle]], Source]] = (),
         on_event: Event | None = None,
         listen: bool = True,
+        manager: ServiceManager | None = None,
     ) -> None:
         self._plan = plan
         self._prelude = prelude
         self._listen = listen
+        self._manager = manager or ServiceManager({})
         self._tell: Event = on_event or (lambda _kind, _row: None)
         self._metrics = Metrics()
         self._supervisor = Supervisor(self)
@@ -153,6 +158,7 @@ class Gateway:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then bring everything to disk."""
         self._plan.data.mkdir(parents=True, exist_ok=True)
+        self._manager.status("opening the journal")
         self._journal = await asyncio.to_thread(
             Journal.open,
             self._plan.data / "journal.db",
@@ -184,6 +190,7 @@ class Gateway:
                     await self._read(handles, stop, committing, fresh=fresh)
                     self._note_event(EventRecord("run", time.time_ns(), {"state": "ended"}))
                 finally:
+                    self._manager.stopping()
                     downsampler.end()
                     summarising.cancel()
                     counting.cancel()
@@ -193,6 +200,7 @@ class Gateway:
                     await committing
         finally:
             self._journal.close()
+            self._manager.close()
 
     def _recover(self, handles: Sequence[TagHandle]) -> None:
         """Come back to the state after the last committed record."""
@@ -345,6 +353,8 @@ class Gateway:
                     ticket=Ticket(kept) if kept else None,
                 )
                 group.create_task(self._supervisor.keep(link, partial(build, config, own)))
+            # Not when values come: a plant that is off shall keep no gateway from starting.
+            self._manager.ready()
 
     async def take(self, batch: Batch, source: Source | None) -> None:
         """Judge and journal a batch; waits while the journal is behind."""
@@ -579,6 +589,8 @@ class Gateway:
                 self._view.trouble = str(error)
             else:
                 self._view.trouble = self._journal.trouble
+            # With a full disk as well: the journal answers, and a restart mends nothing.
+            self._manager.beat()
         self._backlog.finish()
         self._snapshot()
         await self._commit()
@@ -587,6 +599,7 @@ class Gateway:
         if time.monotonic() - self._looked < LOOK_S:
             return
         self._looked = time.monotonic()
+        self._manager.status(self._words())
         self._announce(self._notices.look())
         self._announce(self._uplinks.look())
         self._look_at_door()
@@ -604,6 +617,12 @@ class Gateway:
         if self._pipeline.book.due(now):
             # No source has spoken since: the fold knows no time but that of the records.
             self._follow(self._pipeline.order(EventRecord("clock", now, {})))
+
+    def _words(self) -> str:
+        links = self._supervisor.links.values()
+        read = sum(link.state in (LinkState.UP, LinkState.ENDED) for link in links)
+        alarms = sum(alarm.state in ANNUNCIATED for alarm in self._pipeline.book.alarms())
+        return f"reads {read} of {len(self._plan.sources)} sources; alarms that stand: {alarms}"
 
     def _announce(self, notices: Sequence[Notice]) -> None:
         """Journal and tell what a person has to know of a source or a sink."""

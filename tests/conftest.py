@@ -39,6 +39,8 @@ LONG = (
     "tests/gateway/console/test_login_page.py",
     "tests/gateway/console/test_accounts.py",
     "tests/connectors/opcua/security/test_cases_of_trust.py",
+    "tests/deploy/test_compose_walk.py",
+    "tests/journeys/test_service_manager.py",
     "tests/journeys/test_ledger.py",
     "tests/connectors/opcua/test_continuity.py",
     "tests/journeys/test_commissioning.py",

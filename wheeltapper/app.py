@@ -22,10 +22,13 @@ from wheeltapper import (
     export,
     gaps,
     grafana,
+    health,
     init,
+    models,
     parts,
     replay,
     run,
+    secret,
     simulate,
     trust,
     uplink,
@@ -66,6 +69,7 @@ app.command("browse")(browse.browse)
 app.command("doctor")(doctor.doctor)
 app.command("check")(check.check)
 app.command("run")(run.run)
+app.command("health")(health.health)
 app.command("replay")(replay.replay)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(alarms.app, name="alarms")
@@ -93,4 +97,6 @@ app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")
 app.add_typer(central.app, name="central")
 app.add_typer(grafana.app, name="grafana")
+app.add_typer(models.app, name="models")
+app.command("secret")(secret.secret)
 app.command("simulate", hidden=True)(simulate.simulate)

@@ -60,7 +60,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 }
 
 
-def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
+def load(path: Path, environment: Mapping[str, str] | None = None, *, reads: bool = True) -> Plan:
     """Read and check a configuration without touching the network.
 
     Parameters
@@ -69,13 +69,15 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
         The TOML file; files named in it are looked for beside it.
     environment
         Where ``WHEELTAPPER__SECTION__KEY`` settings are taken from; ``os.environ`` by default.
+    reads
+        Whether it has to say what is read; of the demo something else does.
 
     Raises
     ------
     Misconfigured
         Every mistake, one a line: ``file:line: key: what is wrong; did you mean "x"?``
     """
-    reading = _Reading(path)
+    reading = _Reading(path, reads)
     reading.parse(os.environ if environment is None else environment)
     document = reading.validate()
     sources = reading.sources(document.source)
@@ -130,6 +132,7 @@ def accounts_file(path: Path, environment: Mapping[str, str] | None = None) -> P
 @dataclass
 class _Reading:
     path: Path
+    reads: bool = True
     problems: Problems = field(default_factory=Problems)
     raw: dict[str, Any] = field(default_factory=dict)
     lines: dict[KeyPath, int] = field(default_factory=dict)
@@ -209,7 +212,7 @@ class _Reading:
 
     def sources(self, configs: list[SourceConfig]) -> list[SourceConfig]:
         """Check the names and files of the sources, and place relative paths beside the file."""
-        if not configs:
+        if not configs and self.reads:
             self.wrong(("source",), "no [[source]]: there is nothing to read")
         return self.entries("source", configs)
 
@@ -259,7 +262,7 @@ class _Reading:
         for number, entry in enumerate(document.tag):
             found.append(self.inline(number, entry))
         # A sheet that is named and still empty is how every plant begins.
-        if not found and not document.tags and not self.problems.found:
+        if self.reads and not found and not document.tags and not self.problems.found:
             self.wrong(("tags",), "no tags: name a CSV file of tags, or add [[tag]] tables")
         return found
 
