@@ -1,7 +1,7 @@
 """What a person has to be told of a source that still delivers: late data, old certificates."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.journal import JSON
@@ -14,6 +14,8 @@ STEADY_S = 3.0
 """For so long, s; and the end of it is told after as long."""
 EXPIRY_DAYS = 30.0
 DAY_S = 86_400.0
+CONSOLE = "[console]"
+"""Named as no source can be."""
 
 Notice = tuple[str, dict[str, JSON]]
 
@@ -33,23 +35,28 @@ class Notices:
     overdue
         Sources whose data comes too late, with a sentence.
     expiring
-        Sources with a certificate that is out of date or soon will be, with a sentence.
+        Sources with a certificate that is out of date or soon will be, with a sentence; so with
+        the console.
+    console_days
+        Gives the days for which the console's own certificate holds; None: it has none.
     """
 
     supervisor: Supervisor
     overdue: dict[str, str] = field(default_factory=dict)
     expiring: dict[str, str] = field(default_factory=dict)
+    console_days: Callable[[], float | None] = lambda: None
     _lateness: dict[str, _Lateness] = field(default_factory=dict)
     _told: dict[str, float] = field(default_factory=dict)
 
     def look(self) -> Sequence[Notice]:
         """Give what is new, as the kind of an event and its body."""
         now = time.monotonic()
-        return [
-            notice
-            for name in self.supervisor.links
-            for notice in (*self._age(name, now), *self._certificate(name, now))
-        ]
+        found = list(self._certificate(CONSOLE, self.console_days(), now))
+        for name in self.supervisor.links:
+            facts = self.supervisor.facts(name)
+            days = facts.certificate_days if facts else None
+            found += [*self._age(name, now), *self._certificate(name, days, now)]
+        return found
 
     def _age(self, name: str, now: float) -> Sequence[Notice]:
         link = self.supervisor.links[name]
@@ -71,9 +78,7 @@ class Notices:
             del self.overdue[name]
         return [("overload", {"source": name, "late": late, "age_s": round(age, 1)})]
 
-    def _certificate(self, name: str, now: float) -> Sequence[Notice]:
-        facts = self.supervisor.facts(name)
-        days = facts.certificate_days if facts else None
+    def _certificate(self, name: str, days: float | None, now: float) -> Sequence[Notice]:
         if days is None or days >= EXPIRY_DAYS:
             self.expiring.pop(name, None)
             return []

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -16,11 +15,15 @@ from analytics.findings import Finding
 from analytics.savings import Savings
 from connectors.catalogue import build, build_sink
 from connectors.contract import Acknowledging, Source, Ticket
+from connectors.opcua.security.certificates import put
+from gateway.accounts.access import Access
 from gateway.alarms import alarm_from, hold_from
 from gateway.backlog import Backlog, is_long
+from gateway.config.access import ADDRESS
 from gateway.config.plan import JournalPlan, Plan
 from gateway.console.server import ConsoleServer
 from gateway.downsampling import Downsampler, Made
+from gateway.entry import address_of, open_access, open_console
 from gateway.gaps import gap_from
 from gateway.journal import (
     JSON,
@@ -35,13 +38,14 @@ from gateway.journal import (
 from gateway.lineview import LineView
 from gateway.link import Link, LinkState
 from gateway.metrics import Metrics
-from gateway.notices import Notice, Notices
+from gateway.notices import CONSOLE, Notice, Notices
 from gateway.parts import part_from
 from gateway.pins import Pins
 from gateway.pipeline import Outcome, Pipeline, gap_event
 from gateway.rates import EVERY_S as RATES_S
 from gateway.rates import read_rates
 from gateway.rows import alarm_row, gap_row, hold_row, link_words, part_row
+from gateway.servicemanager import ServiceManager
 from gateway.supervisor import Supervisor
 from gateway.uplink import Uplinks
 from gateway.vitals import Vitals
@@ -111,6 +115,8 @@ class Gateway:
         a history are not told.
     listen
         Serve the console.
+    manager
+        Told that it is ready, alive (while the loop turns and the journal answers) and stopping.
     """
 
     def __init__(
@@ -120,10 +126,12 @@ class Gateway:
         prelude: Sequence[Callable[[Sequence[TagHandle]], Source]] = (),
         on_event: Event | None = None,
         listen: bool = True,
+        manager: ServiceManager | None = None,
     ) -> None:
         self._plan = plan
         self._prelude = prelude
         self._listen = listen
+        self._manager = manager or ServiceManager({})
         self._tell: Event = on_event or (lambda _kind, _row: None)
         self._metrics = Metrics()
         self._supervisor = Supervisor(self)
@@ -144,11 +152,13 @@ class Gateway:
         self._snapshot_at = 0.0
         self._snapshot_samples = self._snapshot_bytes = 0
         self._console: ConsoleServer | None = None
+        self._access: Access | None = None
         self.url = ""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then bring everything to disk."""
         self._plan.data.mkdir(parents=True, exist_ok=True)
+        self._manager.status("opening the journal")
         self._journal = await asyncio.to_thread(
             Journal.open,
             self._plan.data / "journal.db",
@@ -180,6 +190,7 @@ class Gateway:
                     await self._read(handles, stop, committing, fresh=fresh)
                     self._note_event(EventRecord("run", time.time_ns(), {"state": "ended"}))
                 finally:
+                    self._manager.stopping()
                     downsampler.end()
                     summarising.cancel()
                     counting.cancel()
@@ -189,6 +200,7 @@ class Gateway:
                     await committing
         finally:
             self._journal.close()
+            self._manager.close()
 
     def _recover(self, handles: Sequence[TagHandle]) -> None:
         """Come back to the state after the last committed record."""
@@ -257,19 +269,46 @@ class Gateway:
         self._view = view
         if not self._listen:
             return
-        console = ConsoleServer(view, host=self._plan.console.host, port=self._plan.console.port)
+        plan = self._plan
+        self._access = open_access(plan, self._journal, self._append)
+        console = await asyncio.to_thread(
+            open_console, plan, view, self._access, self._journal, self._tell
+        )
         await stack.enter_async_context(console)
         self._console = console
+        self._notices.console_days = console.certificate_days
         self.url = console.url
-        address = self._plan.data / "gateway.json"
+        self._write_address(console)
+        stack.callback((plan.data / ADDRESS).unlink, missing_ok=True)
+        self._tell("console", {"url": self.url})
+
+    def _write_address(self, console: ConsoleServer) -> None:
+        """Write down for the commands on this machine how this gateway is reached."""
+        address = self._plan.data / ADDRESS
+        mode = 0o644 if self._access is None else 0o600
         try:
-            address.write_text(json.dumps({"url": self.url, "pid": os.getpid()}), encoding="utf-8")
+            put(address, address_of(console, self._access), mode)
         except OSError as error:
             raise Unreachable(
                 f"{address}: cannot be written: {error.strerror}; free some space, start again"
             ) from error
-        stack.callback(address.unlink, missing_ok=True)
-        self._tell("console", {"url": self.url})
+
+    def _look_at_door(self) -> None:
+        """End sessions that are over, and show another certificate once there is one."""
+        if self._access is not None:
+            self._access.sweep()
+        why = None if self._console is None else self._console.look()
+        if self._console is None or why is None:
+            return
+        told = why or "the console shows the new certificate"
+        if not why:
+            try:
+                self._write_address(self._console)
+            except Unreachable as error:
+                # The commands have to wait for it, and nothing else has.
+                told = str(error)
+        days = self._console.certificate_days()
+        self._announce([("certificate", {"source": CONSOLE, "days": days, "why": told})])
 
     async def _read(
         self,
@@ -314,6 +353,8 @@ class Gateway:
                     ticket=Ticket(kept) if kept else None,
                 )
                 group.create_task(self._supervisor.keep(link, partial(build, config, own)))
+            # Not when values come: a plant that is off shall keep no gateway from starting.
+            self._manager.ready()
 
     async def take(self, batch: Batch, source: Source | None) -> None:
         """Judge and journal a batch; waits while the journal is behind."""
@@ -548,6 +589,8 @@ class Gateway:
                 self._view.trouble = str(error)
             else:
                 self._view.trouble = self._journal.trouble
+            # With a full disk as well: the journal answers, and a restart mends nothing.
+            self._manager.beat()
         self._backlog.finish()
         self._snapshot()
         await self._commit()
@@ -556,8 +599,10 @@ class Gateway:
         if time.monotonic() - self._looked < LOOK_S:
             return
         self._looked = time.monotonic()
+        self._manager.status(self._words())
         self._announce(self._notices.look())
         self._announce(self._uplinks.look())
+        self._look_at_door()
         if self._vitals.due():
             told = self._vitals.look(
                 self._view.standing(),
@@ -572,6 +617,12 @@ class Gateway:
         if self._pipeline.book.due(now):
             # No source has spoken since: the fold knows no time but that of the records.
             self._follow(self._pipeline.order(EventRecord("clock", now, {})))
+
+    def _words(self) -> str:
+        links = self._supervisor.links.values()
+        read = sum(link.state in (LinkState.UP, LinkState.ENDED) for link in links)
+        alarms = sum(alarm.state in ANNUNCIATED for alarm in self._pipeline.book.alarms())
+        return f"reads {read} of {len(self._plan.sources)} sources; alarms that stand: {alarms}"
 
     def _announce(self, notices: Sequence[Notice]) -> None:
         """Journal and tell what a person has to know of a source or a sink."""

@@ -5,10 +5,12 @@ from typing import Annotated
 import typer
 
 from wheeltapper import (
+    account,
     alarmholds,
     alarmreport,
     alarms,
     alarmsensors,
+    audit,
     browse,
     central,
     check,
@@ -20,10 +22,13 @@ from wheeltapper import (
     export,
     gaps,
     grafana,
+    health,
     init,
+    models,
     parts,
     replay,
     run,
+    secret,
     simulate,
     trust,
     uplink,
@@ -64,6 +69,7 @@ app.command("browse")(browse.browse)
 app.command("doctor")(doctor.doctor)
 app.command("check")(check.check)
 app.command("run")(run.run)
+app.command("health")(health.health)
 app.command("replay")(replay.replay)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(alarms.app, name="alarms")
@@ -83,10 +89,14 @@ for name, command in (
     alarms.app.command(name)(command)
 app.add_typer(parts.app, name="parts")
 app.command("gaps")(gaps.gaps)
+app.command("audit")(audit.audit)
 app.command("export")(export.export)
 app.add_typer(uplink.app, name="uplink")
+app.add_typer(account.app, name="account")
 app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")
 app.add_typer(central.app, name="central")
 app.add_typer(grafana.app, name="grafana")
+app.add_typer(models.app, name="models")
+app.command("secret")(secret.secret)
 app.command("simulate", hidden=True)(simulate.simulate)

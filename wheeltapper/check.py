@@ -21,6 +21,7 @@ def check(config: ConfigFile, as_json: AsJson = False) -> None:
     from gateway.footprint import footprint
     from plant.errors import Misconfigured
     from wheeltapper import terminal
+    from wheeltapper.examination import door
 
     try:
         plan = load(config)
@@ -44,6 +45,9 @@ def check(config: ConfigFile, as_json: AsJson = False) -> None:
         terminal.record({"ok": True, "plan": described(plan), "disks": disks})
     else:
         _show(plan, config)
+        for finding in door(plan):
+            mend = f" → {finding.mend}" if finding.mend else ""
+            terminal.say(f"{finding.check}: {finding.result}{mend}")
         for disk in footprint(plan):
             terminal.say(f"disk: {disk.words}")
             if disk.mend:
@@ -54,7 +58,8 @@ def _show(plan: "Plan", config: Path) -> None:
     from wheeltapper import terminal
     from wheeltapper.story import counted
 
-    console = f"http://{plan.console.host}:{plan.console.port}"
+    scheme = "https" if plan.console.tls else "http"
+    console = f"{scheme}://{plan.console.host}:{plan.console.port}"
     terminal.say(f"gateway {plan.name}, data in {plan.data}, page at {console}\n")
     counts = [sum(tag.source == source.name for tag in plan.tags) for source in plan.sources]
     terminal.table(

@@ -23,6 +23,10 @@ def demo(
     data: Annotated[
         Path | None, typer.Option(help="Keep everything here; else a folder for the time being.")
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Name, data, console and sinks from this configuration without sources."),
+    ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="No progress bar.")] = False,
     until_alarm: Annotated[
         bool,
@@ -35,10 +39,16 @@ def demo(
     import asyncio
     import sys
 
+    from gateway.config.loader import load
+    from plant.errors import Misconfigured
     from wheeltapper.play import Play
     from wheeltapper.scene import RecordedScene, Scene, SimulatedScene
     from wheeltapper.story import Bar, Recorded, Spoken, Teller
 
+    settings = None if config is None else load(config, reads=False)
+    if settings is not None and (settings.sources or data is not None):
+        what = "--data" if data is not None else "a [[source]]"
+        raise Misconfigured(f"{config}: {what} beside --config; the demo reads what it simulates")
     scene: Scene
     if recording is not None:
         scene = RecordedScene(recording, split(labels))
@@ -55,6 +65,7 @@ def demo(
         teller=teller,
         port=port,
         data=data,
+        settings=settings,
         timeout_s=timeout if until_alarm else None,
     )
     raise typer.Exit(asyncio.run(play.run()))

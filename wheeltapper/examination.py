@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,7 +105,37 @@ def _place(plan: "Plan") -> list[Finding]:
         found = [_of_gateway("running", Verdict.GOOD, f"on {plan.data}, its page is {running}")]
     else:
         found = [*_data(plan), _port(plan.console.host, plan.console.port)]
-    return [*found, *_disks(plan)]
+    return [*found, *door(plan), *_disks(plan)]
+
+
+def door(plan: "Plan") -> Iterator[Finding]:
+    """Look at who is let in, and how long the certificate still serves."""
+    from gateway.accounts.register import read_accounts
+    from gateway.config.access import accounts_of
+    from gateway.console.tls import SOON_DAYS, facts, pair_of
+
+    people = read_accounts(accounts_of(plan.console, plan.data)).by_name.values()
+    able = sum(one.enabled for one in people)
+    if people:
+        words = f"{len(people)}, of which {able} can log in"
+        yield _of_gateway("accounts", Verdict.GOOD if able else Verdict.NOTE, words)
+    pair = pair_of(plan)
+    if pair is None:
+        return
+    if not pair.certificate.exists():
+        yield _of_gateway("certificate", Verdict.GOOD, "none yet; the first run makes it")
+        return
+    try:
+        said = facts(pair)
+    except Misconfigured as error:
+        yield _of_gateway("certificate", Verdict.WRONG, str(error))
+        return
+    words = f"{pair.certificate} for {', '.join(said.names)}, {said.days:.0f} days left"
+    soon = said.days < SOON_DAYS
+    mend = ""
+    if soon:
+        mend = "start anew, and a new one is made" if pair.own else "ask for a new one now"
+    yield _of_gateway("certificate", Verdict.NOTE if soon else Verdict.GOOD, words, mend)
 
 
 def _disks(plan: "Plan") -> Iterator[Finding]:
@@ -127,7 +158,7 @@ def _running(data: Path) -> str:
     except Unreachable:
         # A killed gateway leaves its address behind.
         return ""
-    return url
+    return str(url)
 
 
 def _data(plan: "Plan") -> Iterator[Finding]:
@@ -164,7 +195,7 @@ def _data(plan: "Plan") -> Iterator[Finding]:
 
 
 def _port(host: str, port: int) -> Finding:
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -172,6 +203,9 @@ def _port(host: str, port: int) -> Finding:
             words = f"port {port} is not for this user"
             return _of_gateway("page", Verdict.WRONG, words, "choose one from 1024 on")
         except OSError:
+            if not ip_address(host).is_loopback:
+                words = f"port {port} at {host} is in use, or that is no address of ours"
+                return _of_gateway("page", Verdict.WRONG, words, "set another [console] port")
             words = f"port {port} is in use; the next free one will be taken"
             return _of_gateway("page", Verdict.NOTE, words)
     return _of_gateway("page", Verdict.GOOD, f"port {port} is free")

@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,8 @@ class Play:
         Wanted port of the page.
     data
         Folder to keep everything in; None for one that is removed at the end.
+    settings
+        What a configuration says of everything but what is read; None without one.
     timeout_s
         Time for the first alarm, s, which ends the showing; None to go on until Ctrl-C.
     """
@@ -54,6 +56,7 @@ class Play:
     teller: Teller
     port: int
     data: Path | None
+    settings: Plan | None
     timeout_s: float | None
     alarm: dict[str, Any] | None = field(default=None, init=False)
 
@@ -66,11 +69,14 @@ class Play:
             stack.enter_context(stopping_on_signals(stop))
             kept = usable(
                 self.data
+                or (self.settings and self.settings.data)
                 or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wheeltapper-")))
             )
             simulator = Simulator(self.scene.arguments())
             async with simulator:
                 plan = plan_of(self.scene, simulator.ports, data=kept, port=self.port)
+                if self.settings is not None:
+                    plan = _set(plan, self.settings)
                 prelude = self.scene.prelude()
                 hear = self._ears(stop, self._cast(plan, simulator.ports))
                 try:
@@ -110,3 +116,15 @@ class Play:
             told = {name: self.alarm[key] for name, key in VERDICT.items()}
             self.teller.tell("verdict", {**told, "injected": truth})
         return RIGHT if self.scene.as_meant(self.alarm, truth) else WRONG
+
+
+def _set(plan: Plan, settings: Plan) -> Plan:
+    """Take from a configuration what is no matter of the scene."""
+    return replace(
+        plan,
+        name=settings.name,
+        console=settings.console,
+        journal=settings.journal,
+        sinks=settings.sinks,
+        history=settings.history,
+    )

@@ -6,9 +6,11 @@ from wheeltapper.options import AsJson, ConfigFile
 def run(config: ConfigFile, as_json: AsJson = False) -> None:
     """Run the gateway until Ctrl-C or SIGTERM."""
     import asyncio
+    import os
 
     from gateway.config.loader import load
     from gateway.runtime import Gateway
+    from gateway.servicemanager import ServiceManager
     from plant.errors import Misconfigured
     from wheeltapper.check import FILLED_BY
     from wheeltapper.folder import usable
@@ -24,6 +26,7 @@ def run(config: ConfigFile, as_json: AsJson = False) -> None:
     async def go() -> None:
         stop = asyncio.Event()
         with stopping_on_signals(stop):
-            await Gateway(plan, on_event=teller.tell).run(stop)
+            manager = ServiceManager(os.environ)
+            await Gateway(plan, on_event=teller.tell, manager=manager).run(stop)
 
     asyncio.run(go())

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from plant.errors import Unreachable
 
-READY_S = 30.0
+READY_S = 90.0
 LEAVE_S = 2.0
 
 

@@ -105,6 +105,8 @@ class Spoken:
         """Say it, if people want to know."""
         sentences: dict[str, Callable[[dict[str, Any]], None]] = {
             "console": self._console,
+            "own-certificate": self._certificate,
+            "certificate": lambda row: terminal.say(f"{row['source']}: {row['why']}"),
             "ready": self._ready,
             "prelude": lambda row: self.history.add(row["samples"]),
             "end": lambda _: self.history.done(),
@@ -136,6 +138,10 @@ class Spoken:
         if self.port and not row["url"].endswith(f":{self.port}"):
             terminal.say(f"port {self.port} is in use; the page took the next free one")
         terminal.say(f"page  {row['url']}")
+
+    def _certificate(self, row: dict[str, Any]) -> None:
+        terminal.say(f"a new certificate for the page, for {', '.join(row['names'])}:")
+        terminal.say(f"{row['file']}, SHA-256 {row['thumbprint']}")
 
     def _ready(self, row: dict[str, Any]) -> None:
         self._console(row)

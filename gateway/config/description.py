@@ -1,10 +1,11 @@
 """A plan as plain data, for ``check --json`` and for golden cases."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from connectors.catalogue import SinkConfig, SourceConfig
-from gateway.config.plan import AlarmPlan, Plan
+from gateway.config.plan import AlarmPlan, ConsolePlan, Plan
 
 
 def described(plan: Plan) -> dict[str, Any]:
@@ -12,7 +13,7 @@ def described(plan: Plan) -> dict[str, Any]:
     return {
         "name": plan.name,
         "data": str(plan.data),
-        "console": asdict(plan.console),
+        "console": console_described(plan.console),
         "journal": asdict(plan.journal),
         "detection": asdict(plan.detection),
         "alarms": alarms_described(plan.alarms),
@@ -24,6 +25,16 @@ def described(plan: Plan) -> dict[str, Any]:
         "assets": [asdict(asset) for asset in plan.assets],
         "simulated": plan.simulated,
         "notice": plan.notice,
+    }
+
+
+def console_described(console: ConsolePlan) -> dict[str, Any]:
+    """Give where the console listens, and what else was set of it."""
+    usual, told = asdict(ConsolePlan()), asdict(console)
+    return {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in told.items()
+        if key in ("host", "port") or value != usual[key]
     }
 
 

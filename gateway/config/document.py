@@ -2,6 +2,7 @@
 
 import math
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -22,6 +23,15 @@ LOOPBACK = "127.0.0.1"
 LONGEST_GRID_S = 3600.0
 """An hour a row: what changes more slowly is no matter for an alarm."""
 _NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 class _Section(BaseModel):
@@ -46,20 +56,69 @@ class GatewaySection(_Section):
 
 
 class ConsoleSection(_Section):
-    """Where the page is served."""
+    """Where the page is served, and who is let in."""
 
-    host: Annotated[str, Field(description="Loopback only")] = LOOPBACK
-    port: Annotated[int, Field(ge=0, le=65535, description="The next free one if in use")] = 8080
+    host: Annotated[
+        str, Field(description="IP address; one that others reach needs accounts and TLS")
+    ] = LOOPBACK
+    port: Annotated[
+        int, Field(ge=0, le=65535, description="On loopback the next free one if in use")
+    ] = 8080
+    tls: Annotated[
+        bool | None,
+        Field(description="Serve with TLS; without certificate and key by one that is made here"),
+    ] = None
+    certificate: Annotated[
+        Path | None, Field(description="PEM file of the certificate, its chain behind it")
+    ] = None
+    key: Annotated[Path | None, Field(description="PEM file of its key, not encrypted")] = None
+    names: Annotated[
+        list[str], Field(description="Host names and addresses under which browsers come")
+    ] = []
+    accounts: Annotated[
+        Path | None,
+        Field(description="File of the accounts, below the data folder; accounts.toml unless said"),
+    ] = None
+    idle_min: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1440,
+            description="Minutes without a hand on it after which a session ends; 0: never",
+        ),
+    ] = 30.0
+    metrics_token_file: Annotated[
+        Path | None,
+        Field(description="File whose first line lets a program read /metrics from elsewhere"),
+    ] = None
 
     @field_validator("host")
     @classmethod
-    def _loopback(cls, host: str) -> str:
-        if host != LOOPBACK:
+    def _address(cls, host: str) -> str:
+        try:
+            return str(ip_address(host))
+        except ValueError as error:
             raise ValueError(
-                f'"{host}" is refused: the console has no accounts yet, so it listens on '
-                f'"{LOOPBACK}" only; reach it from elsewhere through an SSH tunnel'
-            )
-        return host
+                f'"{host}" is no IP address; "{LOOPBACK}" is this machine alone, "0.0.0.0" every '
+                "network it is in"
+            ) from error
+
+    @field_validator("names")
+    @classmethod
+    def _hosts(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if not _HOST.fullmatch(name) and not _is_address(name):
+                raise ValueError(f'"{name}" is no host name or address; no scheme, no port')
+        return [name.lower() for name in names]
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            missing = "key" if self.key is None else "certificate"
+            raise ValueError(f"{missing}: is missing: certificate and key belong together")
+        if self.certificate is not None and self.tls is False:
+            raise ValueError("tls: is false, and there is a certificate; leave out one of both")
+        return self
 
 
 class JournalSection(_Section):

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from connectors import catalogue
 from connectors.catalogue import SinkConfig, SourceConfig, embedded
+from gateway.accounts.register import FILE
+from gateway.config.access import objections
 from gateway.config.document import (
     AlarmsSection,
     AssetEntry,
@@ -58,7 +60,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 }
 
 
-def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
+def load(path: Path, environment: Mapping[str, str] | None = None, *, reads: bool = True) -> Plan:
     """Read and check a configuration without touching the network.
 
     Parameters
@@ -67,13 +69,15 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
         The TOML file; files named in it are looked for beside it.
     environment
         Where ``WHEELTAPPER__SECTION__KEY`` settings are taken from; ``os.environ`` by default.
+    reads
+        Whether it has to say what is read; of the demo something else does.
 
     Raises
     ------
     Misconfigured
         Every mistake, one a line: ``file:line: key: what is wrong; did you mean "x"?``
     """
-    reading = _Reading(path)
+    reading = _Reading(path, reads)
     reading.parse(os.environ if environment is None else environment)
     document = reading.validate()
     sources = reading.sources(document.source)
@@ -86,11 +90,12 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
     data = path.parent / document.gateway.data
     if data.exists() and not data.is_dir():
         reading.wrong(("gateway", "data"), f'"{document.gateway.data}" is a file, not a folder')
+    console = reading.console(document, data)
     reading.problems.stop_if_any()
     return Plan(
         name=document.gateway.name,
         data=data,
-        console=ConsolePlan(document.console.host, document.console.port),
+        console=console,
         journal=JournalPlan(**document.journal.model_dump()),
         sources=tuple(sources),
         tags=tuple(placed.tag for placed in tags),
@@ -104,9 +109,30 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Plan:
     )
 
 
+def accounts_file(path: Path, environment: Mapping[str, str] | None = None) -> Path:
+    """Find the file of accounts of a configuration; nothing else in it has to be right.
+
+    Raises
+    ------
+    Misconfigured
+        The file is no TOML.
+    """
+    reading = _Reading(path)
+    reading.parse(os.environ if environment is None else environment)
+    reading.problems.stop_if_any()
+
+    def said(section: str, key: str, default: str) -> Path:
+        table = reading.raw.get(section)
+        value = table.get(key, default) if isinstance(table, dict) else default
+        return Path(value if isinstance(value, str) else default)
+
+    return path.parent / said("gateway", "data", "data") / said("console", "accounts", FILE)
+
+
 @dataclass
 class _Reading:
     path: Path
+    reads: bool = True
     problems: Problems = field(default_factory=Problems)
     raw: dict[str, Any] = field(default_factory=dict)
     lines: dict[KeyPath, int] = field(default_factory=dict)
@@ -161,9 +187,32 @@ class _Reading:
             self.problems.stop_if_any()
             raise
 
+    def console(self, document: Document, data: Path) -> ConsolePlan:
+        """Check who is let in: what others reach needs accounts and TLS."""
+        section = document.console
+        placed = {
+            name: self.path.parent / value
+            for name in ("certificate", "key", "metrics_token_file")
+            if (value := getattr(section, name)) is not None
+        }
+        plan = ConsolePlan(
+            host=section.host,
+            port=section.port,
+            tls=bool(section.tls) or section.certificate is not None,
+            certificate=placed.get("certificate"),
+            key=placed.get("key"),
+            names=tuple(section.names),
+            accounts=None if section.accounts is None else data / section.accounts,
+            idle_min=section.idle_min,
+            metrics_token_file=placed.get("metrics_token_file"),
+        )
+        for key, what in objections(plan, data):
+            self.wrong(("console", key), what)
+        return plan
+
     def sources(self, configs: list[SourceConfig]) -> list[SourceConfig]:
         """Check the names and files of the sources, and place relative paths beside the file."""
-        if not configs:
+        if not configs and self.reads:
             self.wrong(("source",), "no [[source]]: there is nothing to read")
         return self.entries("source", configs)
 
@@ -213,7 +262,7 @@ class _Reading:
         for number, entry in enumerate(document.tag):
             found.append(self.inline(number, entry))
         # A sheet that is named and still empty is how every plant begins.
-        if not found and not document.tags and not self.problems.found:
+        if self.reads and not found and not document.tags and not self.problems.found:
             self.wrong(("tags",), "no tags: name a CSV file of tags, or add [[tag]] tables")
         return found
 

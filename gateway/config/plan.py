@@ -14,11 +14,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConsolePlan:
-    """Where the console listens: loopback only, until it knows accounts."""
+    """Where the console listens, and who is let in.
+
+    Parameters
+    ----------
+    host
+        IP address. One that is not loopback needs accounts and TLS.
+    port
+        On loopback the next free port is taken, and named, when this one is in use.
+    tls
+        Serve with TLS.
+    certificate, key
+        PEM files of the plant's own; without them the gateway makes a certificate.
+    names
+        Further host names and addresses under which browsers come.
+    accounts
+        File of the accounts; None: its own in the data folder. With an account in it nobody is
+        let in without logging in.
+    idle_min
+        Minutes without a hand on mouse or keyboard after which a session ends; 0: never. A
+        viewer's does not.
+    metrics_token_file
+        File whose first line lets a program read health and figures from elsewhere.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
-    """The next free port is taken, and named, when this one is in use."""
+    tls: bool = False
+    certificate: Path | None = None
+    key: Path | None = None
+    names: tuple[str, ...] = ()
+    accounts: Path | None = None
+    idle_min: float = 30.0
+    metrics_token_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""The pages an operator sees: line overview, asset, alarms, tags; loopback only."""
+"""The pages an operator sees: line overview, asset, alarms, tags, and who may do what there."""

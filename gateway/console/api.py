@@ -7,7 +7,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.accounts.roles import Right
 from gateway.console.answers import answer
+from gateway.console.doors import need
 from gateway.console.queries import (
     ROWS_LIMIT,
     WORD_LIMIT,
@@ -23,7 +25,15 @@ from gateway.console.queries import (
     word,
 )
 from gateway.console.view import TagRow, View
+from plant.alarms import HoldKind
 from plant.errors import Rejected, Unreachable
+
+HOLD_RIGHT = {
+    HoldKind.SHELVED: Right.SHELVE,
+    HoldKind.SUPPRESSED: Right.SUPPRESS,
+    HoldKind.OUT_OF_SERVICE: Right.SUPPRESS,
+}
+"""What a hold, or the end of one, asks of whoever orders it."""
 
 
 class Api:
@@ -105,6 +115,8 @@ class Api:
         """Keep what a person calls an alarm and answer its new row."""
         alarm = request.path_params["alarm"]
         said = await judgement(request)
+        if said.new_normal:
+            need(request, Right.ACCEPT)
         with _refusing("alarm", alarm):
             row = await self._view.feedback(
                 alarm, said.label, said.actor, said.note, new_normal=said.new_normal
@@ -118,6 +130,7 @@ class Api:
     async def hold(self, request: Request) -> Response:
         """Keep an asset quiet and answer how."""
         said = await holding(request)
+        need(request, HOLD_RIGHT[HoldKind(said.kind)])
         with _refusing("asset or alarm", said.target):
             row = await self._view.hold(said.target, said.kind, said.seconds, said.actor, said.note)
             return answer(row)
@@ -125,6 +138,7 @@ class Api:
     async def release(self, request: Request) -> Response:
         """End a hold and answer how it was."""
         said = await holding(request)
+        need(request, HOLD_RIGHT[HoldKind(said.kind)])
         with _refusing("asset or alarm", said.target):
             return answer(await self._view.release(said.target, said.kind, said.actor, said.note))
 

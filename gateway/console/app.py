@@ -1,23 +1,37 @@
 """The console as one ASGI application."""
 
+from collections.abc import Callable, Collection
+from typing import Any
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from gateway.accounts.access import Access
+from gateway.accounts.roles import Right
 from gateway.console.answers import refuse
 from gateway.console.api import Api
-from gateway.console.assets import Assets
-from gateway.console.gate import Gate
+from gateway.console.assets import FORMS, Assets
+from gateway.console.doors import Door, peer
+from gateway.console.entrance import Entrance, Records, no_records
+from gateway.console.gate import Gate, Refused
 from gateway.console.stream import Stream
 from gateway.console.view import View
 
-PAGES = ("/", "/asset", "/alarms", "/report", "/tags", "/sources", "/history")
+PAGES = ("/", "/asset", "/alarms", "/report", "/tags", "/sources", "/history", "/audit")
 
 
-def create_app(view: View, *, stream: Stream | None = None) -> Starlette:
+def create_app(
+    view: View,
+    *,
+    stream: Stream | None = None,
+    access: Access | None = None,
+    records: Records = no_records,
+    names: Collection[str] = (),
+    network: bool = False,
+) -> Starlette:
     """Build the console over `view`.
 
     Parameters
@@ -26,42 +40,76 @@ def create_app(view: View, *, stream: Stream | None = None) -> Starlette:
         What is shown.
     stream
         The push of the overview; give one to close it from outside.
+    access
+        Who is let in; None: whoever reaches it.
+    records
+        Gives the newest events of the audit.
+    names, network
+        See `Gate`.
     """
-    api, assets = Api(view), Assets()
-    routes = [
-        *(Route(path, assets.page) for path in PAGES),
-        Route("/static/{path:path}", assets.file),
-        Route("/api/line", api.line),
-        Route("/api/asset", api.asset),
-        Route("/api/asset/scores", api.scores),
-        Route("/api/trend", api.trend),
-        Route("/api/alarms", api.alarms),
-        Route("/api/alarms/{alarm:int}", api.alarm),
-        Route("/api/alarms/{alarm:int}/acknowledge", api.acknowledge, methods=["POST"]),
-        Route("/api/alarms/{alarm:int}/feedback", api.feedback, methods=["POST"]),
-        Route("/api/holds", api.holds, methods=["GET"]),
-        Route("/api/holds", api.hold, methods=["POST"]),
-        Route("/api/holds/release", api.release, methods=["POST"]),
-        Route("/api/instruments", api.instruments, methods=["GET"]),
-        Route("/api/instruments/trust", api.trust, methods=["POST"]),
-        Route("/api/report", api.report),
-        Route("/api/parts", api.parts),
-        Route("/api/parts/label", api.label_part, methods=["POST"]),
-        Route("/api/parts/normal", api.new_parts, methods=["POST"]),
-        Route("/api/tags", api.tags),
-        Route("/api/sources", api.sources),
-        Route("/api/sinks", api.sinks),
-        Route("/api/savings", api.savings),
-        Route("/api/gaps", api.gaps),
-        Route("/events", stream or Stream(view)),
-        Route("/health", api.health),
-        Route("/metrics", api.metrics),
-    ]
-    return Starlette(
-        routes=routes,
-        middleware=[Middleware(Gate)],
+    app = Starlette(
+        routes=doors(view, stream or Stream(view), Entrance(access, records)),
+        middleware=[Middleware(Gate, names=names, network=network, refused=_written_by(access))],
         exception_handlers={HTTPException: _refused, 500: _failed},
     )
+    app.state.access = access
+    return app
+
+
+def doors(view: View, stream: Stream, entrance: Entrance) -> list[Door]:
+    """Give every endpoint with the right that it asks for; there are no others."""
+    api, assets = Api(view), Assets()
+    read: list[tuple[str, Callable[..., Any]]] = [
+        ("/api/line", api.line),
+        ("/api/asset", api.asset),
+        ("/api/asset/scores", api.scores),
+        ("/api/trend", api.trend),
+        ("/api/alarms", api.alarms),
+        ("/api/alarms/{alarm:int}", api.alarm),
+        ("/api/holds", api.holds),
+        ("/api/instruments", api.instruments),
+        ("/api/report", api.report),
+        ("/api/parts", api.parts),
+        ("/api/tags", api.tags),
+        ("/api/sources", api.sources),
+        ("/api/sinks", api.sinks),
+        ("/api/savings", api.savings),
+        ("/api/gaps", api.gaps),
+        ("/events", stream),
+    ]
+    change = [
+        ("/api/alarms/{alarm:int}/acknowledge", api.acknowledge, Right.ACKNOWLEDGE),
+        ("/api/alarms/{alarm:int}/feedback", api.feedback, Right.FEEDBACK),
+        # Of the other kinds of holds more is asked once the body is read.
+        ("/api/holds", api.hold, Right.SHELVE),
+        ("/api/holds/release", api.release, Right.SHELVE),
+        ("/api/instruments/trust", api.trust, Right.ACCEPT),
+        ("/api/parts/label", api.label_part, Right.FEEDBACK),
+        ("/api/parts/normal", api.new_parts, Right.ACCEPT),
+        ("/api/session", entrance.touch, Right.READ),
+        ("/api/password", entrance.password, Right.READ),
+        # Who has no session needs these two.
+        ("/api/login", entrance.login, Right.OPEN),
+        ("/api/logout", entrance.logout, Right.OPEN),
+    ]
+    return [
+        # The pages hold nothing of the plant: a link from elsewhere comes without the cookie.
+        *(Door(path, assets.page, Right.OPEN) for path in PAGES),
+        *(Door(f"/{name}", assets.form, Right.OPEN) for name in FORMS),
+        Door("/static/{path:path}", assets.file, Right.OPEN),
+        *(Door(path, endpoint, Right.READ) for path, endpoint in read),
+        Door("/api/session", entrance.session, Right.READ),
+        Door("/api/audit", entrance.audit, Right.AUDIT),
+        Door("/health", api.health, Right.MEASURE),
+        Door("/metrics", api.metrics, Right.MEASURE),
+        *(Door(path, endpoint, right, changes=True) for path, endpoint, right in change),
+    ]
+
+
+def _written_by(access: Access | None) -> Refused:
+    if access is None:
+        return lambda _scope, _why: None
+    return lambda scope, why: access.audit.refusal("", peer(scope), why, scope["path"])
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 FOLDER = Path(__file__).parent / "static"
+FORMS = ("login", "password")
+"""Pages of their own: at which one logs in, and changes the password."""
 MEDIA = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -52,6 +54,10 @@ class Assets:
     async def page(self, request: Request) -> Response:
         """Answer the one shell that all pages share."""
         return self._files["index.html"].answer(request)
+
+    async def form(self, request: Request) -> Response:
+        """Answer a page that has a file of its own."""
+        return self._files[f"{request.url.path[1:]}.html"].answer(request)
 
     async def file(self, request: Request) -> Response:
         """Answer one file by its path below the folder."""

@@ -1,5 +1,6 @@
 """What a page may ask, checked and bounded before the gateway sees it."""
 
+import asyncio
 import json
 import math
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from gateway.accounts.access import Who
 from plant.alarms import HoldKind, Label
 from plant.parts import PartLabel, PartVerdict
 
 BODY_BYTES = 16_384
+BODY_S = 20.0
 WORD_LIMIT = 512
 """Longest name or filter in characters."""
 NOTE_LIMIT = 1_000
@@ -142,7 +145,7 @@ def stretch(query: QueryParams) -> tuple[float | None, float | None]:
 
 async def acknowledgement(request: Request) -> Acknowledgement:
     """Read the JSON body of an acknowledgement; the reason is mandatory."""
-    content = await _content(request)
+    content = await _order(request)
     return Acknowledgement(
         _said(content.get("actor"), "Who acknowledges ('actor')", ACTOR_LIMIT),
         _said(content.get("note"), "A reason ('note')", NOTE_LIMIT),
@@ -151,7 +154,7 @@ async def acknowledgement(request: Request) -> Acknowledgement:
 
 async def judgement(request: Request) -> Judgement:
     """Read the JSON body of a feedback; what was expected has to be said."""
-    content = await _content(request)
+    content = await _order(request)
     label = _one_of(content.get("label"), "label", Label)
     note = content.get("note", "")
     if label == Label.EXPECTED or note:
@@ -162,7 +165,7 @@ async def judgement(request: Request) -> Judgement:
 
 async def trusting(request: Request) -> Trusting:
     """Read the JSON body of an order to believe an instrument; who and why are mandatory."""
-    content = await _content(request)
+    content = await _order(request)
     return Trusting(
         _said(content.get("target"), "A signal ('target')", WORD_LIMIT),
         _said(content.get("actor"), "Who does it ('actor')", ACTOR_LIMIT),
@@ -172,7 +175,7 @@ async def trusting(request: Request) -> Trusting:
 
 async def holding(request: Request) -> Holding:
     """Read the JSON body of a hold or of its end; who and why are mandatory."""
-    content = await _content(request)
+    content = await _order(request)
     seconds = content.get("seconds")
     number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if seconds is not None and not (number and 0 < seconds <= LONGEST_HOLD_S):
@@ -202,7 +205,7 @@ def parts_asked(query: QueryParams) -> PartsAsked:
 
 async def part_label(request: Request) -> PartSaid:
     """Read the JSON body that says what a part turned out to be."""
-    content = await _content(request)
+    content = await _order(request)
     note = content.get("note", "")
     return PartSaid(
         _said(content.get("asset"), "The machine ('asset')", WORD_LIMIT),
@@ -215,7 +218,7 @@ async def part_label(request: Request) -> PartSaid:
 
 async def part_normal(request: Request) -> PartSaid:
     """Read the JSON body that says that parts are made otherwise from now on."""
-    content = await _content(request)
+    content = await _order(request)
     return PartSaid(
         _said(content.get("asset"), "The machine ('asset')", WORD_LIMIT),
         "",
@@ -232,14 +235,42 @@ def _one_of(value: object, name: str, words: type[StrEnum]) -> str:
     return str(value)
 
 
+async def login(request: Request) -> tuple[str, str]:
+    """Read name and password; a name that could be none is a wrong one."""
+    content = await _content(request)
+    name, password = content.get("name"), content.get("password")
+    if not isinstance(name, str) or not isinstance(password, str):
+        raise HTTPException(400, "'name' and 'password' are needed.")
+    return name[:ACTOR_LIMIT], password[:WORD_LIMIT]
+
+
+async def password(request: Request) -> tuple[str, str]:
+    """Read the present password and the new one."""
+    content = await _content(request)
+    old, new = content.get("old"), content.get("new")
+    if not isinstance(old, str) or not isinstance(new, str):
+        raise HTTPException(400, "'old' and 'new' are needed.")
+    return old[:WORD_LIMIT], new[:WORD_LIMIT]
+
+
 async def _content(request: Request) -> dict[str, Any]:
     body = await _body(request)
     try:
         content = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HTTPException(400, "The body is not JSON.") from error
     if not isinstance(content, dict):
         raise HTTPException(400, "The body must be an object with 'actor' and 'note'.")
+    return content
+
+
+async def _order(request: Request) -> dict[str, Any]:
+    """Read what is ordered; who orders it is whoever is logged in, whatever the body says."""
+    content = await _content(request)
+    who: Who = request.scope["who"]
+    said = content.get("actor")
+    if who.role is not None or (isinstance(said, str) and said.strip()):
+        content["actor"] = who.actor(said.strip() if isinstance(said, str) else "")
     return content
 
 
@@ -252,8 +283,12 @@ def _said(value: object, what: str, limit: int) -> str:
 
 async def _body(request: Request) -> bytes:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES:
-            raise HTTPException(413, f"The body is larger than {BODY_BYTES} bytes.")
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_BYTES:
+                    raise HTTPException(413, f"The body is larger than {BODY_BYTES} bytes.")
+    except TimeoutError as error:
+        raise HTTPException(408, f"The body did not come within {BODY_S:.0f} s.") from error
     return bytes(body)

@@ -11,6 +11,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from gateway.accounts.access import ANYBODY, Who
 from gateway.console.answers import encode, refuse
 from gateway.console.view import View
 
@@ -78,9 +79,10 @@ class Stream:
             await self._full()(scope, receive, send)
             return
         self._clients += 1
+        who: Who = scope.get("who", ANYBODY)
         try:
-            await _first(self._tell(send), _left(receive), self._closed.wait())
-            if self._closed.is_set():
+            await _first(self._tell(send, who), _left(receive), self._closed.wait())
+            if self._closed.is_set() or not who.alive():
                 await _within(send, {"type": "http.response.body", "body": b""})
         finally:
             self._clients -= 1
@@ -91,10 +93,11 @@ class Stream:
         response.headers["Retry-After"] = "5"
         return response
 
-    async def _tell(self, send: Send) -> None:
+    async def _tell(self, send: Send, who: Who) -> None:
+        """Send frames until the session is over."""
         with suppress(TimeoutError):
             await _within(send, _HEAD)
-            while True:
+            while who.alive():
                 body = self._present()
                 await _within(send, {"type": "http.response.body", "body": body, "more_body": True})
                 await self._until_due()

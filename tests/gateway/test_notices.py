@@ -100,3 +100,21 @@ def test_a_certificate_that_was_renewed_is_not_told_of_any_more(clock: Clock) ->
     clock.now += rules.DAY_S
     assert notices.look() == []
     assert notices.expiring == {}
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(12.4, "out of date in 12 days"), (-2.6, "has been out of date for 3 days")],
+)
+def test_certificate_of_the_console_is_told_once_a_day(
+    clock: Clock, days: float, words: str
+) -> None:
+    notices, _ = watched()
+    notices.console_days = lambda: days
+
+    told = [notice for _ in range(100) for notice in notices.look()]
+
+    assert [(kind, body["source"]) for kind, body in told] == [("certificate", rules.CONSOLE)]
+    assert words in notices.expiring[rules.CONSOLE]
+    clock.now += rules.DAY_S
+    assert len(notices.look()) == 1

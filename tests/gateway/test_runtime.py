@@ -557,7 +557,7 @@ def test_a_folder_that_takes_no_address_is_named(
         raise OSError(28, "No space left on device", str(path))
 
     played = Played(tmp_path, monkeypatch)
-    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr("gateway.runtime.put", refuse)
     with pytest.raises(Unreachable, match=r"gateway\.json: cannot be written: No space left"):
         asyncio.run(Gateway(replace(played.plan, console=ConsolePlan(port=0))).run(played.stop))
 

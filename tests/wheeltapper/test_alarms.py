@@ -251,9 +251,12 @@ def test_nobody_there(command: Command) -> None:
     assert "no gateway answers there" in ended.err
 
 
-@pytest.mark.parametrize(
-    "url", ["http://192.0.2.1:80", "https://127.0.0.1:80", "127.0.0.1", "http://127.0.0.1:x"]
-)
+def test_console_with_tls_is_reached_by_its_folder(command: Command) -> None:
+    ended = command("alarms", "list", "--url", "https://127.0.0.1:8443")
+    assert (ended.code, "(--data), as the gateway's user" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize("url", ["http://192.0.2.1:80", "127.0.0.1", "http://127.0.0.1:x"])
 def test_url_that_is_no_local_console(command: Command, url: str) -> None:
     ended = command("alarms", "list", "--url", url)
     assert (ended.code, ended.err) == (

@@ -4,6 +4,7 @@ import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {acknowledge, feedback, keepQuiet, listenAgain} from "./orders.js";
 import {assetLink, badge, every, problem, sensors} from "./parts.js";
+import {guarded} from "./session.js";
 import {
   acknowledgedBy, alarmWord, blinking, holdWords, kept, marksOf, moment, unbroken,
 } from "./words.js";
@@ -29,9 +30,9 @@ function alarmLine(first, wanted, again, at) {
   const sign = badge();
   const link = assetLink(first.asset, first.name);
   const act = (word, name) => make("button", {text: word, class: name});
-  const button = act("Acknowledge …", "ack");
-  const said = act("What was it …", "less");
-  const quiet = act("Keep quiet …", "less");
+  const button = guarded(act("Acknowledge …", "ack"), "acknowledge");
+  const said = guarded(act("What was it …", "less"), "feedback");
+  const quiet = guarded(act("Keep quiet …", "less"), "shelve");
   const state = make("span");
   const marks = make("span", {class: "marks"});
   const where = make("div", {}, [
@@ -66,7 +67,8 @@ function alarmLine(first, wanted, again, at) {
 }
 
 function holdLine(first, again, at) {
-  const button = make("button", {text: "Listen again …", class: "less"});
+  const right = first.kind === "shelved" ? "shelve" : "suppress";
+  const button = guarded(make("button", {text: "Listen again …", class: "less"}), right);
   const link = assetLink(first.asset, first.name);
   const line = row(QUIET, (hold) => [link, holdWords(hold, at()), button]);
   let present = first;

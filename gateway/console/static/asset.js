@@ -6,6 +6,7 @@ import {ask} from "./live.js";
 import {madeParts} from "./made.js";
 import {acknowledge, feedback, keepQuiet, listenAgain} from "./orders.js";
 import {badge, every, gauge, position, problem, sensors} from "./parts.js";
+import {guarded} from "./session.js";
 import {
   acknowledgedBy, age, blinking, driftWords, factsOf, findingWords, holdWords, leftOut, measured,
   moment, percent, quality, quantity, quietWords, readable, resolvedWords, since, span, stateOf,
@@ -34,9 +35,10 @@ function heading(path, acknowledged) {
   const when = make("p", {class: "since"});
   const bar = gauge();
   const hold = make("p", {class: "hold"});
-  const button = make("button", {class: "ack", text: "Acknowledge …", hidden: true});
-  const said = make("button", {text: "What was it …", hidden: true});
-  const quiet = make("button", {text: "Keep quiet …"});
+  const asks = (right, options) => guarded(make("button", options), right);
+  const button = asks("acknowledge", {class: "ack", text: "Acknowledge …", hidden: true});
+  const said = asks("feedback", {text: "What was it …", hidden: true});
+  const quiet = asks("shelve", {text: "Keep quiet …"});
   const listen = make("button", {text: "Listen again …", hidden: true});
   const orders = make("span", {class: "orders"}, [button, said, quiet, listen]);
   const top = make("h1", {tabindex: "-1"}, [sign.node, name, make("small", {text: path}), orders]);
@@ -76,6 +78,7 @@ function heading(path, acknowledged) {
     button.hidden = settled;
     said.hidden = !incident || incident.feedback !== null;
     listen.hidden = !asset.hold || !asset.hold.actor;
+    if (!listen.hidden) guarded(listen, asset.hold.kind === "shelved" ? "shelve" : "suppress");
     quiet.hidden = !listen.hidden;
   }
   return {node, update};

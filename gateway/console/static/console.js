@@ -2,27 +2,30 @@
 
 import {alarmsPage} from "./alarms.js";
 import {assetPage} from "./asset.js";
+import {auditPage} from "./audit.js";
 import {make, tell, toggle} from "./dom.js";
 import {historyPage} from "./history.js";
 import {linePage} from "./line.js";
 import {Live} from "./live.js";
 import {badge} from "./parts.js";
 import {reportPage} from "./report.js";
+import {enter, may, me} from "./session.js";
 import {sourcesPage} from "./sources.js";
 import {tagsPage} from "./tags.js";
 import {age, blinking, second, zoned} from "./words.js";
 
 const PAGES = {
   "/": linePage, "/asset": assetPage, "/alarms": alarmsPage, "/report": reportPage, "/tags": tagsPage,
-  "/sources": sourcesPage, "/history": historyPage,
+  "/sources": sourcesPage, "/history": historyPage, "/audit": auditPage,
 };
+const AGAIN_MS = 3000;
 const at = (id) => document.getElementById(id);
 
 const main = at("main");
 main.textContent = "";
 const waiting = make("p", {class: "hint", text: "Waiting for the gateway …"});
 main.append(waiting);
-const update = PAGES[location.pathname](main);
+let update = () => {};
 
 for (const link of document.querySelectorAll("nav a")) {
   if (link.dataset.page === location.pathname) link.setAttribute("aria-current", "page");
@@ -80,8 +83,22 @@ function liveness(lost, silentMs, now) {
   tell(at("lost"), `✕ CONNECTION LOST: ${from}. Trying again …`);
 }
 
-new Live((line) => {
-  waiting.remove();
-  frame(line);
-  update(line);
-}, liveness);
+// What a button may do is known before there is one.
+async function begin() {
+  try {
+    await enter(at("session"));
+  } catch (error) {
+    tell(waiting, `${error.message} Trying again …`);
+    setTimeout(begin, AGAIN_MS);
+    return;
+  }
+  at("audit").hidden = !may("audit") || !me().accounts;
+  update = PAGES[location.pathname](main);
+  new Live((line) => {
+    waiting.remove();
+    frame(line);
+    update(line);
+  }, liveness);
+}
+
+begin();

@@ -1,6 +1,7 @@
 // A dialog that takes who and why; the browser's own dialog keeps the focus inside.
 
 import {make, tell} from "./dom.js";
+import {me} from "./session.js";
 
 const REMEMBERED = "wheeltapper.actor";
 
@@ -8,12 +9,14 @@ export const text = (id, limit, required) => make("input", {
   id, required, maxlength: limit, autocomplete: id === "actor" ? "name" : "off",
 });
 
-// One of several words; the first is chosen unless `none` is.
+// One of several words; the first is chosen unless `none` is. One that may not be says why.
 export function choice(name, options, none) {
-  const inputs = options.map(([value, words], index) => {
+  const inputs = options.map(([value, words, why], index) => {
     const input = make("input", {type: "radio", name, value, required: true, id: `${name}-${index}`});
     input.checked = !none && index === 0;
-    return [input, make("label", {for: `${name}-${index}`, class: "choice"}, [input, words])];
+    input.disabled = Boolean(why);
+    const said = why ? `${words} (${why})` : words;
+    return [input, make("label", {for: `${name}-${index}`, class: "choice"}, [input, said])];
   });
   const value = () => (inputs.find(([input]) => input.checked) || [{value: ""}])[0].value;
   return {nodes: inputs.map(([, label]) => label), value, first: inputs[0][0]};
@@ -27,14 +30,16 @@ export function tick(id, words) {
 
 // `submit(actor)` sends; it throws what the gateway refuses.
 export function dialog({title, sentence, fields, word, refused, submit, done}) {
-  const actor = text("actor", 80, true);
+  const who = me();
+  const actor = text("actor", 80, !who.accounts);
   const error = make("p", {class: "problem", role: "alert", hidden: true});
   const confirm = make("button", {type: "submit", text: word});
   const cancel = make("button", {type: "button", text: "Cancel", on: {click: () => box.close()}});
   const form = make("form", {}, [
     make("h2", {id: "dialog-title", text: title}),
     make("p", {text: sentence}),
-    make("label", {for: "actor", text: "Your name"}), actor,
+    ...(who.accounts ? [make("p", {class: "hint", text: `As ${who.name}, ${who.role}`})]
+      : [make("label", {for: "actor", text: "Your name"}), actor]),
     ...fields, error,
     make("div", {class: "buttons"}, [confirm, cancel]),
   ]);
@@ -46,7 +51,7 @@ export function dialog({title, sentence, fields, word, refused, submit, done}) {
     confirm.disabled = true;
     try {
       await submit(actor.value);
-      localStorage.setItem(REMEMBERED, actor.value);
+      if (!who.accounts) localStorage.setItem(REMEMBERED, actor.value);
       box.close();
       done();
     } catch (refusal) {
@@ -60,9 +65,9 @@ export function dialog({title, sentence, fields, word, refused, submit, done}) {
     if (before && before.isConnected) before.focus();
   });
   document.body.append(box);
-  actor.value = localStorage.getItem(REMEMBERED) || "";
+  actor.value = who.accounts ? who.name : localStorage.getItem(REMEMBERED) || "";
   box.showModal();
   const next = fields.flatMap((node) => [node, ...node.querySelectorAll("input")])
     .find((node) => node.tagName === "INPUT");
-  (actor.value && next ? next : actor).focus();
+  (actor.value ? next || confirm : actor).focus();
 }

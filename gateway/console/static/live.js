@@ -5,6 +5,12 @@ const RETRY_MS = 3000;
 
 export class Refused extends Error {}
 
+// To the way in, and from there back to here.
+export function leave() {
+  const here = location.pathname + location.search;
+  location.replace(`/login?next=${encodeURIComponent(here)}`);
+}
+
 async function read(response) {
   let content = {};
   try {
@@ -12,6 +18,7 @@ async function read(response) {
   } catch (error) {
     throw new Refused(`The gateway answered ${response.status} without a reason.`);
   }
+  if (response.status === 401 && location.pathname !== "/login") leave();
   if (!response.ok) throw new Refused(content.error || `The gateway answered ${response.status}.`);
   return content;
 }
@@ -55,7 +62,10 @@ export class Live {
     this.source.addEventListener("line", (event) => this.take(JSON.parse(event.data)));
     // The browser tries again by itself unless the answer was not a stream at all.
     this.source.addEventListener("error", () => {
-      if (this.source.readyState === EventSource.CLOSED) setTimeout(() => this.open(), RETRY_MS);
+      if (this.source.readyState !== EventSource.CLOSED) return;
+      // Perhaps the session is over, which a stream cannot say.
+      ask("/api/session").catch(() => {});
+      setTimeout(() => this.open(), RETRY_MS);
     });
   }
 

@@ -3,6 +3,7 @@
 import {Keyed, make, mark, row, table, tell} from "./dom.js";
 import {ask} from "./live.js";
 import {labelPart} from "./orders.js";
+import {guarded} from "./session.js";
 import {measured, moment, number, percent, readable, unit} from "./words.js";
 
 const SHOWN = 20;
@@ -30,7 +31,7 @@ function reason(part) {
 
 function line(first, labelled) {
   const why = make("span");
-  const button = make("button", {text: "What was it …"});
+  const button = guarded(make("button", {text: "What was it …"}), "feedback");
   let part = first;
   let now = 0;
   button.addEventListener("click", () => labelPart(part, labelled));

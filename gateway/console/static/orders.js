@@ -3,6 +3,7 @@
 import {choice, dialog, text, tick} from "./dialog.js";
 import {fill, make} from "./dom.js";
 import {send} from "./live.js";
+import {guarded, reason} from "./session.js";
 import {alarmWord, holdState} from "./words.js";
 
 const QUARTER_S = 900;
@@ -41,6 +42,7 @@ export function feedback(alarm, done) {
   const note = text("note", 1000, false);
   const normal = tick("new-normal", "It stays so: learn the present as normal from now on");
   normal.node.hidden = true;
+  guarded(normal.input, "accept");
   for (const node of label.nodes) {
     node.addEventListener("change", () => {
       note.required = label.value() === "expected";
@@ -97,8 +99,8 @@ export function labelPart(part, done) {
 export function keepQuiet(asset, name, done) {
   const kind = choice("kind", [
     ["shelved", "Shelve: I know, remind me later"],
-    ["suppressed", "Suppress: maintenance, off or changeover"],
-    ["out-of-service", "Out of service: until somebody ends it"],
+    ["suppressed", "Suppress: maintenance, off or changeover", reason("suppress")],
+    ["out-of-service", "Out of service: until somebody ends it", reason("suppress")],
   ]);
   const length = make("select", {id: "length"});
   const how = labelled("For", length);

@@ -2,6 +2,7 @@
 
 import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
 import {trustSensor} from "./orders.js";
+import {guarded} from "./session.js";
 import {
   NE107, blinking, letterTitle, moment, number, percent, unbroken, unjudged,
 } from "./words.js";
@@ -80,7 +81,7 @@ export function sensors(again, at) {
   ]);
   const rows = new Keyed(list.body, (one) => `${one.tag} ${one.kind}`, (first) => {
     const letter = make("span", {class: "letter"});
-    const button = make("button", {class: "less", text: "It is right …"});
+    const button = guarded(make("button", {class: "less", text: "It is right …"}), "accept");
     const link = assetLink(first.asset, first.name);
     let present = first;
     button.addEventListener("click", () => trustSensor(present, again));

@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import math
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -706,14 +707,17 @@ class Answer:
 class Console:
     """The real server in a thread of its own, as the gateway would run it in its loop."""
 
-    def __init__(self, plant: Plant, port: int = 0) -> None:
-        self.plant, self._first = plant, port
+    def __init__(
+        self, plant: Plant, port: int = 0, trusting: ssl.SSLContext | None = None, **options: Any
+    ) -> None:
+        self.plant, self._first, self._options = plant, port, options
+        self._trusting = trusting
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        async with ConsoleServer(self.plant, port=self._first) as server:
+        async with ConsoleServer(self.plant, port=self._first, **self._options) as server:
             self.url, self.port = server.url, server.port
             self._ready.set()
             await self._end.wait()
@@ -722,6 +726,12 @@ class Console:
         self._thread.start()
         assert self._ready.wait(60)
         return self
+
+    def _connection(self) -> http.client.HTTPConnection:
+        place, patience = ("127.0.0.1", self.port), 30.0
+        if self._trusting is None:
+            return http.client.HTTPConnection(*place, timeout=patience)
+        return http.client.HTTPSConnection(*place, timeout=patience, context=self._trusting)
 
     def ask(
         self,
@@ -732,7 +742,7 @@ class Console:
         body: bytes | None = None,
     ) -> Answer:
         """Send exactly these headers (a Host is added only when none is given)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = self._connection()
         with closing(connection):
             connection.request(method, path, body, headers or {})
             reply = connection.getresponse()

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import ssl
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.console import server as subject
 from gateway.console.server import ConsoleServer
+from gateway.console.tls import own_pair, prepare
 from plant.errors import Misconfigured
+from tests.gateway.console.guarded import People
 
 if TYPE_CHECKING:
     from tests.gateway.console.conftest import Plant
@@ -118,3 +123,70 @@ def test_signals_stay_with_the_gateway(plant: Plant) -> None:
     served, plain = asyncio.run(journey()), asyncio.run(unserved())
     assert [type(one) for one in served] == [type(one) for one in plain]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_who_connects_and_asks_nothing_is_let_go(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "FIRST_S", 0.1)
+
+    async def journey() -> bytes:
+        async with ConsoleServer(plant, port=0) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: half-a-re")
+            async with asyncio.timeout(60):
+                rest = await ending(reader)
+            writer.close()
+            return rest
+
+    assert asyncio.run(journey()) == b""
+
+
+def test_too_many_connections_are_let_go_and_those_there_stay(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "CONNECTIONS", 3)
+
+    async def journey() -> tuple[bytes, bytes]:
+        async with ConsoleServer(plant, port=0) as server:
+            pairs = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(3)]
+            reader, writer = pairs[0]
+            head = f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
+            writer.write(head)
+            async with asyncio.timeout(60):
+                first = await reader.readuntil(b"\r\n")
+                pairs.append(await asyncio.open_connection("127.0.0.1", server.port))
+                rest = await ending(pairs[-1][0])
+            for _, each in pairs:
+                each.close()
+            return first, rest
+
+    assert asyncio.run(journey()) == (b"HTTP/1.1 200 OK\r\n", b"")
+
+
+async def ending(reader: asyncio.StreamReader) -> bytes:
+    """Read to the end of a connection that may be reset."""
+    with suppress(ConnectionResetError):
+        return await reader.read()
+    return b""
+
+
+def test_stop_takes_little_with_open_pages_over_tls(plant: Plant, tmp_path: Path) -> None:
+    people, pair = People(tmp_path / "accounts.toml"), own_pair(tmp_path)
+    prepare(pair, ["127.0.0.1"], [])
+    trusting = ssl.create_default_context(cafile=str(pair.certificate))
+
+    async def journey() -> float:
+        async with ConsoleServer(plant, port=0, access=people.access, tls=pair) as server:
+            place = ("127.0.0.1", server.port)
+            pages = [await asyncio.open_connection(*place, ssl=trusting) for _ in range(4)]
+            for reader, writer in pages:
+                host = f"127.0.0.1:{server.port}"
+                writer.write(f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                await reader.readuntil(b"\r\n\r\n")
+            began = time.monotonic()
+        for _, writer in pages:
+            writer.close()
+        return time.monotonic() - began
+
+    assert asyncio.run(journey()) < 20.0  # its own limit is one second; the library's is thirty
