@@ -27,7 +27,7 @@ from gateway.journal import (
     SummaryRecord,
     Takes,
 )
-from gateway.uplink.courier import CALM_S, LET_GO_S, Courier, Errand
+from gateway.uplink.courier import LET_GO_S, Courier, Errand
 from gateway.uplink.delivery import Delivery, DeliveryState
 from gateway.uplink.pins import Pins
 from gateway.uplink.quarantine import Quarantine
@@ -169,7 +169,8 @@ class Uplinks:
 
     def _calm_s(self, config: SinkConfig) -> float:
         """Give for how long rows are gathered, s: never so long that somebody is told they wait."""
-        return min(CALM_S, 15 * self._plan.history.unsent_min) if is_thrifty(config) else 0.0
+        history = self._plan.history
+        return min(history.gather_s, 15 * history.unsent_min) if is_thrifty(config) else 0.0
 
     def _news(self, name: str, courier: Courier) -> Notice | None:
         told, delivery = self._told[name], courier.delivery
