@@ -28,6 +28,7 @@ from plant.records import (
     SampleRecord,
     ScoreRecord,
     SummaryRecord,
+    joined,
 )
 from plant.tags import Tag, TagHandle
 
@@ -125,16 +126,20 @@ class Points:
     def encode(self, records: Sequence[Record]) -> Encoded:
         """Write records; kinds that are not kept are passed over."""
         found = Encoded()
+        windows: dict[tuple[int, str], list[SummaryRecord]] = defaultdict(list)
         for record in records:
             match record:
-                case SummaryRecord():
-                    self._summary(record, found)
+                case SummaryRecord() if record.every in self._lengths:
+                    windows[record.every, record.source].append(record)
                 case ScoreRecord():
                     self._score(record, found)
                 case SampleRecord():
                     self._samples(record, found)
                 case EventRecord():
                     self._event(record, found)
+        for alike in windows.values():
+            # A backlog has many small ones, and most of the work is by the call.
+            self._summary(joined(alike), found)
         return found
 
     def _known(self, tag: NDArray[np.int32], what: str, found: Encoded) -> NDArray[np.intp]:
@@ -150,8 +155,6 @@ class Points:
         return self._row[np.clip(tag, -1, len(self._row) - 1)]
 
     def _summary(self, record: SummaryRecord, found: Encoded) -> None:
-        if record.every not in self._lengths:
-            return
         measurement = SUMMARIES[record.every]
         rows = self._known(record.tag, f"the windows of {record.source}", found)
         rows = self._finite(record, rows, found)
@@ -233,9 +236,9 @@ class Points:
 
 def as_written(record: SummaryRecord) -> SummaryRecord:
     """Give windows with the numbers that are written of them; see `connectors.influx.digits`."""
-    low, high = plain(record.low), plain(record.high)
+    samples = np.array((record.low, record.high, record.first, record.last))
+    low, high, first, last = plain(samples.ravel()).reshape(samples.shape)
     mean, std = within_spread(record.mean, record.std, low, high)
-    first, last = plain(record.first), plain(record.last)
     return replace(record, low=low, high=high, mean=mean, std=std, first=first, last=last)
 
 
