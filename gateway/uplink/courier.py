@@ -137,6 +137,11 @@ class Courier:
         # One that hangs in a call must not keep the process from its end.
         self._thread = threading.Thread(target=self._run, name=f"sink {errand.name}", daemon=True)
 
+    @property
+    def gathers_s(self) -> float:
+        """For how long what nobody waits for is gathered, s."""
+        return self._errand.calm_s
+
     def start(self) -> None:
         """Begin."""
         self._thread.start()
