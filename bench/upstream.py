@@ -27,7 +27,7 @@ from connectors.contract import Source
 from connectors.influx.config import InfluxConfig
 from connectors.influx.events import KINDS
 from connectors.influx.points import Points
-from connectors.influx.schema import bucket_of
+from connectors.influx.schema import SIGNAL, bucket_of
 from connectors.influx.server import LEVEL
 from connectors.influx.sink import body
 from connectors.replay.config import ReplayConfig
@@ -181,6 +181,7 @@ def measured(plan: Plan, prelude: Sequence[Prelude], gathers: Sequence[float]) -
         "raw_bytes": raw,
         "sent_bytes": total,
         "sent_of_raw": round(total / raw, 4),
+        "pinned_of_raw": round(own["wire"].get(SIGNAL, 0) / raw, 4),
         "requests": own["requests"],
         "by_measurement": own["wire"],
         "worst_error_of_range": worst,
@@ -261,6 +262,9 @@ def report(data: Path | None, hours: float) -> dict[str, Any]:
             "files": len(each),
             "samples": raw // RAW_BYTES,
             "sent_of_raw": round(total / raw, 4),
+            "pinned_of_raw": round(
+                sum(one["pinned_of_raw"] * one["raw_bytes"] / raw for one in each.values()), 4
+            ),
             "most": max(one["sent_of_raw"] for one in each.values()),
             "by_gathering_s": {
                 name: round(
