@@ -22,6 +22,8 @@ from plant.samples import Batch
 TAGS = 5000
 RATE = 10
 """Batches a second of source time: each has every tag once."""
+SALVAGED_TAGS, SALVAGED_BYTES = (5000, 500, 50), 40_000_000
+"""Samples in each record of the journals that are damaged, and bytes of their records."""
 COMMIT = 2
 """Batches in one commit."""
 
@@ -113,6 +115,20 @@ def lowered(path: Path, limit: int) -> dict[str, Any]:
     }
 
 
+def of_small_records(path: Path, tags: int, upto: int) -> None:
+    """Write a file of about so many bytes whose records hold so many samples each."""
+    line = Line(tags)
+    ready = [line.record() for _ in range(64)]
+    journal = Journal.open(path, Limits())
+    number = 0
+    while journal.holds(Kind.SAMPLES).bytes < upto:
+        for _ in range(200):
+            journal.append(ready[number % len(ready)])
+            number += 1
+        journal.commit_now()
+    journal.close()
+
+
 def salvaged(path: Path) -> dict[str, Any]:
     """Zero a page in the middle and the root of the records, and open it."""
     connection = sqlite3.connect(path)
@@ -126,9 +142,9 @@ def salvaged(path: Path) -> dict[str, Any]:
         for place in ((root - 1) * size, whole // 2 // size * size):
             file.seek(place)
             file.write(bytes(size))
-    clock = time.monotonic()
+    cpu, clock = time.process_time(), time.monotonic()
     journal = Journal.open(path, Limits())
-    wall = time.monotonic() - clock
+    cpu, wall = time.process_time() - cpu, time.monotonic() - clock
     kept = journal.holds(Kind.SAMPLES).records
     journal.append(Line().record())
     journal.commit_now()
@@ -137,7 +153,8 @@ def salvaged(path: Path) -> dict[str, Any]:
     return {
         "mb": round(whole / 1e6, 1),
         "s": round(wall, 2),
-        "s_per_gb": round(wall / whole * 1e9, 1),
+        "cpu_s": round(cpu, 2),
+        "cpu_s_per_gb": round(cpu / whole * 1e9, 1),
         "records_kept": kept,
         "records_lost": told["lost_records"],
     }
@@ -157,7 +174,12 @@ def main() -> None:
         path.unlink()
         limit = size // 5
         steady = filled(path, Limits(max_bytes=limit), size)
-        mended = salvaged(path)
+        mended = {}
+        for tags in SALVAGED_TAGS:
+            for old in folder.iterdir():
+                old.unlink()
+            of_small_records(path, tags, SALVAGED_BYTES)
+            mended[f"{tags}_samples_a_record"] = salvaged(path)
     finally:
         shutil.rmtree(folder)
     found = {

@@ -27,17 +27,19 @@ from connectors.contract import Source
 from connectors.influx.config import InfluxConfig
 from connectors.influx.events import KINDS
 from connectors.influx.points import Points
-from connectors.influx.schema import bucket_of
+from connectors.influx.schema import SIGNAL, bucket_of
 from connectors.influx.server import LEVEL
+from connectors.influx.sink import body
 from connectors.replay.config import ReplayConfig
 from connectors.replay.recording import read_recording
 from connectors.simulated.source import SimulatedSource
-from gateway.config.plan import DetectionPlan, Plan
+from gateway.config.plan import DetectionPlan, HistoryPlan, Plan
 from gateway.downsampling import Downsampler
 from gateway.journal import EventRecord, Journal, SampleRecord, ScoreRecord, SummaryRecord
 from gateway.runtime import Gateway
-from gateway.uplink.courier import CALM_S, GATHER_S, PROMPT
+from gateway.uplink.courier import GATHER_S, is_news
 from gateway.uplink.pins import Pins, bundled
+from gateway.vitals import AGAIN
 from plant.assets import asset_of
 from plant.records import Record, joined
 from plant.summaries import MINUTE
@@ -103,7 +105,8 @@ def timed(journal: Journal) -> Iterator[Timed]:
         elif isinstance(entry, SampleRecord) and len(entry.batch):
             spans += [int(entry.batch.at.min()), int(entry.batch.at.max())]
     for at in range(min(spans), max(spans), MINUTE):
-        yield from ((at, replace(event, at=at)) for event in own.values())
+        for event in own.values():
+            yield at, replace(event, at=at, body={**event.body, AGAIN: True})
 
 
 def _rows(entry: ScoreRecord) -> Iterator[Timed]:
@@ -126,7 +129,7 @@ def gathered(told: Sequence[Timed], calm_s: float) -> Iterator[list[Record]]:
         since = since if held else second
         records = [record for _, record in group]
         held += records
-        if any(isinstance(one, EventRecord) and one.kind in PROMPT for one in records):
+        if any(isinstance(one, EventRecord) and is_news(one) for one in records):
             yield held
             held = []
     if held:
@@ -148,7 +151,7 @@ def sent(journal: Journal, handles: Sequence[TagHandle], calm_s: float) -> dict[
         for measurement, told in made.lines.items():
             buckets[bucket_of(measurement, CONFIG)] += told
         for told in buckets.values():
-            size = len(gzip.compress("\n".join(told).encode(), LEVEL))
+            size = len(gzip.compress(body(told), LEVEL))
             requests += 1
             lines += len(told)
             for name in {line.partition(",")[0] for line in told}:
@@ -178,6 +181,7 @@ def measured(plan: Plan, prelude: Sequence[Prelude], gathers: Sequence[float]) -
         "raw_bytes": raw,
         "sent_bytes": total,
         "sent_of_raw": round(total / raw, 4),
+        "pinned_of_raw": round(own["wire"].get(SIGNAL, 0) / raw, 4),
         "requests": own["requests"],
         "by_measurement": own["wire"],
         "worst_error_of_range": worst,
@@ -244,7 +248,7 @@ def _columns(path: Path) -> list[str]:
 
 def report(data: Path | None, hours: float) -> dict[str, Any]:
     """Measure the simulated line and every recording below a folder."""
-    gathers = (CALM_S, 0.0, 10.0)
+    gathers = (HistoryPlan().gather_s, 110.0, 50.0, 0.0)
     found: dict[str, Any] = {
         "line_healthy": measured(*line(hours, "none"), gathers),
         "line_with_a_fault": measured(*line(hours, "random"), gathers),
@@ -258,6 +262,9 @@ def report(data: Path | None, hours: float) -> dict[str, Any]:
             "files": len(each),
             "samples": raw // RAW_BYTES,
             "sent_of_raw": round(total / raw, 4),
+            "pinned_of_raw": round(
+                sum(one["pinned_of_raw"] * one["raw_bytes"] / raw for one in each.values()), 4
+            ),
             "most": max(one["sent_of_raw"] for one in each.values()),
             "by_gathering_s": {
                 name: round(

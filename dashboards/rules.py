@@ -167,7 +167,7 @@ def rules() -> tuple[Rule, ...]:
             'GROUP BY time(5m), "gateway" fill(0)',
             limit=0.5,
             below=True,
-            lasts="3m",
+            lasts="5m",
             severity="critical",
             board="05-gateway",
             back=86_400,

@@ -156,6 +156,7 @@ class LineView:
             "simulated": self._plan.simulated,
             "notice": self.notice,
             "unsecured": self._connections.unsecured(),
+            "journal": self.trouble,
             "unsent": [f"{name}: {why}" for name, why in self._uplinks.troubles().items()],
         }
 

@@ -19,6 +19,8 @@ CHANGES_S = 5.0
 """A change of an asset's state is told within this time, s; its alarms are told at once."""
 NORMALS_S = 600.0
 """What is normal for an asset moves slowly; it is told so often, s."""
+AGAIN = "again"
+"""In the event of a state that was told before and stands as it stood: nobody waits for that."""
 STATM = Path("/proc/self/statm")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -54,8 +56,8 @@ class Standing:
     reason: str = ""
     figures: Mapping[str, float] = field(default_factory=dict, compare=False)
 
-    def event(self, at: int) -> EventRecord:
-        """Write it down; `at` in ns."""
+    def event(self, at: int, *, again: bool = False) -> EventRecord:
+        """Write it down; `at` in ns; `again` when it was told before, and nothing has changed."""
         body: dict[str, JSON] = {
             "asset": self.asset,
             "ne107": self.ne107,
@@ -67,7 +69,7 @@ class Standing:
             "reason": self.reason,
             **self.figures,
         }
-        return EventRecord("state", at, body)
+        return EventRecord("state", at, body | ({AGAIN: True} if again else {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,12 @@ class Vitals:
         now, at = time.monotonic(), time.time_ns()
         self._changes = now
         whole = now - self._told >= EVERY_S
-        events = [one.event(at) for one in standing if whole or self._stood.get(one.asset) != one]
+        same = [self._stood.get(one.asset) == one for one in standing]
+        events = [
+            one.event(at, again=again)
+            for one, again in zip(standing, same, strict=True)
+            if whole or not again
+        ]
         self._stood = {one.asset: one for one in standing}
         if whole:
             self._told = now

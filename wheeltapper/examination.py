@@ -88,13 +88,12 @@ async def _sink(config: "SinkConfig", plan: "Plan") -> Finding:
         await asyncio.wait_for(asyncio.to_thread(entered), STORE_S)
     except TimeoutError:
         result = f"{place_of(config)} does not answer within {STORE_S:.0f} s"
-        return found(Verdict.UNREACHABLE, result, "is it overloaded, or something between it?")
+        return found(Verdict.UNREACHABLE, result, "is it overloaded, or something between?")
     except (Unreachable, Misconfigured) as error:
-        wrong = isinstance(error, Misconfigured)
         result, _, mend = str(error).removeprefix(f"{config.name}: ").partition("; ")
-        if not wrong and not mend:
-            mend = "is it on, and does the url lead to it? The journal keeps what waits"
-        return found(Verdict.WRONG if wrong else Verdict.UNREACHABLE, result, mend)
+        if isinstance(error, Misconfigured):
+            return found(Verdict.WRONG, result, mend)
+        return found(Verdict.UNREACHABLE, result, f"{mend} (the journal keeps what waits)")
     return found(Verdict.GOOD, f"{place_of(config)} lets this gateway in")
 
 

@@ -79,12 +79,13 @@ def _show(rows: Any) -> None:
 
     def cells(row: dict[str, Any]) -> tuple[str, ...]:
         oldest = row["unsent_s"]
+        usual = NOW_S + row.get("gathers_s", 0.0)
         waits = f"{row['backlog']:,} records" if row["backlog"] else "nothing"
         return (
             row["name"],
             row["state"],
             waits,
-            "" if oldest is None or oldest < NOW_S else span_words(oldest),
+            "" if oldest is None or oldest < usual else span_words(oldest),
             "" if row["sent"] is None else f"{row['sent']:,} rows",
             str(row["refused"]),
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from connectors.checks.demands import given, nothing_left, raises, require, soon, without
 from connectors.checks.sinks import TAGS
-from connectors.checks.windows import START, kept, rows_of, told
+from connectors.checks.windows import START, Row, kept, rows_of, same, told
 from connectors.contract import History
 from plant.errors import Misconfigured, PlantError, Rejected, Unreachable
 from plant.records import SummaryRecord
@@ -33,13 +33,20 @@ class HistoryUnderTest:
         which may have been made ready for `connectors.checks.sinks.TAGS` but keeps nothing yet.
     keep
         Keeps records of these tags, in their order; returns when they can be read.
+    rounded
+        Gives what is read back of windows: the same, unless the sink's page tells otherwise.
     unreachable
         Gives a fresh history whose other side is off, missing or shut.
     """
 
     make: Callable[[], History]
     keep: Callable[[Sequence[TagHandle], Sequence[SummaryRecord]], None]
+    rounded: Callable[[SummaryRecord], SummaryRecord] = same
     unreachable: Callable[[], History] | None = None
+
+    def rows(self, record: SummaryRecord, names: dict[int, str]) -> dict[tuple[str, int], Row]:
+        """Give what is to be read back of a record."""
+        return rows_of(self.rounded(record), names)
 
 
 Check = Callable[[HistoryUnderTest], None]
@@ -139,7 +146,7 @@ def check_lengths_do_not_mix(peer: HistoryUnderTest) -> None:
     peer.keep(TAGS, records)
     with peer.make() as history:
         found = [kept(history, NAMES, hour, hour + HOUR, every) for every in LENGTHS]
-    require(found == [rows_of(record, NUMBERED) for record in records], "lengths stay apart")
+    require(found == [peer.rows(record, NUMBERED) for record in records], "lengths stay apart")
 
 
 def check_bounds_are_half_open(peer: HistoryUnderTest) -> None:
@@ -163,7 +170,9 @@ def check_order_and_last_said(peer: HistoryUnderTest) -> None:
     peer.keep(TAGS, [second])
     with peer.make() as history:
         found = kept(history, NAMES, START, START + HOUR)
-    require(found == rows_of(first, NUMBERED) | rows_of(second, NUMBERED), "as it was said last")
+    require(
+        found == peer.rows(first, NUMBERED) | peer.rows(second, NUMBERED), "as it was said last"
+    )
 
 
 def check_unknown_tag_has_no_windows(peer: HistoryUnderTest) -> None:
@@ -173,7 +182,7 @@ def check_unknown_tag_has_no_windows(peer: HistoryUnderTest) -> None:
     asked = [NAMES[1], "nobody/knows/this", "o'clock\" OR 1=1 --", NAMES[0]]
     with peer.make() as history:
         found = kept(history, asked, START, START + MINUTE)
-    rows = rows_of(record, NUMBERED)
+    rows = peer.rows(record, NUMBERED)
     require(found == {key: rows[key] for key in rows if key[0] != NAMES[2]}, "places are kept")
 
 
@@ -186,7 +195,7 @@ def check_pieces_are_bounded(peer: HistoryUnderTest) -> None:
         sizes = [len(piece) for piece in history.read(NAMES, 0, NEVER, TEN_SECONDS)]
         found = kept(history, NAMES, 0, NEVER, TEN_SECONDS)
     require(min(sizes) > 0 and max(sizes) <= PIECE, f"a piece holds 1 to {PIECE}: {sizes[:3]}")
-    require(found == rows_of(record, NUMBERED), "all of them come")
+    require(found == peer.rows(record, NUMBERED), "all of them come")
 
 
 ALL_CHECKS: tuple[Check, ...] = (

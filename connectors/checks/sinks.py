@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from connectors.checks.demands import given, nothing_left, raises, require, soon, without
-from connectors.checks.windows import START, Row, kept, odd, rows_of, told
+from connectors.checks.windows import START, Row, kept, odd, rows_of, same, told
 from connectors.contract import History, Sink
 from plant.errors import Misconfigured, PlantError, Unreachable
 from plant.records import EventRecord, Record, SampleRecord, ScoreRecord, SummaryRecord
@@ -64,6 +64,8 @@ class SinkUnderTest:
         Gives a fresh sink whose other side is off, missing or shut.
     failing
         While it lasts, the other side fails or is cut off in the middle of a write.
+    rounded
+        Gives what is read back of windows: the same, unless the sink's page tells otherwise.
     patience
         Longest time until what was written can be read back, s.
     """
@@ -72,7 +74,12 @@ class SinkUnderTest:
     history: Callable[[], History] | None = None
     unreachable: Callable[[Sequence[TagHandle]], Sink] | None = None
     failing: Callable[[], AbstractContextManager[object]] | None = None
+    rounded: Callable[[SummaryRecord], SummaryRecord] = same
     patience: float = 5.0
+
+    def rows(self, record: SummaryRecord, names: dict[int, str]) -> dict[tuple[str, int], Row]:
+        """Give what is to be read back of a record."""
+        return rows_of(self.rounded(record), names)
 
 
 Check = Callable[[SinkUnderTest], None]
@@ -179,7 +186,7 @@ def check_keeps_what_was_written(peer: SinkUnderTest) -> None:
     with peer.make(TAGS) as sink:
         _taken(sink, second)
     names = _names(TAGS)
-    _demand(peer, rows_of(first, names) | rows_of(second, names), TAGS, "two writes")
+    _demand(peer, peer.rows(first, names) | peer.rows(second, names), TAGS, "two writes")
 
 
 def check_same_twice_is_once(peer: SinkUnderTest) -> None:
@@ -188,7 +195,7 @@ def check_same_twice_is_once(peer: SinkUnderTest) -> None:
     with peer.make(TAGS) as sink:
         _taken(sink, record, record)
         _taken(sink, record)
-    _demand(peer, rows_of(record, _names(TAGS)), TAGS, "the same thrice")
+    _demand(peer, peer.rows(record, _names(TAGS)), TAGS, "the same thrice")
 
 
 def check_last_said_holds(peer: SinkUnderTest) -> None:
@@ -198,10 +205,10 @@ def check_last_said_holds(peer: SinkUnderTest) -> None:
     only = told(TAGS[:1], STARTS[1:2], seed=3)
     with peer.make(TAGS) as sink:
         _taken(sink, early, late)
-        _demand(peer, rows_of(late, names), TAGS, "said again in the same call")
+        _demand(peer, peer.rows(late, names), TAGS, "said again in the same call")
         _taken(sink, last)
         _taken(sink, only)
-    expected = rows_of(last, names) | rows_of(only, names)
+    expected = peer.rows(last, names) | peer.rows(only, names)
     _demand(peer, expected, TAGS, "said again in another call")
 
 
@@ -210,7 +217,7 @@ def check_numbers_come_back(peer: SinkUnderTest) -> None:
     record = odd(TAGS[0], START)
     with peer.make(TAGS) as sink:
         _taken(sink, record)
-    _demand(peer, rows_of(record, _names(TAGS)), TAGS, "extreme numbers")
+    _demand(peer, peer.rows(record, _names(TAGS)), TAGS, "extreme numbers")
 
 
 def check_no_infinity_becomes_a_number(peer: SinkUnderTest) -> None:
@@ -220,7 +227,7 @@ def check_no_infinity_becomes_a_number(peer: SinkUnderTest) -> None:
     high[2] = np.inf
     with peer.make(TAGS) as sink:
         refused = sink.write([replace(record, high=high)])
-    expected = rows_of(replace(record, high=high), _names(TAGS))
+    expected = peer.rows(replace(record, high=high), _names(TAGS))
     if refused:
         require(all(one.reason.strip() for one in refused), "a refusal says why")
         del expected[TAGS[0].tag.name, STARTS[2]]
@@ -237,7 +244,7 @@ def check_hostile_names(peer: SinkUnderTest) -> None:
             refused = sink.write([record])
             harmless = handle in TAGS
             require(not (refused and harmless), f"{handle.tag.name} is no hostile name")
-            expected |= {} if refused else rows_of(record, _names(handles))
+            expected |= {} if refused else peer.rows(record, _names(handles))
     _demand(peer, expected, handles, "hostile names")
 
 
@@ -249,7 +256,7 @@ def check_unknown_handles_are_refused(peer: SinkUnderTest) -> None:
         refused = sink.write([record])
     require(refused, "windows of an unknown handle are refused, not passed over in silence")
     require("77" in refused[0].what + refused[0].reason, "a refusal names the handle")
-    rows = rows_of(record, _names([*TAGS, stranger]))
+    rows = peer.rows(record, _names([*TAGS, stranger]))
     known = {key: row for key, row in rows.items() if key[0] != stranger.tag.name}
     _demand(peer, known, TAGS, "neighbours of an unknown handle")
 
@@ -264,9 +271,9 @@ def check_repeats_after_a_failure(peer: SinkUnderTest) -> None:
         with failing(), raises(Unreachable, Misconfigured, when="a write that fails"):
             sink.write(records)
         _taken(sink, *records)
-    expected = rows_of(before, _names(TAGS))
+    expected = peer.rows(before, _names(TAGS))
     for record in records:
-        expected |= rows_of(record, _names(TAGS))
+        expected |= peer.rows(record, _names(TAGS))
     _demand(peer, expected, TAGS, "repeated after a failure")
 
 

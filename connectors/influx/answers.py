@@ -81,12 +81,18 @@ def answered(
         return _refused(config, status, body, headers, said)
     if status in _BUSY:
         wait = retry_after(headers)
-        return Unreachable(f"{config.name}: {config.place} is busy: {said}", retry_after=wait)
+        return Unreachable(
+            f"{config.name}: {config.place} is busy: {said}; it is asked again by itself; if this "
+            "lasts, it is too small for what it is sent",
+            retry_after=wait,
+        )
     if status == 404:
         return Missing(f"{config.name}: {_missing(config, said, bucket)}")
     if status in (401, 403) or 300 <= status < 400:
         return Misconfigured(f"{config.name}: {_mend(config, status, said, headers, bucket)}")
-    return Unreachable(f"{config.name}: {config.place} answers {status}: {said}")
+    return Unreachable(
+        f"{config.name}: {config.place} answers {status}: {said}; see what its own log says"
+    )
 
 
 def _refused(
@@ -196,7 +202,22 @@ def unanswered(config: InfluxConfig, error: BaseException) -> PlantError:
         return Misconfigured(
             f"{place} does not speak TLS ({why}); write url = http://… or turn it on"
         )
-    return Unreachable(f"{place} does not answer: {why}")
+    return Unreachable(f"{place} does not answer: {why}; {_look(why)}")
+
+
+def _look(why: str) -> str:
+    """Tell where to look when nobody answers."""
+    for sign, where in _LOOKS.items():
+        if sign in why:
+            return where
+    return "see the cable, what lies between, and whether it is on"
+
+
+_LOOKS = {
+    "refused": "that machine is there: is the store on, and does url name its port?",
+    "Failed to resolve": "see the name in url, and whether this machine can look names up",
+    "ame or service not known": "see the name in url, and whether this machine can look names up",
+}
 
 
 def _innermost(error: BaseException) -> str:

@@ -21,6 +21,8 @@ CONTRIBUTORS = 12
 """Signals that are named in an alarm, the largest share first."""
 RANKS = 5
 """Signals of an alarm that stand as points of their own, those with the largest shares."""
+SCORE_DIGITS, VALUE_DIGITS = 6, 9
+"""Digits of scores and shares, and of values in a reason: nine name a 32-bit float."""
 MS = 1_000_000
 AROUND_MS = 600_000
 """Shown before the onset of an alarm, and after it was raised, ms: what is kept of raw samples."""
@@ -88,8 +90,8 @@ def _alarm(body: Body, around: Surroundings) -> Iterator[Point]:
         "state": (Kind.INT, STATES[state]),
         "state_name": (Kind.TEXT, state.value),
         "text": (Kind.TEXT, sentence(body["asset"], reason)),
-        "score": (Kind.FLOAT, reason.score),
-        "threshold": (Kind.FLOAT, reason.threshold),
+        "score": (Kind.FLOAT, _short(reason.score)),
+        "threshold": (Kind.FLOAT, _short(reason.threshold)),
         "contributors": (Kind.TEXT, _contributors(reason)),
         "onset": (Kind.INT, body["onset"]),
         "raised": (Kind.INT, body["raised"]),
@@ -124,11 +126,11 @@ def _contribution(
     for part in at_rank:
         fields |= {
             "signal": (Kind.TEXT, part.signal.rpartition("/")[2]),
-            "share": (Kind.FLOAT, part.share),
-            "actual": (Kind.FLOAT, part.actual),
-            "expected": (Kind.FLOAT, part.expected),
-            "low": (Kind.FLOAT, part.low),
-            "high": (Kind.FLOAT, part.high),
+            "share": (Kind.FLOAT, _short(part.share)),
+            "actual": (Kind.FLOAT, _short(part.actual, VALUE_DIGITS)),
+            "expected": (Kind.FLOAT, _short(part.expected, VALUE_DIGITS)),
+            "low": (Kind.FLOAT, _short(part.low, VALUE_DIGITS)),
+            "high": (Kind.FLOAT, _short(part.high, VALUE_DIGITS)),
             "unit": (Kind.TEXT, part.unit),
             "trend": (Kind.TEXT, part.trend.value),
             "since_ms": (Kind.INT, part.since // MS),
@@ -159,11 +161,11 @@ def _contributors(reason: Reason) -> str:
     told = [
         {
             "signal": part.signal,
-            "share": _number(part.share),
-            "actual": _number(part.actual),
-            "expected": _number(part.expected),
-            "low": _number(part.low),
-            "high": _number(part.high),
+            "share": _number(_short(part.share)),
+            "actual": _number(_short(part.actual, VALUE_DIGITS)),
+            "expected": _number(_short(part.expected, VALUE_DIGITS)),
+            "low": _number(_short(part.low, VALUE_DIGITS)),
+            "high": _number(_short(part.high, VALUE_DIGITS)),
             "unit": part.unit,
             "since": part.since,
             "trend": part.trend.value,
@@ -171,6 +173,11 @@ def _contributors(reason: Reason) -> str:
         for part in reason.contributions[:CONTRIBUTORS]
     ]
     return json.dumps(told, separators=(",", ":"))
+
+
+def _short(value: float, digits: int = SCORE_DIGITS) -> float:
+    """Round to so many digits: more of a score is noise, and noise does not compress."""
+    return float(f"{value:.{digits}g}")
 
 
 def _number(value: float) -> float | None:
@@ -269,8 +276,8 @@ def _part(body: Body, around: Surroundings) -> Iterator[Point]:
         "mode": (Kind.INT, body["mode"]),
         "verdict": (Kind.TEXT, body["verdict"]),
         "why": (Kind.TEXT, body["why"] or None),
-        "score": (Kind.FLOAT, body["score"]),
-        "threshold": (Kind.FLOAT, body["limit"]),
+        "score": (Kind.FLOAT, _short(body["score"])),
+        "threshold": (Kind.FLOAT, _short(body["limit"])),
         "label": (Kind.TEXT, body["label"] or None),
         "actor": (Kind.TEXT, body["actor"] or None),
         "note": (Kind.TEXT, body["note"] or None),

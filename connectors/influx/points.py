@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors.contract import Refusal
+from connectors.influx.digits import plain, within_spread
 from connectors.influx.events import Surroundings, points_of
 from connectors.influx.line_protocol import Column, Kind, Lines, encode, one, series, unspeakable
 from connectors.influx.schema import (
@@ -27,11 +28,13 @@ from plant.records import (
     SampleRecord,
     ScoreRecord,
     SummaryRecord,
+    joined,
 )
 from plant.tags import Tag, TagHandle
 
-SCORE_EVERY, SCORE_WITHIN = 10_000_000_000, 1_000_000_000
-"""Of rows that are not anomalous the first is kept that falls into the first second of ten, ns.
+SCORE_EVERY, ANOMALOUS_EVERY, SCORE_WITHIN = 10_000_000_000, 5_000_000_000, 1_000_000_000
+"""Of the rows of a record the first is kept that falls into the first second of ten, of those that
+are anomalous the first of five, ns.
 
 It depends on nothing but the record, so the same record twice gives the same points.
 """
@@ -123,16 +126,20 @@ class Points:
     def encode(self, records: Sequence[Record]) -> Encoded:
         """Write records; kinds that are not kept are passed over."""
         found = Encoded()
+        windows: dict[tuple[int, str], list[SummaryRecord]] = defaultdict(list)
         for record in records:
             match record:
-                case SummaryRecord():
-                    self._summary(record, found)
+                case SummaryRecord() if record.every in self._lengths:
+                    windows[record.every, record.source].append(record)
                 case ScoreRecord():
                     self._score(record, found)
                 case SampleRecord():
                     self._samples(record, found)
                 case EventRecord():
                     self._event(record, found)
+        for alike in windows.values():
+            # A backlog has many small ones, and most of the work is by the call.
+            self._summary(joined(alike), found)
         return found
 
     def _known(self, tag: NDArray[np.int32], what: str, found: Encoded) -> NDArray[np.intp]:
@@ -148,21 +155,20 @@ class Points:
         return self._row[np.clip(tag, -1, len(self._row) - 1)]
 
     def _summary(self, record: SummaryRecord, found: Encoded) -> None:
-        if record.every not in self._lengths:
-            return
         measurement = SUMMARIES[record.every]
         rows = self._known(record.tag, f"the windows of {record.source}", found)
         rows = self._finite(record, rows, found)
         keys = self._keys[measurement][self._rows(record.tag[rows])].tolist()
         count = record.count[rows]
         ratio = record.good[rows] / np.maximum(count, 1)
+        written = as_written(record)
         values = {
-            "mean": record.mean,
-            "min": record.low,
-            "max": record.high,
-            "std": record.std,
-            "first": record.first,
-            "last": record.last,
+            "mean": written.mean,
+            "min": written.low,
+            "max": written.high,
+            "std": written.std,
+            "first": written.first,
+            "last": written.last,
         }
         columns = [
             Column("n", Kind.INT, count),
@@ -189,7 +195,7 @@ class Points:
         rows = self._known(batch.tag, f"the samples of {batch.source}", found)
         keys = self._keys[SIGNAL][self._rows(batch.tag[rows])].tolist()
         columns = [
-            Column("v", Kind.FLOAT, batch.value[rows]),
+            Column("v", Kind.FLOAT, plain(batch.value[rows])),
             Column("q", Kind.INT, quality(batch.status[rows])),
         ]
         found.add(SIGNAL, encode(keys, batch.at[rows], columns))
@@ -197,7 +203,8 @@ class Points:
     def _score(self, record: ScoreRecord, found: Encoded) -> None:
         anomalous = record.flags & ANOMALOUS != 0
         judged = record.flags & JUDGED != 0
-        rows = np.flatnonzero(judged & (anomalous | _first_of_ten(record.at)))
+        often = anomalous & _first_of(record.at, ANOMALOUS_EVERY)
+        rows = np.flatnonzero(judged & (often | _first_of(record.at, SCORE_EVERY)))
         key = series(SCORE, asset_places(record.asset))
         columns = [
             Column("score", Kind.FLOAT, _shortened(record.score[rows])),
@@ -227,6 +234,14 @@ class Points:
             found.add(SIGNAL, Lines([line] if line else []))
 
 
+def as_written(record: SummaryRecord) -> SummaryRecord:
+    """Give windows with the numbers that are written of them; see `connectors.influx.digits`."""
+    samples = np.array((record.low, record.high, record.first, record.last))
+    low, high, first, last = plain(samples.ravel()).reshape(samples.shape)
+    mean, std = within_spread(record.mean, record.std, low, high)
+    return replace(record, low=low, high=high, mean=mean, std=std, first=first, last=last)
+
+
 def _shortened(value: NDArray[np.float64]) -> NDArray[np.float64]:
     """Round to six digits, float64 (n,): more of a score is noise, and noise does not compress.
 
@@ -238,10 +253,10 @@ def _shortened(value: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([float(f"{one:.6g}") for one in value.tolist()], np.float64)
 
 
-def _first_of_ten(at: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which rows are the first of theirs within the first second of ten, bool (n,)."""
-    slot = at // SCORE_EVERY
-    inside = at % SCORE_EVERY < SCORE_WITHIN
+def _first_of(at: NDArray[np.int64], every: int) -> NDArray[np.bool_]:
+    """Tell which rows are the first of theirs within the first second of so many, bool (n,)."""
+    slot = at // every
+    inside = at % every < SCORE_WITHIN
     first = np.ones(len(at), np.bool_)
     first[1:] = slot[1:] != slot[:-1]
     return inside & first

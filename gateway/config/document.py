@@ -207,6 +207,15 @@ class HistorySection(_Section):
     unsent_min: Annotated[
         float, Field(gt=0, description="Minutes that a record may wait before a person is told")
     ] = 15.0
+    gather_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=170,
+            description="Seconds for which rows that nobody waits for are gathered on their way to "
+            "a store elsewhere: many go together for a third of the bytes",
+        ),
+    ] = 170.0
     points_per_s: Annotated[
         float | None,
         Field(

@@ -162,6 +162,8 @@ class HistoryPlan:
         Keep the summaries of every tag in the data folder.
     unsent_min
         Minutes that a record may wait for its store before a person is told.
+    gather_s
+        Seconds for which rows that nobody waits for are gathered on their way to a store elsewhere.
     points_per_s
         Rows a second with which a backlog is sent; None for twenty times what comes in, and 20,000
         at least.
@@ -169,6 +171,7 @@ class HistoryPlan:
 
     keep: bool = True
     unsent_min: float = 15.0
+    gather_s: float = 170.0
     points_per_s: float | None = None
 
 

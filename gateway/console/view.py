@@ -15,7 +15,8 @@ class GatewayRow(TypedDict):
     """The gateway itself.
 
     `notice` is told beside SIMULATED; `unsecured` names the sources whose connection anybody on
-    the way can read and change; `unsent` tells of each store that a person has to see to.
+    the way can read and change; `journal` says what keeps the journal from keeping what comes, as a
+    full disk, or nothing; `unsent` tells of each store that a person has to see to.
     """
 
     name: str
@@ -24,6 +25,7 @@ class GatewayRow(TypedDict):
     simulated: bool
     notice: str
     unsecured: list[str]
+    journal: str
     unsent: list[str]
 
 
@@ -205,7 +207,8 @@ class SinkRow(TypedDict):
     up; `late` tells that the oldest unsent record has waited for longer than the plant allows,
     `unsent_s` for how long. `backlog` counts the records that wait, `drained_per_s` the rows a
     second with which they go; `catching_up` tells that the newest go beside them. `keeps` names
-    what it is sent, `pinned` tells that the samples around incidents are among it. `sent` counts
+    what it is sent, `pinned` tells that the samples around incidents are among it; what nobody
+    waits for is gathered for `gathers_s`. `sent` counts
     rows since the start, `sent_bytes` None where nobody counts; `refused` those that lie in the
     file `quarantine`, `damaged` records that could not be read.
     """
@@ -218,6 +221,7 @@ class SinkRow(TypedDict):
     late: bool
     since: float
     unsent_s: float
+    gathers_s: float
     backlog: int
     catching_up: bool
     drained_per_s: float

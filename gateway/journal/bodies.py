@@ -7,6 +7,7 @@ moved to another row, or an index that no longer fits its body, is found.
 import json
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, cast
@@ -85,10 +86,9 @@ class Row:
             self.position, self.kind, self.subject, self.first_at, self.last_at, self.samples,
         )  # fmt: skip
 
-    def checksum(self, name: str, body: bytes) -> int:
-        """CRC-32 of the index columns, the subject's name and the body."""
-        own = _ROW.pack(*self.columns())
-        return zlib.crc32(body, zlib.crc32(own + name.encode()))
+    def packed(self) -> bytes:
+        """Give them as they stand before the body in the checksum."""
+        return _ROW.pack(*self.columns())
 
 
 def subject_of(record: Record) -> str:
@@ -194,7 +194,7 @@ def encode(record: Record, row: Row) -> bytes:
             # A column that is the same all the way down takes eight bytes.
             every = np.full(len(record), record.every)
             body = codec.pack([every, *(column for _, column, _ in record.columns())])
-    return body + _CRC.pack(row.checksum(subject_of(record), body))
+    return body + _CRC.pack(checksum(row.packed(), subject_of(record), body))
 
 
 def _decode_samples(body: bytes, source: str) -> SampleRecord:
@@ -230,10 +230,30 @@ def _parse(text: bytes) -> Any:
         raise Rejected(f"the text of a record is not JSON: {error}") from None
 
 
-def fits(row: Row, subject: str, blob: bytes) -> bool:
+def packed(rows: NDArray[np.int64]) -> list[bytes]:
+    """Give what `Row.packed` gives, for rows of index columns, int64 (n, 6)."""
+    whole = rows.astype("<i8").tobytes()
+    return [whole[begin : begin + _ROW.size] for begin in range(0, len(whole), _ROW.size)]
+
+
+def checksum(packed_row: bytes, subject: str, body: bytes) -> int:
+    """CRC-32 of the index columns, the subject's name and the body."""
+    return zlib.crc32(body, zlib.crc32(packed_row + subject.encode()))
+
+
+def fits(packed_row: bytes, subject: str, blob: bytes) -> bool:
     """Tell whether the checksum of a body fits its row and the name it is filed under."""
-    size = len(blob) - _CRC.size
-    return size >= 0 and _CRC.unpack(blob[size:])[0] == row.checksum(subject, blob[:size])
+    return owner(packed_row, (subject,), blob) is not None
+
+
+def owner(packed_row: bytes, subjects: Iterable[str], blob: bytes) -> str | None:
+    """Give the one of some names under which the checksum of a body fits; None if none does."""
+    body, own = blob[: -_CRC.size], int.from_bytes(blob[-_CRC.size :], "little")
+    if len(blob) >= _CRC.size:
+        for subject in subjects:
+            if checksum(packed_row, subject, body) == own:
+                return subject
+    return None
 
 
 def decode(row: Row, subject: str, blob: bytes) -> Record:
@@ -245,7 +265,7 @@ def decode(row: Row, subject: str, blob: bytes) -> Record:
         The checksum does not fit: something was changed after it was written.
     """
     body = blob[: -_CRC.size]
-    if not fits(row, subject, blob):
+    if not fits(row.packed(), subject, blob):
         raise Rejected("the checksum does not fit: the file was damaged after it was written")
     if row.kind == Kind.SAMPLES:
         return _decode_samples(body, subject)

@@ -6,24 +6,30 @@ Nothing here believes a length, an offset or a page number that it has not check
 
 import mmap
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.journal.cells import INDEX_LEAF, TABLE_LEAF, Places, Sifted, most_local, sift
+
 PAGE_BYTES = 2048
 """What a journal has where its header cannot tell."""
 
-TABLE_LEAF, INDEX_LEAF = 0x0D, 0x0A
+TOGETHER = 4096
+"""Pages that are taken apart at once."""
 _MAGIC = b"SQLite format 3\x00"
 _FIRST_PAGE = 100
 _LOG_HEAD, _FRAME_HEAD = 32, 24
 _INT_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
+_EMPTY, _NO_PLACES = np.empty(0, np.uint8), np.empty(0, np.int64)
 _NULL, _ZERO, _ONE, _INT, _REAL, _TEXT, _BLOB = range(7)
 _CONSTANTS = {0: _NULL, 8: _ZERO, 9: _ONE}
 
@@ -39,6 +45,25 @@ class Cell:
     values: tuple[Value, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What stands in some leaves.
+
+    Parameters
+    ----------
+    data
+        What the places in `sifted` are of.
+    sifted
+        Records and entries of their index, in columns.
+    rest
+        Every other cell.
+    """
+
+    data: bytes | mmap.mmap
+    sifted: Sifted
+    rest: Iterator[Cell]
+
+
 class Pages:
     """The pages of a file, and those in the write-ahead log beside it.
 
@@ -49,23 +74,50 @@ class Pages:
     """
 
     def __init__(self, path: Path, log: Path) -> None:
-        self._file = _mapped(path)
+        self._file, self._log = _mapped(path), _mapped(log)
         self.size = _page_bytes(self._file)
-        self._frames, self._newest = _frames(_mapped(log), self.size)
+        self._frames, self._newest = _frames(self._log, self.size)
+
+    def sheets(self, *, whole: bool = True) -> Iterator[Sheet]:
+        """Give what stands in the leaves, some thousands of them at once; see `cells`."""
+        step = _FRAME_HEAD + self.size
+        frames = _LOG_HEAD + _FRAME_HEAD + step * np.arange(len(self._frames))
+        yield from self._sheets(self._file, self._numbers() * self.size, whole=whole)
+        edges = (self._edge(*one, whole=whole) for one in self._edges())
+        yield Sheet(b"", sift(_EMPTY, _NO_PLACES, self.size), chain.from_iterable(edges))
+        kinds = np.frombuffer(self._log, np.uint8)[frames]
+        leaves = frames[np.isin(kinds, (TABLE_LEAF, INDEX_LEAF))]
+        yield from self._sheets(self._log, leaves, whole=whole)
+
+    def _sheets(self, data: bytes | mmap.mmap, leaves: Places, *, whole: bool) -> Iterator[Sheet]:
+        for first in range(0, len(leaves), TOGETHER):
+            part = leaves[first : first + TOGETHER]
+            sifted = sift(np.frombuffer(data, np.uint8), part, self.size)
+            others = [sifted.odd, *([sifted.long] if whole else [])]
+            yield Sheet(data, sifted, self._others(data, np.concatenate(others)))
+
+    def _others(self, data: bytes | mmap.mmap, places: Places) -> Iterator[Cell]:
+        for leaf, group in groupby(places.tolist(), itemgetter(0)):
+            page = data[leaf : leaf + self.size]
+            offsets = [offset for _, offset in group]
+            yield from self._cells(page, offsets, page[0] == TABLE_LEAF, whole=True)
 
     def leaves(self) -> Iterator[tuple[bytes, int]]:
         """Give each page that calls itself a leaf, and where in it its header is; old ones too."""
+        for number in self._numbers().tolist():
+            yield self._file[number * self.size : (number + 1) * self.size], 0
+        yield from self._edges()
+        for page in self._frames:
+            yield page, 0
+
+    def _edges(self) -> Iterator[tuple[bytes, int]]:
+        """Give the first page, which begins with the header of the file, and one that is cut."""
         whole = len(self._file) // self.size
         if whole:
-            for number in self._numbers().tolist():
-                yield self._file[number * self.size : (number + 1) * self.size], 0
-            # The first page begins with the header of the file.
             yield self._file[: self.size], _FIRST_PAGE
         rest = self._file[whole * self.size :]
         if rest:
             yield rest + bytes(self.size - len(rest)), 0
-        for page in self._frames:
-            yield page, 0
 
     def _numbers(self) -> NDArray[np.intp]:
         """Give the numbers of the leaves of the file, from 0."""
@@ -77,17 +129,21 @@ class Pages:
         """Count the leaves, those of the log as well."""
         return (len(self._numbers()) if self._file else 0) + len(self._frames)
 
-    def cells(self, *, whole: bool = True, without: Collection[int] = ()) -> Iterator[Cell]:
+    def cells(self, *, whole: bool = True) -> Iterator[Cell]:
         """Give what stands in the leaves as far as it can be read; the checksums decide.
 
         What is spread over pages is left out unless the `whole` is wanted; then it comes twice
-        where the log has other pages for it than the file. `without` those of so many values.
+        where the log has other pages for it than the file.
         """
         for page, start in self.leaves():
-            kind = page[start] if len(page) > start else 0
-            if kind in (TABLE_LEAF, INDEX_LEAF):
-                is_table = kind == TABLE_LEAF
-                yield from self._cells(page, start, is_table, whole=whole, without=without)
+            yield from self._edge(page, start, whole=whole)
+
+    def _edge(self, page: bytes, start: int, *, whole: bool) -> Iterator[Cell]:
+        kind = page[start] if len(page) > start else 0
+        if kind in (TABLE_LEAF, INDEX_LEAF):
+            yield from self._cells(
+                page, self._offsets(page, start), kind == TABLE_LEAF, whole=whole
+            )
 
     def long_rows(self) -> Iterator[tuple[int, int]]:
         """Give key and bytes of each row that is spread over pages, without following it."""
@@ -105,9 +161,9 @@ class Pages:
         yield from struct.unpack_from(f">{min(count, most)}H", page, start + 8)
 
     def _cells(
-        self, page: bytes, start: int, is_table: bool, *, whole: bool, without: Collection[int]
+        self, page: bytes, offsets: Iterable[int], is_table: bool, *, whole: bool
     ) -> Iterator[Cell]:
-        for offset in self._offsets(page, start):
+        for offset in offsets:
             try:
                 key, payload, size, following = self._head(page, offset, is_table=is_table)
             except (ValueError, IndexError, struct.error):
@@ -117,11 +173,8 @@ class Pages:
             else:
                 tails = self._tails(following, size - len(payload)) if whole else []
             for tail in tails:
-                record = payload + tail
                 try:
-                    if without and len(layout(record[: varint(record, 0)[0]])[0]) in without:
-                        continue
-                    found = values(record)
+                    found = values(payload + tail)
                 except (ValueError, IndexError, struct.error):
                     continue
                 yield Cell(key, found)
@@ -156,7 +209,7 @@ class Pages:
     def _local(self, size: int, *, is_table: bool) -> int:
         """Bytes of a payload that stand in the cell itself."""
         usable = self.size
-        most = usable - 35 if is_table else (usable - 12) * 64 // 255 - 23
+        most = most_local(usable, is_table=is_table)
         if size <= most:
             return size
         least = (usable - 12) * 32 // 255 - 23

@@ -14,10 +14,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gateway.journal import bodies, file
-from gateway.journal.bodies import Kind, Row
+from gateway.journal.bodies import Kind
+from gateway.journal.cells import NUMBERS
 from gateway.journal.limits import KIND_OF, Level
-from gateway.journal.pages import Cell, Pages
+from gateway.journal.pages import Cell, Pages, Sheet
 from gateway.journal.snapshots import unpack_arrays
 from plant import columns as codec
 from plant.errors import Misconfigured, Rejected
@@ -26,20 +30,21 @@ from plant.gaps import Gap, GapCause
 DAMAGED = "damaged"
 """Kind of the event that tells what became of a damaged journal."""
 SNAPSHOTS_KEPT = 2
-RECORD_VALUES, ENTRY_VALUES = 7, 6
-"""Values of a record, and of an entry of its index; a name has 2, a tag 8 or 9."""
 TOGETHER = 200
-"""Rows that are handed to SQLite at once."""
+"""Records that are spread over pages, and are handed to SQLite at once."""
+RECORD_VALUES = 7
+"""Values of a record; a name has 2, a tag 8 or 9."""
 AHEAD = 1 << 14
 """An entry of an index that points farther than this beyond the last record is no entry."""
-S_PER_BYTE, S_PER_LEAF = 20e-9, 200e-6
+S_PER_BYTE, S_PER_LEAF = 20e-9, 60e-6
 """Time that a salvage takes, about: by the bytes, and by the pages in which records begin."""
 SPARED_BYTES = 32_000_000
 """Free space that a salvage leaves."""
 _KEPT_AS_IT_IS = ("total", "floor", "mark", "cursor", "untold")
 _INSERT = "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_ENTRY = "INSERT OR IGNORE INTO entry VALUES (?, ?, ?, ?, ?, ?)"
-_KINDS = frozenset(Kind)
+_SUBJECT, _SAMPLES = 2, 5
+"""Places of columns in a row."""
 _ENTRIES = """
 CREATE TEMP TABLE entry (
     position INTEGER PRIMARY KEY, kind INTEGER, subject INTEGER, first_at INTEGER,
@@ -87,18 +92,27 @@ class _Found:
         whole = [one for one in self.tags if str(file.checksum(one)) in self.seals]
         return whole[0] if whole else own | again
 
-    def record(self, cell: Cell) -> tuple[Row, bytes] | None:
-        """Give the record in a cell if its checksum fits under one of the names."""
-        nothing, *index, body = cell.values
-        if nothing is not None or not isinstance(body, bytes) or {*map(type, index)} != {int}:
-            return None
-        row = Row(cell.key or 0, *index)  # type: ignore[arg-type] # all are int
-        subject = row.subject
-        for name in self.names.get(subject, ()):
-            if bodies.fits(row, name, body):
+    def records(self, sheet: Sheet) -> Iterator[tuple[Any, ...]]:
+        """Give the rows of a sheet whose checksum fits under one of the names."""
+        own = sheet.sifted.records
+        bounds = zip(own.begin.tolist(), own.end.tolist(), strict=True)
+        yield from self._whole(own.numbers, (sheet.data[begin:end] for begin, end in bounds))
+
+    def long_records(self, cells: list[Cell]) -> Iterator[tuple[Any, ...]]:
+        """Give the rows in cells, as `records` does."""
+        numbers = np.array([(cell.key, *cell.values[1:-1]) for cell in cells], np.int64)
+        blobs = (cell.values[-1] for cell in cells)
+        yield from self._whole(numbers.reshape(-1, NUMBERS), blobs)
+
+    def _whole(self, numbers: NDArray[np.int64], blobs: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+        room = (numbers[:, 0] >= self.oldest) | (numbers[:, _SAMPLES] == 0)
+        rows = zip(numbers.tolist(), bodies.packed(numbers), room.tolist(), blobs, strict=True)
+        for row, head, has_room, blob in rows:
+            subject = row[_SUBJECT]
+            name = bodies.owner(head, self.names.get(subject, ()), blob)
+            if name is not None and has_room:
                 self.resolved[subject] = name
-                return row, body
-        return None
+                yield *row, blob
 
 
 def salvage(
@@ -196,8 +210,9 @@ def _pages(path: Path) -> Pages:
 
 def _read_names(pages: Pages) -> _Found:
     found = _Found()
-    for cell in pages.cells(whole=False, without=(ENTRY_VALUES, RECORD_VALUES)):
-        found.add(cell)
+    for sheet in pages.sheets(whole=False):
+        for cell in sheet.rest:
+            found.add(cell)
     return found
 
 
@@ -215,8 +230,14 @@ def _oldest(pages: Pages, path: Path) -> int:
 
 
 def _is_record(cell: Cell) -> bool:
-    whole = cell.key is not None and len(cell.values) == RECORD_VALUES
-    return whole and isinstance(cell.values[-1], bytes)
+    if cell.key is None or len(cell.values) != RECORD_VALUES:
+        return False
+    key, *numbers, body = cell.values
+    return key is None and {*map(type, numbers)} == {int} and isinstance(body, bytes)
+
+
+def _is_entry(cell: Cell) -> bool:
+    return cell.key is None and [*map(type, cell.values)] == [int] * NUMBERS
 
 
 def _fill(
@@ -225,45 +246,35 @@ def _fill(
     """Bring everything that can be read into a new journal; give what is told of it."""
     connection.execute(_ENTRIES)
     snapshots: dict[tuple[str, int], bytes] = {}
-    records: list[tuple[Any, ...]] = []
-    entries: list[tuple[int, ...]] = []
-    for cell in pages.cells():
-        if _is_record(cell):
-            kept = found.record(cell)
-            if kept is not None and (kept[0].position >= found.oldest or not kept[0].samples):
-                records.append((*kept[0].columns(), kept[1]))
-        elif len(cell.values) == ENTRY_VALUES and cell.key is None:
-            entry = _entry(cell)
-            entries += [entry] if entry else []
-        else:
-            snapshots |= _snapshot(cell)
-        if len(records) + len(entries) >= TOGETHER:
-            _insert(connection, records, entries)
-    _insert(connection, records, entries)
+    for sheet in pages.sheets():
+        connection.executemany(_INSERT, found.records(sheet))
+        connection.executemany(_INSERT_ENTRY, _entries(sheet.sifted.entries))
+        long_ones: list[Cell] = []
+        for cell in sheet.rest:
+            if _is_record(cell):
+                long_ones.append(cell)
+            elif _is_entry(cell):
+                entries = np.array([cell.values], np.int64)
+                connection.executemany(_INSERT_ENTRY, _entries(entries))
+            else:
+                snapshots |= _snapshot(cell)
+            if len(long_ones) >= TOGETHER:
+                connection.executemany(_INSERT, found.long_records(long_ones))
+                long_ones.clear()
+        connection.executemany(_INSERT, found.long_records(long_ones))
     _write_names(connection, found)
     _take_over(connection, path)
     _write_snapshots(connection, snapshots)
     return _count(connection, found, last, [position for _, position in snapshots])
 
 
-def _insert(
-    connection: sqlite3.Connection, records: list[tuple[Any, ...]], entries: list[tuple[int, ...]]
-) -> None:
-    """Write rows that have gathered; of two of one place the first stays."""
-    connection.executemany(_INSERT, records)
-    connection.executemany(_INSERT_ENTRY, entries)
-    records.clear()
-    entries.clear()
-
-
-def _entry(cell: Cell) -> tuple[int, ...] | None:
-    """Give an entry of the index of the records: it tells what a lost one was."""
-    if {*map(type, cell.values)} != {int}:
-        return None
-    kind, subject, last, first, samples, position = cell.values
-    entry = position, kind, subject, first, last, samples
-    likely = kind in _KINDS and 0 <= samples <= codec.MAX_ROWS and position > 0  # type: ignore[operator]
-    return entry if likely else None  # type: ignore[return-value]
+def _entries(numbers: NDArray[np.int64]) -> Iterator[tuple[int, ...]]:
+    """Give what can be entries of the index of the records: they tell what a lost one was."""
+    kind, subject, last, first, samples, position = numbers.T
+    likely = np.isin(kind, list(Kind)) & (samples >= 0) & (samples <= codec.MAX_ROWS)
+    likely &= position > 0
+    columns = position, kind, subject, first, last, samples
+    return zip(*(column[likely].tolist() for column in columns), strict=True)
 
 
 def _snapshot(cell: Cell) -> dict[tuple[str, int], bytes]:

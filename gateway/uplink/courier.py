@@ -21,17 +21,18 @@ from gateway.uplink.pace import MISCONFIGURED_S, Backoff, Pace
 from gateway.uplink.parcels import MOST_RECORDS, Parcel, gather, rows_of
 from gateway.uplink.pins import Pins, bundled
 from gateway.uplink.quarantine import Quarantine
+from gateway.vitals import AGAIN
 from plant.errors import Misconfigured, Rejected
 
 GATHER_S = 1.0
 """What comes in within this time goes together, s."""
-CALM_S = 50.0
-"""What nobody waits for is gathered for so long, s, on its way to a store elsewhere: a request of
-few rows is mostly names. Less than `FRESH_S`, or all would be sent twice."""
 PROMPT = ("alarm", "state", "gap", "instrument")
 """Kinds of events that are waited for: with them all that has gathered goes."""
+MOST_PROMPT = 100
+"""So many of a second are not looked at one by one."""
 FRESH_S = 60.0
-"""A backlog older than this has the newest records sent beside it, s."""
+"""A backlog older than this has the newest records sent beside it, s; what is gathered, by this
+older than it may become by that, or all would be sent twice."""
 FRESH_EVERY_S = 1.0
 URGENT = ("alarm", "state", "gap", "instrument", "part", "gateway")
 """Kinds of events that are told first when a store is back: what stands now."""
@@ -94,6 +95,11 @@ class Errand:
         return f"pins:{self.name}"
 
 
+def is_news(event: EventRecord) -> bool:
+    """Tell whether an event is waited for: a state that is told again is not."""
+    return event.kind in PROMPT and not event.body.get(AGAIN, False)
+
+
 class Courier:
     """One sink's thread.
 
@@ -130,6 +136,11 @@ class Courier:
         self.delivery = Delivery(errand.name, cursor=journal.cursor(errand.cursor))
         # One that hangs in a call must not keep the process from its end.
         self._thread = threading.Thread(target=self._run, name=f"sink {errand.name}", daemon=True)
+
+    @property
+    def gathers_s(self) -> float:
+        """For how long what nobody waits for is gathered, s."""
+        return self._errand.calm_s
 
     def start(self) -> None:
         """Begin."""
@@ -188,7 +199,10 @@ class Courier:
         after, upto = max(self._looked, self.delivery.cursor), self._journal.committed
         self._looked = upto
         waited_for = PROMPT if EventRecord in self._errand.kinds else ()
-        return upto > self.delivery.cursor and not self._journal.newest(waited_for, after, 1)
+        told = self._journal.newest(waited_for, after, MOST_PROMPT)
+        return (
+            upto > self.delivery.cursor and len(told) < MOST_PROMPT and not any(map(is_news, told))
+        )
 
     def _send_next(self, sink: Sink) -> bool:
         """Send one parcel of each lane; tell whether nothing is left for now."""
@@ -265,7 +279,7 @@ class Courier:
 
         What is refused here is refused again when the backlog comes to it, and kept then.
         """
-        late = self.unsent_s() > FRESH_S
+        late = self.unsent_s() > FRESH_S + self._errand.calm_s
         self.delivery.catching_up = late
         if not late:
             self._fresh = None

@@ -27,7 +27,7 @@ from gateway.journal import (
     SummaryRecord,
     Takes,
 )
-from gateway.uplink.courier import CALM_S, LET_GO_S, Courier, Errand
+from gateway.uplink.courier import LET_GO_S, Courier, Errand
 from gateway.uplink.delivery import Delivery, DeliveryState
 from gateway.uplink.pins import Pins
 from gateway.uplink.quarantine import Quarantine
@@ -38,6 +38,8 @@ LEAST_PER_S = 20_000.0
 TIMES_INGEST = 20.0
 """So many times what comes in, where that is more."""
 SMOOTH_S = 60.0
+GAINS_S = 10.0
+"""Over so long it is looked at whether a backlog becomes shorter, s."""
 HANGS_S = 30.0
 """A call that takes longer is told, s."""
 OWN = ("sink:", "pins:")
@@ -61,6 +63,23 @@ class _Told:
     state: DeliveryState = DeliveryState.CONNECTING
     why: str = ""
     late: bool = False
+
+
+@dataclass(slots=True)
+class _Behind:
+    """How far a sink was behind when it was last looked at, and whether it gains on the journal."""
+
+    at: float = 0.0
+    positions: int = 0
+    gains: bool = True
+
+    def look(self, now: float, positions: int, *, up: bool) -> None:
+        """Take note of the positions between it and the end of the journal."""
+        if not up:
+            self.at, self.gains = 0.0, True  # what it does is looked at once it does something
+        elif now - self.at >= GAINS_S:
+            self.gains = not self.at or positions < self.positions
+            self.at, self.positions = now, positions
 
 
 class Uplinks:
@@ -106,6 +125,7 @@ class Uplinks:
             for config in plan.sinks
         }
         self._told = {name: _Told() for name in self._couriers}
+        self._behind = {name: _Behind() for name in self._couriers}
 
     def start(self) -> list[Notice]:
         """Begin; the places of sinks that are no longer configured are forgotten, and told."""
@@ -154,6 +174,10 @@ class Uplinks:
             part = min(1.0, (now - before) / SMOOTH_S)
             self._ingest += part * ((samples - had) / (now - before) - self._ingest)
             self._looked = now, samples
+        for name, courier in self._couriers.items():
+            up = courier.delivery.state is DeliveryState.UP
+            left = self._journal.committed - courier.delivery.cursor
+            self._behind[name].look(now, left, up=up)
         return self._news_of_all()
 
     def _news_of_all(self) -> list[Notice]:
@@ -169,7 +193,8 @@ class Uplinks:
 
     def _calm_s(self, config: SinkConfig) -> float:
         """Give for how long rows are gathered, s: never so long that somebody is told they wait."""
-        return min(CALM_S, 15 * self._plan.history.unsent_min) if is_thrifty(config) else 0.0
+        history = self._plan.history
+        return min(history.gather_s, 15 * history.unsent_min) if is_thrifty(config) else 0.0
 
     def _news(self, name: str, courier: Courier) -> Notice | None:
         told, delivery = self._told[name], courier.delivery
@@ -197,8 +222,16 @@ class Uplinks:
             why = f"no answer for {span(delivery.calling_s())}"
         if late:
             waits = f"the oldest unsent record has waited for {span(courier.unsent_s())}"
-            return f"{waits}: {why}" if why else f"{waits}: it takes less than comes in"
+            return f"{waits}: {why or self._unhindered(delivery)}"
         return why
+
+    def _unhindered(self, delivery: Delivery) -> str:
+        """Say how a backlog goes that nothing hinders."""
+        if delivery.state is DeliveryState.CONNECTING:
+            return "no answer yet since the start"
+        if self._behind[delivery.name].gains:
+            return "it is being sent now, oldest first"
+        return "it takes less than comes in"
 
     def unsent_s(self) -> float:
         """Give for how long the oldest record that some sink lacks has waited, s."""
@@ -230,6 +263,7 @@ class Uplinks:
             "late": late,
             "since": delivery.since / MS,
             "unsent_s": unsent_s,
+            "gathers_s": courier.gathers_s,
             "backlog": delivery.backlog,
             "catching_up": delivery.catching_up,
             "drained_per_s": delivery.drained,

@@ -1,7 +1,7 @@
 """What the bench of the central store compares is the same."""
 
 from bench.central import by_the_library, report, tags, windows
-from connectors.influx.points import Points
+from connectors.influx.points import Points, as_written
 from plant.summaries import LENGTHS, MINUTE
 
 
@@ -16,7 +16,7 @@ def test_both_write_the_same_points() -> None:
     known, record = tags(9), windows(9, 4, MINUTE)
 
     ours = Points(known, "edge-1", LENGTHS).encode([record]).lines["signal_1m"]
-    theirs = by_the_library(record, known)
+    theirs = by_the_library(as_written(record), known)
 
     assert len(ours) == 36
     assert list(map(fields, ours)) == list(map(fields, theirs))

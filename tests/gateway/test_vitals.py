@@ -7,7 +7,7 @@ import pytest
 
 from gateway import vitals as rules
 from gateway.metrics import Figures
-from gateway.vitals import Normal, Standing, Vitals, resident_bytes
+from gateway.vitals import AGAIN, Normal, Standing, Vitals, resident_bytes
 from plant.alarms import AlarmState
 
 PUMP = Standing("a/pump", ne107=0, mode=1, machine=2)
@@ -50,6 +50,14 @@ def test_every_asset_and_the_gateway_once_a_minute(clock: Clock) -> None:
         assert told(vitals, PUMP, PRESS) == []
     clock.now += 5
     assert told(vitals, PUMP, PRESS) == whole
+
+
+def test_what_stands_as_it_stood_is_marked_as_told_again(clock: Clock) -> None:
+    vitals = Vitals(Figures())
+    told(vitals, PUMP, PRESS)
+    clock.now += 60
+    events = vitals.look([replace(PUMP, mode=2), PRESS], journal_bytes=7, unsent_s=0.0, good=1.0)
+    assert [event.body.get(AGAIN) for event in events[:2]] == [None, True]
 
 
 def test_a_change_is_told_at_once_and_alone(clock: Clock) -> None:

@@ -57,9 +57,9 @@ def influx(proxy: FaultProxy, **more: Any) -> InfluxConfig:
             answer(503, b'{"message":"starting"}', retry_after="9"),
             Verdict.UNREACHABLE,
             "is busy: starting",
-            "",
+            "asked again by itself",
         ),
-        (Fault(), Verdict.UNREACHABLE, "answers 502", ""),
+        (Fault(), Verdict.UNREACHABLE, "answers 502", "its own log"),
     ],
 )
 def test_each_answer_has_its_words(
@@ -79,7 +79,8 @@ def test_nobody_listens(tmp_path: Path) -> None:
     found = examined(tmp_path, config)
     assert found.verdict is Verdict.UNREACHABLE
     assert "does not answer" in found.result
-    assert found.mend == "is it on, and does the url lead to it? The journal keeps what waits"
+    assert "is the store on, and does url name its port?" in found.mend
+    assert "the journal keeps what waits" in found.mend
 
 
 def test_a_token_file_that_is_missing(tmp_path: Path, proxy: FaultProxy) -> None:

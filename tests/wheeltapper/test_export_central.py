@@ -66,7 +66,9 @@ def made(every: int) -> SummaryRecord:
     n = 8
     count = np.full(n, 60, np.uint32)
     good = np.array([60, 45, 0, 60, 1, 60, 60, 60], np.uint32)
-    values = rng.normal(10, 3, (6, n))
+    # With few digits, so that what is rounded on the way is the same as what is kept.
+    low, mean, first, last, high = np.sort(rng.normal(10, 3, (5, n)).round(2), axis=0)
+    values = np.array([low, high, mean, rng.uniform(0.5, 3, n).round(2), first, last])
     values[:, good == 0] = np.nan
     start = NOON + every * (np.arange(n) // 2)
     tag = np.array([1, 2] * (n // 2), np.int32)

@@ -61,6 +61,8 @@ function frame(line) {
   tell(at("simulated").querySelector("span"), gateway.notice);
   at("unsecured").hidden = !gateway.unsecured.length;
   tell(at("unsecured").querySelector("span"), gateway.unsecured.join(", "));
+  at("journal").hidden = !gateway.journal;
+  tell(at("journal").querySelector("span"), gateway.journal);
   at("unsent").hidden = !gateway.unsent.length;
   tell(at("unsent").querySelector("span"), gateway.unsent.join("; "));
   tell(at("clock"), zoned(line.now));

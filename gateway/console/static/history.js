@@ -21,7 +21,10 @@ function bytes(count) {
 
 function waiting(sink) {
   if (!sink.unsent_s) return "nothing";
-  if (sink.state === "up" && sink.unsent_s < NEW_S && !sink.backlog) return "only what came just now, to go together";
+  if (sink.state === "up" && sink.unsent_s < NEW_S + sink.gathers_s && !sink.backlog) {
+    const often = sink.gathers_s ? `: every ${age(sink.gathers_s)}, and at once when there is news` : "";
+    return `only what came just now, to go together${often}`;
+  }
   const records = sink.backlog ? `${sink.backlog.toLocaleString("en-GB")} records` : "the newest";
   return `${records}, the oldest for ${age(sink.unsent_s)}${sink.late ? ": too long" : ""}`;
 }

@@ -80,9 +80,8 @@ def summaries(
 ) -> SummaryRecord:
     rng = np.random.default_rng(seed)
     n = len(start)
-    values = {
-        name: rng.normal(20, 5, n) for name in ("low", "high", "mean", "std", "first", "last")
-    }
+    low, mean, first, last, high = np.sort(rng.normal(20, 5, (5, n)), axis=0)
+    values = {"low": low, "high": high, "mean": mean, "first": first, "last": last}
     return SummaryRecord(
         source="plc",
         every=every,
@@ -90,6 +89,7 @@ def summaries(
         start=np.array(start, np.int64),
         count=np.full(n, 60, np.uint32),
         good=np.full(n, good, np.uint32),
+        std=rng.uniform(0, 5, n),
         **values,
     )
 

@@ -11,6 +11,7 @@ from connectors.checks import histories, sinks
 from connectors.checks.histories import HistoryUnderTest
 from connectors.checks.sinks import SinkUnderTest
 from connectors.influx.history import InfluxHistory
+from connectors.influx.points import as_written
 from connectors.influx.sink import InfluxSink
 from plant.records import SummaryRecord
 from plant.tags import TagHandle
@@ -46,6 +47,7 @@ def sink_under_test(behind_proxy: tuple[Place, FaultProxy]) -> SinkUnderTest:
     return SinkUnderTest(
         make=lambda tags: place.sink(list(tags)),
         history=lambda: InfluxHistory(place.config),
+        rounded=as_written,
         unreachable=off,
         failing=failing,
     )
@@ -63,6 +65,7 @@ def history_under_test(behind_proxy: tuple[Place, FaultProxy]) -> HistoryUnderTe
     return HistoryUnderTest(
         make=lambda: InfluxHistory(place.config),
         keep=keep,
+        rounded=as_written,
         unreachable=lambda: InfluxHistory(elsewhere),
     )
 

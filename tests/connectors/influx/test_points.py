@@ -71,18 +71,18 @@ def test_windows_of_a_length_that_is_not_sent_are_passed_over() -> None:
     assert dict(points.encode([summary(MINUTE, 1, [1.0] * 6)]).lines) == {}
 
 
-def test_scores_are_thinned_by_source_time_but_for_what_is_anomalous() -> None:
+def test_scores_are_thinned_by_source_time_the_anomalous_less() -> None:
     at = [T0 + i * S for i in range(25)]
     flags = [1] * 25
-    flags[7] = 3
+    flags[14:18] = [3] * 4
     flags[20] = 0
 
     made = lines(scores(at, flags, [float(i) for i in range(25)]))["score"]
 
     assert made == [
         f"score,{PLACE},site=works score=0.0,threshold=3.0,anomalous=false {at[0]}",
-        f"score,{PLACE},site=works score=7.0,threshold=3.0,anomalous=true {at[7]}",
         f"score,{PLACE},site=works score=10.0,threshold=3.0,anomalous=false {at[10]}",
+        f"score,{PLACE},site=works score=15.0,threshold=3.0,anomalous=true {at[15]}",
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.contract import Sink
 from connectors.influx.config import InfluxConfig
-from connectors.influx.sink import LINES, InfluxSink
+from connectors.influx.sink import LINES, InfluxSink, body
 from plant.errors import Misconfigured, PlantError, Unreachable
 from plant.records import Record
 from plant.summaries import HOUR, MINUTE, TEN_SECONDS
@@ -44,7 +44,7 @@ def everything() -> list[Record]:
         some(20, MS),
         summaries([HOUR0 + i * MINUTE for i in range(30)], MINUTE),
         summaries([HOUR0], HOUR),
-        scores([T0, T0 + S], [1, 3], [1.0, 9.0]),
+        scores([T0, T0 + 5 * S], [1, 3], [1.0, 9.0]),
         *events(),
     ]
 
@@ -89,8 +89,14 @@ def test_what_is_said_last_of_one_window_holds_within_one_call_too(v1: Place) ->
     with v1.sink(tags()) as sink:
         sink.write([first, last])
 
-    (found,) = v1.ask('SELECT "mean" FROM "signal_1h"')
-    assert found["values"] == [[HOUR0, last.mean[0]]]
+    (found,) = v1.ask('SELECT "max" FROM "signal_1h"')
+    assert found["values"] == [[HOUR0, last.high[0]]]
+
+
+def test_a_request_keeps_each_series_together_and_in_its_order() -> None:
+    lines = [r"m,s=b\ c v=1 2", "m,s=a v=1 1", r"m,s=b\ c v=2 2", "m,s=a v=3 0"]
+
+    assert body(lines).decode().split("\n") == [lines[1], lines[3], lines[0], lines[2]]
 
 
 def test_a_request_holds_no_more_lines_than_the_makers_advise(

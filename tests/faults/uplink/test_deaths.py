@@ -10,13 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gateway.config.loader import load
-from tests.faults.evidence import missing, read
+from tests.faults.evidence import Evidence, missing, read
 from tests.faults.plc import Witness, need_node, tags_of
 from tests.faults.rows import Row
-from tests.faults.uplink.receiving import Central, central, drained, judged
+from tests.faults.uplink.receiving import MS, Central, central, drained, judged
 from wheeltapper.running import ask
 
 TAGS, PERIOD_MS = 20, 50
@@ -162,6 +163,22 @@ def filled(place: Path) -> Path:
     return ballast
 
 
+def lacking(store: Central, witness: Witness) -> int:
+    """Count the values that were made between the store's first and last and are not in it."""
+    made = np.unique(np.asarray(witness.ticks, np.int64)) * witness.period * MS
+    absent = 0
+    for at, _ in store.points().values():
+        due = made[(made >= at.min()) & (made <= at.max())]
+        absent += len(np.setdiff1d(due, at))
+    return absent
+
+
+def evicted(evidence: Evidence, reader: str) -> int:
+    """Count the samples that the journal says went before a reader had them."""
+    told = [event.body["unsent"] for event in evidence.events_of("evicted")]
+    return sum(by_reader[reader]["samples"] for by_reader in told if reader in by_reader)
+
+
 async def full_disk(folder: Path, place: Path, row: Row) -> None:
     with central(folder) as store:
         async with Witness(folder, {"tags": TAGS, "period": PERIOD_MS}) as witness:
@@ -183,13 +200,17 @@ async def full_disk(folder: Path, place: Path, row: Row) -> None:
             )
             row.measured(never_acknowledged=lost, ledger_says=evidence.lost("plc"))
             assert lost <= evidence.lost("plc")
+            absent, told = lacking(store, witness), evicted(evidence, "sink:central")
+            row.measured(the_store_lacks=absent, evicted_before_it_and_told=told)
+            assert absent <= told + evidence.lost("plc")
 
 
 @pytest.mark.pain(
     "P20",
     f"the gateway's disk is full for {FULL_S:.0f} s, then freed",
     SERVER,
-    "acknowledged samples lost 0; invented 0; what was never acknowledged stands in the ledger",
+    "of what the journal still holds lost 0; invented 0; what was never acknowledged stands in the "
+    "ledger; what the store lacks was evicted and told",
 )
 def test_p20_a_disk_that_is_full_and_freed(small_disk: Path, tmp_path: Path, row: Row) -> None:
     need_node()

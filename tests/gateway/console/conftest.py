@@ -100,6 +100,7 @@ class Plant:
         self.extra_tags = 0
         self.secured = True
         self.outage = False
+        self.disk_words = ""
         self.certificate_days: float | None = 412.0
         self.never_up = False
         self.failure: Exception | None = None
@@ -253,6 +254,7 @@ class Plant:
                 "version": "0.1.0",
                 "simulated": True,
                 "notice": "learnt from 4 simulated hours at full speed; live since 14:02",
+                "journal": self.disk_words,
                 "unsent": [f"{self.prefix}central: {self.outage_words}"] if self.outage else [],
                 "unsecured": [] if self.secured else [f"{self.prefix}press-modbus"],
             },
@@ -328,6 +330,7 @@ class Plant:
             "unsent_s": 0.0,
             "backlog": 0,
             "catching_up": False,
+            "gathers_s": 0.0,
             "drained_per_s": 0.0,
             "sent": 41_230,
             "sent_bytes": None,

@@ -628,6 +628,16 @@ def test_a_store_that_takes_nothing_is_told_on_every_page_with_what_waits(
     page.screenshot(path=tmp_path / "history.png", full_page=True)
 
 
+def test_a_full_disk_is_told_on_every_page(page: Page, console: Console, plant: Plant) -> None:
+    show(page, console, "/")
+    expect(page.locator("#journal")).to_be_hidden()
+    plant.disk_words = "the disk is full: the oldest records go for the newest; free some space"
+
+    for path in PAGES:
+        show(page, console, path)
+        expect(page.locator("#journal")).to_contain_text("JOURNAL the disk is full")
+
+
 def test_without_anything_unsecured_there_is_no_banner(page: Page, console: Console) -> None:
     show(page, console, "/")
 

@@ -367,6 +367,19 @@ def test_with_what_is_waited_for_all_that_has_gathered_goes(road: Road) -> None:
     assert [len(call) for call in road.sink.calls] == [1, 5]
 
 
+def test_a_state_that_is_told_again_is_gathered_and_one_that_is_new_goes(road: Road) -> None:
+    road.calm_s = 60.0
+    road.put(scores(0, rows=1))
+    with running(road):
+        until(lambda: road.cursor() == 1)
+        road.put(EventRecord("state", S, {"asset": "a", "again": True}))
+        time.sleep(0.2)
+        assert road.cursor() == 1
+        road.put(EventRecord("state", 2 * S, {"asset": "a"}))
+        until(lambda: road.cursor() == 3)
+    assert [len(call) for call in road.sink.calls] == [1, 2]
+
+
 def test_a_backlog_of_many_calls_is_no_time_to_gather(
     road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:

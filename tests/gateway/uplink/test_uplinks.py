@@ -11,6 +11,7 @@ from gateway.config.plan import HistoryPlan, Plan
 from gateway.journal import Journal, SampleRecord, marks
 from gateway.uplink import Uplinks, courier
 from gateway.uplink import uplinks as rules
+from gateway.uplink.delivery import DeliveryState
 from plant.errors import Misconfigured, Unreachable
 from plant.summaries import LENGTHS
 from tests.gateway.uplink.conftest import KINDS, Road, numbered, until
@@ -93,6 +94,34 @@ def test_records_that_wait_for_too_long_are_told(
     assert body["why"] == "the oldest unsent record has waited for 15 min: nobody answers"
     assert list(uplinks.troubles()) == ["file"]
     asyncio.run(uplinks.stop())
+
+
+def test_a_late_store_that_gains_is_told_as_being_sent_to() -> None:
+    behind = rules._Behind()
+    looks = [(100.0, 500), (105.0, 900), (111.0, 400), (122.0, 400), (133.0, 410), (144.0, 5)]
+    found = []
+    for now, positions in looks:
+        behind.look(now, positions, up=True)
+        found.append(behind.gains)
+    assert found == [True, True, True, False, False, True]
+    behind.look(155.0, 7000, up=False)
+    behind.look(156.0, 7000, up=True)
+    assert behind.gains, "while it was away it could only grow"
+
+
+@pytest.mark.parametrize(
+    ("state", "gains", "words"),
+    [
+        ("connecting", True, "no answer yet since the start"),
+        ("up", True, "it is being sent now, oldest first"),
+        ("up", False, "it takes less than comes in"),
+    ],
+)
+def test_a_backlog_that_nothing_hinders(road: Road, state: str, gains: bool, words: str) -> None:
+    uplinks = uplinks_of(road, "file")
+    uplinks._behind["file"].gains = gains
+    uplinks._couriers["file"].delivery.state = DeliveryState(state)
+    assert uplinks._sentence(uplinks._couriers["file"], late=True).endswith(f": {words}")
 
 
 def test_the_place_of_a_sink_that_is_gone_from_the_configuration_is_forgotten(road: Road) -> None:
