@@ -523,7 +523,9 @@ class Watch:
         action = latch.stand(seen.at, seen.mode, seen.score / seen.limit, standing)
         if latch.alarmed and counts:
             baseline.follow(standing.now, latch.culprits, latch.age)
-        if latch.worse(seen.at, seen.score > WORSE * self._told) and action is None:
+        # what a quiet mode shows is nobody's news, of no alarm
+        higher = seen.score > WORSE * self._told and seen.mode not in self.settings.quiet
+        if latch.worse(seen.at, higher) and action is None:
             return AlarmAction.WORSEN
         return action
 

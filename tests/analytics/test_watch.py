@@ -278,15 +278,20 @@ def test_alarm_of_another_mode_outlives_a_quiet_one() -> None:
     assert watch.phase == "alarmed"
 
 
-def test_what_grows_in_another_mode_is_told_as_worse() -> None:
-    mode = stretches((RUN, 800), (IDLE, 400), (RUN, 300), (IDLE, 300), (RUN, 300))
+@pytest.mark.parametrize(
+    ("quiet", "grows"), [(frozenset(), {AlarmAction.WORSEN}), (frozenset({IDLE}), set())]
+)
+def test_what_grows_in_another_mode_is_told_as_worse_unless_that_is_quiet(
+    quiet: frozenset[int], grows: set[AlarmAction]
+) -> None:
+    mode = stretches((RUN, 1200), (IDLE, 400), (RUN, 300), (IDLE, 300))
     rows = pump(len(mode))
-    rows[1600:1800, 3] *= 2.0
-    rows[1800:, 3] *= 9.0
-    _, judgement = judged(rows, mode, learn_rows=1200)
-    told = [one for one in judgement.transitions if one.at >= 1800 * SECOND]
-    assert {one.action for one in told} == {AlarmAction.WORSEN}
-    assert comings_and_goings(judgement)[0].at < 1800 * SECOND
+    rows[1700:1900, 3] *= 2.0
+    rows[1900:, 3] *= 9.0
+    _, judgement = judged(rows, mode, learn_rows=1600, quiet=quiet)
+    told = [one for one in judgement.transitions if one.at >= 1900 * SECOND]
+    assert {one.action for one in told} == grows
+    assert comings_and_goings(judgement)[0].at < 1900 * SECOND
 
 
 def test_nothing_is_learnt_in_any_mode_while_the_alarm_stands() -> None:
