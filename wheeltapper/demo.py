@@ -59,7 +59,8 @@ def demo(
         round(scene.past_s) * len(scene.feed.tags),
         drawn=not headless and sys.stderr.isatty(),
     )
-    teller: Teller = Recorded() if as_json else Spoken(port, bar)
+    wanted = port if settings is None else settings.console.port
+    teller: Teller = Recorded() if as_json else Spoken(wanted, bar)
     play = Play(
         scene=scene,
         teller=teller,

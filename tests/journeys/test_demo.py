@@ -186,6 +186,15 @@ def test_port_in_use_moves_on_and_says_which(demos: list[Demo]) -> None:
     assert int(page[1]) > port
 
 
+def test_the_page_is_where_the_configuration_says(demos: list[Demo], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    config = tmp_path / "box.toml"
+    config.write_text(f'version = 1\n[gateway]\nname = "box"\n[console]\nport = {port}\n')
+    demo = start(demos, *SHORT, "--config", str(config))
+    assert next(demo.lines()) == f"page  http://127.0.0.1:{port}\n"
+
+
 def test_no_fault_and_no_alarm_is_right(demos: list[Demo]) -> None:
     demo = start(demos, *SHORT, "--port", "0", "--json", "--until-alarm", "--timeout", "8")
     *_, last = demo.stages()
