@@ -29,7 +29,7 @@ FOLLOWED_ROWS = 346.0
 """Rows by which the slower baseline lags behind, its half-life over ln 2."""
 STILL = 0.25
 """Share of a limit by which the baseline may lag behind a signal that has arrived."""
-ONCE, USUALLY = 0.7, 0.3
+ONCE, USUALLY = 0.7, 0.4
 """Shares of a limit by which a mean moves from one age to the next by its noise: at most in all
 entries, and the root of the mean square."""
 SURELY = 1
@@ -121,7 +121,8 @@ class Arrivals:
         within = np.where(arrived, away, np.nan)
         entries = np.isfinite(within).any(axis=1).sum(axis=0)
         known = _wider(within.reshape(-1, self._signals), entries.astype(np.float64))
-        self._reach = np.where(entries >= ENOUGH, known, self._reach)
+        # of one that takes longer than most entries last the latest levels are all there is
+        self._reach = np.where(entries >= ENOUGH, known, self._range[-1])
         self.leashed = bool(np.isfinite(self._reach).any())
 
     def arrive(self, age: int, now: Columns, base: Columns) -> NDArray[np.bool_]:
@@ -138,7 +139,7 @@ class Arrivals:
         -------
         Which signals (p,) have not arrived yet.
         """
-        low, high = self._range[bisect_right(RUNGS, age) - 1]
+        low, high = self._range[self._rung(age)]
         arriving = age <= self.settles
         level = np.maximum(now, self._home + low)
         np.minimum(level, self._home + high, out=level)
@@ -163,9 +164,35 @@ class Arrivals:
         low, high = self._home + self._reach[0], self._home + self._reach[1]
         np.copyto(base, self._home, where=(base <= low) | (base >= high))
 
-    def accept(self, base: Columns) -> None:
-        """Take the present for home, because a person says so."""
-        self._home = base.copy()
+    def accept(self, age: int, level: Columns) -> None:
+        """Take the present for healthy, because a person says so.
+
+        A signal beyond the levels that were seen has a level that counts as seen from now on, at
+        every age; what lies within them stays as it is. Without entries the present is home.
+
+        Parameters
+        ----------
+        age
+            Rows since the means began.
+        level
+            Residuals of the two means (2, p).
+        """
+        if not self.lasts:
+            self._home = level.copy()
+            return
+        low, high = np.where(age <= self.settles, self._range[self._rung(age)], self._reach)
+        away = level[1] - self._home[1]
+        wide = np.where(np.isfinite(high - low), WIDER * (high - low), 0.0)
+        up = np.where(away > high, away - high + wide, 0.0)
+        down = np.where(away < low, low - away + wide, 0.0)
+        for bounds in (*self._range, self._reach):
+            bounds[0] -= down
+            bounds[1] += up
+
+    @staticmethod
+    def _rung(age: int) -> int:
+        """Give the place of the last rung that an age has come to; the first before it."""
+        return max(0, bisect_right(RUNGS, age) - 1)
 
     def state(self) -> State:
         """Give everything as arrays."""

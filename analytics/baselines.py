@@ -506,9 +506,9 @@ class ModeBaseline:
         """Measure a fault that has crept from where its signals lay before."""
         self._arrivals.go_home(self._channels.base)
 
-    def accept(self) -> None:
-        """Take the present for the level from which entries are told."""
-        self._arrivals.accept(self._channels.base + self._away)
+    def accept(self, age: int) -> None:
+        """Take the present, `age` rows after an entry, for a level that is healthy."""
+        self._arrivals.accept(age, self._channels.base + self._away)
 
     def restart_slow(self) -> None:
         """Take the quick variance for the slow one: what was seen of the fault is over."""

@@ -195,6 +195,27 @@ def learn(
     return relations, _channels(relations, whole, shift, rest, floor / unit, limit, rows, visits)
 
 
+def followed(blocks: Sequence[Columns], relations: Relations, floor: Columns) -> Columns:
+    """Give the scale (p,) that the slow mean will have once its baseline follows, in `unit`s.
+
+    What was learnt from whole stretches holds their slow moves, too, and comes down within hours.
+
+    Parameters
+    ----------
+    blocks, floor
+        See `learn`.
+    relations
+        What the signals are told by.
+    """
+    away = []
+    for block in blocks:
+        left = np.nan_to_num(relations.residuals(block))
+        away.append((means(left, SLOW) - means(left, FOLLOWS[1]))[BEGINS[1] :])
+    rows = np.concatenate(away)
+    middle = np.median(np.abs(rows), axis=0)
+    return np.maximum(1.4826 * middle, BLURS[1] * floor / relations.unit)
+
+
 def _unseen(
     blocks: Sequence[Columns], centre: Columns, unit: Columns, z: Columns, causes: int
 ) -> tuple[list[Columns], Columns]:

@@ -8,6 +8,9 @@ An incident that people called false or expected raises the bar for those like i
 more severe to be annunciated. The bar is bounded in three ways, so that nothing is ever silenced
 for good: it lies a fixed factor above what was labelled, it fades with time, and it never reaches
 the severity of the most urgent alarms. One that was called real takes the bar down again.
+
+One that people acknowledged and called nothing asks a little for a few days: what comes back as it
+was, and is advice only, is no news to those who have just looked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,6 +40,8 @@ FADES_NS = 30 * 24 * 3600 * 10**9
 KEPT = 200
 """Incidents remembered for each asset."""
 _LABELS = ("", *Label)
+_SEEN = len(_LABELS)
+"""Stands for a label where people acknowledged and called it nothing."""
 
 
 def deviations(reason: Reason, signals: Sequence[str]) -> Columns:
@@ -92,11 +97,14 @@ class Likeness:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The severity that an incident has to reach, and the earlier one that asks for it."""
+    """The severity that an incident has to reach, and the earlier one that asks for it.
+
+    `label` is None where people acknowledged that one and called it nothing.
+    """
 
     severity: float
     because: int
-    label: Label
+    label: Label | None
 
 
 class Incidents:
@@ -108,11 +116,17 @@ class Incidents:
         Names of the asset's signals, in the order of the fingerprints.
     ceiling
         Severity that is always annunciated.
+    advice
+        Severity below which an incident is advice.
+    same_ns
+        For how long one that was acknowledged asks something of those like it, ns.
     """
 
-    def __init__(self, signals: Sequence[str], ceiling: float) -> None:
+    def __init__(
+        self, signals: Sequence[str], ceiling: float, advice: float = 1.0, same_ns: int = 0
+    ) -> None:
         self.signals = tuple(signals)
-        self._ceiling = ceiling
+        self._ceiling, self._advice, self._same_ns = ceiling, advice, same_ns
         self._prints = np.zeros((0, len(self.signals)))
         self._severity = np.zeros(0)
         self._facts = np.zeros((0, 4), np.int64)
@@ -126,7 +140,8 @@ class Incidents:
         self._facts = np.vstack((self._facts, np.array([number, mode, at, 0], np.int64)))
         if len(self._facts) > KEPT:
             # A stable sort: what nobody labelled first, and of that the oldest; never the newest.
-            gone = int(np.argsort(self._facts[:-1, 3] > 0, kind="stable")[0])
+            labelled = self._facts[:-1, 3] % _SEEN > 0
+            gone = int(np.argsort(labelled, kind="stable")[0])
             self._prints = np.delete(self._prints, gone, axis=0)
             self._severity = np.delete(self._severity, gone)
             self._facts = np.delete(self._facts, gone, axis=0)
@@ -140,6 +155,15 @@ class Incidents:
         """Take in what people called an incident; nothing is done for one not kept."""
         self._facts[self._facts[:, 0] == number, 3] = _LABELS.index(label)
 
+    def see(self, number: int) -> None:
+        """Take in that people acknowledged an incident; what they called it says more."""
+        mine = (self._facts[:, 0] == number) & (self._facts[:, 3] == 0)
+        self._facts[mine, 3] = _SEEN
+
+    def work(self) -> None:
+        """Take in that the machine was worked on: what was acknowledged before says nothing now."""
+        self._facts[self._facts[:, 3] == _SEEN, 3] = 0
+
     def alike(self, number: int) -> tuple[Likeness, ...]:
         """Give the earlier incidents most like incident `number`, the nearest first."""
         found = self._likeness(number)
@@ -149,27 +173,28 @@ class Incidents:
     def bar(self, number: int, at: int) -> Bar | None:
         """Give what incident `number` has to reach at source time `at`, ns; None: nothing more.
 
-        The strictest label of those alike decides, unless one at least as like it was called real.
+        The strictest of those alike decides, unless one at least as like it was called real.
         """
         found = self._likeness(number)
         label = self._facts[:, 3]
         like = found >= ALIKE
         real = like & (label == _LABELS.index(Label.REAL))
         trusted = float(found[real].max(initial=0.0))
-        counts = like & (label > _LABELS.index(Label.REAL)) & (found > trusted)
+        age = np.maximum(at - self._facts[:, 2], 0)
+        lately = (label < _SEEN) | (age <= self._same_ns)
+        counts = like & (label > _LABELS.index(Label.REAL)) & (found > trusted) & lately
         if not counts.any():
             return None
-        age = np.maximum(at - self._facts[:, 2], 0)
         kept = np.exp2(-age / FADES_NS)
         raised = 1 + np.maximum(MARGIN * self._severity - 1, 0) * kept
+        raised = np.minimum(raised, np.where(label == _SEEN, self._advice, self._ceiling))
         strictest = int(np.argmax(np.where(counts, raised, -np.inf)))
-        severity = min(float(raised[strictest]), self._ceiling)
-        return Bar(severity, int(self._facts[strictest, 0]), Label(_LABELS[label[strictest]]))
+        called = _called(int(label[strictest]))
+        return Bar(float(raised[strictest]), int(self._facts[strictest, 0]), called)
 
     def _like(self, i: int, similarity: float) -> Likeness:
         number, _, at, label = self._facts[i].tolist()
-        called = Label(_LABELS[label]) if label else None
-        return Likeness(number, min(similarity, 1.0), at, called)
+        return Likeness(number, min(similarity, 1.0), at, _called(label))
 
     def _likeness(self, number: int) -> Columns:
         """Cosine (k,) of an incident with the others kept; −1 with itself and with later ones."""
@@ -195,3 +220,8 @@ class Incidents:
         self._prints = np.array(state["prints"], np.float64)
         self._severity = np.array(state["severity"], np.float64)
         self._facts = np.array(state["facts"], np.int64)
+
+
+def _called(label: int) -> Label | None:
+    """Give the label of that number; None where people called it nothing."""
+    return Label(_LABELS[label]) if 0 < label < _SEEN else None

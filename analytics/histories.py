@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from analytics.arrivals import Arrivals
 from analytics.baselines import ModeBaseline
-from analytics.channels import FOLLOWS, learn
+from analytics.channels import FOLLOWS, followed, learn
 from analytics.contract import State
 from analytics.rows import BlockStore
 from analytics.scaling import quantiles, quantum, seen
@@ -95,7 +95,8 @@ class ModeHistory:
         reach[:, known] = quantiles(away, BAND)
         spread = np.maximum(relations.unit, (reach[1] - reach[0]) / 6)
         limit = channels.limits()[1] * np.sqrt(channels.square[1])
-        self._arrivals.fit(relations, channels.base, limit)
+        calm = channels.limits()[1] * followed(self._store.blocks(), relations, floor)
+        self._arrivals.fit(relations, channels.base, np.minimum(limit, calm))
         return ModeBaseline(
             relations,
             channels,

@@ -204,7 +204,7 @@ class Watch:
         if self._latch.alarmed and self._seen is not None:
             self._latch.let_go()
             self._calm(self._modes[self._seen.mode])
-            self._modes[self._seen.mode].accept()
+            self._modes[self._seen.mode].accept(self._means.rows)
             self._accepted = True
 
     def band(self, mode: int) -> tuple[Columns, Columns, Columns]:

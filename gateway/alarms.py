@@ -38,6 +38,8 @@ KEPT = 1000
 """Closed alarms kept in memory, those with a label the longest; the journal keeps them all."""
 GIVEN_UP = "unconfirmed"
 """Field of an alarm that older journals hold."""
+ADVICE = 4
+"""The least urgent priority."""
 MEMBERS = 50
 """Tags named in an incident; one that moves a whole machine says no more with the rest."""
 
@@ -74,6 +76,16 @@ def hold_body(hold: Hold) -> dict[str, Any]:
 def hold_from(body: Mapping[str, Any]) -> Hold:
     """Read a hold back from plain data."""
     return Hold(**{**body, "kind": HoldKind(body["kind"])})
+
+
+def _silenced(bar: Bar | None, priority: int, reason: Reason) -> bool:
+    """Tell whether an incident is held back: it is like one known, and no worse.
+
+    Like one that was only acknowledged it has to be advice, too: the most urgent is always told.
+    """
+    if bar is None or reason.severity >= bar.severity:
+        return False
+    return bar.label is not None or priority == ADVICE
 
 
 class AlarmBook:
@@ -175,12 +187,13 @@ class AlarmBook:
         reason = transition.reason
         incidents = self._remembered(asset)
         incidents.remember(self._last, transition.at, mode, reason)
+        priority = self._priority(asset, transition)
         bar = incidents.bar(self._last, transition.at)
-        silenced = bar is not None and reason.severity < bar.severity
+        silenced = _silenced(bar, priority, reason)
         alarm = Alarm(
             id=self._last,
             asset=asset,
-            priority=self._priority(asset, transition),
+            priority=priority,
             state=AlarmState.NORMAL,
             beneath=next_state(AlarmState.NORMAL, AlarmAction.RAISE),
             onset=transition.onset,
@@ -211,7 +224,7 @@ class AlarmBook:
             priority=priority,
             peak=max(alarm.peak, reason.severity),
             reason=replace(reason, precedents=self.precedents(alarm.asset, alarm.id)),
-            silenced=bar is not None and reason.severity < bar.severity,
+            silenced=_silenced(bar, priority, reason),
         )
 
     def _priority(self, asset: str, transition: Transition) -> int:
@@ -223,8 +236,9 @@ class AlarmBook:
 
     def _remembered(self, asset: str) -> Incidents:
         if asset not in self._incidents:
-            ceiling = self._plan.priority_at[-1]
-            self._incidents[asset] = Incidents(self._signals.get(asset, ()), ceiling)
+            advice, *_, ceiling = self._plan.priority_at
+            same = round(self._plan.same_h * HOUR_NS)
+            self._incidents[asset] = Incidents(self._signals.get(asset, ()), ceiling, advice, same)
         return self._incidents[asset]
 
     def precedents(self, asset: str, number: int) -> tuple[Precedent, ...]:
@@ -242,6 +256,8 @@ class AlarmBook:
 
     def _words(self, bar: Bar) -> str:
         before = self._alarms.get(bar.because)
+        if bar.label is None:
+            return f"like #{bar.because}, acknowledged by {before.actor if before else 'somebody'}"
         said = before.feedback if before else None
         what = "a false alarm" if bar.label is Label.FALSE else "expected"
         if said is None:
@@ -285,6 +301,7 @@ class AlarmBook:
         if alarm.beneath not in WAITING:
             raise Rejected(f"alarm {number} is already acknowledged, by {alarm.actor}")
         noted = replace(alarm, actor=actor, note=note)
+        self._remembered(alarm.asset).see(number)
         return self._move(noted, AlarmAction.ACKNOWLEDGE, at)
 
     def label(self, number: int, feedback: Feedback) -> Alarm:
@@ -324,6 +341,8 @@ class AlarmBook:
         if self._holds.pop((asset, kind), None) is None:
             raise Rejected(f"{asset} is not {kind.replace('-', ' ')}")
         alarm = self.open(asset)
+        if kind is not HoldKind.SHELVED:
+            self._remembered(asset).work()
         if alarm is not None and kind is not HoldKind.SUPPRESSED:
             # The time on the shelf was a reminder; who put it there wants to be told.
             beneath = next_state(alarm.beneath, AlarmAction.ESCALATE)
@@ -373,6 +392,8 @@ class AlarmBook:
             incidents.remember(alarm.id, alarm.raised, alarm.mode, alarm.reason)
             if alarm.feedback is not None:
                 incidents.label(alarm.id, alarm.feedback.label)
+            elif alarm.actor:
+                incidents.see(alarm.id)
         self._open = {a.asset: a.id for a in told if a.state is not AlarmState.NORMAL}
         standing = [self._alarms[number] for number in self._open.values()]
         gone = [alarm for alarm in standing if alarm.stands and alarm.asset not in seen]

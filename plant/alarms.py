@@ -25,7 +25,8 @@ class AlarmState(StrEnum):
     OUT_OF_SERVICE = "OOSRV"
     """Taken out of service by a person until a person takes it back."""
     HELD_BACK = "FSUPR"
-    """Like an incident that people called false or expected; the standard has no name for it."""
+    """Like an incident that people called false or expected, or acknowledged a short while ago; the
+    standard has no name for it."""
 
 
 ANNUNCIATED = frozenset({AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED, AlarmState.RETURNED})
@@ -220,7 +221,7 @@ class Alarm:
     stale
         It has stood for longer than an alarm is meant to.
     held
-        Why it is held back by feedback, in words; empty when it never was.
+        Why it is held back, in words; empty when it never was.
     silenced
         Whether feedback holds it back now.
     members

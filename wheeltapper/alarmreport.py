@@ -131,7 +131,7 @@ def summary(row: "ReportRow") -> list[str]:
     quiet = ", ".join(
         f"{count} {name}"
         for name, count in zip(
-            ("shelved", "suppressed", "out of service", "held back by feedback"),
+            ("shelved", "suppressed", "out of service", "held back"),
             row["kept_quiet"].values(),
             strict=True,
         )

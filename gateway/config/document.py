@@ -170,6 +170,14 @@ class AlarmsSection(_Section):
     stale_h: Annotated[float, Field(gt=0, description="Standing so long it is stale, h")] = 24.0
     chatter_count: Annotated[int, Field(ge=2, description="So often is chattering …")] = 3
     chatter_min: Annotated[float, Field(gt=0, description="… within so many minutes")] = 60.0
+    same_h: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=720,
+            description="For so many hours advice that was acknowledged is not asked for again, h",
+        ),
+    ] = 72.0
     priority_at: Annotated[
         list[Annotated[float, Field(gt=0)]],
         Field(

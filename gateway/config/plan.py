@@ -100,6 +100,9 @@ class AlarmPlan:
         Standing so long an alarm is stale, h.
     chatter_count, chatter_min
         So many times within so many minutes is chattering.
+    same_h
+        For so many hours what was acknowledged and comes back no worse is not asked for again, if
+        it is of priority 4; 0: it always is.
     priority_at
         Severities (score over limit) from which on an alarm is of priority 3, 2 and 1.
     budget
@@ -114,6 +117,7 @@ class AlarmPlan:
     stale_h: float = 24.0
     chatter_count: int = 3
     chatter_min: float = 60.0
+    same_h: float = 72.0
     priority_at: tuple[float, float, float] = (2.0, 4.0, 30.0)
     budget: float = 1.0
     suppressed: Mapping[str, frozenset[int]] = field(default_factory=dict)

@@ -190,19 +190,18 @@ class Courier:
             while not self._stop.is_set():
                 idle = (idle and self._calm()) or self._send_next(sink)
                 if idle:
+                    self._send_pinned(sink)
                     self._stop.wait(GATHER_S)
 
     def _calm(self) -> bool:
-        """Tell whether what has come in may wait for what comes yet."""
+        """Tell whether what has come in, if anything has, may wait for what comes yet."""
         if self.unsent_s() >= self._errand.calm_s:
             return False
         after, upto = max(self._looked, self.delivery.cursor), self._journal.committed
         self._looked = upto
         waited_for = PROMPT if EventRecord in self._errand.kinds else ()
         told = self._journal.newest(waited_for, after, MOST_PROMPT)
-        return (
-            upto > self.delivery.cursor and len(told) < MOST_PROMPT and not any(map(is_news, told))
-        )
+        return len(told) < MOST_PROMPT and not any(map(is_news, told))
 
     def _send_next(self, sink: Sink) -> bool:
         """Send one parcel of each lane; tell whether nothing is left for now."""

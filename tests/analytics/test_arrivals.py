@@ -74,6 +74,22 @@ def test_two_long_entries_do_not_tell_all_that_many_short_ones_did() -> None:
     np.testing.assert_allclose(base[:, 0], -1.0)
 
 
+def test_what_a_person_calls_normal_is_and_the_other_levels_stay_so() -> None:
+    arrivals = entered([-2.0, 1.0, 3.0, 0.0] * 2, warms=-30.0)
+    arrivals.accept(RUNGS[2], residual(20.0, -30.0 * np.exp(-RUNGS[2] / 400)))
+    for age, now in [(RUNGS[0], (20.0, -28.0)), (RUNGS[2], (-2.0, -24.0)), (900, (20.0, -3.0))]:
+        base = np.zeros((2, SIGNALS))
+        arrivals.arrive(age, residual(*now), base)
+        np.testing.assert_allclose(base[0, 1], now[1], atol=3.0)
+        np.testing.assert_allclose(base[0, 0], now[0] if age <= arrivals.settles[0] else 0.0)
+    base = residual(20.0)
+    arrivals.stay(base, 8)
+    np.testing.assert_allclose(base[:, 0], 20.0)
+    base = np.zeros((2, SIGNALS))
+    arrivals.arrive(RUNGS[0], residual(40.0), base)
+    assert base[0, 0] < 25.0
+
+
 @pytest.mark.parametrize("levels", [[], [5.0]])
 def test_one_entry_tells_nothing(levels: list[float]) -> None:
     assert entered(levels).lasts == 0

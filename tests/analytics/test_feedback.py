@@ -99,6 +99,43 @@ def test_one_that_was_real_takes_the_bar_down() -> None:
     assert incidents.bar(3, 0) is None
 
 
+ADVICE, SAME = 2.0, 1000
+
+
+def acknowledged(*severities: float) -> Incidents:
+    incidents = Incidents(SIGNALS, CEILING, ADVICE, SAME)
+    for number, severity in enumerate(severities, 1):
+        incidents.remember(number, 0, RUN, reason(severity))
+    incidents.see(1)
+    return incidents
+
+
+@pytest.mark.parametrize(("before", "asked"), [(1.2, 1.8), (1.6, 2.0), (5.0, 2.0)])
+def test_one_that_was_only_acknowledged_asks_little(before: float, asked: float) -> None:
+    bar = acknowledged(before, 1.2).bar(2, 0)
+    assert bar is not None
+    assert (bar.severity, bar.because, bar.label) == (pytest.approx(asked), 1, None)
+
+
+def test_it_does_so_for_a_while_only_and_not_after_work_on_the_machine() -> None:
+    incidents = acknowledged(1.2, 1.2)
+    assert incidents.bar(2, SAME) is not None
+    assert incidents.bar(2, SAME + 1) is None
+    incidents.work()
+    assert incidents.bar(2, 0) is None
+
+
+def test_what_it_was_called_says_more_than_that_it_was_seen() -> None:
+    incidents = acknowledged(1.2, 1.2)
+    incidents.label(1, Label.FALSE)
+    incidents.see(1)
+    bar = incidents.bar(2, 10 * SAME)
+    assert bar is not None
+    assert bar.label is Label.FALSE
+    incidents.label(1, Label.REAL)
+    assert incidents.bar(2, 0) is None
+
+
 def test_one_that_is_not_alike_asks_nothing() -> None:
     incidents = known(2.0)
     incidents.label(1, Label.FALSE)

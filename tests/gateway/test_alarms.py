@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from analytics.watch import Transition
 from gateway.alarms import KEPT, AlarmBook, alarm_body, alarm_from
-from plant.alarms import AlarmAction, AlarmState
+from gateway.config.plan import AlarmPlan
+from plant.alarms import HOUR_NS, AlarmAction, AlarmState, Hold, HoldKind
 from plant.errors import Rejected
 from plant.reasons import Contribution, Reason, Trend
 
@@ -42,6 +43,51 @@ def test_acknowledged_and_back_to_normal_is_closed_and_the_next_is_new() -> None
     again = book.apply("a/p", move(RAISE, 80))
     assert again is not None
     assert again.id == 2
+
+
+def returned(severity: float, plan: AlarmPlan | None = None, onset: int = 40) -> AlarmState:
+    """Acknowledge one of severity 1.3, and see it come back."""
+    book = AlarmBook(plan, {"a/p": ("a/p/vibration",)})
+    mild = replace(REASON, score=3.9)
+    book.apply("a/p", replace(move(RAISE), reason=mild))
+    book.acknowledge(1, 60, "kim", "looked at it")
+    book.apply("a/p", replace(move(CLEAR, 70), reason=mild))
+    again = replace(move(RAISE, DAY), onset=onset, reason=replace(REASON, score=3.0 * severity))
+    alarm = book.apply("a/p", again)
+    assert alarm is not None
+    assert alarm.held == ("like #1, acknowledged by kim" if alarm.silenced else "")
+    return alarm.state
+
+
+def test_advice_that_was_acknowledged_and_is_no_worse_is_not_asked_for_again() -> None:
+    assert returned(1.4, onset=DAY) is AlarmState.HELD_BACK
+
+
+@pytest.mark.parametrize(
+    ("severity", "plan", "onset"),
+    [
+        (1.96, None, DAY),
+        (1.4, AlarmPlan(same_h=23.0), DAY),
+        (1.4, AlarmPlan(priorities={"a/p": 1}), DAY),
+        (1.4, None, DAY - HOUR_NS),
+    ],
+    ids=["worse", "later", "never advice", "lasts"],
+)
+def test_all_else_is(severity: float, plan: AlarmPlan | None, onset: int) -> None:
+    assert returned(severity, plan, onset) is AlarmState.UNACKNOWLEDGED
+
+
+def test_after_work_on_the_machine_it_is_news() -> None:
+    book = AlarmBook(None, {"a/p": ("a/p/vibration",)})
+    book.apply("a/p", move(RAISE))
+    book.acknowledge(1, 60, "kim", "")
+    book.apply("a/p", move(CLEAR, 70))
+    book.hold(Hold(asset="a/p", kind=HoldKind.SUPPRESSED, since=80, until=90, actor="kim", note=""))
+    book.release("a/p", HoldKind.SUPPRESSED, 90)
+    mild = replace(REASON, score=3.9)
+    alarm = book.apply("a/p", replace(move(RAISE, DAY), onset=DAY, reason=mild))
+    assert alarm is not None
+    assert alarm.state is AlarmState.UNACKNOWLEDGED
 
 
 def test_acknowledging_twice_is_told() -> None:
