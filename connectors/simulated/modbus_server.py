@@ -1,5 +1,6 @@
 """The loopback Modbus TCP server; for the demo and for tests, reads only."""
 
+import errno
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -10,7 +11,7 @@ from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from connectors.simulated.ports import HOST, free_port
+from connectors.simulated.ports import HOST, listen
 from connectors.simulated.registers import TABLES, Place, Table, place_of
 from plant.tags import Tag
 
@@ -95,9 +96,16 @@ class ModbusServer:
     async def __aenter__(self) -> Self:
         """Listen."""
         devices = [unit.device() for unit in self._units.values()]
-        self.port = free_port(self.port)
-        self._server = ModbusTcpServer(devices, address=(HOST, self.port))
-        await self._server.serve_forever(background=True)
+
+        async def start(port: int) -> None:
+            server = ModbusTcpServer(devices, address=(HOST, port))
+            try:
+                await server.serve_forever(background=True)
+            except RuntimeError as error:  # that is all it says when it cannot listen
+                raise OSError(errno.EADDRINUSE, str(error)) from error
+            self._server = server
+
+        self.port = await listen(self.port, start)
         return self
 
     async def __aexit__(

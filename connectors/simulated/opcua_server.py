@@ -15,7 +15,7 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 from numpy.typing import NDArray
 
-from connectors.simulated.ports import HOST, free_port
+from connectors.simulated.ports import HOST, listen
 from plant.errors import Misconfigured
 from plant.tags import Tag, ValueType
 
@@ -88,9 +88,12 @@ class OpcuaServer:
         server.iserver.max_connections = _CONNECTIONS
         server.iserver.max_subscriptions = _SUBSCRIPTIONS
         await self._build(server)
-        self.port = free_port(self.port)
-        server.set_endpoint(f"opc.tcp://{HOST}:{self.port}/")
-        await server.start()
+
+        async def start(port: int) -> None:
+            server.set_endpoint(f"opc.tcp://{HOST}:{port}/")
+            await server.start()
+
+        self.port = await listen(self.port, start)
         self._server = server
         return self
 

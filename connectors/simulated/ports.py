@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from plant.errors import Misconfigured
@@ -38,3 +39,31 @@ def free_port(wanted: int) -> int:
                 raise Misconfigured(f"port {port} on {HOST}: {error.strerror}") from error
             return int(probe.getsockname()[1])
     raise Misconfigured(f"no free port on {HOST} from {wanted} on; choose another")
+
+
+async def listen(wanted: int, start: Callable[[int], Awaitable[object]]) -> int:
+    """Start a server on a port as `free_port` gives it, and give that.
+
+    Between a look and a bind another process may have been quicker: then the next one is tried.
+
+    Parameters
+    ----------
+    start
+        Listens on the port that it is given, or raises the system's error.
+
+    Raises
+    ------
+    Misconfigured
+        As `free_port` does.
+    """
+    for _ in range(_TRIES):
+        port = free_port(wanted)
+        try:
+            await start(port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            wanted = wanted and port + 1
+        else:
+            return port
+    raise Misconfigured(f"on {HOST} others take each port before we do; choose another")

@@ -35,10 +35,16 @@ def blocks_the_loop():
 def silences_the_writer():
     Journal.commit = never
 
-def hear(kind, row):
-    if kind == "first_value":
+def look():
+    if Path(sys.argv[3]).exists():
         print("hangs", flush=True)
         globals()[sys.argv[2]]()
+    else:
+        asyncio.get_running_loop().call_later(0.05, look)
+
+def hear(kind, row):
+    if kind == "first_value":
+        look()
 
 gateway = Gateway(load(Path(sys.argv[1])), on_event=hear, manager=ServiceManager(os.environ))
 asyncio.run(gateway.run(asyncio.Event()))
@@ -131,8 +137,10 @@ def test_without_progress_there_is_no_sign_of_life(
     plant: Any, tmp_path: Path, manager: Manager, fault: str
 ) -> None:
     config = plant.configure(tmp_path)
-    with started(manager, "-c", HANGING, str(config), fault) as process:
+    now = tmp_path / "now"
+    with started(manager, "-c", HANGING, str(config), fault, str(now)) as process:
         manager.until("WATCHDOG=1")
+        now.touch()
         assert process.stdout
         assert "hangs\n" in iter(process.stdout.readline, "")
         manager.until_silent()
