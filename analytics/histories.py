@@ -5,7 +5,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.arrivals import Arrivals
+from analytics.arrivals import ENOUGH, Arrivals
 from analytics.baselines import ModeBaseline
 from analytics.channels import FOLLOWS, followed, learn
 from analytics.contract import State
@@ -95,8 +95,10 @@ class ModeHistory:
         reach[:, known] = quantiles(away, BAND)
         spread = np.maximum(relations.unit, (reach[1] - reach[0]) / 6)
         limit = channels.limits()[1] * np.sqrt(channels.square[1])
-        calm = channels.limits()[1] * followed(self._store.blocks(), relations, floor)
-        self._arrivals.fit(relations, channels.base, np.minimum(limit, calm))
+        if self.visits >= ENOUGH:  # below that nobody asks when a signal has arrived
+            calm = channels.limits()[1] * followed(self._store.blocks(), relations, floor)
+            limit = np.minimum(limit, calm)
+        self._arrivals.fit(relations, channels.base, limit)
         return ModeBaseline(
             relations,
             channels,

@@ -17,6 +17,7 @@ from analytics.feedback import Bar, Incidents
 from analytics.watch import Transition
 from gateway.config.plan import AlarmPlan
 from plant.alarms import (
+    ADVICE,
     HOUR_NS,
     STRONGEST,
     WAITING,
@@ -38,8 +39,6 @@ KEPT = 1000
 """Closed alarms kept in memory, those with a label the longest; the journal keeps them all."""
 GIVEN_UP = "unconfirmed"
 """Field of an alarm that older journals hold."""
-ADVICE = 4
-"""The least urgent priority."""
 MEMBERS = 50
 """Tags named in an incident; one that moves a whole machine says no more with the rest."""
 

@@ -15,7 +15,6 @@ from analytics.findings import Finding
 from analytics.savings import Savings
 from connectors.catalogue import build, build_sink
 from connectors.contract import Acknowledging, Source, Ticket
-from connectors.opcua.security.certificates import put
 from gateway.accounts.access import Access
 from gateway.alarms import alarm_from, hold_from
 from gateway.backlog import Backlog, is_long
@@ -51,6 +50,7 @@ from gateway.uplink import Uplinks
 from gateway.vitals import Vitals
 from plant.alarms import ANNUNCIATED, HOUR_NS, QUIET, Alarm, AlarmState
 from plant.errors import Rejected, Unreachable
+from plant.files import put
 from plant.gaps import Gap
 from plant.parts import Part
 from plant.quality import Quality, quality

@@ -6,6 +6,8 @@ from enum import StrEnum
 from plant.reasons import Reason
 
 HOUR_NS = 3600 * 10**9
+ADVICE = 4
+"""The least urgent priority."""
 PERSISTS_NS = HOUR_NS
 """A fault that has lasted so long is one step more urgent than its height alone says."""
 
@@ -175,7 +177,7 @@ def priority_of(severity: float, persistence: int, steps: tuple[float, float, fl
     >>> priority_of(1.3, HOUR_NS, (2, 4, 8)), priority_of(5.0, HOUR_NS, (2, 4, 8))
     (3, 2)
     """
-    priority = 4 - sum(severity >= step for step in steps)
+    priority = ADVICE - sum(severity >= step for step in steps)
     lasts = persistence >= PERSISTS_NS and priority > 2
     return priority - lasts
 

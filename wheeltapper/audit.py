@@ -47,7 +47,7 @@ def _show(rows: Sequence[Any]) -> None:
     from wheeltapper.story import counted
 
     terminal.table(
-        counted(len(rows), "entry").replace("entrys", "entries"),
+        counted(len(rows), "entry"),
         ("at", "who", "from", "what", "of what, and why"),
         [
             (

@@ -32,10 +32,11 @@ def counted(number: int, noun: str) -> str:
 
     Examples
     --------
-    >>> counted(1, "asset"), counted(3, "asset")
-    ('1 asset', '3 assets')
+    >>> counted(1, "asset"), counted(3, "asset"), counted(2, "entry")
+    ('1 asset', '3 assets', '2 entries')
     """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    several = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else several}"
 
 
 @dataclass

@@ -1,18 +1,18 @@
 """The file of accounts: read strictly, written as a whole, changed by one hand at a time."""
 
-import fcntl
 import os
 import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from gateway.accounts.passwords import cost_of
 from gateway.accounts.roles import Role
+from plant import files
 from plant.errors import Misconfigured, Rejected
 
 FILE = "accounts.toml"
@@ -141,10 +141,8 @@ def write_accounts(path: Path, accounts: Accounts) -> None:
     Misconfigured
         It cannot be written.
     """
-    from connectors.opcua.security.certificates import put
-
     try:
-        put(path, _text(accounts).encode(), 0o600)
+        files.put(path, _text(accounts).encode(), 0o600)
         owner = path.parent.stat()
         if os.geteuid() == 0 and owner.st_uid:
             # Written by an administrator for the gateway's user, to whom the folder belongs.
@@ -163,16 +161,12 @@ def alone(path: Path) -> Iterator[None]:
     Misconfigured
         Its folder cannot be made.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path.parent, os.O_RDONLY)
-    except OSError as error:
-        raise Misconfigured(f"{path.parent}: cannot be used: {error.strerror}") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(files.alone(path.parent))
+        except OSError as error:
+            raise Misconfigured(f"{path.parent}: cannot be used: {error.strerror}") from error
         yield
-    finally:
-        os.close(handle)
 
 
 def _content(path: Path) -> bytes:

@@ -237,20 +237,22 @@ def _one_of(value: object, name: str, words: type[StrEnum]) -> str:
 
 async def login(request: Request) -> tuple[str, str]:
     """Read name and password; a name that could be none is a wrong one."""
-    content = await _content(request)
-    name, password = content.get("name"), content.get("password")
-    if not isinstance(name, str) or not isinstance(password, str):
-        raise HTTPException(400, "'name' and 'password' are needed.")
-    return name[:ACTOR_LIMIT], password[:WORD_LIMIT]
+    name, word = await _two(request, "name", "password")
+    return name[:ACTOR_LIMIT], word[:WORD_LIMIT]
 
 
 async def password(request: Request) -> tuple[str, str]:
     """Read the present password and the new one."""
-    content = await _content(request)
-    old, new = content.get("old"), content.get("new")
-    if not isinstance(old, str) or not isinstance(new, str):
-        raise HTTPException(400, "'old' and 'new' are needed.")
+    old, new = await _two(request, "old", "new")
     return old[:WORD_LIMIT], new[:WORD_LIMIT]
+
+
+async def _two(request: Request, first: str, second: str) -> tuple[str, str]:
+    content = await _content(request)
+    one, other = content.get(first), content.get(second)
+    if not isinstance(one, str) or not isinstance(other, str):
+        raise HTTPException(400, f"'{first}' and '{second}' are needed.")
+    return one, other
 
 
 async def _content(request: Request) -> dict[str, Any]:

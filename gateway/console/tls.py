@@ -24,9 +24,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from connectors.opcua.security.certificates import names_of, put, thumbprint
+from connectors.opcua.security.certificates import names_of, thumbprint
 from gateway.config.plan import Plan
 from plant.errors import Misconfigured
+from plant.files import put
 
 OWN_DAYS = 825
 """Longest life that every browser grants a certificate somebody trusts by hand (Apple HT210176)."""

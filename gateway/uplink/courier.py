@@ -189,8 +189,8 @@ class Courier:
             idle = False  # what has waited for a connection waits no longer
             while not self._stop.is_set():
                 idle = (idle and self._calm()) or self._send_next(sink)
+                self._send_pinned(sink)
                 if idle:
-                    self._send_pinned(sink)
                     self._stop.wait(GATHER_S)
 
     def _calm(self) -> bool:
@@ -219,7 +219,6 @@ class Courier:
             self._most = min(MOST_RECORDS, 2 * self._most)
         self.delivery.refused += self.quarantine.keep(refusals)
         self._advance(parcel)
-        self._send_pinned(sink)
         if not parcel.whole:
             self._linger(parcel.points, begun)
         else:

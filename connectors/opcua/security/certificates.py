@@ -1,8 +1,6 @@
 """Reading certificates and revocation lists from the folders of OPC 10000-12 §7.8."""
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from connectors.opcua.plain import plain
 from plant.errors import Misconfigured
+from plant.files import put
 
 MAX_CERTIFICATE = 65_536
 """Bytes; a certificate with an RSA key of 4096 bits has 2,000."""
@@ -138,23 +137,6 @@ def names_of(certificate: x509.Certificate) -> tuple[list[str], list[str]]:
     hosts = [name.lower() for name in names.get_values_for_type(x509.DNSName)]
     hosts += [str(address) for address in names.get_values_for_type(x509.IPAddress)]
     return hosts, names.get_values_for_type(x509.UniformResourceIdentifier)
-
-
-def put(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file as a whole or not at all; a link that stands in its place is not followed."""
-    # Made for our eyes only, and given its final rights before anything is in it.
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    half = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, mode)
-            file.write(content)
-            file.flush()
-            os.fsync(handle)
-        half.replace(path)
-    except OSError:
-        half.unlink(missing_ok=True)
-        raise
 
 
 def _read_revocations(path: Path) -> x509.CertificateRevocationList:

@@ -1,11 +1,7 @@
 """Our own application certificate (OPC 10000-6 §6.2.2): read, or made once and kept."""
 
-import fcntl
-import os
 import shlex
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,9 +18,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from connectors.opcua.config import OpcUaConfig
-from connectors.opcua.security.certificates import put, read_certificate, thumbprint
+from connectors.opcua.security.certificates import read_certificate, thumbprint
 from connectors.opcua.security.keys import read_key
 from plant.errors import Misconfigured
+from plant.files import alone, put
 
 _YEARS = 10
 
@@ -73,7 +70,7 @@ def renew_identity(trust: Path) -> Path:
         The folder cannot be written.
     """
     certificate, key = _own_files(trust)
-    with _alone(trust):
+    with alone(trust / "own"):  # of other sources, other commands
         if certificate.exists():
             old = trust / "own/old" / thumbprint(read_certificate(certificate))[:16]
             old.parent.mkdir(exist_ok=True)
@@ -96,7 +93,7 @@ def _own_files(trust: Path) -> tuple[Path, Path]:
 
 def _make_once(certificate: Path, key: Path, trust: Path) -> None:
     try:
-        with _alone(trust):
+        with alone(trust / "own"):  # of other sources, other commands
             if not certificate.exists():
                 _make(certificate, key)
     except OSError as error:
@@ -104,19 +101,6 @@ def _make_once(certificate: Path, key: Path, trust: Path) -> None:
             f"our certificate cannot be made in {trust / 'own'}: {error.strerror}; let the gateway "
             "write there, or give it certificate and key"
         ) from error
-
-
-@contextmanager
-def _alone(trust: Path) -> Iterator[None]:
-    """Keep other sources and other commands out while our certificate is looked for or made."""
-    folder = trust / "own"
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _check_dates(config: OpcUaConfig, ours: x509.Certificate, path: Path, mend: str) -> None:

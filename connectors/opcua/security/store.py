@@ -16,11 +16,11 @@ from connectors.opcua.security.certificates import (
     certificate_files,
     file_name,
     names_of,
-    put,
     read_certificate,
     thumbprint,
 )
 from plant.errors import Misconfigured
+from plant.files import put
 
 MAX_FILES = 1_000
 """Files of one subfolder that are looked at."""

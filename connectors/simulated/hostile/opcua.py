@@ -20,7 +20,7 @@ from asyncua.server.internal_session import InternalSession, SessionState
 from asyncua.server.server import Server
 from asyncua.ua.status_codes import StatusCodes
 
-from connectors.simulated.ports import HOST, free_port
+from connectors.simulated.ports import HOST, listen
 
 SPACE = "urn:plant:line"
 _EPOCH = ua.DateTime(1970, 1, 1, tzinfo=UTC)
@@ -221,14 +221,18 @@ class HostileOpcua:
         for uri in self.manners.before:
             await server.register_namespace(uri)
         await server.register_namespace(SPACE)
-        self.port = free_port(self.port)
-        server.set_endpoint(self.url)
         self._server = server
         self._nodes = {}
         for name in self._names:
             if name not in missing:
                 await self.restore(name)
-        await server.start()
+
+        async def start(port: int) -> None:
+            self.port = port
+            server.set_endpoint(self.url)
+            await server.start()
+
+        await listen(self.port, start)
 
     async def stop(self) -> None:
         """Go away, sessions and all."""

@@ -11,7 +11,7 @@ from typing import Self
 
 from connectors.simulated.hostile import opcua_frames as frames
 from connectors.simulated.hostile.opcua_frames import Request
-from connectors.simulated.ports import HOST, free_port
+from connectors.simulated.ports import HOST
 
 _HEAD = 8
 _LONGEST = 1 << 20
@@ -172,8 +172,8 @@ class HostileWire:
 
     async def __aenter__(self) -> Self:
         """Listen."""
-        self.port = free_port(0)
-        self._server = await asyncio.start_server(self._accept, HOST, self.port)
+        self._server = await asyncio.start_server(self._accept, HOST, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(

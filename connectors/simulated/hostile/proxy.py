@@ -15,7 +15,7 @@ from enum import Enum
 from types import TracebackType
 from typing import Self
 
-from connectors.simulated.ports import HOST, free_port
+from connectors.simulated.ports import HOST, listen
 
 _PIECE = 65_536
 _AT_ONCE = struct.pack("ii", 1, 0)
@@ -122,8 +122,12 @@ class ChaosProxy:
 
     async def __aenter__(self) -> Self:
         """Listen and pass."""
-        self.port = free_port(self.port)
-        await self._listen()
+
+        async def start(port: int) -> None:
+            self.port = port
+            await self._listen()
+
+        await listen(self.port, start)
         return self
 
     async def __aexit__(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ from gateway.console.view import (
     TrendSeries,
 )
 from plant.errors import Rejected
+from tests.gateway.console.guarded import People
 
 LINE = "works/hall-2/line1"
 PUMP = f"{LINE}/pump-2"
@@ -784,6 +786,18 @@ def console(served: Console) -> Console:
 @pytest.fixture
 def plant(console: Console) -> Plant:
     return console.plant
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> People:
+    return People(tmp_path / "accounts.toml")
+
+
+@pytest.fixture
+def locked(console: Console, people: People) -> Iterator[Console]:
+    """A console of its own: the one of the session has no accounts."""
+    with Console(console.plant, access=people.access, records=people.records) as server:
+        yield server
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,19 +29,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.journey
 SAID = {"actor": "Napoleon", "note": "seen"}
 PUMP = {"target": "pump-2", "actor": "Napoleon", "note": "belt"}
-
-
-@pytest.fixture
-def people(tmp_path: Path) -> People:
-    return People(tmp_path / "accounts.toml")
-
-
-@pytest.fixture
-def locked(console: Console, people: People) -> Iterator[Console]:
-    """A console of its own: the one of the session has no accounts."""
-    made = type(console)(console.plant, access=people.access, records=people.records)
-    with made as server:
-        yield server
 
 
 @pytest.fixture

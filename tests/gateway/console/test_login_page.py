@@ -26,18 +26,6 @@ def patient() -> Iterator[None]:
     expect.set_options(timeout=5_000)
 
 
-@pytest.fixture
-def people(tmp_path: Path) -> People:
-    return People(tmp_path / "accounts.toml")
-
-
-@pytest.fixture
-def locked(console: Console, people: People) -> Iterator[Console]:
-    made = type(console)(console.plant, access=people.access, records=people.records)
-    with made as server:
-        yield server
-
-
 def entered(page: Page, locked: Console, name: str, path: str = "/") -> None:
     page.goto(f"{locked.url}{path}")
     page.get_by_label("Name").fill(name)

@@ -1,0 +1,43 @@
+"""Files that are written as a whole, and changed by one hand at a time."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def put(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a file as a whole or not at all; a link that stands in its place is not followed."""
+    # Made for our eyes only, and given its final rights before anything is in it.
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    half = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, mode)
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+        half.replace(path)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes that ask in the same way from a folder; it is made where there is none.
+
+    Raises
+    ------
+    OSError
+        It cannot be made or opened.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
