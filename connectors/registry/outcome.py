@@ -11,7 +11,7 @@ class State(StrEnum):
     OK = "ok"
     """All that the registry has for this gateway was seen."""
     UNREACHABLE = "unreachable"
-    """Nobody answers, or the link broke before the end; what was verified until then is in place."""
+    """Nobody answers, or the link broke; what was verified until then is in place."""
     REFUSED = "refused"
     """The registry itself is not believed; nothing of it was taken."""
     CLOCK = "clock"
