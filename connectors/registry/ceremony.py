@@ -28,7 +28,7 @@ from connectors.registry.metadata import (
     utc_now,
 )
 from connectors.registry.names import checked_line, patterns_of, role_of
-from connectors.registry.registry import LONG_DAYS, ONLINE_LIFE, Online, Registry
+from connectors.registry.registry import LONG_S, ONLINE_LIFE, Online, Registry
 from plant.errors import Misconfigured
 from plant.files import alone
 
@@ -80,7 +80,7 @@ def found(
         made.shelf.folder.mkdir()
         (folder / "targets").mkdir(exist_ok=True)
         root = Root(consistent_snapshot=True)
-        root.unrecognized_fields[ONLINE_LIFE] = life_days
+        root.unrecognized_fields[ONLINE_LIFE] = round(life_days * 86400)
         for role, keys in (
             (Root.type, offline.root),
             (Targets.type, [offline.targets]),
@@ -90,8 +90,8 @@ def found(
             for key in keys:
                 root.add_key(public(key), role)
         targets = Targets()
-        stamp(root, clock(), LONG_DAYS)
-        stamp(targets, clock(), LONG_DAYS)
+        stamp(root, clock(), LONG_S)
+        stamp(targets, clock(), LONG_S)
         made.shelf.put(Root.type, signed_with(Metadata(root), offline.root))
         made.shelf.put(Targets.type, signed_with(Metadata(targets), [offline.targets]))
     made.refresh(online)
@@ -239,5 +239,5 @@ def _again(
 ) -> None:
     signed = metadata.signed
     signed.version += 1
-    stamp(signed, now, float(signed.unrecognized_fields[LIFE]))
+    stamp(signed, now, int(signed.unrecognized_fields[LIFE]))
     shelf.put(role, signed_with(metadata, keys))

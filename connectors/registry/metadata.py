@@ -19,8 +19,8 @@ from connectors.registry.names import line_of, role_of
 from plant.errors import Misconfigured, Rejected
 from plant.files import put
 
-LIFE = "x-wheeltapper-life-days"
-"""In the signed part of each role: for how many days it is signed each time."""
+LIFE = "x-wheeltapper-life-s"
+"""In the signed part of each role: for how long it is signed each time, s."""
 SIGNED = "x-wheeltapper-signed"
 """In the signed part: when, s since 1970 UTC. A clock before that is wrong."""
 MOST_METADATA_BYTES = 5_000_000
@@ -183,16 +183,16 @@ class Shelf:
             ) from error
 
 
-def stamp(signed: Signed, now: datetime, life_days: float) -> None:
+def stamp(signed: Signed, now: datetime, life_s: int) -> None:
     """Say in a signed part when it was signed and when it expires."""
-    signed.unrecognized_fields[LIFE] = life_days
+    signed.unrecognized_fields[LIFE] = life_s
     signed.unrecognized_fields[SIGNED] = int(now.timestamp())
-    signed.expires = (now + timedelta(days=life_days)).replace(microsecond=0)
+    signed.expires = (now + timedelta(seconds=life_s)).replace(microsecond=0)
 
 
 def is_due(signed: Signed, now: datetime) -> bool:
     """Tell whether half of the time for which it was signed is over."""
-    return signed.expires - now < timedelta(days=signed.unrecognized_fields[LIFE]) / 2
+    return signed.expires - now < timedelta(seconds=signed.unrecognized_fields[LIFE]) / 2
 
 
 def signed_with(metadata: Metadata[S], keys: Sequence[Ed25519PrivateKey]) -> Metadata[S]:

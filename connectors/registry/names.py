@@ -4,7 +4,7 @@ import re
 
 from plant.errors import Rejected
 
-MOST_BYTES = 64 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024
 """Of a model file; as `analytics.modelfiles` has it."""
 MOST_INDEX_BYTES = 1024 * 1024
 INDEX = "index.json"
@@ -14,7 +14,7 @@ EVERYWHERE = "all"
 HIGHEST = 2**53 - 1
 """Of a version: what JSON carries exactly everywhere."""
 _PART = re.compile(r"[A-Za-z0-9_.:-]+")
-_RING = re.compile(r"[a-z0-9_-]{1,32}")
+_RING = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST = 128
 """Characters, as of a tag's name."""
 
@@ -70,7 +70,7 @@ def split(asset: str) -> tuple[str, str]:
 def checked_ring(ring: str) -> str:
     """Give the name of a ring back, or refuse it."""
     if not _RING.fullmatch(ring):
-        raise Rejected(f"{ring!r} is no name of a ring: 1 to 32 of a-z 0-9 _ -, as canary")
+        raise Rejected(f"{ring!r} is no name of a ring: 1 to 64 of A-Z a-z 0-9 _ -, as canary")
     return ring
 
 

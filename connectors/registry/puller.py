@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tuf.api.exceptions import DownloadError, LengthOrHashMismatchError, RepositoryError
+from tuf.api.exceptions import DownloadError, RepositoryError
 from tuf.api.metadata import Metadata, TargetFile
 from tuf.ngclient import Updater, UpdaterConfig
 
@@ -261,15 +261,17 @@ class Puller:
         if shutil.disk_usage(self._folder).free < lacks + _SPARE:
             raise Refusal(Reason.NO_ROOM, f"{info.path}: the disk has no room for {lacks} bytes")
         begun = part.exists()
-        data = self._download(info, part)
-        if not _is(data, info) and begun:
-            # What lay here, and what came now, were not of one file.
-            part.unlink()
-            data = self._download(info, part)
         try:
+            data = self._download(info, part)
+            if not _is(data, info) and begun:
+                # What lay here, and what came now, were not of one file.
+                part.unlink()
+                begun = False
+                data = self._download(info, part)
             info.verify_length_and_hashes(data)
-        except LengthOrHashMismatchError:
-            part.unlink()
+        except (RepositoryError, DownloadError):
+            if not begun:
+                part.unlink(missing_ok=True)
             raise
         return data
 

@@ -33,10 +33,10 @@ from plant.files import alone, put
 
 KEPT = 8
 """Newest versions of an asset that stay listed beside those that some ring has."""
-LONG_DAYS = 1095.0
-"""For which root, targets and lines are signed: their keys are far away."""
-ONLINE_LIFE = "x-wheeltapper-online-life-days"
-"""In root: for how many days snapshot and timestamp are signed each time."""
+LONG_S = 1095 * 86400
+"""Three years, s: for which root, targets and lines are signed: their keys are far away."""
+ONLINE_LIFE = "x-wheeltapper-online-life-s"
+"""In root: for how long snapshot and timestamp are signed each time, s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,7 @@ class Registry:
         """Sign what is new; the folder is locked."""
         now = self._clock()
         root = self.shelf.root().signed
-        life = float(root.unrecognized_fields[ONLINE_LIFE])
+        life = int(root.unrecognized_fields[ONLINE_LIFE])
         for role, key in ((Snapshot.type, online.snapshot), (Timestamp.type, online.timestamp)):
             held_by(key, root.roles[role].keyids, role)
         meta = dict(self.shelf.listed())
@@ -231,7 +231,7 @@ class Registry:
         """Give the list of a line to the one who may sign it."""
         read = self.shelf.line(line)
         held_by(trainer, self.shelf.keys_of(line), line)
-        return read or Metadata(Targets(version=0))
+        return read or Metadata(Targets())
 
     def _sign_line(
         self,
@@ -246,8 +246,8 @@ class Registry:
         for target in _overdue(signed, named):
             del signed.targets[target]
         signed.targets[index_of(line)] = self._put(index_of(line), write_index(index))
-        signed.version += 1
-        stamp(signed, self._clock(), LONG_DAYS)
+        signed.version = self.shelf.number(role_of(line)) + 1
+        stamp(signed, self._clock(), LONG_S)
         self.shelf.put(role_of(line), signed_with(metadata, [trainer]))
         if online is not None:
             self._refresh(online)

@@ -213,14 +213,14 @@ class Web(Way):
                         "kept, the next pull goes on there"
                     )
         except HTTPError as error:
-            raise Unreachable(f"{self.place}: {url}: {_words(error)}") from error
+            raise Unreachable(
+                f"{self.place}: the link broke in {url} after {came} bytes ({_words(error)})"
+            ) from error
         finally:
             if came == length:
                 answer.release_conn()
             else:
                 answer.close()
-        if length is not None and came < length:
-            raise Unreachable(f"{self.place}: the link broke in {url} at {came} of {length} bytes")
 
     def _again(self, once: Callable[[], T]) -> T:
         for pause in self._patience.pauses_s:
