@@ -40,8 +40,7 @@ ROLES = (Root.type, Targets.type, Snapshot.type, Timestamp.type)
 class Offline:
     """The keys that lie on a stick in a safe."""
 
-    root: Sequence[Ed25519PrivateKey]
-    """Of which each alone may sign."""
+    root: Ed25519PrivateKey
     targets: Ed25519PrivateKey
 
 
@@ -81,18 +80,17 @@ def found(
         (folder / "targets").mkdir(exist_ok=True)
         root = Root(consistent_snapshot=True)
         root.unrecognized_fields[ONLINE_LIFE] = round(life_days * 86400)
-        for role, keys in (
+        for role, key in (
             (Root.type, offline.root),
-            (Targets.type, [offline.targets]),
-            (Snapshot.type, [online.snapshot]),
-            (Timestamp.type, [online.timestamp]),
+            (Targets.type, offline.targets),
+            (Snapshot.type, online.snapshot),
+            (Timestamp.type, online.timestamp),
         ):
-            for key in keys:
-                root.add_key(public(key), role)
+            root.add_key(public(key), role)
         targets = Targets()
         stamp(root, clock(), LONG_S)
         stamp(targets, clock(), LONG_S)
-        made.shelf.put(Root.type, signed_with(Metadata(root), offline.root))
+        made.shelf.put(Root.type, signed_with(Metadata(root), [offline.root]))
         made.shelf.put(Targets.type, signed_with(Metadata(targets), [offline.targets]))
     made.refresh(online)
     return made
@@ -150,22 +148,22 @@ def _delegate(targets: Targets, line: str, key: Ed25519PublicKey) -> None:
 def rotate(
     registry: Registry,
     role: str,
-    keys: Sequence[Ed25519PrivateKey],
+    key: Ed25519PrivateKey,
     root: Ed25519PrivateKey,
     clock: Clock = utc_now,
 ) -> None:
-    """Put new keys in the place of a role's; gateways learn it from the next root.
+    """Put a new key in the place of a role's; gateways learn it from the next root.
 
-    Snapshot and timestamp have to be signed with the new keys before gateways can go on: `refresh`.
+    Snapshot and timestamp have to be signed with the new key before gateways can go on: `refresh`.
 
     Parameters
     ----------
     role
         root, targets, snapshot or timestamp.
-    keys
-        The new ones.
+    key
+        The new one.
     root
-        A key that root has now.
+        The key that root has now.
     """
     shelf = registry.shelf
     with alone(registry.folder):
@@ -174,13 +172,12 @@ def rotate(
         held_by(root, signed.roles[Root.type].keyids, Root.type)
         for keyid in list(signed.roles[role].keyids):
             signed.revoke_key(keyid, role)
-        for key in keys:
-            signed.add_key(public(key), role)
-        # Believed is a root that a key of the one before it and one of its own have signed.
-        signers = [root, *keys] if role == Root.type else [root]
+        signed.add_key(public(key), role)
+        # Believed is a root that the key of the one before it and its own have signed.
+        signers = [root, key] if role == Root.type else [root]
         _again(shelf, Root.type, metadata, signers, clock())
         if role == Targets.type:
-            _again(shelf, role, targets, keys, clock())
+            _again(shelf, role, targets, [key], clock())
 
 
 def renew(
@@ -193,7 +190,7 @@ def renew(
     with alone(registry.folder):
         root, targets = shelf.root(), shelf.targets()
         if signers := _of(keys, root.signed.roles[Root.type].keyids, root.signed, now):
-            _again(shelf, Root.type, root, signers[:1], now)
+            _again(shelf, Root.type, root, signers, now)
             done.append(Root.type)
         if signers := _of(keys, root.signed.roles[Targets.type].keyids, targets.signed, now):
             _again(shelf, Targets.type, targets, signers, now)

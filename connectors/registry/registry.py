@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from tuf.api.exceptions import LengthOrHashMismatchError
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, Timestamp
 
@@ -103,6 +103,16 @@ class Registry:
         line, own = split(asset)
         read = self.shelf.line(line)
         return {} if read is None else self._index(line, read.signed).get(own, {})
+
+    def keys_of(self, asset: str) -> list[Ed25519PublicKey]:
+        """Give the keys that may sign for the line of an asset."""
+        delegations = self.shelf.targets().signed.delegations
+        keyids = self.shelf.keys_of(split(asset)[0])
+        held = {} if delegations is None else delegations.keys
+        return [
+            Ed25519PublicKey.from_public_bytes(bytes.fromhex(held[one].keyval["public"]))
+            for one in keyids
+        ]
 
     def read(self, asset: str, version: int) -> bytes:
         """Give a model's bytes, as they were signed for.

@@ -57,7 +57,7 @@ class Site:
     )
 
     def __post_init__(self) -> None:
-        offline = Offline([self.root], self.targets)
+        offline = Offline(self.root, self.targets)
         self.registry = found(self.folder, offline, self.online, LIFE_DAYS, self.clock)
         entrust(
             self.registry, LINE, self.trainer.public_key(), self.targets, self.trainer, self.clock

@@ -376,8 +376,8 @@ def test_a_stolen_server_is_taken_out_of_service_by_new_keys(
     site.registry.shelf.put("timestamp", signed_with(Metadata(timestamp), [thief.timestamp]))
     assert gateway.pull(way()).state is State.OK
     site.online = Online(Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate())
-    rotate(site.registry, "snapshot", [site.online.snapshot], site.root)
-    rotate(site.registry, "timestamp", [site.online.timestamp], site.root)
+    rotate(site.registry, "snapshot", site.online.snapshot, site.root)
+    rotate(site.registry, "timestamp", site.online.timestamp, site.root)
     site.publish(3)
 
     healed = gateway.pull(way())
