@@ -9,6 +9,9 @@ import sqlite3
 import threading
 import time
 from bisect import bisect_right
+from pathlib import Path
+
+from gateway.journal import file
 
 MOST = 4_096
 """Moments known by heart; beyond that every second one of the older half goes."""
@@ -18,6 +21,18 @@ APART_S = 1.0
 _FORGET = """
 DELETE FROM mark WHERE position < (SELECT max(position) FROM mark WHERE position <= ?)
 """
+
+
+def latest(path: Path) -> int:
+    """Give the last moment that stands in a journal's file, ns since 1970 UTC; 0: there is none.
+
+    This machine's clock cannot be behind it, unless it is wrong.
+    """
+    if not path.exists():
+        return 0
+    with file.reader(path) as connection:
+        (at,) = connection.execute("SELECT max(at) FROM mark").fetchone()
+    return int(at or 0)
 
 
 class Marks:

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-HEAVY = ("asyncua", "pymodbus", "river", "sklearn", "scipy", "starlette", "pydantic", "numpy")
+HEAVY = (
+    *("asyncua", "pymodbus", "river", "sklearn", "scipy", "starlette", "pydantic", "numpy"),
+    *("tuf", "securesystemslib"),
+)
 COMMANDS = ("demo", "run", "check", "replay", "alarms", "config")
 
 Command = Callable[..., Any]

@@ -1,4 +1,4 @@
-"""``wheeltapper models``: the folder from which gateways take their models."""
+"""``wheeltapper models serve``: a folder over HTTP, for gateways to fetch."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,15 +10,7 @@ from wheeltapper.options import AsJson
 HEALTH = "/health"
 CONNECTIONS = 100
 
-app = typer.Typer(no_args_is_help=True, help="The folder from which gateways take their models.")
 
-
-@app.callback()
-def _models() -> None:
-    """Keep ``models`` a group while it has one command."""
-
-
-@app.command("serve")
 def serve(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Everything in it is served.")],
     host: Annotated[str, typer.Option(help="IP address to listen on.")] = "127.0.0.1",

@@ -1,0 +1,1 @@
+"""A registry of models: a folder behind any static HTTP server, believed by TUF metadata alone."""
