@@ -38,9 +38,10 @@ from gateway.instrumentdesk import InstrumentDesk
 from gateway.journal import Journal, Trend
 from gateway.link import LinkState
 from gateway.metrics import Metrics
+from gateway.models.watched import WatchedAsset
 from gateway.notices import Notices
 from gateway.partdesk import PartDesk
-from gateway.pipeline import UNKNOWN_MODE, Pipeline, WatchedAsset, asset_tags
+from gateway.pipeline import UNKNOWN_MODE, Pipeline, asset_tags
 from gateway.rows import (
     MS,
     contributor_row,
@@ -262,7 +263,7 @@ class LineView:
         path = state.asset.path
         if self._pipeline.book.held(path) in (AlarmState.SUPPRESSED, AlarmState.OUT_OF_SERVICE):
             return Health.CHECK_FUNCTION
-        if self._unread(state) or path in self._supervisor.benched:
+        if self._unread(state) or state.bench in self._supervisor.benched:
             return Health.CANNOT_JUDGE
         incident = self._pipeline.book.open(path)
         if incident is not None and incident.stands:

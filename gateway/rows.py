@@ -21,7 +21,8 @@ from gateway.console.view import (
     SavingsRow,
 )
 from gateway.link import Link
-from gateway.pipeline import UNKNOWN_MODE, WatchedAsset
+from gateway.models.watched import WatchedAsset
+from gateway.pipeline import UNKNOWN_MODE
 from plant.alarms import Alarm, Feedback, Hold, Member
 from plant.gaps import Gap
 from plant.instruments import Doubt, diagnosis

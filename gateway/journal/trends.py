@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.journal.bodies import Kind, Row, decode
+from gateway.journal.bodies import Kind, Row, decode, is_beside
 from plant.errors import Rejected
 from plant.quality import is_good
 from plant.records import JUDGED, EventRecord, SampleRecord, ScoreRecord
@@ -115,6 +115,8 @@ def judged_steps(
     """
     found: dict[str, tuple[int, int]] = {}
     for subject, name in connection.execute("SELECT id, name FROM subject").fetchall():
+        if is_beside(name):
+            continue  # what acts on nothing counts for nothing
         judged = seen = 0
         at = start
         while at < stop:
