@@ -552,7 +552,13 @@ def score_record(asset: str, said: Judgement, role: str = "", version: int = 0) 
 
 def terms_of(plan: Plan) -> Terms:
     """Give what the plan wants of a change of models."""
-    return Terms(budget=plan.alarms.budget, row_s=plan.detection.grid_s)
+    return Terms(
+        budget=plan.alarms.budget,
+        row_s=plan.detection.grid_s,
+        shadow_h=plan.models.shadow_h,
+        probation_h=plan.models.probation_h,
+        by_rule=plan.models.promote == "rule",
+    )
 
 
 def operating_mode(rows: Rows, column: int | None) -> NDArray[np.int64]:

@@ -133,6 +133,7 @@ def alarm_row(alarm: Alarm, mode: str = "") -> AlarmRow:
         "chattering": alarm.chattering,
         "stale": alarm.stale,
         "held": alarm.held,
+        "withdrawn": alarm.withdrawn,
         "members": [member_row(member) for member in alarm.members],
         "precedents": [precedent_row(like) for like in alarm.reason.precedents],
         "feedback": feedback_row(alarm.feedback) if alarm.feedback else None,

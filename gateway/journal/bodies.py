@@ -108,9 +108,16 @@ def score_subject(asset: str, role: str = "", version: int = 0) -> str:
     return f"{asset}@{role}.{version}" if role else asset
 
 
-def is_beside(subject: str) -> bool:
-    """Tell whether scores filed under this name are those of a model beside the one in force."""
-    return _BESIDE.fullmatch(subject) is not None
+def beside_of(subject: str) -> tuple[str, int] | None:
+    """Give role and version of the model whose scores are filed so; None: of the one in force.
+
+    Examples
+    --------
+    >>> beside_of("line-1/pump-2@shadow.7"), beside_of("line-1/pump-2")
+    (('shadow', 7), None)
+    """
+    whose = _BESIDE.fullmatch(subject)
+    return None if whose is None else (whose[2], int(whose[3]))
 
 
 def subject_of(record: Record) -> str:
@@ -293,9 +300,10 @@ def decode(row: Row, subject: str, blob: bytes) -> Record:
         return _decode_samples(body, subject)
     if row.kind == Kind.SCORES:
         at, score, threshold, flags = codec.unpack(body, _SCORE_COLUMNS)
-        whose = _BESIDE.fullmatch(subject)
-        asset, role, version = whose.groups() if whose else (subject, "", "0")
-        return ScoreRecord(asset, at, score, threshold, flags, role, int(version))
+        whose = beside_of(subject)
+        if whose is None:
+            return ScoreRecord(subject, at, score, threshold, flags)
+        return ScoreRecord(subject.rpartition("@")[0], at, score, threshold, flags, *whose)
     if row.kind == Kind.SUMMARIES:
         every, *columns = codec.unpack(body, _SUMMARY_COLUMNS)
         return SummaryRecord(subject, int(every[0]) if len(every) else 0, *columns)

@@ -16,7 +16,7 @@ from plant.alarms import AlarmAction
 IN_FORCE, BESIDE = 0, 1
 """Places in every pair of counts."""
 EDGES = np.exp2(np.arange(-40, 41) / 4)
-"""Bounds of the buckets of score over limit: four an octave, from a thousandth to a thousandfold."""
+"""Bounds of the buckets of score over limit: four an octave, a thousandth to a thousandfold."""
 SAME_NS = 60 * 10**9
 """Two alarms no further apart than this are one and the same, seen by both."""
 MODES = 64
@@ -35,8 +35,9 @@ class Figures:
     judged
         Rows that each judged (2,): the one in force, the one beside.
     verdicts
-        Rows that both judged while no alarm of the one in force stood (2, 2): whether the one in
-        force called them anomalous, whether the one beside did.
+        Rows that both judged while no alarm of the trusted one stood (2, 2): whether the one in
+        force called them anomalous, whether the one beside did. Trusted is the one in force, but
+        on probation the one before.
     scores
         Judged rows of each by score over limit (2, 82), buckets as `EDGES` bounds them.
     raised
@@ -62,7 +63,7 @@ class Figures:
         *,
         standing: bool,
     ) -> None:
-        """Count rows (n,) that both judged; `standing`: an alarm of the one in force stood."""
+        """Count rows (n,) that both judged; `standing`: an alarm of the trusted one stood."""
         self.rows += len(at)
         for side, one in enumerate(said):
             if one.judged.any():

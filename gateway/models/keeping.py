@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.settings import WatchSettings
+from analytics.modelfiles.watches import settings_body, settings_of
 from analytics.watch import Watch
 from gateway.models.figures import Figures
 from gateway.models.watched import (
@@ -81,8 +81,7 @@ def restore(state: WatchedAsset, parts: Mapping[str, Mapping[str, NDArray[Any]]]
 
 
 def _who(tenure: Tenure, watch: Watch) -> dict[str, Any]:
-    settings = asdict(watch.settings)
-    return {**asdict(tenure), "settings": {**settings, "quiet": sorted(settings["quiet"])}}
+    return {**asdict(tenure), "settings": settings_body(watch.settings)}
 
 
 def _tenure(told: Mapping[str, Any]) -> Tenure:
@@ -93,5 +92,4 @@ def _watch(own: Watch, told: Mapping[str, Any]) -> Watch:
     """Build a watch by the settings of its model; what this gateway learnt goes by its own."""
     if told["version"] == OWN:
         return Watch(own.signals, own.units, own.settings)
-    settings = {**told["settings"], "quiet": frozenset(told["settings"]["quiet"])}
-    return Watch(own.signals, own.units, WatchSettings(**settings))
+    return Watch(own.signals, own.units, settings_of(told["settings"]))

@@ -128,7 +128,9 @@ class Succession:
     def _both(self, state: WatchedAsset, beside: Beside, rows: Rows) -> Said:
         models, clock, count = state.models, beside.stopwatch, len(rows.at)
         version = beside.tenure.version
-        stood = state.watch.alarmed
+        # What the one that is trusted alarms on is no measure of the other.
+        trusted = state.watch if beside.role is Role.SHADOW else beside.watch
+        stood = trusted.alarmed
         own = clock.run(
             IN_FORCE, count, lambda: self._run(state, state.watch, models.tenure.version, rows)
         )
@@ -142,7 +144,7 @@ class Succession:
         assert other is not None  # noqa: S101 - a failure has its reason
         said.beside = beside.role, version, other
         if own is not None and count:
-            standing = stood or state.watch.alarmed
+            standing = stood or trusted.alarmed
             beside.figures.take(rows.at, rows.mode, (own, other), standing=standing)
         return said
 

@@ -89,7 +89,8 @@ def test_promoted_it_goes_on_from_where_its_shadow_was(line: Line) -> None:
     state = only(pipeline)
     assert state.watch is beside.watch
     assert (state.models.tenure.version, state.models.tenure.actor) == (1, "ana")
-    assert state.models.beside is not None and state.models.beside.role is Role.FORMER
+    assert state.models.beside is not None
+    assert state.models.beside.role is Role.FORMER
     assert [change.action for change in state.models.history] == [Action.SHADOW, Action.PROMOTE]
 
 
@@ -267,7 +268,8 @@ def test_the_alarm_of_a_returned_model_ends_with_a_plain_reason(line: Line) -> N
     former.watch = trained(1, shift=1.5)
     fed(pipeline, line.batches(LEARNT + 60, signals(80, 6, shift=1.5)))
     alarm = pipeline.book.open(PUMP)
-    assert alarm is not None and alarm.state is AlarmState.UNACKNOWLEDGED
+    assert alarm is not None
+    assert alarm.state is AlarmState.UNACKNOWLEDGED
     told = pipeline.order(order("return", 1, why="it knows another pump"))
     gone = pipeline.book.get(alarm.id)
     assert gone.state is AlarmState.RETURNED
@@ -285,7 +287,8 @@ def test_an_alarm_that_the_model_now_in_force_sees_is_raised(line: Line) -> None
     assert before is None or not before.stands
     pipeline.order(order("promote", 1))
     alarm = pipeline.book.open(PUMP)
-    assert alarm is not None and alarm.stands
+    assert alarm is not None
+    assert alarm.stands
     assert alarm.reason.contributions[0].signal == f"{PUMP}/current"
 
 
