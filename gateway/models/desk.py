@@ -176,7 +176,7 @@ class ModelDesk:
             self._terms,
             beside.stopwatch.costs(),
             alarmed=state.watch.alarmed or (alarm is not None and alarm.stands),
-            mode_name=state.asset.mode_name,
+            mode_name=state.asset.mode_name if state.mode is not None else lambda _: "any mode",
         )
 
     # What is shown.

@@ -94,8 +94,10 @@ def tail(count: int, mean: float) -> float:
     >>> round(tail(1, 1 / 7), 3), round(tail(2, 1 / 7), 3), tail(0, 1.0)
     (0.133, 0.009, 1.0)
     """
+    if mean <= 0:
+        return float(count == 0)
     below = sum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count))
-    return max(0.0, 1.0 - below) if mean > 0 else float(count == 0)
+    return max(0.0, 1.0 - below)
 
 
 def allowed(mean: float) -> int:

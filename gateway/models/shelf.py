@@ -224,7 +224,7 @@ def _bytes(file: Path) -> bytes:
         handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise Unreachable(f"cannot be read: {error.strerror}") from error
-    with os.fdopen(handle, "rb") as opened:
+    try:
         told = os.fstat(handle)
         if not stat.S_ISREG(told.st_mode):
             raise ModelRefused(Cause.NO_MODEL, "is no plain file")
@@ -232,4 +232,7 @@ def _bytes(file: Path) -> bytes:
             raise ModelRefused(
                 Cause.TOO_LARGE, f"has {told.st_size} bytes, at most {MOST_BYTES} are read"
             )
-        return opened.read(MOST_BYTES + 1)
+        with os.fdopen(handle, "rb", closefd=False) as opened:
+            return opened.read(MOST_BYTES + 1)
+    finally:
+        os.close(handle)

@@ -38,7 +38,7 @@ def signals(count: int, seed: int, shift: float = 0.0) -> NDArray[np.float64]:
     return rows + chance.normal(0, 0.05, rows.shape) + (0, 0, shift)
 
 
-SETTINGS = WatchSettings(learn_rows=400, mode_rows=100, find_modes=False)
+SETTINGS = WatchSettings(learn_rows=400, mode_rows=100)
 
 
 @cache
@@ -48,6 +48,10 @@ def learnt_state(seed: int, shift: float) -> Mapping[str, NDArray[Any]]:
     at = START - (5_600 - np.arange(600)) * SECOND
     watch.judge(at, signals(600, seed, shift), np.zeros(600, np.int64))
     return watch.state()
+
+
+def settings_of_this_pump() -> WatchSettings:
+    return SETTINGS
 
 
 def blank() -> Watch:

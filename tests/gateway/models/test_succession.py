@@ -29,7 +29,7 @@ from tests.gateway.models.conftest import (
     trained,
 )
 
-LEARNT = 200
+LEARNT = 160
 """Rows after which the gateway's own watch judges."""
 
 
@@ -97,9 +97,9 @@ def test_promoted_it_goes_on_from_where_its_shadow_was(line: Line) -> None:
 @pytest.mark.parametrize("kind", ["own", "snapshot"])
 def test_what_was_changed_is_folded_again_to_the_bit(line: Line, tmp_path: Path, kind: str) -> None:
     """Kill -9 at any commit: the journal is folded by another pipeline from there on."""
-    rows = signals(240, 4)
-    steps = {20: ("shadow", 1), 70: ("promote", 1), 130: ("return", 1), 160: ("shadow", 2),
-             200: ("discard", 2)}  # fmt: skip
+    rows = signals(140, 4)
+    steps = {10: ("shadow", 1), 40: ("promote", 1), 75: ("return", 1), 90: ("shadow", 2),
+             115: ("discard", 2)}  # fmt: skip
     never = learnt(line)
     journal = Journal.open(tmp_path / "journal.db")
     journal.register(line.plan.tags, 0)
@@ -115,7 +115,7 @@ def test_what_was_changed_is_folded_again_to_the_bit(line: Line, tmp_path: Path,
             pipeline = again(line, journal)
         never.take(batch)
         journal.append(*pipeline.take(batch).records())
-        if kind == "snapshot" and number % 35 == 0:
+        if kind == "snapshot" and number % 30 == 0:
             journal.commit_now()
             journal.save_snapshot("p", journal.committed, pipeline.state())
             journal.commit_now()
@@ -129,7 +129,7 @@ def test_what_was_changed_is_folded_again_to_the_bit(line: Line, tmp_path: Path,
     judged = [one for _, one in journal.read(kinds=(ScoreRecord,)) if isinstance(one, ScoreRecord)]
     journal.close()
     mine = np.concatenate([one.at for one in judged if not one.role])
-    assert mine.tolist() == [START + second * SECOND for second in range(LEARNT + 240)]
+    assert mine.tolist() == [START + second * SECOND for second in range(LEARNT + 140)]
     assert {(one.role, one.version) for one in judged} == {
         ("", 0), ("shadow", 1), ("former", 0), ("shadow", 2),
     }  # fmt: skip
