@@ -170,7 +170,7 @@ class AlarmBook:
         if alarm.beneath is AlarmState.RETURNED or alarm.cleared:
             again = alarm.occurrences + 1
             alarm = self._grown(replace(alarm, occurrences=again, cleared=0), transition)
-        alarm = replace(alarm, chattering=alarm.chattering or chattering, ended=None)
+        alarm = replace(alarm, chattering=alarm.chattering or chattering, ended=None, withdrawn="")
         return self._move(alarm, AlarmAction.RAISE, transition.at)
 
     def _chatters(self, asset: str, at: int) -> bool:
@@ -368,6 +368,15 @@ class AlarmBook:
         else:
             self._quiet.discard(asset)
         return self._again(asset, at)
+
+    def withdraw(self, asset: str, at: int, why: str) -> Alarm | None:
+        """End the alarm of an asset because the model that raised it no longer judges."""
+        alarm = self.open(asset)
+        if alarm is None:
+            return None
+        ended = max(at, alarm.raised)
+        gone = replace(alarm, ended=ended, cleared=0, chattering=False, withdrawn=why)
+        return self._move(gone, AlarmAction.CLEAR, ended)
 
     # How it is kept.
 

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 
 from gateway.console.view import InstrumentRow
 from gateway.journal import JSON
-from gateway.pipeline import Pipeline, WatchedAsset
+from gateway.models.watched import WatchedAsset
+from gateway.pipeline import Pipeline
 from gateway.rows import instrument_row
 from plant.alarms import AlarmState
 from plant.assets import Health

@@ -22,6 +22,8 @@ from gateway.console.view import (
     HoldRow,
     InstrumentRow,
     LineRow,
+    ModelRow,
+    ModelsRow,
     PartRow,
     PartsRow,
     QualityWord,
@@ -38,9 +40,11 @@ from gateway.instrumentdesk import InstrumentDesk
 from gateway.journal import Journal, Trend
 from gateway.link import LinkState
 from gateway.metrics import Metrics
+from gateway.models.desk import ModelDesk
+from gateway.models.watched import WatchedAsset
 from gateway.notices import Notices
 from gateway.partdesk import PartDesk
-from gateway.pipeline import UNKNOWN_MODE, Pipeline, WatchedAsset, asset_tags
+from gateway.pipeline import UNKNOWN_MODE, Pipeline, asset_tags
 from gateway.rows import (
     MS,
     contributor_row,
@@ -116,6 +120,7 @@ class LineView:
         order: Order,
         uplinks: Uplinks,
         savings: Savings,
+        models: ModelDesk,
     ) -> None:
         self._plan = plan
         self._pipeline = pipeline
@@ -125,6 +130,7 @@ class LineView:
         self._notices = notices
         self._uplinks = uplinks
         self._savings = savings
+        self._models = models
         self._desk = AlarmDesk(pipeline, journal, order, time.time_ns, plan.alarms.budget)
         self._instruments = InstrumentDesk(pipeline, order)
         self._parts = PartDesk(pipeline.parts, order, self._desk.asset)
@@ -180,6 +186,10 @@ class LineView:
         path, unread = state.asset.path, self._unread(state)
         incident = self._pipeline.book.open(path)
         figures: dict[str, float] = {}
+        if not state.models.blank:
+            figures["model"] = state.models.tenure.version
+        if state.models.beside is not None:
+            figures["beside"] = state.models.beside.tenure.version
         if incident is not None and incident.state in WAITING and incident.annunciated:
             figures["waited_s"] = max(0.0, round((time.time_ns() - incident.annunciated) / 1e9, 1))
         return Standing(
@@ -262,7 +272,7 @@ class LineView:
         path = state.asset.path
         if self._pipeline.book.held(path) in (AlarmState.SUPPRESSED, AlarmState.OUT_OF_SERVICE):
             return Health.CHECK_FUNCTION
-        if self._unread(state) or path in self._supervisor.benched:
+        if self._unread(state) or state.bench in self._supervisor.benched:
             return Health.CANNOT_JUDGE
         incident = self._pipeline.book.open(path)
         if incident is not None and incident.stands:
@@ -343,13 +353,28 @@ class LineView:
     async def scores(self, path: str, start_ms: float, stop_ms: float, points: int) -> ScoreSeries:
         """Read an asset's scores from the journal; `KeyError` for an unknown asset."""
         asset = self._states[path].asset.path
-        found = await asyncio.to_thread(
-            self._journal.scores, asset, round(start_ms * MS), round(stop_ms * MS), points
+        window = asset, round(start_ms * MS), round(stop_ms * MS), points
+        found = await asyncio.to_thread(self._journal.scores, *window)
+        # Nothing is looked for where no model ever was.
+        beside = (
+            []
+            if self._states[path].models.blank
+            else await asyncio.to_thread(self._journal.scores_beside, *window)
         )
         return {
             "at": (found.at / MS).tolist(),
             "score": [number(value) for value in found.score],
             "threshold": [number(value) for value in found.threshold],
+            "beside": [
+                {
+                    "role": role,
+                    "version": version_,
+                    "at": (one.at / MS).tolist(),
+                    "score": [number(value) for value in one.score],
+                    "threshold": [number(value) for value in one.threshold],
+                }
+                for role, version_, one in beside
+            ],
         }
 
     async def trend(self, tag: str, start_ms: float, stop_ms: float, points: int) -> TrendSeries:
@@ -427,6 +452,21 @@ class LineView:
     async def release(self, target: str, kind: str, actor: str, note: str) -> HoldRow:
         """End a hold and give it as it was."""
         return await self._desk.release(target, kind, actor, note)
+
+    def models(self) -> ModelsRow:
+        """Tell of the models of every asset."""
+        return self._models.rows()
+
+    async def change_model(
+        self, action: str, target: str, version: int | None, actor: str, note: str
+    ) -> ModelRow:
+        """Do ``promote``, ``return`` or ``discard`` with a model, and return once that is kept."""
+        acts = {
+            "promote": self._models.promote,
+            "return": self._models.take_back,
+            "discard": self._models.discard,
+        }
+        return await acts[action](target, version, actor, note)
 
     def instruments(self) -> list[InstrumentRow]:
         """List the instruments at fault."""

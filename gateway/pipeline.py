@@ -8,15 +8,15 @@ records after it give it again, to the bit.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analytics.findings import Finding
-from analytics.judgements import Diagnosis
+from analytics.judgements import Diagnosis, Judgement, Transition
 from analytics.monitors import MonitorBank
-from analytics.watch import Judgement, Watch
+from analytics.watch import Watch
 from gateway.alarms import AlarmBook, alarm_body, hold_body, hold_from
 from gateway.config.plan import Plan, longest_silence
 from gateway.gaps import GapLedger, gap_body, gap_from
@@ -29,13 +29,25 @@ from gateway.journal import (
     SampleRecord,
     ScoreRecord,
 )
+from gateway.models import keeping
+from gateway.models.rule import Terms
+from gateway.models.succession import Containment, Library, Succession, no_library
+from gateway.models.succession import Rows as Given
+from gateway.models.watched import (
+    NO_MODE,
+    Action,
+    Change,
+    WatchedAsset,
+    change_body,
+    change_from,
+)
 from gateway.parts import PartBooks, part_body
 from gateway.stages.align import Alignment, Rows
 from gateway.stages.incidents import IncidentDesk, Looked
 from gateway.stages.latest import Latest
 from gateway.stages.scale import Scaling
 from gateway.stages.watches import build_watch
-from plant.alarms import Alarm, Feedback, Hold, HoldKind, Label
+from plant.alarms import Alarm, AlarmAction, Feedback, Hold, HoldKind, Label
 from plant.assets import Asset
 from plant.errors import Rejected
 from plant.gaps import Gap
@@ -46,18 +58,9 @@ from plant.records import ANOMALOUS, JUDGED
 from plant.samples import Batch, ContextEvent, Recovery
 from plant.tags import Tag, TagHandle
 
-NO_MODE = 0
 UNKNOWN_MODE = -1
 _OF_ALARMS = frozenset({"acknowledge", "feedback"})
 """Orders that name an alarm by its number."""
-
-
-class Containment(Protocol):
-    """Runs a detector so that its failure benches it instead of stopping acquisition."""
-
-    def __call__(self, name: str, call: Callable[[], Any]) -> Any:
-        """Give the result, or None when it failed."""
-        ...
 
 
 @dataclass(slots=True)
@@ -72,6 +75,7 @@ class Outcome:
     ended: list[Hold] = field(default_factory=list)
     instruments: list[EventRecord] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    models: list[EventRecord] = field(default_factory=list)
 
     def records(self) -> Iterable[Record]:
         """Give the journal's records: what came in first, but gaps as they were before it."""
@@ -81,6 +85,7 @@ class Outcome:
             yield context_event(self.batch, event)
         yield from self.scores
         yield from map(ended_event, self.ended)
+        yield from self.models
         yield from map(alarm_event, self.alarms)
         yield from self.instruments
         yield from map(part_event, self.parts)
@@ -107,6 +112,14 @@ def instrument_event(asset: str, told: Diagnosis) -> EventRecord:
     return EventRecord("instrument", told.at, body)
 
 
+def model_event(asset: str, change: Change) -> EventRecord:
+    """Write that a model of an asset came to a place or went.
+
+    What was ordered is folded. What followed from the rows follows again, and is done by then.
+    """
+    return EventRecord("model", change.at, change_body(asset, change))
+
+
 def part_event(part: Part) -> EventRecord:
     """Write a part with its verdict; it follows from the records and is not folded."""
     return EventRecord("part", part.stop, part_body(part))
@@ -131,23 +144,6 @@ def context_event(batch: Batch, event: ContextEvent) -> EventRecord:
 
 
 @dataclass(slots=True)
-class WatchedAsset:
-    """One asset under watch: where its columns stand, and what was last said of it.
-
-    Its snapshot goes by `key`.
-    """
-
-    asset: Asset
-    key: str
-    watch: Watch
-    signals: NDArray[np.intp]
-    mode: int | None
-    part: int | None
-    last: Judgement | None = None
-    mode_now: int = NO_MODE
-
-
-@dataclass(slots=True)
 class Group:
     """Assets that are fed by the same sources share one alignment."""
 
@@ -166,9 +162,20 @@ class Pipeline:
         Every tag of the plan with its journal handle.
     contain
         Runs each detector call; the supervisor's business.
+    library
+        Gives the watch of a model file.
+    failure
+        Says why a model was benched, and lets it off.
     """
 
-    def __init__(self, plan: Plan, handles: Sequence[TagHandle], contain: Containment) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        handles: Sequence[TagHandle],
+        contain: Containment,
+        library: Library = no_library,
+        failure: Callable[[str], str] = lambda _name: "",
+    ) -> None:
         self.handles = tuple(handles)
         self._contain = contain
         self._scaling = Scaling(handles)
@@ -184,6 +191,8 @@ class Pipeline:
             contain,
         )
         self._desk = IncidentDesk(self.book, own_handles(plan, handles), plan.alarms.suppressed)
+        self.terms = terms_of(plan)
+        self._succession = Succession(contain, self.terms, library, failure)
         self._fed: dict[str, list[Group]] = {}
         for group in self.groups:
             for source in group.alignment.sources:
@@ -275,28 +284,48 @@ class Pipeline:
         state.mode_now = int(mode[-1])
         known = mode != UNKNOWN_MODE
         value = rows.value[:, state.signals]
-        judgement: Judgement | None = self._contain(
-            state.asset.path,
-            lambda: state.watch.judge(rows.at[known], value[known], mode[known]),
-        )
-        state.last = judgement
+        given = Given(rows.at[known], value[known], mode[known], outcome.batch.received)
+        before = state.watch
+        said = self._succession.judge(state, given)
+        state.last = judgement = said.judgement
+        path = state.asset.path
         if judgement is not None:
-            path = state.asset.path
             outcome.instruments += [instrument_event(path, one) for one in judgement.diagnoses]
-        looked = Looked(rows.at[known], mode[known], judgement)
-        outcome.alarms += self._desk.take(state.asset.path, looked, self.latest.verdict)
-        if judgement is None or not len(judgement.at):
-            return
-        flags = JUDGED * judgement.judged + ANOMALOUS * judgement.anomalous
-        outcome.scores.append(
-            ScoreRecord(
-                state.asset.path,
-                judgement.at,
-                judgement.score,
-                judgement.threshold,
-                flags.astype(np.uint8),
-            )
-        )
+        looked = Looked(given.at, given.mode, judgement)
+        outcome.alarms += self._desk.take(path, looked, self.latest.verdict)
+        for change in said.changes:
+            outcome.models.append(model_event(path, change))
+            alarms, instruments = self._settle(state, change, before)
+            outcome.alarms += alarms
+            outcome.instruments += instruments
+        if judgement is not None and len(judgement.at):
+            outcome.scores.append(score_record(path, judgement))
+        if said.beside is not None and len(given.at):
+            role, version, beside = said.beside
+            outcome.scores.append(score_record(path, beside, str(role), version))
+
+    def _settle(
+        self, state: WatchedAsset, change: Change, before: Watch
+    ) -> tuple[list[Alarm], list[EventRecord]]:
+        """Have alarm and instruments stand as the watch sees them that is in force now."""
+        watch, path = state.watch, state.asset.path
+        if watch is before:
+            return [], []
+        alarm = self.book.open(path)
+        stands = alarm is not None and alarm.stands
+        changed: Alarm | None = None
+        if stands and not watch.alarmed:
+            taken = "was taken back" if change.action is not Action.PROMOTE else "took over"
+            words = f"model {change.version} {taken}, and the one in force now does not see it"
+            changed = self.book.withdraw(path, watch.now or change.at, f"{words}: {change.why}")
+        elif watch.alarmed and not stands:
+            reason = self._contain(state.bench, watch.explain)
+            if reason is not None:
+                told = reason.contributions
+                onset = min(told[0].since, watch.now) if told else watch.now
+                raised = Transition(watch.now, onset, AlarmAction.RAISE, reason)
+                changed = self.book.apply(path, raised, state.mode_now)
+        return [] if changed is None else [changed], doubted_anew(path, before, watch)
 
     def link(self, source: str, state: str, why: str, at: int) -> EventRecord:
         """Note that the link of a source came up or was lost."""
@@ -329,10 +358,24 @@ class Pipeline:
         state = next((one for one in self.assets if tag in one.asset.signals), None)
         if state is None:
             raise KeyError(tag)
-        cleared = self._contain(state.asset.path, lambda: state.watch.trust(tag)) or ()
+        cleared = self._contain(state.bench, lambda: state.watch.trust(tag)) or ()
+        self._succession.tell(state, lambda watch: watch.trust(tag))
         if not cleared:
             raise Rejected(f"{tag} is believed already")
         return [instrument_event(state.asset.path, one) for one in cleared]
+
+    def _change(self, event: EventRecord) -> list[EventRecord]:
+        """Have another model of an asset in force, or beside it."""
+        body: Mapping[str, Any] = event.body
+        state = next((one for one in self.assets if one.asset.path == body["asset"]), None)
+        if state is None:
+            raise KeyError(body["asset"])
+        change, before = change_from(event.at, body), state.watch
+        self._succession.order(state, change)
+        if state.watch is not before:
+            state.last = None
+        alarms, instruments = self._settle(state, change, before)
+        return [*map(alarm_event, alarms), *instruments]
 
     def _order(self, event: EventRecord) -> list[EventRecord]:
         body: Mapping[str, Any] = event.body
@@ -342,6 +385,8 @@ class Pipeline:
         match event.kind:
             case "trust":
                 return self._trust(body["tag"])
+            case "model":
+                return self._change(event)
             case "clock":
                 ended = self.book.advance(event.at)
                 changed += [alarm for _, alarm in ended]
@@ -369,7 +414,8 @@ class Pipeline:
         if body["new_normal"]:
             for state in self.assets:
                 if state.asset.path == asset:
-                    self._contain(asset, state.watch.accept)
+                    self._contain(state.bench, state.watch.accept)
+                    self._succession.tell(state, lambda watch: watch.accept())
         return alarm
 
     def _fold_event(self, event: EventRecord) -> None:
@@ -379,7 +425,7 @@ class Pipeline:
                 self._say(event.at, body)
             case "acknowledge" | "feedback" | "hold" | "release" | "clock" | "trust":
                 self._order(event)
-            case "part-label" | "part-normal":
+            case "part-label" | "part-normal" | "model":
                 self._order(event)
             case "link":
                 self._link(body["source"], body["state"], body["why"])
@@ -458,6 +504,7 @@ class Pipeline:
             parts[f"align-{group_key(group)}"] = group.alignment.state()
             for asset in group.assets:
                 parts[f"watch-{asset.key}"] = asset.watch.state()
+                parts |= keeping.state_of(asset)
         return {
             f"{part}/{name}": array for part, held in parts.items() for name, array in held.items()
         }
@@ -482,8 +529,36 @@ class Pipeline:
                 if known is None:
                     anew.append(asset.asset.path)
                 else:
+                    keeping.restore(asset, parts)
                     asset.watch.restore(known)
         return list(dict.fromkeys(anew + self.parts.restore(parts)))
+
+
+def doubted_anew(asset: str, before: Watch, now: Watch) -> list[EventRecord]:
+    """Tell which instruments are believed, and which no longer, because another watch judges."""
+    old = {(doubt.signal, doubt.kind): doubt for doubt in before.doubts}
+    new = {(doubt.signal, doubt.kind): doubt for doubt in now.doubts}
+    at = now.now or before.now
+    gone = [Diagnosis(at, AlarmAction.CLEAR, old[key]) for key in old if key not in new]
+    come = [Diagnosis(at, AlarmAction.RAISE, new[key]) for key in new if key not in old]
+    return [instrument_event(asset, told) for told in (*gone, *come)]
+
+
+def score_record(asset: str, said: Judgement, role: str = "", version: int = 0) -> ScoreRecord:
+    """Write scores; with `role` and `version` of a model beside the one in force."""
+    flags = (JUDGED * said.judged + ANOMALOUS * said.anomalous).astype(np.uint8)
+    return ScoreRecord(asset, said.at, said.score, said.threshold, flags, role, version)
+
+
+def terms_of(plan: Plan) -> Terms:
+    """Give what the plan wants of a change of models."""
+    return Terms(
+        budget=plan.alarms.budget,
+        row_s=plan.detection.grid_s,
+        shadow_h=plan.models.shadow_h,
+        probation_h=plan.models.probation_h,
+        by_rule=plan.models.promote == "rule",
+    )
 
 
 def operating_mode(rows: Rows, column: int | None) -> NDArray[np.int64]:

@@ -21,7 +21,8 @@ from gateway.console.view import (
     SavingsRow,
 )
 from gateway.link import Link
-from gateway.pipeline import UNKNOWN_MODE, WatchedAsset
+from gateway.models.watched import WatchedAsset
+from gateway.pipeline import UNKNOWN_MODE
 from plant.alarms import Alarm, Feedback, Hold, Member
 from plant.gaps import Gap
 from plant.instruments import Doubt, diagnosis
@@ -132,6 +133,7 @@ def alarm_row(alarm: Alarm, mode: str = "") -> AlarmRow:
         "chattering": alarm.chattering,
         "stale": alarm.stale,
         "held": alarm.held,
+        "withdrawn": alarm.withdrawn,
         "members": [member_row(member) for member in alarm.members],
         "precedents": [precedent_row(like) for like in alarm.reason.precedents],
         "feedback": feedback_row(alarm.feedback) if alarm.feedback else None,

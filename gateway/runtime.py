@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,9 @@ from gateway.journal import (
 from gateway.lineview import LineView
 from gateway.link import Link, LinkState
 from gateway.metrics import Metrics
+from gateway.models.desk import ModelDesk
+from gateway.models.shelf import FOLDER as MODELS_FOLDER
+from gateway.models.shelf import Shelf
 from gateway.notices import CONSOLE, Notice, Notices
 from gateway.parts import part_from
 from gateway.pins import Pins
@@ -80,6 +84,8 @@ UNFOLDED = (
     "learnt anew; alarms are taken as they were told"
 )
 LOOK_S = 1.0
+MODELS_S = 5.0
+"""Model files are looked for so often."""
 SUMMARISE_S = 1.0
 """Windows that are ready are looked for so often."""
 RATES_FIRST_S = 50.0
@@ -111,8 +117,9 @@ class Gateway:
         is kept and not annunciated), "hold", "release", "hold-ended", "instrument" (at fault, or no
         longer) and "trust", "part" (its cycle ended, or somebody said what it turned out to be),
         "evicted" (records went that a reader had not passed), "disk" (it is full, or no
-        longer), "salvage" (a damaged journal is brought into a new file), each with a row. Parts of
-        a history are not told.
+        longer), "model" (which model of an asset is where has changed), "model-refused" (a model
+        file is not taken), "salvage" (a damaged journal is brought into a new file), each with a
+        row. Parts of a history are not told.
     listen
         Serve the console.
     manager
@@ -167,7 +174,16 @@ class Gateway:
         )
         try:
             handles = self._journal.register(self._plan.tags, time.time_ns())
+            place, keys = self._plan.data / MODELS_FOLDER, self._plan.models.keys
+            self._shelf = await asyncio.to_thread(Shelf, place, keys, version("wheeltapper"))
             await asyncio.to_thread(self._recover, handles)
+            self._models = ModelDesk(
+                self._pipeline.assets,
+                self._pipeline.terms,
+                self._shelf,
+                self._pipeline.book.open,
+                self._order,
+            )
             await asyncio.to_thread(self._recover_savings)
             fresh = not self._position
             self._enter(self._pipeline.gaps.begin(self._begun))
@@ -185,6 +201,7 @@ class Gateway:
                 downsampler = Downsampler(self._journal)
                 summarising = asyncio.create_task(self._summarise(downsampler))
                 counting = asyncio.create_task(self._count_rates())
+                looking = asyncio.create_task(self._look_for_models())
                 try:
                     self._announce(self._uplinks.start())
                     await self._read(handles, stop, committing, fresh=fresh)
@@ -194,6 +211,7 @@ class Gateway:
                     downsampler.end()
                     summarising.cancel()
                     counting.cancel()
+                    looking.cancel()
                     await self._uplinks.stop()
                     self._stopping = True
                     self._committed.set()
@@ -206,7 +224,7 @@ class Gateway:
         """Come back to the state after the last committed record."""
         self._position = self._journal.committed
         position, floor = 0, self._journal.floor
-        self._pipeline = Pipeline(self._plan, handles, self._supervisor.contain)
+        self._pipeline = self._fresh(handles)
         try:
             snapshot = self._journal.load_snapshot(SNAPSHOT)
             if snapshot is not None:
@@ -217,7 +235,7 @@ class Gateway:
         except (Rejected, LookupError, TypeError, ValueError) as error:
             # Damaged, or of another version's shape. It only saves time: the journal folded from
             # its start gives the same state, unless its beginning was evicted.
-            self._pipeline = Pipeline(self._plan, handles, self._supervisor.contain)
+            self._pipeline = self._fresh(handles)
             self._tell("damaged", {"position": 0, "why": f"snapshot not used: {error!r}"})
         entries = self._journal.read(after=position)
         damages = (
@@ -228,6 +246,11 @@ class Gateway:
         for alarm in self._pipeline.book.alarms():
             again = 0 if alarm.chattering else alarm.occurrences
             self._standing[alarm.id] = ((alarm.state, again), alarm.peak)
+
+    def _fresh(self, handles: Sequence[TagHandle]) -> Pipeline:
+        """Give a pipeline that has seen nothing."""
+        contain, let_off = self._supervisor.contain, self._supervisor.let_off
+        return Pipeline(self._plan, handles, contain, self._shelf, let_off)
 
     def _recover_savings(self) -> None:
         """Go on counting what summaries save; after damage the count begins anew."""
@@ -265,6 +288,7 @@ class Gateway:
             self._order,
             self._uplinks,
             self.savings,
+            self._models,
         )
         self._view = view
         if not self._listen:
@@ -424,7 +448,7 @@ class Gateway:
             self._tell("hold-ended", {**hold_row(hold)})
         for alarm in outcome.alarms:
             self._tell_alarm(alarm)
-        for event in outcome.instruments:
+        for event in (*outcome.models, *outcome.instruments):
             self._tell(event.kind, {**event.body, "at": event.at / 1e6})
         for part in outcome.parts:
             self._tell_part(part)
@@ -468,6 +492,25 @@ class Gateway:
             for path, rate in (counted or {}).items():
                 self._append(rate.event(path, now, budget))
             await asyncio.sleep(RATES_S)
+
+    async def _look_for_models(self) -> None:
+        """Look for model files, beside the event loop, and have a new one tried."""
+        while True:
+            orders, refused = await asyncio.to_thread(self._models.look)
+            self._announce([("model-refused", {**one.body}) for one in refused])
+            for body in orders:
+                self._change_model(body)
+            await asyncio.sleep(MODELS_S)
+
+    def _change_model(self, body: dict[str, JSON]) -> None:
+        """Do what nobody orders of a model; what has changed meanwhile stands as it is."""
+        event = EventRecord("model", time.time_ns(), body)
+        try:
+            events = self._pipeline.order(event)
+        except Rejected as error:
+            self._announce([("model-refused", {**body, "cause": "changed", "why": str(error)})])
+            return
+        self._follow(events)
 
     def _tell_alarm(self, alarm: Alarm) -> None:
         """Tell an alarm whose state or urgency changed; a tag that joined it is no news."""
@@ -572,7 +615,7 @@ class Gateway:
                 self._tell_part(part_from(event.body))
             elif event.kind in ("release", "trust"):
                 self._tell(event.kind, {**event.body})
-            elif event.kind == "instrument":
+            elif event.kind in ("instrument", "model"):
                 self._tell(event.kind, {**event.body, "at": event.at / 1e6})
 
     async def _commit_until_stopped(self) -> None:
@@ -603,6 +646,8 @@ class Gateway:
         self._announce(self._notices.look())
         self._announce(self._uplinks.look())
         self._look_at_door()
+        for body in list(self._models.due()):
+            self._change_model(body)
         if self._vitals.due():
             told = self._vitals.look(
                 self._view.standing(),

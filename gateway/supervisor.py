@@ -111,6 +111,10 @@ class Supervisor:
             self.benched[name] = f"{error!r} at {place.filename}:{place.lineno}"
             return None
 
+    def let_off(self, name: str) -> str:
+        """Take a detector that is run no more off the bench, and say why it was there."""
+        return self.benched.pop(name, "")
+
     async def keep(self, link: Link, build: Callable[[], Source]) -> None:
         """Enter a source and read it for ever; re-enter after every loss, until it is exhausted."""
         self.links[link.name] = link

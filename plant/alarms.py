@@ -232,6 +232,8 @@ class Alarm:
         What a person called it.
     actor, note
         Who acknowledged it and what they said.
+    withdrawn
+        Why it ended though nobody saw the fault go: another model judges; else empty.
     """
 
     id: int
@@ -257,6 +259,7 @@ class Alarm:
     feedback: Feedback | None = None
     actor: str = ""
     note: str = ""
+    withdrawn: str = ""
 
     @property
     def stands(self) -> bool:

@@ -52,6 +52,8 @@ class ScoreRecord:
         Score and the limit that was in force, float64 (n,).
     flags
         What the watch said of each row, bits `JUDGED` and `ANOMALOUS`, uint8 (n,).
+    role, version
+        Of a model that judges beside the one in force: ``shadow`` or ``former``, and its version.
     """
 
     asset: str
@@ -59,6 +61,8 @@ class ScoreRecord:
     score: NDArray[np.float64]
     threshold: NDArray[np.float64]
     flags: NDArray[np.uint8]
+    role: str = ""
+    version: int = 0
 
     def __post_init__(self) -> None:
         """Refuse columns that do not fit together."""

@@ -24,6 +24,7 @@ from wheeltapper import (
     grafana,
     health,
     init,
+    model,
     models,
     parts,
     replay,
@@ -97,6 +98,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")
 app.add_typer(central.app, name="central")
 app.add_typer(grafana.app, name="grafana")
+app.add_typer(model.app, name="model")
 app.add_typer(models.app, name="models")
 app.command("secret")(secret.secret)
 app.command("simulate", hidden=True)(simulate.simulate)

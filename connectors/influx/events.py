@@ -207,7 +207,7 @@ def _gap(body: Body, around: Surroundings) -> Iterator[Point]:
 
 
 def _state(body: Body, _: Surroundings) -> Iterator[Point]:
-    names = ("ne107", "machine", "mode", "alarm", "priority")
+    names = ("ne107", "machine", "mode", "alarm", "priority", "model", "beside")
     fields: Fields = {name: (Kind.INT, body.get(name)) for name in names}
     if "alarm_state" in body:
         fields |= _standing(body)
@@ -285,6 +285,28 @@ def _part(body: Body, around: Surroundings) -> Iterator[Point]:
     yield Point("part", tags, fields)
 
 
+def _model(body: Body, around: Surroundings) -> Iterator[Point]:
+    tags = {**asset_places(body["asset"]), "gateway": around.gateway}
+    fields: Fields = {
+        "version": (Kind.INT, body["version"]),
+        "action": (Kind.TEXT, body["action"]),
+        "why": (Kind.TEXT, body["why"] or None),
+        "actor": (Kind.TEXT, body["actor"] or None),
+        "sha256": (Kind.TEXT, body["sha256"] or None),
+    }
+    yield Point("model", tags, fields)
+
+
+def _refused(body: Body, around: Surroundings) -> Iterator[Point]:
+    """Make a point of a file that was not taken; it has no version that could be believed."""
+    tags = {**asset_places(body["asset"]), "gateway": around.gateway}
+    fields: Fields = {
+        "action": (Kind.TEXT, "refused"),
+        "why": (Kind.TEXT, f"{body.get('file', '')} {body['why']}".strip()),
+    }
+    yield Point("model", tags, fields)
+
+
 def _gateway(body: Body, around: Surroundings) -> Iterator[Point]:
     """Every figure is a float, so that no figure ever changes its type."""
     figures = {
@@ -304,6 +326,8 @@ _MAKERS: dict[str, Callable[[Body, Surroundings], Iterator[Point]]] = {
     "rate": _rate,
     "instrument": _instrument,
     "part": _part,
+    "model": _model,
+    "model-refused": _refused,
     "gateway": _gateway,
 }
 KINDS = frozenset(_MAKERS)

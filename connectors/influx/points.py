@@ -206,11 +206,20 @@ class Points:
         often = anomalous & _first_of(record.at, ANOMALOUS_EVERY)
         rows = np.flatnonzero(judged & (often | _first_of(record.at, SCORE_EVERY)))
         key = series(SCORE, asset_places(record.asset))
+        score, threshold = _shortened(record.score[rows]), _shortened(record.threshold[rows])
         columns = [
-            Column("score", Kind.FLOAT, _shortened(record.score[rows])),
-            Column("threshold", Kind.FLOAT, _shortened(record.threshold[rows])),
+            Column("score", Kind.FLOAT, score),
+            Column("threshold", Kind.FLOAT, threshold),
             Column("anomalous", Kind.BOOL, anomalous[rows]),
         ]
+        if record.role:
+            # Fields beside the others, at the same times: no series more, and who asks for the
+            # scores gets those of the model in force.
+            columns = [
+                Column("beside_score", Kind.FLOAT, score),
+                Column("beside_threshold", Kind.FLOAT, threshold),
+                Column("beside_version", Kind.INT, np.full(len(rows), record.version)),
+            ]
         found.add(SCORE, encode([key] * len(rows), record.at[rows], columns))
 
     def _event(self, record: EventRecord, found: Encoded) -> None:

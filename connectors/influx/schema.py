@@ -44,6 +44,7 @@ KEPT = {
     "rate": ONE_YEAR,
     "instrument": TEN_YEARS,
     "part": TEN_YEARS,
+    "model": TEN_YEARS,
     "gateway": A_QUARTER,
 }
 """How long each measurement is kept, where the buckets are split."""

@@ -8,9 +8,20 @@ from typing import Any, TypedDict
 from gateway.journal import JSON, EventRecord
 
 KIND = "audit"
-ACTS = ("acknowledge", "feedback", "hold", "release", "trust", "part-label", "part-normal")
-"""Events of what people did with the alarms and parts; each has its actor."""
+ACTS = (
+    "acknowledge", "feedback", "hold", "release", "trust", "part-label", "part-normal", "model",
+)  # fmt: skip
+"""Events of what people did with the alarms, parts and models; each has its actor. What nobody
+ordered of a model was done by ``rule``."""
 KINDS = (KIND, *ACTS)
+MODEL_ACTS = {
+    "shadow": "tried beside the one in force",
+    "promote": "promoted",
+    "keep": "kept",
+    "return": "taken back, and blocked",
+    "discard": "tried no longer",
+    "block": "blocked",
+}
 MS = 1_000_000
 BURST, EACH_S = 100, 10.0
 """Refusals that are told at once, and how often one more after them: so nobody can fill the disk
@@ -132,6 +143,9 @@ def _act(kind: str, body: Mapping[str, Any]) -> str:
             return f"{body['asset']} {over}{str(body['kind']).replace('-', ' ')}{note}"
         case "trust":
             return f"{body['tag']} is right{note}"
+        case "model":
+            why = f": {body['why']}" if body.get("why") else ""
+            return f"{body['asset']}, model {body['version']}: {MODEL_ACTS[body['action']]}{why}"
         case "part-label":
             return f"part {body['number']} of {body['asset']} is {body['label']}{note}"
     return f"{body['asset']}: parts are made otherwise from now on{note}"

@@ -19,6 +19,8 @@ class Right(StrEnum):
     """Suppress by design, take out of service, and end either."""
     ACCEPT = "accept"
     """Have something learnt as normal, and believe an instrument again."""
+    MODELS = "models"
+    """Put a model into force, take it back, or have none of it."""
     APPROVE = "approve"
     """Approve a setpoint. No endpoint asks for it yet."""
     AUDIT = "audit"
@@ -36,7 +38,7 @@ class Role(StrEnum):
 
 _VIEWER = frozenset({Right.OPEN, Right.MEASURE, Right.READ})
 _OPERATOR = _VIEWER | {Right.ACKNOWLEDGE, Right.FEEDBACK, Right.SHELVE}
-_ENGINEER = _OPERATOR | {Right.SUPPRESS, Right.ACCEPT}
+_ENGINEER = _OPERATOR | {Right.SUPPRESS, Right.ACCEPT, Right.MODELS}
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.VIEWER: _VIEWER,
@@ -57,6 +59,7 @@ WORDS = {
     Right.SHELVE: "shelve alarms",
     Right.SUPPRESS: "suppress alarms or take them out of service",
     Right.ACCEPT: "have a new normal learnt",
+    Right.MODELS: "say which model is in force",
     Right.APPROVE: "approve setpoints",
     Right.AUDIT: "see the audit",
 }

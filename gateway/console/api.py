@@ -16,6 +16,7 @@ from gateway.console.queries import (
     acknowledgement,
     holding,
     judgement,
+    model_change,
     part_label,
     part_normal,
     parts_asked,
@@ -151,6 +152,28 @@ class Api:
         said = await trusting(request)
         with _refusing("instrument at fault", said.target):
             return answer(await self._view.trust(said.target, said.actor, said.note))
+
+    async def models(self, _request: Request) -> Response:
+        """Answer the models of every asset."""
+        return answer(self._view.models())
+
+    async def promote_model(self, request: Request) -> Response:
+        """Have the model that is tried take over and answer how it is."""
+        return await self._change_model("promote", request)
+
+    async def return_model(self, request: Request) -> Response:
+        """Have the model before take over again and answer how it is."""
+        return await self._change_model("return", request)
+
+    async def discard_model(self, request: Request) -> Response:
+        """Have the model that is tried judge no more and answer how it is."""
+        return await self._change_model("discard", request)
+
+    async def _change_model(self, action: str, request: Request) -> Response:
+        said = await model_change(request)
+        with _refusing("asset", said.target):
+            told = said.target, said.version, said.actor, said.note
+            return answer(await self._view.change_model(action, *told))
 
     async def report(self, request: Request) -> Response:
         """Answer how the alarms did."""

@@ -20,7 +20,7 @@ from gateway.console.gate import Gate, Refused
 from gateway.console.stream import Stream
 from gateway.console.view import View
 
-PAGES = ("/", "/asset", "/alarms", "/report", "/tags", "/sources", "/history", "/audit")
+PAGES = ("/", "/asset", "/alarms", "/report", "/tags", "/sources", "/history", "/models", "/audit")
 
 
 def create_app(
@@ -68,6 +68,7 @@ def doors(view: View, stream: Stream, entrance: Entrance) -> list[Door]:
         ("/api/alarms/{alarm:int}", api.alarm),
         ("/api/holds", api.holds),
         ("/api/instruments", api.instruments),
+        ("/api/models", api.models),
         ("/api/report", api.report),
         ("/api/parts", api.parts),
         ("/api/tags", api.tags),
@@ -84,6 +85,9 @@ def doors(view: View, stream: Stream, entrance: Entrance) -> list[Door]:
         ("/api/holds", api.hold, Right.SHELVE),
         ("/api/holds/release", api.release, Right.SHELVE),
         ("/api/instruments/trust", api.trust, Right.ACCEPT),
+        ("/api/models/promote", api.promote_model, Right.MODELS),
+        ("/api/models/return", api.return_model, Right.MODELS),
+        ("/api/models/discard", api.discard_model, Right.MODELS),
         ("/api/parts/label", api.label_part, Right.FEEDBACK),
         ("/api/parts/normal", api.new_parts, Right.ACCEPT),
         ("/api/session", entrance.touch, Right.READ),

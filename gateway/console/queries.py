@@ -80,6 +80,16 @@ class Trusting:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelChange:
+    """Of which asset another model is to be in force; `version` None: whichever it is now."""
+
+    target: str
+    version: int | None
+    actor: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class PartSaid:
     """Which part of which asset is called what, and who says so; of `new_parts` the asset only."""
 
@@ -168,6 +178,20 @@ async def trusting(request: Request) -> Trusting:
     content = await _order(request)
     return Trusting(
         _said(content.get("target"), "A signal ('target')", WORD_LIMIT),
+        _said(content.get("actor"), "Who does it ('actor')", ACTOR_LIMIT),
+        _said(content.get("note"), "A reason ('note')", NOTE_LIMIT),
+    )
+
+
+async def model_change(request: Request) -> ModelChange:
+    """Read the JSON body of an order about a model; who and why are mandatory."""
+    content = await _order(request)
+    version = content.get("version")
+    if version is not None and (type(version) is not int or not 0 <= version < 2**31):
+        raise HTTPException(400, "'version' must be the number of a model.")
+    return ModelChange(
+        _said(content.get("target"), "An asset ('target')", WORD_LIMIT),
+        version,
         _said(content.get("actor"), "Who does it ('actor')", ACTOR_LIMIT),
         _said(content.get("note"), "A reason ('note')", NOTE_LIMIT),
     )

@@ -366,6 +366,7 @@ class AlarmRow(TypedDict):
     chattering: bool
     stale: bool
     held: str
+    withdrawn: str
     members: list[MemberRow]
     precedents: list[PrecedentRow]
     feedback: FeedbackRow | None
@@ -437,12 +438,122 @@ class ReportRow(TypedDict):
     damaged: int
 
 
+class ClauseRow(TypedDict):
+    """One demand of the rule, as `gateway.models.rule.Clause`."""
+
+    name: str
+    value: str
+    demand: str
+    met: bool
+
+
+class TenureRow(TypedDict):
+    """Which model is in a place; version 0 is what the gateway learnt by itself, `since` in ms."""
+
+    version: int
+    sha256: str
+    since: float | None
+    actor: str
+    why: str
+
+
+class TriedRow(TypedDict):
+    """The model beside the one in force: ``shadow``, with the clauses, or ``former``.
+
+    Pairs are of the one in force and of the one beside: alarms `raised`, of which `shared` by both,
+    and median CPU time a row, `costs`, µs.
+    """
+
+    role: str
+    model: TenureRow
+    hours: float
+    probation_h: float
+    clauses: list[ClauseRow]
+    agreement: float | None
+    raised: list[int]
+    shared: int
+    costs: list[float | None]
+
+
+class MovedRow(TypedDict):
+    """The signal that has moved most in a mode since it was learnt, in its usual widths."""
+
+    mode: str
+    signal: str
+    drift: float
+
+
+class BlockedRow(TypedDict):
+    """A version that is never taken up again."""
+
+    version: int
+    why: str
+
+
+class ChangeRow(TypedDict):
+    """A model came to a place or went, `at` in ms."""
+
+    at: float
+    action: str
+    version: int
+    actor: str
+    why: str
+
+
+class RefusedRow(TypedDict):
+    """A model file that is not taken."""
+
+    asset: str
+    file: str
+    cause: str
+    why: str
+
+
+class ModelRow(TypedDict):
+    """The models of one asset; `way_back` tells that there is one to return to."""
+
+    asset: str
+    name: str
+    in_force: TenureRow
+    phase: Phase
+    tried: TriedRow | None
+    way_back: bool
+    drift: list[MovedRow]
+    blocked: list[BlockedRow]
+    history: list[ChangeRow]
+
+
+class ModelsRow(TypedDict):
+    """The models of every asset; `trusts` tells that anybody's models are believed at all."""
+
+    trusts: bool
+    by_rule: bool
+    shadow_h: float
+    probation_h: float
+    assets: list[ModelRow]
+    refused: list[RefusedRow]
+
+
+class BesideSeries(TypedDict):
+    """Score and limit of a model beside the one in force, as `ScoreSeries`."""
+
+    role: str
+    version: int
+    at: list[float]
+    score: list[float | None]
+    threshold: list[float | None]
+
+
 class ScoreSeries(TypedDict):
-    """Score and threshold over time, equally long; ``None`` where nothing was judged."""
+    """Score and threshold over time, equally long; ``None`` where nothing was judged.
+
+    `beside` are those of the models that judged beside the one in force in this time.
+    """
 
     at: list[float]
     score: list[float | None]
     threshold: list[float | None]
+    beside: list[BesideSeries]
 
 
 class TrendSeries(TypedDict):
@@ -561,6 +672,24 @@ class View(Protocol):
 
     async def release(self, target: str, kind: str, actor: str, note: str, /) -> HoldRow:
         """End a hold and give it as it was; raises as `hold` does."""
+        ...
+
+    def models(self) -> ModelsRow:
+        """Tell of the models of every asset."""
+        ...
+
+    async def change_model(
+        self, action: str, target: str, version: int | None, actor: str, note: str, /
+    ) -> ModelRow:
+        """Do ``promote``, ``return`` or ``discard`` with a model, and return once that is kept.
+
+        Raises
+        ------
+        KeyError
+            There is no such asset.
+        plant.errors.Rejected
+            It cannot be done; the message says why.
+        """
         ...
 
     def instruments(self) -> list[InstrumentRow]:

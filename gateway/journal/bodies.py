@@ -5,6 +5,7 @@ moved to another row, or an index that no longer fits its body, is found.
 """
 
 import json
+import re
 import struct
 import zlib
 from collections.abc import Iterable
@@ -91,13 +92,41 @@ class Row:
         return _ROW.pack(*self.columns())
 
 
+_BESIDE = re.compile(r"(.+)@(shadow|former)\.(\d+)", re.DOTALL)
+"""How the name ends under which scores are filed that are not those of the model in force; what is
+configured has no @ in its path."""
+
+
+def score_subject(asset: str, role: str = "", version: int = 0) -> str:
+    """Name that scores of an asset are filed under; those of a model beside have their own.
+
+    Examples
+    --------
+    >>> score_subject("line-1/pump-2"), score_subject("line-1/pump-2", "shadow", 7)
+    ('line-1/pump-2', 'line-1/pump-2@shadow.7')
+    """
+    return f"{asset}@{role}.{version}" if role else asset
+
+
+def beside_of(subject: str) -> tuple[str, int] | None:
+    """Give role and version of the model whose scores are filed so; None: of the one in force.
+
+    Examples
+    --------
+    >>> beside_of("line-1/pump-2@shadow.7"), beside_of("line-1/pump-2")
+    (('shadow', 7), None)
+    """
+    whose = _BESIDE.fullmatch(subject)
+    return None if whose is None else (whose[2], int(whose[3]))
+
+
 def subject_of(record: Record) -> str:
     """Name that the record is filed under."""
     match record:
         case SampleRecord():
             return record.batch.source
         case ScoreRecord():
-            return record.asset
+            return score_subject(record.asset, record.role, record.version)
         case EventRecord():
             return record.kind
         case SummaryRecord():
@@ -271,7 +300,10 @@ def decode(row: Row, subject: str, blob: bytes) -> Record:
         return _decode_samples(body, subject)
     if row.kind == Kind.SCORES:
         at, score, threshold, flags = codec.unpack(body, _SCORE_COLUMNS)
-        return ScoreRecord(subject, at, score, threshold, flags)
+        whose = beside_of(subject)
+        if whose is None:
+            return ScoreRecord(subject, at, score, threshold, flags)
+        return ScoreRecord(subject.rpartition("@")[0], at, score, threshold, flags, *whose)
     if row.kind == Kind.SUMMARIES:
         every, *columns = codec.unpack(body, _SUMMARY_COLUMNS)
         return SummaryRecord(subject, int(every[0]) if len(every) else 0, *columns)

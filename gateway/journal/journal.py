@@ -605,6 +605,18 @@ class Journal:
         with self._still() as connection:
             return trends.score_trend(connection, asset, start, stop, points)
 
+    def scores_beside(
+        self, asset: str, start: int, stop: int, points: int
+    ) -> list[tuple[str, int, trends.ScoreTrend]]:
+        """Read the scores of each model that judged beside the one in force, as `scores` does.
+
+        Returns
+        -------
+        Role, version and scores of each that has any in this time.
+        """
+        with self._still() as connection:
+            return trends.scores_beside(connection, asset, start, stop, points)
+
     def events(self, kind: str) -> tuple[list[EventRecord], int]:
         """Read every event of one kind, and count those that are damaged; blocks."""
         with self._still() as connection:

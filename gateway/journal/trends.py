@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.journal.bodies import Kind, Row, decode
+from gateway.journal.bodies import Kind, Row, beside_of, decode
 from plant.errors import Rejected
 from plant.quality import is_good
 from plant.records import JUDGED, EventRecord, SampleRecord, ScoreRecord
@@ -115,6 +115,8 @@ def judged_steps(
     """
     found: dict[str, tuple[int, int]] = {}
     for subject, name in connection.execute("SELECT id, name FROM subject").fetchall():
+        if beside_of(name) is not None:
+            continue  # what acts on nothing counts for nothing
         judged = seen = 0
         at = start
         while at < stop:
@@ -215,6 +217,23 @@ def tag_trend(
     share = np.add.reduceat(good.astype(np.float64), first) / np.diff(np.append(first, len(at)))
     low, high = np.fmin.reduceat(value, first), np.fmax.reduceat(value, first)
     return Trend(starts, low, high, share, seen.since, seen.damaged)
+
+
+def scores_beside(
+    connection: sqlite3.Connection, asset: str, start: int, stop: int, points: int
+) -> list[tuple[str, int, ScoreTrend]]:
+    """Read what the models beside the one in force said, by role and version."""
+    named = connection.execute(
+        "SELECT name FROM subject WHERE substr(name, 1, ?) = ? ORDER BY id",
+        (len(asset) + 1, f"{asset}@"),
+    ).fetchall()
+    found = []
+    for (name,) in named:
+        whose = beside_of(name)
+        if whose is not None:
+            trend = score_trend(connection, name, start, stop, points)
+            found += [(*whose, trend)] if len(trend.at) else []
+    return found
 
 
 def score_trend(

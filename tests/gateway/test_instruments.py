@@ -15,6 +15,8 @@ from gateway.journal import EventRecord, Journal
 from gateway.lineview import LineView
 from gateway.link import Link, LinkState
 from gateway.metrics import Metrics
+from gateway.models.desk import ModelDesk
+from gateway.models.shelf import Shelf
 from gateway.notices import Notices
 from gateway.pipeline import Pipeline
 from gateway.supervisor import Supervisor
@@ -142,8 +144,10 @@ def view_of(plan: Plan, pipeline: Pipeline, journal: Journal, order: Any = None)
     make: Any = None
     uplinks = Uplinks(plan, journal, pipeline.handles, make)
     notices = Notices(supervisor)
+    shelf = Shelf(plan.data / "models", (), "0.1.0")
+    models = ModelDesk(pipeline.assets, pipeline.terms, shelf, pipeline.book.open, order)
     return LineView(
-        plan, pipeline, supervisor, journal, Metrics(), notices, order, uplinks, Savings(1)
+        plan, pipeline, supervisor, journal, Metrics(), notices, order, uplinks, Savings(1), models
     )
 
 

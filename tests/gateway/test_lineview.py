@@ -14,6 +14,8 @@ from gateway.journal import Journal
 from gateway.lineview import LineView
 from gateway.link import Link, LinkState
 from gateway.metrics import Metrics
+from gateway.models.desk import ModelDesk
+from gateway.models.shelf import Shelf
 from gateway.notices import Notices
 from gateway.pipeline import Pipeline
 from gateway.supervisor import Supervisor
@@ -75,8 +77,10 @@ def test_a_machine_whose_mode_is_unknown_is_not_normal(
     journal = Journal.open(tmp_path / "journal.db")
     order: Any = None
     notices, uplinks = Notices(supervisor), Uplinks(plan, journal, HANDLES, order)
+    shelf = Shelf(tmp_path / "models", (), "0.1.0")
+    models = ModelDesk(pipeline.assets, pipeline.terms, shelf, pipeline.book.open, order)
     view = LineView(
-        plan, pipeline, supervisor, journal, Metrics(), notices, order, uplinks, Savings(1)
+        plan, pipeline, supervisor, journal, Metrics(), notices, order, uplinks, Savings(1), models
     )
     shown = view.line()["assets"][0]["health_name"]
     journal.close()

@@ -1,6 +1,6 @@
 // One machine: what is wrong and since when, its score, what moves it, its signals.
 
-import {PRIORITY, ScoreChart, TrendChart} from "./charts.js";
+import {BesideChart, PRIORITY, ScoreChart, TrendChart} from "./charts.js";
 import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {madeParts} from "./made.js";
@@ -96,6 +96,10 @@ function silent(asset) {
   return without ? `Nothing unusual, judged without ${without}.` : "Nothing unusual.";
 }
 
+const besideOf = (one) => (one.version
+  ? `model ${one.version}, ${one.role === "shadow" ? "which is tried" : "the one before"}`
+  : "what this gateway learnt by itself, the one before");
+
 function told(alarm, now) {
   const again = alarm.occurrences > 1 ? `, ${alarm.occurrences} times` : "";
   const gone = alarm.ended === null ? "" : ` Gone ${moment(alarm.ended, now)}.`;
@@ -103,7 +107,8 @@ function told(alarm, now) {
   const raised = `#${alarm.id}. Unusual ${since(alarm.onset, now)}; alarm raised ${moment(alarm.raised, now)}`;
   const noted = alarm.feedback ? "Noted" : "Acknowledged";
   const by = acknowledgedBy(alarm, now);
-  return [`${raised}${again}.${gone}`, ...marks, by && `${noted} ${by}`].filter(Boolean).join(" ");
+  const taken = alarm.withdrawn && `It ended because ${alarm.withdrawn}.`;
+  return [`${raised}${again}.${gone}`, taken, ...marks, by && `${noted} ${by}`].filter(Boolean).join(" ");
 }
 
 const MEMBERS = [["Signal", "name"], ["Its own monitor found", "wide"], ["Since", "number"]];
@@ -208,6 +213,11 @@ export function assetPage(main) {
   const missed = problem(main);
   const head = heading(path, () => again(true));
   const chart = new ScoreChart();
+  const other = new BesideChart();
+  const besideWords = make("p", {class: "hint"});
+  const beside = make("div", {hidden: true}, [
+    make("h2", {text: "Beside the model in force"}), other.box, besideWords,
+  ]);
   const spans = make("div", {class: "spans", role: "group", "aria-label": "Time shown"});
   const legend = make("p", {
     class: "hint", text: "Dashed line: unusual since. Solid line: alarm raised.",
@@ -221,7 +231,7 @@ export function assetPage(main) {
   const signals = table("Signals", SIGNALS);
   const rest = make("div", {hidden: true}, [
     make("div", {class: "title"}, [make("h2", {text: "Score and limit"}), spans]), missed.node,
-    chart.box, legend, shaded, why, contributors.box, more.node, made.node, make("h2", {text: "Trends"}),
+    chart.box, legend, shaded, beside, why, contributors.box, more.node, made.node, make("h2", {text: "Trends"}),
     make("p", {class: "hint", text: "Grey band: normal in the present mode. Dashed: expected."}),
     trends,
     make("h2", {text: "Signals"}), signals.box,
@@ -296,7 +306,11 @@ export function assetPage(main) {
   const redraw = every(() => Math.max(5000, seconds * 5), async () => {
     const start = now - seconds * 1000;
     const query = {path, start_ms: start, stop_ms: now, points: POINTS};
-    chart.draw(await ask("/api/asset/scores", query), start, now, asset.alarm || asset.kept, asset.labels);
+    const scores = await ask("/api/asset/scores", query);
+    chart.draw(scores, start, now, asset.alarm || asset.kept, asset.labels);
+    beside.hidden = !scores.beside.length;
+    tell(besideWords, `Score over limit. Dotted: ${scores.beside.map(besideOf).join(", ")}; it acts on nothing.`);
+    other.draw(scores, start, now);
     for (const part of charts.parts.values()) await part.read(start, now);
   }, missed.tell);
 

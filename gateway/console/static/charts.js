@@ -128,6 +128,52 @@ export class ScoreChart extends Chart {
   }
 }
 
+// Score over limit of the model in force and of the one beside it: each against its own limit.
+export class BesideChart extends Chart {
+  constructor() {
+    const one = (chart) => onPlot(chart, (ctx, box, ratio) => {
+      const y = Math.round(chart.valToPos(1, "y", true));
+      ctx.strokeStyle = SOFT;
+      ctx.lineWidth = ratio;
+      ctx.setLineDash([6 * ratio, 4 * ratio]);
+      ctx.beginPath();
+      ctx.moveTo(box.left, y);
+      ctx.lineTo(box.left + box.width, y);
+      ctx.stroke();
+    });
+    super("Score over limit of the model in force and of the one beside it", 170, {
+      scales: {
+        x: {range: (chart) => [this.start, this.stop]},
+        y: {range: (chart, low, high) => [0, Math.max(1.15, (high || 0) * 1.08)]},
+      },
+      axes: [axis({values: times, size: 32}), axis({size: 56})],
+      series: [
+        {label: "Time", value: (chart, at) => (at === null ? "–" : second(at * 1000))},
+        line("In force", INK, {width: 2}),
+        line("Beside", SOFT, {width: 2, dash: [2, 3]}),
+      ],
+      hooks: {drawClear: [one]},
+    });
+  }
+
+  // Its series have times of their own; both are put on one axis.
+  draw(series, start, stop) {
+    this.start = start / 1000;
+    this.stop = stop / 1000;
+    const own = over(series);
+    const other = new Map(series.beside.flatMap((one) => Array.from(over(one))));
+    const at = Array.from(new Set([...own.keys(), ...other.keys()])).sort((a, b) => a - b);
+    const of = (known) => at.map((ms) => (known.has(ms) ? known.get(ms) : null));
+    this.show([seconds(at), of(own), of(other)]);
+  }
+}
+
+function over({at, score, threshold}) {
+  return new Map(at.map((ms, index) => [
+    ms, score[index] === null || !threshold[index] ? null : score[index] / threshold[index],
+  ]));
+}
+
 function above(chart, low, high) {
   return [Math.min(0, low || 0), (high || 1) * 1.08];
 }

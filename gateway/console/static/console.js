@@ -7,6 +7,7 @@ import {make, tell, toggle} from "./dom.js";
 import {historyPage} from "./history.js";
 import {linePage} from "./line.js";
 import {Live} from "./live.js";
+import {modelsPage} from "./models.js";
 import {badge} from "./parts.js";
 import {reportPage} from "./report.js";
 import {enter, may, me} from "./session.js";
@@ -16,7 +17,7 @@ import {age, blinking, second, zoned} from "./words.js";
 
 const PAGES = {
   "/": linePage, "/asset": assetPage, "/alarms": alarmsPage, "/report": reportPage, "/tags": tagsPage,
-  "/sources": sourcesPage, "/history": historyPage, "/audit": auditPage,
+  "/sources": sourcesPage, "/history": historyPage, "/models": modelsPage, "/audit": auditPage,
 };
 const AGAIN_MS = 3000;
 const at = (id) => document.getElementById(id);

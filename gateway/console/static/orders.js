@@ -161,3 +161,33 @@ export function listenAgain(hold, done) {
     done,
   });
 }
+
+const CHANGES = {
+  promote: ["Put model {} into force", "Promote", "It takes over at the next row. The one before judges on beside it, and is one press away."],
+  return: ["Take model {} back", "Take back", "The model before takes over at the next row. This version is blocked for good."],
+  discard: ["Try model {} no longer", "Discard", "It judges no more, and this version is never tried again."],
+};
+
+export function changeModel(action, row, done) {
+  const [title, word, sentence] = CHANGES[action];
+  const version = action === "return" ? row.in_force.version : row.tried.model.version;
+  const unmet = action === "promote" ? row.tried.clauses.filter((clause) => !clause.met) : [];
+  const note = text("note", 1000, true);
+  const against = unmet.length
+    ? [make("p", {class: "hint"}, [
+      make("strong", {text: "Against the rule. "}),
+      `Not met: ${unmet.map((clause) => `${clause.name} (${clause.value}; ${clause.demand})`).join("; ")}. The audit says so.`,
+    ])]
+    : [];
+  dialog({
+    title: `${title.replace("{}", version)}: ${row.name}`,
+    sentence,
+    fields: [...against, labelled("Reason (mandatory)", note)],
+    word,
+    refused: "Not done.",
+    submit: (actor) => send(`/api/models/${action}`, {
+      target: row.asset, version, actor, note: note.value,
+    }),
+    done,
+  });
+}

@@ -13,6 +13,7 @@ MAY = {
     Right.SHELVE: {Role.OPERATOR, Role.ENGINEER, Role.APPROVER, Role.ADMIN},
     Right.SUPPRESS: {Role.ENGINEER, Role.ADMIN},
     Right.ACCEPT: {Role.ENGINEER, Role.ADMIN},
+    Right.MODELS: {Role.ENGINEER, Role.ADMIN},
     Right.APPROVE: {Role.APPROVER},
     Right.AUDIT: {Role.ADMIN},
 }

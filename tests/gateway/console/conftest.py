@@ -22,11 +22,14 @@ from gateway.console.view import (
     AssetRow,
     AssetState,
     AssetSummary,
+    ChangeRow,
     ContributorRow,
     GapRow,
     HoldRow,
     InstrumentRow,
     LineRow,
+    ModelRow,
+    ModelsRow,
     PartRow,
     PartsRow,
     ReportRow,
@@ -37,6 +40,7 @@ from gateway.console.view import (
     SourceRow,
     TagRow,
     TrendSeries,
+    TriedRow,
 )
 from plant.errors import Rejected
 from tests.gateway.console.guarded import People
@@ -112,6 +116,7 @@ class Plant:
         self.said: tuple[str, str, str] | None = None
         self.chattering = self.stale = False
         self.stuck = False
+        self.tried = False
         self.part_said: tuple[str, str, str, str] | None = None
 
     def alarmed(self, state: str = "UNACK", priority: int = 2) -> None:
@@ -449,6 +454,17 @@ class Plant:
             "at": at,
             "score": [1.1 + 0.3 * math.sin(t / 9_000) + r for t, r in zip(at, rise, strict=True)],
             "threshold": [3.05] * points,
+            "beside": []
+            if path != PUMP or not self.tried
+            else [
+                {
+                    "role": "shadow",
+                    "version": 7,
+                    "at": at,
+                    "score": [0.8 + 0.2 * math.sin(t / 7_000) for t in at],
+                    "threshold": [2.8] * points,
+                }
+            ],
         }
 
     async def trend(self, tag: str, start: float, stop: float, points: int, /) -> TrendSeries:
@@ -494,6 +510,7 @@ class Plant:
             "chattering": self.chattering,
             "stale": self.stale,
             "held": f"like #7, called expected ({self.prefix}die changed) by M. Weber",
+            "withdrawn": "",
             "members": [
                 {
                     "tag": f"{PUMP}/motor_current",
@@ -599,6 +616,86 @@ class Plant:
         self.ordered.append(("trust", target, actor, note))
         self.stuck = False
         return row
+
+    def models(self) -> ModelsRow:
+        return {
+            "trusts": True,
+            "by_rule": False,
+            "shadow_h": 24.0,
+            "probation_h": 72.0,
+            "assets": [self._model(name) for name in ("pump-1", "pump-2", "press-1")],
+            "refused": [
+                {
+                    "asset": f"{LINE}/press-1",
+                    "file": "4.wtm",
+                    "cause": "foreign-key",
+                    "why": f"{self.prefix}is signed by nobody who is believed here",
+                }
+            ],
+        }
+
+    def _model(self, name: str) -> ModelRow:
+        tried = self.tried and name == "pump-2"
+        beside: TriedRow = {
+            "role": "shadow",
+            "model": {
+                "version": 7,
+                "sha256": "ab" * 32,
+                "since": self.start - 7_000_000,
+                "actor": "rule",
+                "why": "found as 7.wtm",
+            },
+            "hours": 26.4,
+            "probation_h": 72.0,
+            "clauses": [
+                {
+                    "name": "Time beside the one in force",
+                    "value": "26.4 h",
+                    "demand": "24 h at least",
+                    "met": True,
+                },
+                {
+                    "name": f"{self.prefix}Rows judged in changeover",
+                    "value": "120",
+                    "demand": "300 at least",
+                    "met": False,
+                },
+            ],
+            "agreement": 0.998,
+            "raised": [1, 1],
+            "shared": 1,
+            "costs": [71.0, None],
+        }
+        change: ChangeRow = {
+            "at": self.start - 7_000_000,
+            "action": "shadow",
+            "version": 7,
+            "actor": "rule",
+            "why": f"{self.prefix}found as 7.wtm",
+        }
+        return {
+            "asset": f"{LINE}/{name}",
+            "name": f"{self.prefix}{name}",
+            "in_force": {"version": 0, "sha256": "", "since": None, "actor": "", "why": ""},
+            "phase": "watching",
+            "tried": beside if tried else None,
+            "way_back": False,
+            "drift": [{"mode": "run", "signal": f"{self.prefix}flow", "drift": -1.2}],
+            "blocked": [{"version": 6, "why": f"{self.prefix}its score is not finite"}],
+            "history": [change],
+        }
+
+    async def change_model(
+        self, action: str, target: str, version: int | None, actor: str, note: str, /
+    ) -> ModelRow:
+        self._fail()
+        if not target.endswith("pump-2"):
+            raise KeyError(target)
+        if not self.tried:
+            raise Rejected("no model is tried beside the one in force")
+        self.ordered.append((action, target, version, actor, note))
+        self.tried = False
+        return self._model("pump-2")
 
     async def report(self, start_ms: float | None, stop_ms: float | None, /) -> ReportRow:
         self._fail()

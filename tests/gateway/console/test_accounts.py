@@ -467,6 +467,7 @@ MATRIX = [
     ("GET", "/api/sinks", {}, Right.READ),
     ("GET", "/api/savings", {}, Right.READ),
     ("GET", "/api/gaps", {}, Right.READ),
+    ("GET", "/api/models", {}, Right.READ),
     ("GET", "/api/session", {}, Right.READ),
     ("GET", "/api/audit", {}, Right.AUDIT),
     ("GET", "/health", {}, Right.MEASURE),
@@ -488,6 +489,9 @@ MATRIX = [
     ("POST", "/api/holds/release", {**PUMP, "kind": "suppressed"}, Right.SUPPRESS),
     ("POST", "/api/holds/release", {**PUMP, "kind": "out-of-service"}, Right.SUPPRESS),
     ("POST", "/api/instruments/trust", {**PUMP, "target": "flow"}, Right.ACCEPT),
+    ("POST", "/api/models/promote", PUMP, Right.MODELS),
+    ("POST", "/api/models/return", PUMP, Right.MODELS),
+    ("POST", "/api/models/discard", PUMP, Right.MODELS),
     (
         "POST",
         "/api/parts/label",

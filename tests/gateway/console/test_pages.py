@@ -23,7 +23,7 @@ pytestmark = pytest.mark.journey
 
 PUMP = "/asset?path=works/hall-2/line1/pump-2"
 PRESS = "/asset?path=works/hall-2/line1/press-1"
-PAGES = ("/", PUMP, "/alarms", "/report", "/tags", "/sources", "/history")
+PAGES = ("/", PUMP, "/alarms", "/report", "/tags", "/sources", "/history", "/models")
 READY = {
     "/": ".tile .spark",
     PUMP: "figure canvas",
@@ -32,6 +32,7 @@ READY = {
     "/tags": "td",
     "/sources": "td",
     "/history": "li.connection",
+    "/models": "li.model",
 }
 
 # A screenshot is measured by the browser itself: pixels with HSV saturation above 0.25.
