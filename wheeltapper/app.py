@@ -30,6 +30,7 @@ from wheeltapper import (
     run,
     secret,
     simulate,
+    train,
     trust,
     uplink,
 )
@@ -98,5 +99,6 @@ app.add_typer(trust.app, name="trust")
 app.add_typer(central.app, name="central")
 app.add_typer(grafana.app, name="grafana")
 app.add_typer(models.app, name="models")
+app.command("train")(train.train)
 app.command("secret")(secret.secret)
 app.command("simulate", hidden=True)(simulate.simulate)

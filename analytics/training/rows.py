@@ -29,6 +29,10 @@ class Rows:
         """Count the rows."""
         return len(self.at)
 
+    def first(self, count: int) -> "Rows":
+        """Give the first so many."""
+        return Rows(self.at[:count], self.value[:count], self.mode[:count])
+
     def between(self, start: int, stop: int) -> "Rows":
         """Give those of ``start <= at < stop``, ns."""
         part = slice(*np.searchsorted(self.at, [start, stop]).tolist())

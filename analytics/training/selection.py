@@ -56,6 +56,8 @@ class Selection:
         Those that may.
     whole
         Those that can be laid out, healthy or not.
+    nothing
+        Those in which nothing came.
     mode
         Mode of each at its end; `NO_MODE` for a machine without.
     entered
@@ -69,6 +71,7 @@ class Selection:
 
     healthy: Flags
     whole: Flags
+    nothing: Flags
     mode: NDArray[np.int64]
     entered: NDArray[np.int64]
     dropped: dict[str, int]
@@ -121,7 +124,7 @@ def select(
         dropped[reason] = int((left & reasons[reason]).sum())
         left &= ~reasons[reason]
     whole = ~nothing & ~partly & pure
-    return Selection(left, whole, mode, entered, dropped, silent)
+    return Selection(left, whole, nothing, mode, entered, dropped, silent)
 
 
 def _modes(
