@@ -1,9 +1,9 @@
 """``python -m bench.laidrows``: a watch taught with windows beside one taught with raw rows.
 
 The simulated line of `bench.weeks`, with shifts, products, nights and weather but without wear,
-sensor faults or work. Three watches of each machine learn from the same days: from the raw rows, and
-from the rows that are laid out of windows of 10 s and of 1 min. All judge the same raw rows of the
-days after, and the same faults put into them, whole and a fraction of their size.
+sensor faults or work. Three watches of each machine learn from the same days: from the raw rows,
+and from the rows that are laid out of windows of 10 s and of 1 min. All judge the same raw rows of
+the days after, and the same faults put into them, whole and a fraction of their size.
 """
 
 import argparse
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from analytics.judgements import Judgement
 from analytics.settings import WatchSettings
-from analytics.training.course import VALUES, Course, Machine
+from analytics.training.course import Course, Machine
 from analytics.training.rows import Rows, rows_of, sampled
 from analytics.training.selection import select
 from analytics.watch import Watch
 from bench.weeks.campaign import START
 from bench.weeks.diary import written
 from bench.weeks.line import DiarisedLine
-from bench.weeks.timetable import DAY, HOUR
+from bench.weeks.timetable import DAY
 from connectors.simulated.faults import KINDS, change
 from connectors.simulated.schedule import RUN
 from plant.alarms import AlarmAction
@@ -77,16 +77,14 @@ def windows_of(at: NDArray[np.int64], rows: Columns, every: int) -> Iterator[Win
         )  # fmt: skip
 
 
-def laid(
-    machine: Machine, at: NDArray[np.int64], rows: Columns, every: int
-) -> Rows:
+def laid(machine: Machine, at: NDArray[np.int64], rows: Columns, every: int) -> Rows:
     """Give what a watch is taught with from windows of these rows, mode behind the signals."""
     course = Course.gather(
         windows_of(at, rows, every), machine.sources, int(at[0]), int(at[-1]) + 1, every
     )
     chosen = select(course, machine, [])
     pieces = sampled(chosen, 0, len(course), every // SECOND)
-    return rows_of(course, chosen, pieces, len(machine.signals), SECOND, course.digest())
+    return rows_of(course, chosen, pieces, len(machine.signals), SECOND)
 
 
 def raw(machine: Machine, at: NDArray[np.int64], rows: Columns) -> Rows:
@@ -119,7 +117,9 @@ def struck(machine: Machine, rows: Rows, place: int, kind: str, size: float) -> 
     return Rows(rows.at[part], value, rows.mode[part])
 
 
-def measure(seed: int, learn_days: int, judge_days: int, told: dict[tuple[str, float], Told]) -> None:
+def measure(
+    seed: int, learn_days: int, judge_days: int, told: dict[tuple[str, float], Told]
+) -> None:
     """Teach and judge the machines of one line."""
     line = healthy(seed, learn_days + judge_days)
     seconds = (learn_days + judge_days) * DAY

@@ -95,9 +95,7 @@ def summaries(
     if bad is not None:
         status[bad.ravel()] = 0x80000000
     known = ~np.isnan(values.ravel())  # NaN: nothing came
-    return summarise(
-        "plc", every, tag[known], at[known], values.ravel()[known], status[known]
-    )
+    return summarise("plc", every, tag[known], at[known], values.ravel()[known], status[known])
 
 
 def keep(sink: Sink, record: SummaryRecord) -> None:

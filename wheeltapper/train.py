@@ -118,9 +118,9 @@ def train(
     shelf.check(len(chosen))
     store = _store(plan, data, from_central, token_file, config)
     work = [
-        Order(
-            plan, shelf, store, span_ns, LENGTHS[every], held, frozenset(without_mode or ())
-        ).job(asset, own)
+        Order(plan, shelf, store, span_ns, LENGTHS[every], held, frozenset(without_mode or ())).job(
+            asset, own
+        )
         for asset, own in zip(chosen, _events(store, plan, chosen, span_ns, labels), strict=True)
     ]
     teller = Teller(shelf, picture, as_json, len(work) > 1)
@@ -209,9 +209,7 @@ def _events(
     strange = sorted(set(listed) - {one.path for one in plan.assets})
     if strange:
         raise Misconfigured(f"labels {labels}: {strange[0]!r} is no asset of the configuration")
-    return [
-        tuple(sorted([*known.get(one.path, ()), *listed.get(one.path, ())])) for one in chosen
-    ]
+    return [tuple(sorted([*known.get(one.path, ()), *listed.get(one.path, ())])) for one in chosen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,9 +338,7 @@ def _row(outcome: "Outcome", written: "Written", drawn: Path | None) -> dict[str
     }
 
 
-def _say(
-    machine: "Machine", outcome: "Outcome", written: "Written", drawn: Path | None
-) -> None:
+def _say(machine: "Machine", outcome: "Outcome", written: "Written", drawn: Path | None) -> None:
     """Tell of one asset in words."""
     from wheeltapper import terminal
     from wheeltapper.training.words import (

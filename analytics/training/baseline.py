@@ -8,8 +8,8 @@ scientist sees at a glance what the watch is worth on these hours.
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import IsolationForest
-from sklearn.preprocessing import StandardScaler
+from sklearn.ensemble import IsolationForest  # type: ignore[import-untyped]
+from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
 from analytics.training.rows import Rows
 

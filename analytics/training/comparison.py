@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.stats import chi2  # type: ignore[import-untyped]
 
 from analytics.judgements import Judgement
 from analytics.training.baseline import Plain
@@ -207,9 +207,7 @@ def _figures(
 ) -> Figures:
     weeks = float(judged.sum()) * grid_s * 1e9 / WEEK_NS
     low, high = (bound / weeks if weeks else float("nan") for bound in poisson(len(told)))
-    return Figures(
-        name, len(rows), int(judged.sum()), weeks, len(told), low, high, spotted, cost
-    )
+    return Figures(name, len(rows), int(judged.sum()), weeks, len(told), low, high, spotted, cost)
 
 
 def _spot(watch: Watch, event: Event, rows: Rows) -> Spotted:
@@ -236,7 +234,7 @@ def _plainly(
     for event, rows in events:
         hits = [at for at in plain.alarms(rows) if event.start <= at < event.stop]
         spotted.append(Spotted(event, (hits[0] - event.start) / 1e9 if hits else None))
-    judged = np.isfinite(healthy.value).any(axis=1)
+    judged = np.asarray(np.isfinite(healthy.value).any(axis=1), np.bool_)
     cost = seconds / max(len(healthy), 1) * 1e6
     return _figures(plain.name, healthy, judged, told, grid_s, tuple(spotted), cost)
 

@@ -45,7 +45,6 @@ def rows_of(
     chosen: list[tuple[int, int]],
     signals: int,
     grid: int,
-    seed: str,
 ) -> Rows:
     """Lay out pieces of a course, each of one mode, as rows every `grid` ns.
 
@@ -55,8 +54,6 @@ def rows_of(
         Begin and end of each piece, in time order.
     signals
         Number of signals: the first columns of the course.
-    seed
-        Hash, in hex, from which the noise is drawn.
     """
     count = max(1, course.every // grid)
     stretches = [course.stretch(begin, end, signals) for begin, end in chosen]
@@ -65,7 +62,7 @@ def rows_of(
         by_mode.setdefault(int(selection.mode[begin]), []).append(stretch)
     textures = {mode: Texture.of(each, count) for mode, each in by_mode.items()}
     step = resolution(stretches) if stretches else np.zeros(signals)
-    random = np.random.default_rng(int(seed[:16], 16))
+    random = np.random.default_rng(int(course.digest(chosen), 16))
     times, values, modes = [], [], []
     within = np.arange(count, dtype=np.int64) * grid
     for (begin, end), stretch in zip(chosen, stretches, strict=True):

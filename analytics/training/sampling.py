@@ -57,4 +57,6 @@ def sample(pieces: Sequence[Piece], rows: int, most: int = MODE_ROWS) -> list[Pi
     length = np.array([end - begin for begin, end in cut])
     # the mean length says how many of them fit; they are taken evenly over the time
     fit = int(np.clip(most / rows / length.mean(), 1, len(cut)))
-    return [cut[place] for place in np.unique(np.linspace(0, len(cut) - 1, fit).round().astype(int))]
+    return [
+        cut[place] for place in np.unique(np.linspace(0, len(cut) - 1, fit).round().astype(int))
+    ]

@@ -104,8 +104,10 @@ def select(
     """Choose what may be learnt from."""
     signals = len(machine.signals)
     known, bad = course.known[:, :signals], course.bad[:, :signals]
-    silent = known.mean(axis=0) < SILENT if len(course) else np.ones(signals, np.bool_)
-    nothing = ~(known | bad).any(axis=1)
+    silent: Flags = np.ones(signals, np.bool_)
+    if len(course):
+        silent = np.asarray(known.mean(axis=0) < SILENT, np.bool_)
+    nothing: Flags = np.asarray(~(known | bad).any(axis=1), np.bool_)
     partly = ~nothing & ~known[:, ~silent].all(axis=1)
     mode, pure, changed, entered = _modes(course, machine)
     labelled = [event for event in events if event.labelled]

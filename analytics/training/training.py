@@ -130,13 +130,13 @@ def train(
     _check_windows(machine, course, wishes)
     chosen = select(course, machine, events, wishes.margin)
     _check_history(machine, course, chosen)
-    _check_modes(machine, course, chosen, in_force, wishes)
+    _check_modes(machine, course, in_force, wishes)
     split = _split(chosen, wishes.held)
     rows_a_window = max(1, course.every // wishes.grid)
     pieces = sampled(chosen, 0, split, rows_a_window, wishes.mode_rows)
-    history = course.digest(0, split)
+    history = course.digest(pieces)
     signals = len(machine.signals)
-    taught = rows_of(course, chosen, pieces, signals, wishes.grid, history)
+    taught = rows_of(course, chosen, pieces, signals, wishes.grid)
     watch = fit(machine, taught, replace(settings, find_modes=machine.mode is None))
     held = _held(course, chosen, split, signals, wishes)
     watches = {"new model": watch} | ({} if in_force is None else {"in force": in_force})
@@ -146,9 +146,7 @@ def train(
     learnt = judged_modes(watch, np.unique(taught.mode).tolist())
     card = card_of(machine, course, chosen, split, taught, held, events, learnt)
     stop = int(course.at[split - 1]) + course.every
-    return Trained(
-        watch, course.start, stop, history, card, metrics_of(comparison), comparison
-    )
+    return Trained(watch, course.start, stop, history, card, metrics_of(comparison), comparison)
 
 
 def _check_windows(machine: Machine, course: Course, wishes: Wishes) -> None:
@@ -185,9 +183,7 @@ def _check_history(machine: Machine, course: Course, chosen: Selection) -> None:
         )
 
 
-def _check_modes(
-    machine: Machine, course: Course, chosen: Selection, in_force: Watch | None, wishes: Wishes
-) -> None:
+def _check_modes(machine: Machine, course: Course, in_force: Watch | None, wishes: Wishes) -> None:
     """Refuse a time that never shows a mode which is named, or judged now."""
     if machine.mode is None:
         return
@@ -218,9 +214,7 @@ def _split(chosen: Selection, held: float) -> int:
     return int(healthy[keep]) if held > 0 and len(healthy) > 1 else len(chosen.healthy)
 
 
-def _held(
-    course: Course, chosen: Selection, split: int, signals: int, wishes: Wishes
-) -> Rows:
+def _held(course: Course, chosen: Selection, split: int, signals: int, wishes: Wishes) -> Rows:
     pieces = chosen.pieces(chosen.healthy, split, len(course))
     most = wishes.held_rows // max(1, course.every // wishes.grid)
     kept: list[tuple[int, int]] = []
@@ -229,8 +223,7 @@ def _held(
             break
         kept.append((max(begin, end - most), end))
         most -= end - begin
-    own = course.digest(split)
-    return rows_of(course, chosen, kept[::-1], signals, wishes.grid, own)
+    return rows_of(course, chosen, kept[::-1], signals, wishes.grid)
 
 
 def _event_rows(
@@ -244,8 +237,7 @@ def _event_rows(
         if begin >= end:
             continue
         pieces = chosen.pieces(chosen.whole, int(begin), int(end))
-        seed = course.digest(int(begin), int(end))
-        rows = rows_of(course, chosen, pieces, signals, wishes.grid, seed)
+        rows = rows_of(course, chosen, pieces, signals, wishes.grid)
         if len(rows.between(event.start, event.stop)):
             found.append((event, rows))
     return found

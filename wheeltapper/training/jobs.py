@@ -90,7 +90,7 @@ class Outcome:
 
 def run_job(job: Job) -> Outcome:
     """Train one asset; what a person can mend comes back as words, everything else is raised."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     begin = time.monotonic()
     path = job.machine.path
@@ -170,7 +170,7 @@ def run_all(
     scheduler
         Address of a Dask scheduler; without one the workers are on this machine.
     """
-    import joblib
+    import joblib  # type: ignore[import-untyped]
 
     with ExitStack() as opened:
         if backend == "dask":
@@ -194,4 +194,3 @@ def _cluster(workers: int, scheduler: str) -> Any:
     return distributed.Client(
         n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs="ERROR"
     )
-

@@ -44,4 +44,6 @@ def _instant(path: Path, row: int, name: str, text: str) -> int:
     try:
         return cells.clock(text)(text)
     except ValueError as error:
-        raise Misconfigured(f"labels {path}, row {row}, column {name!r}: {text!r} {error}") from None
+        raise Misconfigured(
+            f"labels {path}, row {row}, column {name!r}: {text!r} {error}"
+        ) from None

@@ -4,26 +4,29 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analytics.training.comparison import Comparison, Course
-from wheeltapper.evaluation.drawing import Drawing, Path, Rect, Role, Text, envelope
+from wheeltapper.evaluation.drawing import Anchor, Drawing, Path, Rect, Role, Text, envelope
 from wheeltapper.evaluation.png import COLOURS, WIDTHS, png
 from wheeltapper.evaluation.svg import svg
 from wheeltapper.training.words import HEADS, figure_rows
+
+Columns = NDArray[np.float64]
 
 WIDTH, LEFT, RIGHT, PANEL = 1040.0, 150.0, 18.0, 120.0
 LOWEST, HIGHEST = 0.05, 20.0
 TICKS = (0.1, 1.0, 10.0)
 POINTS = 1600
 CLOCKS = 6
+WORD = 15
+"""Characters of a card's line that name what the rest says."""
 APART_NS = 300 * 10**9
 """Rows further apart than this are not joined by a line."""
 COLUMNS = (8.0, 280.0, 430.0, 640.0, 770.0, 900.0)
 
 
-def picture(
-    path: str, version: int, card: Sequence[str], comparison: Comparison
-) -> Drawing:
+def picture(path: str, version: int, card: Sequence[str], comparison: Comparison) -> Drawing:
     """Draw a training from top to bottom."""
     sheet = Drawing(WIDTH, 0, f"{path}, version {version}: hold-out")
     y = 20.0
@@ -31,7 +34,8 @@ def picture(
                    size=14))  # fmt: skip
     for line in card:
         y += 17
-        sheet.add(Text(8, y, line, "soft", size=11))
+        name, said = line[:WORD].strip(), line[WORD:].strip()
+        sheet.add(Text(8, y, name, "soft", size=11), Text(LEFT, y, said, "text", size=11))
     y += 14
     for course in comparison.courses:
         y = _panel(sheet, course, y)
@@ -48,7 +52,7 @@ def _panel(sheet: Drawing, course: Course, top: float) -> float:
     sheet.add(Text(8, top + 48, "of its limit, log scale", "soft", size=11))
     low, high = np.log10(LOWEST), np.log10(HIGHEST)
 
-    def height(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":  # noqa: E501
+    def height(values: Columns) -> Columns:
         share = (np.log10(np.clip(values, LOWEST, HIGHEST)) - low) / (high - low)
         return np.asarray(top + PANEL * (1 - share), np.float64)
 
@@ -61,7 +65,7 @@ def _panel(sheet: Drawing, course: Course, top: float) -> float:
         return top + PANEL + 30
     begin, end = int(course.at[0]), int(course.at[-1])
     scale = wide / max(end - begin, 1)
-    x = LEFT + (course.at - begin) * scale
+    x = np.asarray(LEFT + (course.at - begin) * scale, np.float64)
     score = course.score.copy()
     score[1:][np.diff(course.at) > APART_NS] = np.nan
     sheet.add(Path(envelope(x, height(score), POINTS), "score"))
@@ -70,7 +74,7 @@ def _panel(sheet: Drawing, course: Course, top: float) -> float:
         sheet.add(Rect(place - 1, top, 2.5, PANEL, "alarm", f"alarm at {_clock(at)}"))
     for part in range(CLOCKS):
         at = begin + part * (end - begin) // (CLOCKS - 1)
-        anchor = "start" if part == 0 else "end" if part == CLOCKS - 1 else "middle"
+        anchor: Anchor = "start" if part == 0 else "end" if part == CLOCKS - 1 else "middle"
         sheet.add(Text(LEFT + (at - begin) * scale, top + PANEL + 16, _clock(at), "soft",
                        anchor, 11))  # fmt: skip
     return top + PANEL + 30

@@ -96,9 +96,7 @@ class Store:
         ]
 
 
-def length_of(
-    history: "History", tags: Sequence[str], start: int, stop: int, grid: int
-) -> int:
+def length_of(history: "History", tags: Sequence[str], start: int, stop: int, grid: int) -> int:
     """Choose the shortest windows that cover the time, ns.
 
     Raises

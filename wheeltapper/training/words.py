@@ -69,8 +69,8 @@ def agreement_line(comparison: Comparison) -> str:
     if agreed is None:
         return "agreement      there is no model in force to agree with"
     return (
-        f"agreement      {percent(agreed.share)} of {agreed.rows:,} rows that both judged; beyond the "
-        f"limit of the new one only {agreed.only_first:,}, of the one in force only "
+        f"agreement      {percent(agreed.share)} of {agreed.rows:,} rows that both judged; beyond "
+        f"the limit of the new one only {agreed.only_first:,}, of the one in force only "
         f"{agreed.only_second:,}"
     )
 
