@@ -31,6 +31,7 @@ from wheeltapper import (
     run,
     secret,
     simulate,
+    train,
     trust,
     uplink,
 )
@@ -100,5 +101,6 @@ app.add_typer(central.app, name="central")
 app.add_typer(grafana.app, name="grafana")
 app.add_typer(model.app, name="model")
 app.add_typer(models.app, name="models")
+app.command("train")(train.train)
 app.command("secret")(secret.secret)
 app.command("simulate", hidden=True)(simulate.simulate)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from connectors.influx.answers import Missing
 from connectors.influx.config import InfluxConfig
 from connectors.influx.influxql import Piece, asked, identifier, literal, select
-from connectors.influx.schema import GAP, LEVELS, SUMMARIES, TAG, bucket_of, name_of, places
+from connectors.influx.schema import ALARM, GAP, LEVELS, SUMMARIES, TAG, bucket_of, name_of, places
 from connectors.influx.server import Server
 from plant.errors import Misconfigured, Rejected, Unreachable
 from plant.summaries import Windows
@@ -50,6 +50,26 @@ class StoredGap:
     recovered: int
     lost: int | None
     estimated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAlarm:
+    """An incident, as a store keeps it.
+
+    Parameters
+    ----------
+    asset
+        Path of the asset.
+    onset, ended
+        Source times, ns; `ended` is None while it stands.
+    label
+        What a person called it (`plant.alarms.Label`); empty while nobody has.
+    """
+
+    asset: str
+    onset: int
+    ended: int | None
+    label: str
 
 
 class InfluxHistory:
@@ -124,6 +144,28 @@ class InfluxHistory:
         return sorted(
             (gap for gap in found.values() if gap.stop is None or gap.stop >= start),
             key=lambda gap: gap.start,
+        )
+
+    def alarms(self, start: int, stop: int) -> list["StoredAlarm"]:
+        """List the incidents of machines in [start, stop), ns, each as it was said last."""
+        levels = LEVELS[:-1]
+        fields = ", ".join(map(identifier, ("id", "onset", "ended", "feedback")))
+        grouped = ", ".join(map(identifier, (*levels, "gateway")))
+        rest = f"WHERE {identifier('onset')} < {stop:d} GROUP BY {grouped}"
+        query = select(fields, ALARM, rest)
+        found: dict[tuple[str, str, int], tuple[int, StoredAlarm]] = {}
+        for piece in self._ask(bucket_of(ALARM, self._config), query):
+            asset = "/".join(piece.tags[level] for level in levels if piece.tags.get(level))
+            for row in piece.rows:
+                told = dict(zip(piece.columns, row, strict=True))
+                key = piece.tags.get("gateway", ""), asset, told["id"]
+                alarm = StoredAlarm(asset, told["onset"], told["ended"], told["feedback"] or "")
+                # an incident whose priority grew stands in two series: the later word counts
+                if key not in found or found[key][0] <= told["time"]:
+                    found[key] = told["time"], alarm
+        return sorted(
+            (one for _, one in found.values() if one.ended is None or one.ended >= start),
+            key=lambda one: (one.asset, one.onset),
         )
 
     def lengths(self) -> tuple[int, ...]:

@@ -29,6 +29,7 @@ SUMMARIES = {TEN_SECONDS: "signal_10s", MINUTE: "signal_1m", HOUR: "signal_1h"}
 TAG = "tag"
 SCORE = "score"
 GAP = "gap"
+ALARM = "alarm"
 KEPT = {
     SIGNAL: TEN_YEARS,
     SUMMARIES[TEN_SECONDS]: A_MONTH,
@@ -38,7 +39,7 @@ KEPT = {
     SCORE: ONE_YEAR,
     GAP: TEN_YEARS,
     "state": TEN_YEARS,
-    "alarm": TEN_YEARS,
+    ALARM: TEN_YEARS,
     "contribution": TEN_YEARS,
     "normal": ONE_YEAR,
     "rate": ONE_YEAR,

@@ -1,0 +1,1 @@
+"""What ``wheeltapper train`` reads, how it shares the work, and what it shows."""

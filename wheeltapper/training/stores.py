@@ -1,0 +1,120 @@
+"""Where a training reads: windows, and what is known of alarms; told in words a worker can take."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analytics.training.fit import NothingTrained
+from analytics.training.selection import Event
+from connectors.influx.config import InfluxConfig
+from plant.alarms import Label
+from plant.errors import Misconfigured
+from plant.summaries import LENGTHS, MINUTE, TEN_SECONDS
+
+if TYPE_CHECKING:
+    from connectors.contract import History
+
+MS = 10**6
+COVERS = 0.9
+"""Share of the time that short windows have to cover to be taken rather than longer ones."""
+NAMES = {TEN_SECONDS: "10s", MINUTE: "1m"}
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A history: the embedded one of a data folder, or a central one.
+
+    Parameters
+    ----------
+    folder
+        Data folder of a gateway, or a copy of it.
+    influx
+        The central store; then the folder is not read.
+    """
+
+    folder: Path
+    influx: InfluxConfig | None = None
+
+    @property
+    def words(self) -> str:
+        """Where it is, for people."""
+        return str(self.folder) if self.influx is None else self.influx.place
+
+    def open(self) -> "AbstractContextManager[History]":
+        """Give the history, not entered."""
+        if self.influx is not None:
+            from connectors.influx.history import InfluxHistory
+
+            return InfluxHistory(self.influx)
+        from connectors.sqlite.history import SqliteHistory
+
+        path = self.folder / "history.db"
+        if not path.is_file():
+            raise Misconfigured(
+                f"{self.folder}: no history there; it begins with the first minute of a gateway's "
+                "run; a central store is read with --from-central SINK"
+            )
+        return SqliteHistory(path)
+
+    def alarms(self, start: int, stop: int) -> dict[str, list[Event]]:
+        """Give what alarms there were of each asset, and what people called them."""
+        if self.influx is not None:
+            from connectors.influx.history import InfluxHistory
+
+            with InfluxHistory(self.influx) as history:
+                told = [
+                    (one.asset, one.onset, one.ended, one.label)
+                    for one in history.alarms(start, stop)
+                ]
+        else:
+            told = self._kept()
+        found: dict[str, list[Event]] = {}
+        for asset, onset, ended, label in told:
+            end = stop if ended is None else ended
+            if label != Label.FALSE and onset < stop and end >= start:
+                event = Event(onset, end, label or "alarm", labelled=label == Label.REAL)
+                found.setdefault(asset, []).append(event)
+        return found
+
+    def _kept(self) -> list[tuple[str, int, int | None, str]]:
+        """List the alarms of the journal beside the history, or of the gateway that runs on it."""
+        from wheeltapper.alarms import alarms_kept, answered
+
+        if not (self.folder / "journal.db").is_file():
+            return []
+        rows: list[Any] = answered(self.folder, "", "/api/alarms", alarms_kept)["alarms"]
+        return [
+            (
+                row["asset"],
+                round(row["onset"] * MS),
+                None if row["ended"] is None else round(row["ended"] * MS),
+                "" if row["feedback"] is None else str(row["feedback"]["label"]),
+            )
+            for row in rows
+        ]
+
+
+def length_of(history: "History", tags: Sequence[str], start: int, stop: int, grid: int) -> int:
+    """Choose the shortest windows that cover the time, ns.
+
+    Raises
+    ------
+    NothingTrained
+        There are none that are short enough for the rows.
+    """
+    kept = [every for every in history.lengths() if every >= grid]
+    covered = {}
+    for every in (one for one in kept if one <= max(MINUTE, grid)):
+        found = sum(len(piece) for piece in history.read(tags, start, stop, every))
+        covered[every] = found * every
+    most = max(covered.values(), default=0)
+    if not most:
+        lengths = ", ".join(NAMES.get(one, f"{one / 1e9:g} s") for one in LENGTHS[:2])
+        raise NothingTrained(
+            "history",
+            f"no windows of {lengths} are kept of {tags[0]} and others in that time; name another "
+            "with --from and --to (docs/history.md says for how long each is kept)",
+        )
+    return min(every for every, length in covered.items() if length >= COVERS * most)
