@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.catalogue import SinkConfig, SourceConfig
-from gateway.config.plan import AlarmPlan, ConsolePlan, Plan
+from gateway.config.plan import AlarmPlan, ConsolePlan, ModelsPlan, Plan
 
 
 def described(plan: Plan) -> dict[str, Any]:
@@ -20,6 +20,7 @@ def described(plan: Plan) -> dict[str, Any]:
         "cycles": {path: asdict(cycle) for path, cycle in plan.cycles.items()},
         "sources": [entry_described(source) for source in plan.sources],
         "history": asdict(plan.history),
+        **({"models": models_described(plan.models)} if plan.models.keys else {}),
         "sinks": [entry_described(sink) for sink in plan.sinks],
         "tags": [asdict(tag) for tag in plan.tags],
         "assets": [asdict(asset) for asset in plan.assets],
@@ -36,6 +37,15 @@ def console_described(console: ConsolePlan) -> dict[str, Any]:
         for key, value in told.items()
         if key in ("host", "port") or value != usual[key]
     }
+
+
+def models_described(models: ModelsPlan) -> dict[str, Any]:
+    """Give where models come from."""
+    told = {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in asdict(models).items()
+    }
+    return {**told, "keys": [str(key) for key in models.keys]}
 
 
 def alarms_described(alarms: AlarmPlan) -> dict[str, Any]:

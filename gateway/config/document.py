@@ -226,6 +226,69 @@ class HistorySection(_Section):
     ] = None
 
 
+class ModelsSection(_Section):
+    """Where models that were trained elsewhere come from, and how they come into force."""
+
+    url: Annotated[
+        str | None, Field(description="Where the registry is served: http://central:8070")
+    ] = None
+    folder: Annotated[
+        Path | None, Field(description="The registry itself, as on a stick; instead of url")
+    ] = None
+    root: Annotated[
+        Path | None, Field(description="root.json of the registry's kit, below this file's folder")
+    ] = None
+    keys: Annotated[
+        list[Path], Field(description="Public keys (PEM) of the trainers whose models are believed")
+    ] = []
+    every_min: Annotated[
+        float, Field(ge=0.1, le=10_080, description="Minutes between two looks, about")
+    ] = 15.0
+    ring: Annotated[
+        str, Field(description="Ring of this gateway: which gateways get a model first")
+    ] = "all"
+    promote: Annotated[
+        Literal["person", "rule"],
+        Field(description="Who puts a model into force when it has proven itself beside the other"),
+    ] = "person"
+    shadow_h: Annotated[
+        float, Field(gt=0, le=8760, description="Hours beside the one in force, at least, h")
+    ] = 24.0
+    probation_h: Annotated[
+        float, Field(gt=0, le=8760, description="Hours in force in which the way back is open, h")
+    ] = 72.0
+
+    @field_validator("ring")
+    @classmethod
+    def _plain(cls, ring: str) -> str:
+        if not _NAME.match(ring):
+            raise ValueError(f'"{ring}" is not a name: 1 to 64 of A-Z a-z 0-9 _ - and no spaces')
+        return ring
+
+    @field_validator("url")
+    @classmethod
+    def _web(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError(f'"{url}" does not begin with http:// or https://')
+        return url
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.url is not None and self.folder is not None:
+            raise ValueError("folder: there is a url as well; models come from one registry")
+        comes = self.url is not None or self.folder is not None
+        if comes and self.root is None:
+            raise ValueError(
+                "root: is missing; take root.json of the kit that `wheeltapper models init` made"
+            )
+        if (comes or self.root is not None) and not self.keys:
+            raise ValueError(
+                "keys: is missing; take the public key of the kit that `wheeltapper models init` "
+                "made"
+            )
+        return self
+
+
 class TagEntry(_Section):
     """One tag: a ``[[tag]]`` table, or a row of the tags CSV."""
 
@@ -348,6 +411,7 @@ class Document(_Section):
     detection: DetectionSection = DetectionSection()
     alarms: AlarmsSection = AlarmsSection()
     history: HistorySection = HistorySection()
+    models: ModelsSection = ModelsSection()
     source: list[SourceConfig] = []
     sink: Annotated[
         list[SinkConfig], Field(description="Stores that are sent what the journal holds")

@@ -24,6 +24,7 @@ from gateway.config.document import (
     GatewaySection,
     HistorySection,
     JournalSection,
+    ModelsSection,
     TagEntry,
     listed,
 )
@@ -36,6 +37,7 @@ from gateway.config.plan import (
     DetectionPlan,
     HistoryPlan,
     JournalPlan,
+    ModelsPlan,
     Plan,
 )
 from gateway.config.problems import Problems, nearest
@@ -57,6 +59,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "detection": DetectionSection,
     "alarms": AlarmsSection,
     "history": HistorySection,
+    "models": ModelsSection,
 }
 
 
@@ -91,6 +94,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None, *, reads: boo
     if data.exists() and not data.is_dir():
         reading.wrong(("gateway", "data"), f'"{document.gateway.data}" is a file, not a folder')
     console = reading.console(document, data)
+    models = reading.models(document)
     reading.problems.stop_if_any()
     return Plan(
         name=document.gateway.name,
@@ -104,6 +108,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None, *, reads: boo
         alarms=alarms,
         sinks=sinks,
         history=HistoryPlan(**document.history.model_dump()),
+        models=models,
         cycles=cycles,
         notice=document.gateway.notice,
     )
@@ -209,6 +214,25 @@ class _Reading:
         for key, what in objections(plan, data):
             self.wrong(("console", key), what)
         return plan
+
+    def models(self, document: Document) -> ModelsPlan:
+        """Place the files by which models are believed beside the file; they must be there."""
+        section = document.models
+        said = section.model_dump()
+        keys = tuple(self.path.parent / key for key in section.keys)
+        root = None if section.root is None else self.path.parent / section.root
+        wanted: list[tuple[KeyPath, Path]] = [
+            (("models", "keys", place), key) for place, key in enumerate(keys)
+        ]
+        wanted += [] if root is None else [(("models", "root"), root)]
+        for place, file in wanted:
+            if not file.is_file():
+                self.wrong(
+                    place,
+                    f"{file}: no such file; it is in the kit that `wheeltapper models init` made",
+                )
+        folder = None if section.folder is None else self.path.parent / section.folder
+        return ModelsPlan(**(said | {"keys": keys, "root": root, "folder": folder}))
 
     def sources(self, configs: list[SourceConfig]) -> list[SourceConfig]:
         """Check the names and files of the sources, and place relative paths beside the file."""

@@ -175,6 +175,43 @@ class HistoryPlan:
     points_per_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsPlan:
+    """Where models that were trained elsewhere come from, and how they come into force.
+
+    Parameters
+    ----------
+    url, folder
+        Where the registry is served, or lies; None of both: models are put into the data folder by
+        hand, if there are keys.
+    root
+        Metadata by which the registry is believed.
+    keys
+        Public keys (PEM) of the trainers whose models are believed; without one there are no
+        models.
+    every_min
+        Minutes between two looks, about.
+    ring
+        Ring of this gateway.
+    promote
+        Who puts a model into force: a person, or the rule.
+    shadow_h
+        Hours beside the one in force at least before the rule does, h.
+    probation_h
+        Hours in force in which the one before stands by, h.
+    """
+
+    url: str | None = None
+    folder: Path | None = None
+    root: Path | None = None
+    keys: tuple[Path, ...] = ()
+    every_min: float = 15.0
+    ring: str = "all"
+    promote: Literal["person", "rule"] = "person"
+    shadow_h: float = 24.0
+    probation_h: float = 72.0
+
+
 @dataclass(frozen=True, slots=True)
 class LabelSpan:
     """A stretch of a recording that somebody labelled; drawn beside the score, never judged by.
@@ -216,6 +253,8 @@ class Plan:
         Stores that are sent what the journal holds, as `connectors.catalogue.build_sink` takes it.
     history
         How they are sent it.
+    models
+        Which models from elsewhere may judge.
     cycles
         How the parts of an asset are judged, by its path; as `CyclePlan` has it where none is.
     simulated
@@ -237,6 +276,7 @@ class Plan:
     alarms: AlarmPlan = field(default_factory=AlarmPlan)
     sinks: "tuple[SinkConfig, ...]" = ()
     history: HistoryPlan = field(default_factory=HistoryPlan)
+    models: ModelsPlan = field(default_factory=ModelsPlan)
     cycles: Mapping[str, CyclePlan] = field(default_factory=dict)
     simulated: bool = False
     notice: str = ""

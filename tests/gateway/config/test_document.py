@@ -8,6 +8,7 @@ def test_schema_knows_every_section_and_forbids_others() -> None:
     assert described["additionalProperties"] is False
     assert set(described["properties"]) == {
         *("version", "tags", "gateway", "console", "journal", "detection", "alarms", "history"),
+        "models",
         *("source", "sink", "tag", "asset"),
     }
 

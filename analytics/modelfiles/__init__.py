@@ -1,0 +1,36 @@
+"""Model files: what a detector has learnt, on its way from a trainer to a gateway.
+
+A JSON header and raw arrays, signed (Ed25519, RFC 8032). Reading one runs no code of it: bytes are
+judged in the order size, signature, header, bounds, sums, numbers; nothing is allocated that its
+size does not warrant.
+"""
+
+from analytics.modelfiles.file import MOST_BYTES, SUFFIX, Model, read_model, write_model
+from analytics.modelfiles.header import Header
+from analytics.modelfiles.keys import key_id, private_key, public_key, public_pem
+from analytics.modelfiles.kinds import KINDS, restored
+from analytics.modelfiles.places import asset_of, model_folder
+from analytics.modelfiles.refusals import Cause, ModelRefused
+from analytics.modelfiles.watches import check_fits, settings_body, watch_of
+
+__all__ = [
+    "KINDS",
+    "MOST_BYTES",
+    "SUFFIX",
+    "Cause",
+    "Header",
+    "Model",
+    "ModelRefused",
+    "asset_of",
+    "check_fits",
+    "key_id",
+    "model_folder",
+    "private_key",
+    "public_key",
+    "public_pem",
+    "read_model",
+    "restored",
+    "settings_body",
+    "watch_of",
+    "write_model",
+]
