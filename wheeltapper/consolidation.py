@@ -10,6 +10,8 @@ from wheeltapper.federation import PlanFile, Signing, Trusted
 from wheeltapper.options import AsJson
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from analytics.federation.centre import Collected
     from analytics.federation.terms import Terms
 
@@ -19,7 +21,7 @@ Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the co
 def receive(
     folder: Folder,
     plan_file: PlanFile,
-    trusted: Trusted,
+    trusted: Trusted = None,
     host: Annotated[str, typer.Option(help="IP address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8071,
     as_json: AsJson = False,
@@ -33,12 +35,12 @@ def receive(
 
     from analytics.federation.messages import read_plan
     from wheeltapper import terminal
-    from wheeltapper.federating.keyfiles import public
+    from wheeltapper.federating.keyfiles import believed
     from wheeltapper.federating.receiving import Centre, site
     from wheeltapper.federating.ways import fetched
     from wheeltapper.folder import usable
 
-    terms = read_plan(fetched(plan_file), [public(trusted)])
+    terms = read_plan(fetched(plan_file), believed(trusted))
     centre = Centre(usable(folder), terms)
     url = f"http://{host}:{port}"
     if as_json:
@@ -62,7 +64,6 @@ def receive(
 def merge(
     folder: Folder,
     plan_file: PlanFile,
-    trusted: Trusted,
     signing: Signing,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Model file to write.")],
     model: Annotated[
@@ -81,18 +82,18 @@ def merge(
     from analytics.federation.messages import read_plan
     from plant.files import put
     from wheeltapper import terminal
-    from wheeltapper.federating.keyfiles import private, public
+    from wheeltapper.federating.keyfiles import private
     from wheeltapper.federating.receiving import Centre
     from wheeltapper.federating.ways import fetched
 
-    terms = read_plan(fetched(plan_file), [public(trusted)])
+    key = private(signing)
+    terms = read_plan(fetched(plan_file), [key.public_key()])
     if not folder.is_dir():
         raise typer.BadParameter(f"{folder}: there is no such folder")
     centre = Centre(folder, terms)
     found = collect(centre.files(), terms)
-    key = private(signing)
     if model:
-        data, card = _with_limits(found, terms, fetched(model), trusted, version, key)
+        data, card = _with_limits(found, terms, fetched(model), version, key)
     else:
         data, card = _without_limits(found, terms, version, key)
     put(out, data)
@@ -115,7 +116,7 @@ def compare(
         list[Path], typer.Argument(metavar="CONFIG…", help="Gateways whose histories are here.")
     ],
     plan_file: PlanFile,
-    trusted: Trusted,
+    trusted: Trusted = None,
     until: Annotated[
         str, typer.Option("--to", metavar="WHEN", help="End of what is judged; else the present.")
     ] = "",
@@ -133,12 +134,13 @@ def compare(
     first two are told.
     """
     from analytics.federation.messages import read_consolidated, read_plan
+    from gateway.config.loader import load
     from wheeltapper import terminal
     from wheeltapper.federating.comparing import Comparison, faults_of
-    from wheeltapper.federating.keyfiles import public
+    from wheeltapper.federating.keyfiles import believed
     from wheeltapper.federating.ways import fetched
 
-    keys = [public(trusted)]
+    keys = believed(trusted, load(configs[0]))
     terms = read_plan(fetched(plan_file), keys)
     consolidated, file = read_consolidated(fetched(model), keys)
     comparison = Comparison(terms, consolidated, file.header, faults_of(faults))
@@ -171,7 +173,9 @@ def compare(
         )
 
 
-def _without_limits(found: "Collected", terms: "Terms", version: int, key: Any) -> Any:
+def _without_limits(
+    found: "Collected", terms: "Terms", version: int, key: "Ed25519PrivateKey"
+) -> Any:
     from analytics.federation.centre import merged, origin
     from analytics.federation.messages import write_consolidated
 
@@ -184,14 +188,13 @@ def _without_limits(found: "Collected", terms: "Terms", version: int, key: Any) 
 
 
 def _with_limits(
-    found: "Collected", terms: "Terms", data: bytes, trusted: Path, version: int, key: Any
+    found: "Collected", terms: "Terms", data: bytes, version: int, key: "Ed25519PrivateKey"
 ) -> Any:
     from analytics.federation.centre import limited
     from analytics.federation.messages import read_consolidated, write_consolidated
     from analytics.federation.refusals import Refused, Why
-    from wheeltapper.federating.keyfiles import public
 
-    model, file = read_consolidated(data, [public(trusted)])
+    model, file = read_consolidated(data, [key.public_key()])
     if file.header.settings.get("plan") != terms.identity:
         raise Refused(Why.OTHER_MODEL, "that model is of another plan")
     before: Any = dict(file.header.card)

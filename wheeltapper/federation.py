@@ -17,8 +17,10 @@ PlanFile = Annotated[
     str, typer.Option("--plan", metavar="FILE", help="The signed plan: a file, or its URL.")
 ]
 Trusted = Annotated[
-    Path,
-    typer.Option("--trust", metavar="PEM", help="Public key of the centre, which signs."),
+    Path | None,
+    typer.Option(
+        "--trust", metavar="PEM", help="Public key of the centre; else the keys of [models]."
+    ),
 ]
 Signing = Annotated[
     Path, typer.Option("--key", metavar="PEM", help="Private Ed25519 key of the centre.")
@@ -148,7 +150,7 @@ def plan(
 def contribute(
     config: ConfigFile,
     plan_file: PlanFile,
-    trusted: Trusted,
+    trusted: Trusted = None,
     asset: Annotated[
         list[str] | None,
         typer.Option("--asset", metavar="PATH", help="Only of this one; else all of the class."),
@@ -178,7 +180,7 @@ def contribute(
     from gateway.config.loader import load
     from plant.files import alone
     from wheeltapper import terminal
-    from wheeltapper.federating.keyfiles import public
+    from wheeltapper.federating.keyfiles import believed
     from wheeltapper.federating.ledger import WITHHELD, Ledger
     from wheeltapper.federating.making import Making
     from wheeltapper.federating.own import members, unhealthy
@@ -186,6 +188,7 @@ def contribute(
     from wheeltapper.federating.ways import fetched
 
     loaded = load(config)
+    keys = believed(trusted, loaded)
     ledger = Ledger(loaded.data)
     withheld = 0
     with alone(ledger.folder):
@@ -199,7 +202,7 @@ def contribute(
                 ledger.note(event)
 
         try:
-            terms = read_plan(fetched(plan_file), [public(trusted)])
+            terms = read_plan(fetched(plan_file), keys)
             terms.participant(loaded.name)
             own = members(loaded, terms, asset or [])
         except Refused as refused:
@@ -209,7 +212,7 @@ def contribute(
         for member in own:
             try:
                 work = Making(loaded.name, loaded.data, terms, ledger, member)
-                told, counted = work.told(faults.get(member.path, []), since, until, model, trusted)
+                told, counted = work.told(faults.get(member.path, []), since, until, model, keys)
                 rows.append(work.kept(told, counted, dry_run=dry_run))
             except Refused as refused:
                 turned(refused, member.path)

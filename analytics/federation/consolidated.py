@@ -166,4 +166,21 @@ class Consolidated:
             raise Refused(Why.MALFORMED, f"no consolidated model: {error!r}") from error
         if len(detectors) != len(modes) or any(not limit > 0 for limit in limits.values()):
             raise Refused(Why.IMPOSSIBLE, "a mode stands there twice, or its limit is not above 0")
+        for detector in detectors.values():
+            _check(detector)
         return cls(detectors, limits)
+
+
+def _check(detector: TwoStatistic) -> None:
+    signals = len(detector.signals)
+    correlation = detector.state()["correlation"]
+    fits = detector.ready and correlation.shape == (signals, signals)
+    if not fits or any(
+        each.shape != (signals,) or not np.isfinite(each).all()
+        for each in (detector.centre, detector.scale)
+    ):
+        raise Refused(Why.MALFORMED, "a detector's arrays are not one place a signal")
+    if not (detector.scale > 0).all():
+        raise Refused(Why.IMPOSSIBLE, "a scale is not above 0")
+    if not np.isfinite(correlation).all() or np.linalg.eigvalsh(correlation).min() <= 0:
+        raise Refused(Why.IMPOSSIBLE, "a correlation is not positive definite")

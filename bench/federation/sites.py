@@ -49,8 +49,7 @@ modes = {{ {modes} }}
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """A fault of a kind of `connectors.simulated.faults`, from hour to hour, so many times as
-    strong as there."""
+    """A fault of a kind of `connectors.simulated.faults`, so many times as strong as there."""
 
     kind: str
     start_h: float
@@ -72,7 +71,7 @@ class Machine:
         Range of its demand in standard deviations of the line's own (2 % of the flow each).
     later
         Another range, from an hour on.
-    fault
+    faults
         What befalls it.
     """
 
@@ -132,11 +131,11 @@ def write_config(folder: Path, name: str, tags: Sequence[Tag]) -> Path:
     return path
 
 
-def settle(folder: Path, machine: Machine, hours: int, low_high: Sequence[Tag] = ()) -> Path:
+def settle(folder: Path, machine: Machine, hours: int) -> Path:
     """Write configuration and history of a gateway that has run for so many hours."""
     line = LoadedLine(machine)
     tags = pump_tags(line)
-    config = write_config(folder, machine.name, low_high or tags)
+    config = write_config(folder, machine.name, tags)
     columns = [line.tags.index(tag) for tag in tags]
     handles = [TagHandle(place, tag) for place, tag in enumerate(tags)]
     data = folder / "data"
@@ -157,5 +156,3 @@ def settle(folder: Path, machine: Machine, hours: int, low_high: Sequence[Tag] =
             )
             sink.write([record])
     return config
-
-

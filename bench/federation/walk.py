@@ -16,7 +16,9 @@ CLASS = "class/pump"
 
 def when(hour: float) -> str:
     """Give an hour of the simulated time as the commands take it."""
-    return f"{datetime.fromtimestamp((START + round(hour * HOUR_NS)) / 1e9, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return (
+        f"{datetime.fromtimestamp((START + round(hour * HOUR_NS)) / 1e9, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    )
 
 
 def command(*arguments: object) -> None:
@@ -119,4 +121,4 @@ class Walk:
         return self.run("federation", "compare", self.model, *there, *agreed, *more)
 
     def _centre(self) -> tuple[object, ...]:
-        return ("--plan", self.plan, "--trust", self.trust, "--key", self.key)
+        return ("--plan", self.plan, "--key", self.key)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from analytics.federation.consolidated import Consolidated
 from analytics.federation.refusals import Refused, Why
 from analytics.federation.rows import Rows, Span
+from analytics.federation.sketch import Sketch
 from analytics.federation.statistics import Statistics
 from analytics.federation.terms import Terms
 from analytics.modelfiles.header import Header

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from analytics.federation.contribution import Contribution, scores_of, statistics_of
 from analytics.federation.messages import read_consolidated, write_contribution
 from analytics.federation.refusals import Refused, Why
 from analytics.federation.terms import Terms
 from analytics.modelfiles.places import model_folder
 from wheeltapper.federating.fields import fields
-from wheeltapper.federating.keyfiles import KEY, private, public
+from wheeltapper.federating.keyfiles import KEY, private
 from wheeltapper.federating.ledger import MADE, Ledger
 from wheeltapper.federating.own import Member
 from wheeltapper.federating.ways import fetched
@@ -34,7 +36,7 @@ class Making:
         since: str,
         until: str,
         model: str,
-        trusted: Path,
+        keys: Sequence[Ed25519PublicKey],
     ) -> tuple[Contribution, dict[str, int]]:
         """Make the contribution, and count what was left out of it."""
         from wheeltapper.export import span
@@ -58,7 +60,7 @@ class Making:
         said: dict[str, Any]
         if model:
             data = fetched(model)
-            scored, sha256 = self._model(data, trusted)
+            scored, sha256 = self._model(data, keys)
             said = {"scores": scores_of(rows, self.terms, scored), "model": sha256}
         else:
             said = {"statistics": statistics_of(rows, self.terms, secrets.randbits(64))}
@@ -102,9 +104,9 @@ class Making:
         self.ledger.note(event)
         return event
 
-    def _model(self, data: bytes, trusted: Path) -> Any:
+    def _model(self, data: bytes, keys: Sequence[Ed25519PublicKey]) -> Any:
 
-        model, file = read_consolidated(data, [public(trusted)])
+        model, file = read_consolidated(data, keys)
         if file.header.settings.get("plan") != self.terms.identity:
             raise Refused(Why.OTHER_MODEL, "that model is of another plan")
         return model, file.sha256
