@@ -242,7 +242,7 @@ def _show(told: dict[str, Any]) -> None:
     for each in told["dropped"]:
         terminal.say(
             f"dropped: {each['site']}, mode {each['mode']}: {each['signal']} lies "
-            f"{each['distance']} times as far outside as the others differ"
+            f"{each['distance']} deviations from what the other sites expect of it"
         )
     for each in told["left_out"]:
         terminal.say(f"left out: mode {each['name']}, told of by {each['participants']} only")

@@ -131,7 +131,6 @@ def merged(contributions: Iterable[Contribution], terms: Terms) -> Merged:
         Of no mode have enough participants told; outlying sites do not count.
     """
     told = sorted(contributions, key=lambda each: (each.site, each.start))
-    low, high = terms.limits
     known: dict[int, Statistics] = {}
     sites: dict[int, dict[str, int]] = {}
     dropped: dict[int, list[Outlying]] = {}
@@ -142,7 +141,7 @@ def merged(contributions: Iterable[Contribution], terms: Terms) -> Merged:
             if mode in each.statistics:
                 parts.setdefault(each.site, []).append(each.statistics[mode])
         whole = {site: merge(several) for site, several in parts.items()}
-        kept, outlying = without_outlying(whole, high - low)
+        kept, outlying = without_outlying(whole, terms)
         participants = {site.partition(":")[0] for site in kept}
         if outlying:
             dropped[mode] = outlying

@@ -34,7 +34,7 @@ def oas(correlation: Columns, rows: float) -> float:
     Examples
     --------
     >>> round(oas(np.eye(3), 100), 3), round(oas(np.array([[1, 0.8], [0.8, 1]]), 1000), 4)
-    (1.0, 0.0016)
+    (1.0, 0.0031)
     """
     signals = len(correlation)
     square, trace = float((correlation**2).sum()), float(np.trace(correlation))
@@ -158,29 +158,28 @@ class Consolidated:
         try:
             modes = [int(mode) for mode in state["modes"]]
             limits = dict(zip(modes, map(float, state["limits"]), strict=True))
-            detectors = {
-                mode: TwoStatistic.restore(part_of(state, f"{place}."))
-                for place, mode in enumerate(modes)
-            }
+            parts = {mode: part_of(state, f"{place}.") for place, mode in enumerate(modes)}
+            for part in parts.values():
+                _check(part)
+            detectors = {mode: TwoStatistic.restore(part) for mode, part in parts.items()}
         except (KeyError, TypeError, ValueError, IndexError, np.linalg.LinAlgError) as error:
             raise Refused(Why.MALFORMED, f"no consolidated model: {error!r}") from error
         if len(detectors) != len(modes) or any(not limit > 0 for limit in limits.values()):
             raise Refused(Why.IMPOSSIBLE, "a mode stands there twice, or its limit is not above 0")
-        for detector in detectors.values():
-            _check(detector)
         return cls(detectors, limits)
 
 
-def _check(detector: TwoStatistic) -> None:
-    signals = len(detector.signals)
-    correlation = detector.state()["correlation"]
-    fits = detector.ready and correlation.shape == (signals, signals)
-    if not fits or any(
-        each.shape != (signals,) or not np.isfinite(each).all()
-        for each in (detector.centre, detector.scale)
+def _check(state: State) -> None:
+    """Refuse what no detector has learnt, before one is built of it."""
+    signals = len(state["signals"])
+    correlation = state["correlation"]
+    if correlation.shape != (signals, signals) or any(
+        state[name].shape != (signals,) for name in ("centre", "square", "floor", "scale")
     ):
         raise Refused(Why.MALFORMED, "a detector's arrays are not one place a signal")
-    if not (detector.scale > 0).all():
+    if not all(np.isfinite(state[name]).all() for name in ("centre", "scale", "correlation")):
+        raise Refused(Why.IMPOSSIBLE, "a centre, scale or correlation is no finite number")
+    if not (state["scale"] > 0).all():
         raise Refused(Why.IMPOSSIBLE, "a scale is not above 0")
-    if not np.isfinite(correlation).all() or np.linalg.eigvalsh(correlation).min() <= 0:
+    if np.linalg.eigvalsh(correlation).min() <= 0:
         raise Refused(Why.IMPOSSIBLE, "a correlation is not positive definite")

@@ -1,19 +1,23 @@
-"""Sites of which the mean lies far outside of the others': dropped, and named."""
+"""Sites of which the mean lies far outside of the others': dropped, and named.
+
+Machines of a class run at loads of their own, so that their means lie several spreads apart, and a
+bound on each signal alone would drop an honest site. But a load moves all signals together: what
+counts is how far a site's mean is from what the other sites' relations expect of it, given its
+other signals (Hawkins 1991, as in `analytics.relations`). A wrong unit, scaling or sensor is far.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from analytics.federation.statistics import Statistics
+from analytics.federation.consolidated import fitted
+from analytics.federation.statistics import Statistics, merge
+from analytics.federation.terms import Terms
 
-Columns = NDArray[np.float64]
-
-FAR = 6.0
-"""How far a site may lie from the middle of the others, in half their range and a usual spread."""
-LEAST = 1e-3
-"""Share of the span between the limits below which no distance between sites is far."""
+FAR = 5.0
+"""Standard deviations of the others' rows. Honest sites of three simulated ranges of load that
+overlap a little lie at 1 at most, one far beyond all others' loads at 2 (docs/federation.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +30,20 @@ class Outlying:
 
 
 def without_outlying(
-    sites: Mapping[str, Statistics], span: Columns
+    sites: Mapping[str, Statistics], terms: Terms
 ) -> tuple[dict[str, Statistics], list[Outlying]]:
     """Take away the sites that lie far outside, the furthest first, until none does.
 
-    Machines of a class run at loads of their own, so that their means differ by more than their
-    spreads; a wrong unit, scaling or sensor lies beyond the range in which the others lie.
+    Of two nothing can be said: each lies outside of the other.
 
     Parameters
     ----------
     sites
         Statistics of one mode by site.
-    span
-        Between the agreed limits (p,).
     """
     left, dropped = dict(sites), []
     while len(left) > 2:
-        far = {name: _distance(name, left, span) for name in sorted(left)}
+        far = {name: _distance(name, left, terms) for name in sorted(left)}
         name, (signal, distance) = max(far.items(), key=lambda each: each[1][1])
         if distance <= FAR:
             break
@@ -51,11 +52,10 @@ def without_outlying(
     return left, dropped
 
 
-def _distance(name: str, sites: Mapping[str, Statistics], span: Columns) -> tuple[int, float]:
-    others = [known for site, known in sites.items() if site != name]
-    means = np.stack([known.mean for known in others])
-    low, high = means.min(axis=0), means.max(axis=0)
-    spread = np.median([known.spread for known in others], axis=0)
-    usual = np.maximum((high - low) / 2 + spread, LEAST * span)
-    away = np.abs(sites[name].mean - (low + high) / 2) / usual
-    return int(away.argmax()), float(away.max())
+def _distance(name: str, sites: Mapping[str, Statistics], terms: Terms) -> tuple[int, float]:
+    """Give the signal of a site that is furthest from what the others expect, and how far it is."""
+    others = fitted(merge([known for site, known in sites.items() if site != name]), terms)
+    inverse = np.linalg.inv(others.state()["correlation"])
+    away = (sites[name].mean - others.centre) / others.scale
+    alone = np.abs(inverse @ away) / np.sqrt(np.diag(inverse))
+    return int(alone.argmax()), float(alone.max())
