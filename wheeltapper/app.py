@@ -15,11 +15,13 @@ from wheeltapper import (
     central,
     check,
     config,
+    consolidation,
     demo,
     discover,
     doctor,
     evaluate,
     export,
+    federation,
     gaps,
     grafana,
     health,
@@ -102,5 +104,9 @@ app.add_typer(grafana.app, name="grafana")
 app.add_typer(model.app, name="model")
 app.add_typer(models.app, name="models")
 app.command("train")(train.train)
+app.add_typer(federation.app, name="federation")
+federation.app.command("receive")(consolidation.receive)
+federation.app.command("merge")(consolidation.merge)
+federation.app.command("compare")(consolidation.compare)
 app.command("secret")(secret.secret)
 app.command("simulate", hidden=True)(simulate.simulate)

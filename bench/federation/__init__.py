@@ -1,0 +1,1 @@
+"""Three gateways that learn together, and what it costs and brings."""
