@@ -44,6 +44,8 @@ class Cause(StrEnum):
     MODE = "new mode"
     FEEDBACK = "feedback"
     AGE = "age"
+    FIRST = "first"
+    """None has been trained for it."""
 
     @property
     def a_person_decides(self) -> bool:

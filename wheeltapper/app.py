@@ -30,12 +30,14 @@ from wheeltapper import (
     models,
     parts,
     replay,
+    retrain,
     run,
     secret,
     simulate,
     train,
     trust,
     uplink,
+    walk,
 )
 
 app = typer.Typer(
@@ -104,9 +106,11 @@ app.add_typer(grafana.app, name="grafana")
 app.add_typer(model.app, name="model")
 app.add_typer(models.app, name="models")
 app.command("train")(train.train)
+app.command("retrain")(retrain.retrain)
 app.add_typer(federation.app, name="federation")
 federation.app.command("receive")(consolidation.receive)
 federation.app.command("merge")(consolidation.merge)
 federation.app.command("compare")(consolidation.compare)
+app.add_typer(walk.app, name="walk")
 app.command("secret")(secret.secret)
 app.command("simulate", hidden=True)(simulate.simulate)

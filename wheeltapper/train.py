@@ -109,14 +109,14 @@ def train(
         raise typer.BadParameter("--out: a model file is signed; name the trainer's --key as well")
     _check_picture(picture)
     plan = load(config, reads=False)
-    chosen = _assets(plan, assets or [], every_asset)
+    chosen = assets_of(plan, assets or [], every_asset)
     span_ns = span(since, until)
     shelf = Shelf(
         out, parent, version, _stamp(created), None if key is None else signer(key),
         tuple(map(believed, trust or ())),
     )  # fmt: skip
     shelf.check(len(chosen))
-    store = _store(plan, data, from_central, token_file, config)
+    store = store_of(plan, data, from_central, token_file, config)
     work = [
         Order(plan, shelf, store, span_ns, LENGTHS[every], held, frozenset(without_mode or ())).job(
             asset, own
@@ -155,7 +155,7 @@ def _check_picture(picture: Path | None) -> None:
         demand_pillow()
 
 
-def _assets(plan: "Plan", wanted: Sequence[str], every: bool) -> list["Asset"]:
+def assets_of(plan: "Plan", wanted: Sequence[str], every: bool) -> list["Asset"]:
     """Find the assets that were named, by their path or the last part of it."""
     from plant.errors import Misconfigured
 
@@ -174,9 +174,10 @@ def _assets(plan: "Plan", wanted: Sequence[str], every: bool) -> list["Asset"]:
     return list(dict.fromkeys(found))
 
 
-def _store(
+def store_of(
     plan: "Plan", data: Path | None, sink: str, token_file: Path | None, config: Path
 ) -> "Store":
+    """Find the history that was asked for."""
     from connectors.influx.config import InfluxConfig
     from plant.errors import Misconfigured
     from wheeltapper.training.stores import Store
@@ -217,7 +218,7 @@ class Order:
     """What was asked for, the same for all assets."""
 
     plan: "Plan"
-    shelf: "Shelf"
+    shelf: "Shelf | None"
     store: "Store"
     span: tuple[int, int]
     every: int
@@ -257,8 +258,8 @@ class Order:
             start=self.span[0],
             stop=self.span[1],
             every=self.every,
-            in_force=self.shelf.in_force(asset.path),
-            believed=self.shelf.trusted,
+            in_force=b"" if self.shelf is None else self.shelf.in_force(asset.path),
+            believed=() if self.shelf is None else self.shelf.trusted,
         )
 
 
@@ -273,8 +274,8 @@ class Teller:
     trained: int = 0
     refused: list[str] = field(default_factory=list)
 
-    def tell(self, machine: "Machine", outcome: "Outcome") -> None:
-        """Take in what became of one asset."""
+    def tell(self, machine: "Machine", outcome: "Outcome") -> "Written | None":
+        """Take in what became of one asset; give what was written, if anything was trained."""
         from wheeltapper import terminal
 
         if outcome.card is None or outcome.comparison is None:
@@ -285,7 +286,7 @@ class Teller:
                 )
             else:
                 terminal.say(f"nothing trained: {outcome.message}")
-            return
+            return None
         written = self.shelf.put(machine, outcome)
         self.trained += 1
         drawn = self._draw(machine, written.version, outcome)
@@ -293,6 +294,7 @@ class Teller:
             terminal.record(_row(outcome, written, drawn))
         else:
             _say(machine, outcome, written, drawn)
+        return written
 
     def end(self) -> None:
         """Sum up; exit code 1 if of an asset nothing was trained."""

@@ -96,7 +96,7 @@ def run_job(job: Job) -> Outcome:
     path = job.machine.path
     try:
         with threadpool_limits(1):
-            course = _course(job)
+            course = course_of(job)
             trained = train(
                 job.machine, course, job.events, job.settings, job.wishes, _in_force(job),
                 time.perf_counter,
@@ -119,7 +119,8 @@ def run_job(job: Job) -> Outcome:
     )
 
 
-def _course(job: Job) -> Course:
+def course_of(job: Job) -> Course:
+    """Read the course of a job's machine in its time."""
     machine = job.machine
     with job.store.open() as history:
         check_tags(machine, history.tags())

@@ -1,5 +1,6 @@
 """Where a training reads: windows, and what is known of alarms; told in words a worker can take."""
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -59,24 +60,31 @@ class Store:
         return SqliteHistory(path)
 
     def alarms(self, start: int, stop: int) -> dict[str, list[Event]]:
-        """Give what alarms there were of each asset, and what people called them."""
-        if self.influx is not None:
-            from connectors.influx.history import InfluxHistory
-
-            with InfluxHistory(self.influx) as history:
-                told = [
-                    (one.asset, one.onset, one.ended, one.label)
-                    for one in history.alarms(start, stop)
-                ]
-        else:
-            told = self._kept()
+        """Give what alarms there were of each asset, but those that people called false."""
         found: dict[str, list[Event]] = {}
-        for asset, onset, ended, label in told:
+        for asset, onset, ended, label in self._told(start, stop):
             end = stop if ended is None else ended
             if label != Label.FALSE and onset < stop and end >= start:
                 event = Event(onset, end, label or "alarm", labelled=label == Label.REAL)
                 found.setdefault(asset, []).append(event)
         return found
+
+    def called(self, asset: str, start: int, stop: int) -> Counter[str]:
+        """Count what people called the alarms of an asset that began in a time; "" = nothing."""
+        told = self._told(start, stop)
+        return Counter(
+            label for path, onset, _, label in told if path == asset and start <= onset < stop
+        )
+
+    def _told(self, start: int, stop: int) -> list[tuple[str, int, int | None, str]]:
+        if self.influx is None:
+            return self._kept()
+        from connectors.influx.history import InfluxHistory
+
+        with InfluxHistory(self.influx) as history:
+            return [
+                (one.asset, one.onset, one.ended, one.label) for one in history.alarms(start, stop)
+            ]
 
     def _kept(self) -> list[tuple[str, int, int | None, str]]:
         """List the alarms of the journal beside the history, or of the gateway that runs on it."""

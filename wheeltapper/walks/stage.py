@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -136,6 +137,13 @@ class Stage:
         if console is None:
             raise Unreachable("no gateway runs")
         return ask(console, path)
+
+
+def free_port() -> int:
+    """Give a port of this machine that nobody uses now."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
 
 
 def command(words: Sequence[str]) -> list[str]:

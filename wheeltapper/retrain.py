@@ -1,0 +1,272 @@
+"""``wheeltapper retrain``: which models should be trained again, and on request doing so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from plant.errors import Rejected
+from wheeltapper.models.keyring import HERE, Keyring, Keys, PassphraseFile, Place, Trainer
+from wheeltapper.options import AsJson
+
+if TYPE_CHECKING:
+    from analytics.modelfiles import Model
+    from analytics.proposals import Reason
+    from connectors.registry.registry import Registry
+    from plant.records import JSON
+    from wheeltapper.training.jobs import Job
+
+HOUR_NS = 3600 * 10**9
+SPAN = "30d"
+
+
+def retrain(
+    registry: Place,
+    assets: Annotated[
+        list[str] | None, typer.Argument(metavar="ASSET...", help="Path, or the last part of it.")
+    ] = None,
+    every_asset: Annotated[bool, typer.Option("--all", help="All assets.")] = False,
+    config: Annotated[
+        Path, typer.Option(metavar="CONFIG", help="The gateway's: signals, units, modes.")
+    ] = Path("gateway.toml"),
+    data: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="A data folder; else the configured one.")
+    ] = None,
+    from_central: Annotated[
+        str, typer.Option(metavar="SINK", help="From that [[sink]] of the configuration instead.")
+    ] = "",
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With it: a token that may read there.")
+    ] = None,
+    since: Annotated[
+        str, typer.Option("--from", metavar="WHEN", help="Train from then on at most: 30d, a time.")
+    ] = SPAN,
+    oldest_days: Annotated[
+        float, typer.Option(min=0.1, help="Age of the history at which a model is trained again.")
+    ] = 90.0,
+    propose: Annotated[
+        bool, typer.Option("--propose", help="Only say what speaks for it; train nothing.")
+    ] = False,
+    ring: Annotated[
+        str, typer.Option(help="Gateways that get what was trained, to try it beside their own.")
+    ] = "all",
+    every_h: Annotated[
+        float | None,
+        typer.Option("--every", metavar="HOURS", min=0.01, help="Do it again and again."),
+    ] = None,
+    keys: Keys = HERE,
+    trainer: Trainer = None,
+    passphrase_file: PassphraseFile = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Assets that are trained at once.")] = 1,
+    backend: Annotated[
+        str, typer.Option(metavar="NAME", help="loky, dask, threading or sequential.")
+    ] = "loky",
+    as_json: AsJson = False,
+) -> None:
+    """Look whether models should be trained again, train those, and publish them to be tried.
+
+    Reasons are drift, modes that are new, alarms that people called false, and age. Nothing comes
+    into force by it: gateways try what is published beside their own, and what drift proposed is
+    put into force by a person. Times of faults and of alarms are never learnt.
+    """
+    import time
+
+    from gateway.config.loader import load
+    from wheeltapper import terminal
+    from wheeltapper.train import assets_of, store_of
+
+    plan = load(config, reads=False)
+    held = Keyring(keys, passphrase_file)
+    chosen = assets_of(plan, assets or [], every_asset)
+    round_ = Round(
+        registry, ring, held, held.trainer(trainer), plan, chosen,
+        store_of(plan, data, from_central, token_file, config), since, oldest_days,
+        propose, jobs, backend, as_json,
+    )  # fmt: skip
+    while True:
+        trained, refused = round_.run()
+        if every_h is None:
+            raise typer.Exit(1 if refused else 0)
+        if not as_json:
+            terminal.say(f"{trained} trained; looks again in {every_h:g} h")
+        time.sleep(every_h * 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An asset with what speaks for training it again."""
+
+    job: "Job"
+    before: "Model | None"
+    reasons: "tuple[Reason, ...]"
+
+    @property
+    def row(self) -> "dict[str, JSON]":
+        """Give it for programs, and for the card of the model."""
+        from analytics.proposals import a_person_decides
+
+        return {
+            "asset": self.job.machine.path,
+            "model": None if self.before is None else self.before.header.version,
+            "reasons": [
+                {"cause": str(one.cause), "sentence": one.sentence, "figures": dict(one.figures)}
+                for one in self.reasons
+            ],
+            "a_person_decides": a_person_decides(self.reasons),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One look at all assets that were named; see the options of `retrain`."""
+
+    place: Path
+    ring: str
+    held: Keyring
+    key: Any
+    plan: Any
+    assets: Sequence[Any]
+    store: Any
+    since: str
+    oldest_days: float
+    propose: bool
+    jobs: int
+    backend: str
+    as_json: bool
+
+    def run(self) -> tuple[int, int]:
+        """Look, tell, and train what is due; give how many were trained, and how many refused."""
+        from connectors.registry.registry import Registry
+        from wheeltapper.progress import Bar
+
+        registry = Registry(self.place)
+        due, refused = [], 0
+        with Bar("assets") as bar:
+            for done, asset in enumerate(self.assets, 1):
+                try:
+                    found = self._look(registry, asset)
+                except Rejected as error:
+                    refused += 1
+                    self._refuse(asset.path, error)
+                else:
+                    if found.reasons:
+                        due.append(found)
+                    self._tell(found)
+                bar.moved(done, len(self.assets))
+        if self.propose or not due:
+            return 0, refused
+        trained, more = self._train(registry, due)
+        return trained, refused + more
+
+    def _look(self, registry: "Registry", asset: Any) -> Due:
+        """Say what speaks for training an asset again."""
+        from analytics.modelfiles import public_pem, read_model, watch_of
+        from analytics.proposals import Cause, Reason, Seen, reasons
+        from analytics.training.selection import select
+        from plant.alarms import Label
+        from wheeltapper.export import span
+        from wheeltapper.train import Order
+        from wheeltapper.training.jobs import course_of
+
+        start, stop = span(self.since, "")
+        newest = max(
+            (one.version for one in registry.models() if one.asset == asset.path), default=None
+        )
+        events = tuple(sorted(self.store.alarms(start, stop).get(asset.path, ())))
+        order = Order(self.plan, None, self.store, (start, stop), 0, 0.2, frozenset())
+        job = order.job(asset, events)
+        if newest is None:
+            first = Reason(Cause.FIRST, "no model has been trained for it")
+            return Due(job, None, (first,))
+        pem = public_pem(self.key.public_key())
+        file = registry.read(asset.path, newest)
+        before = read_model(file, [self.key.public_key(), *registry.keys_of(asset.path)])
+        until = before.header.stop
+        job = replace(job, in_force=file, believed=(pem,))
+        course = course_of(replace(job, start=min(until, stop)))
+        chosen = select(course, job.machine, events, job.wishes.margin)
+        seen = Seen(
+            course.at, course.values["mean"][:, : len(job.machine.signals)], chosen.mode,
+            chosen.healthy,
+        )  # fmt: skip
+        called = self.store.called(asset.path, until, stop)
+        found = reasons(
+            watch_of(before), seen, trained_until=until, now=stop, oldest_days=self.oldest_days,
+            called_false=called[Label.FALSE], called_expected=called[Label.EXPECTED],
+        )  # fmt: skip
+        return Due(_from_the_change_on(job, found), before, tuple(found))
+
+    def _refuse(self, asset: str, error: Rejected) -> None:
+        from wheeltapper import terminal
+
+        if self.as_json:
+            terminal.record({"asset": asset, "message": str(error)})
+        else:
+            terminal.say(f"{asset}: cannot be looked at: {error}")
+
+    def _tell(self, found: Due) -> None:
+        from wheeltapper import terminal
+
+        if self.as_json:
+            terminal.record(found.row)
+            return
+        before = found.before
+        name = "no model" if before is None else f"model {before.header.version}"
+        if not found.reasons:
+            terminal.say(f"{found.job.machine.path}: {name}: nothing speaks for training it again")
+            return
+        terminal.say(f"{found.job.machine.path}: {name} should be trained again:")
+        for one in found.reasons:
+            terminal.say(f"  {one.cause}: {one.sentence}")
+        if found.row["a_person_decides"]:
+            terminal.say(
+                "  Whether that is a new normal or a fault nobody can tell from the values alone: "
+                "a person puts it into force."
+            )
+
+    def _train(self, registry: "Registry", due: Sequence[Due]) -> tuple[int, int]:
+        """Train what is due, and publish it."""
+        from tempfile import TemporaryDirectory
+
+        from analytics.modelfiles import SUFFIX, model_folder, public_pem
+        from plant.files import put
+        from wheeltapper.train import Teller
+        from wheeltapper.training.jobs import run_all
+        from wheeltapper.training.models import Shelf
+
+        online = self.held.online()
+        with TemporaryDirectory() as folder:
+            work = Path(folder)
+            for each in due:
+                if each.before is not None:
+                    own = work / model_folder(each.job.machine.path)
+                    own.mkdir(parents=True)
+                    version = each.before.header.version
+                    put(own / f"{version}{SUFFIX}", each.job.in_force)
+            trusted = tuple(
+                public_pem(key) for each in due for key in registry.keys_of(each.job.machine.path)
+            )
+            shelf = Shelf(work, "", 0, 0, self.key, trusted)
+            teller = Teller(shelf, None, self.as_json, len(due) > 1)
+            outcomes = run_all([each.job for each in due], min(self.jobs, len(due)), self.backend)
+            for each, outcome in zip(due, outcomes, strict=True):
+                if outcome.card is not None:
+                    proposed = {name: each.row[name] for name in ("reasons", "a_person_decides")}
+                    outcome = replace(outcome, card={**outcome.card, "proposed": proposed})
+                written = teller.tell(each.job.machine, outcome)
+                if written is None or written.file is None:
+                    continue
+                registry.publish(
+                    each.job.machine.path, written.version, written.file.read_bytes(), self.key,
+                    online, self.ring,
+                )  # fmt: skip
+        return teller.trained, len(teller.refused)
+
+
+def _from_the_change_on(job: "Job", found: "Sequence[Reason]") -> "Job":
+    """Learn the new normal alone: what came before the last change is another one."""
+    begins = [one.figures["since"] for one in found if "since" in one.figures]
+    last = max((begin for begin in begins if isinstance(begin, int)), default=job.start)
+    return replace(job, start=max(job.start, last))
