@@ -43,6 +43,9 @@ def retrain(
     since: Annotated[
         str, typer.Option("--from", metavar="WHEN", help="Train from then on at most: 30d, a time.")
     ] = SPAN,
+    until: Annotated[
+        str, typer.Option("--to", metavar="WHEN", help="The same; the present without it.")
+    ] = "",
     oldest_days: Annotated[
         float, typer.Option(min=0.1, help="Age of the history at which a model is trained again.")
     ] = 90.0,
@@ -82,7 +85,7 @@ def retrain(
     chosen = assets_of(plan, assets or [], every_asset)
     round_ = Round(
         registry, ring, held, held.trainer(trainer), plan, chosen,
-        store_of(plan, data, from_central, token_file, config), since, oldest_days,
+        store_of(plan, data, from_central, token_file, config), (since, until), oldest_days,
         propose, jobs, backend, as_json,
     )  # fmt: skip
     while True:
@@ -129,7 +132,7 @@ class Round:
     plan: Any
     assets: Sequence[Any]
     store: Any
-    since: str
+    since: tuple[str, str]
     oldest_days: float
     propose: bool
     jobs: int
@@ -170,7 +173,7 @@ class Round:
         from wheeltapper.train import Order
         from wheeltapper.training.jobs import course_of
 
-        start, stop = span(self.since, "")
+        start, stop = span(*self.since)
         newest = max(
             (one.version for one in registry.models() if one.asset == asset.path), default=None
         )
@@ -212,12 +215,11 @@ class Round:
         if self.as_json:
             terminal.record(found.row)
             return
-        before = found.before
-        name = "no model" if before is None else f"model {before.header.version}"
+        name = "" if found.before is None else f": model {found.before.header.version}"
         if not found.reasons:
-            terminal.say(f"{found.job.machine.path}: {name}: nothing speaks for training it again")
+            terminal.say(f"{found.job.machine.path}{name}: nothing speaks for training it again")
             return
-        terminal.say(f"{found.job.machine.path}: {name} should be trained again:")
+        terminal.say(f"{found.job.machine.path}{name}: should be trained:")
         for one in found.reasons:
             terminal.say(f"  {one.cause}: {one.sentence}")
         if found.row["a_person_decides"]:

@@ -28,6 +28,7 @@ LEARN_H, FIRST_H, OVERHAUL_H, SECOND_H = 4.0, 14.0, 26.0, 52.0
 """Hours that the gateway learns by itself; when the first model is trained; when the pump gets a
 larger impeller; when somebody looks whether models should be trained again."""
 SHADOW_H, PROBATION_H = 4.0, 6.0
+MS = 10**6
 LINE = PUMP.rpartition("/")[0]
 ENGINEER, TECHNICIAN = "Ada", "Tom"
 
@@ -95,7 +96,7 @@ class ModelWalk:
             "trained centrally, signed and published; the gateway tries it beside its own.",
         )
         self._until(FIRST_H)
-        stage.run("retrain", "registry", "pump-2", "--from", self._hour(0))
+        stage.run("retrain", "registry", "pump-2", *self._up_to(FIRST_H))
         self._tried(1)
         self._promoted(1, "has met every demand")
 
@@ -118,8 +119,9 @@ class ModelWalk:
             "not know it: that is drift, and it is only proposed.",
         )
         self._until(SECOND_H)
-        stage.run("retrain", "registry", "pump-2", "--propose")
-        (told,) = stage.record("retrain", "registry", "pump-2", "--propose")
+        asked = ("retrain", "registry", "pump-2", "--propose", *self._up_to(SECOND_H))
+        stage.run(*asked)
+        (told,) = stage.record(*asked)
         stage.fact(proposed=told)
         causes = {one["cause"] for one in told["reasons"]}
         if "drift" not in causes or not told["a_person_decides"]:
@@ -131,7 +133,7 @@ class ModelWalk:
             "Trained again from the change on, published, and tried",
             "What came before the change, and the time of the alarm, are not learnt.",
         )
-        stage.run("retrain", "registry", "pump-2")
+        stage.run("retrain", "registry", "pump-2", *self._up_to(SECOND_H))
         self._tried(2)
         self._promoted(2, "the impeller is meant to be larger")
 
@@ -226,8 +228,13 @@ class ModelWalk:
 
     def _read(self) -> int:
         """Give the source time up to which the gateway has come, ns."""
-        tags = self._stage.ask("/api/tags")["tags"]
-        return round(max(one["at"] or 0 for one in tags) * 1e6)
+        stop = self._start // MS + HOURS * HOUR_S * 1000
+        asked = f"tag={PUMP}/flow&start_ms={self._start // MS}&stop_ms={stop}&points={HOURS}"
+        at = self._stage.ask(f"/api/trend?{asked}")["at"]
+        return round(at[-1] * MS) if at else 0
+
+    def _up_to(self, hour: float) -> tuple[str, ...]:
+        return "--from", self._hour(0), "--to", self._hour(hour)
 
     def _hour(self, hour: float) -> str:
         at = self._start + round(hour * HOUR_S) * SECOND
