@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from analytics.modelfiles import SUFFIX, private_key, public_key, read_model, write_model
+from connectors.sqlite.history import SqliteHistory
 from plant.errors import Rejected
+from plant.summaries import TEN_SECONDS
 from wheeltapper.walks.machine import (
     HOUR_S,
     PUMP,
@@ -28,7 +30,6 @@ LEARN_H, FIRST_H, OVERHAUL_H, SECOND_H = 4.0, 14.0, 26.0, 52.0
 """Hours that the gateway learns by itself; when the first model is trained; when the pump gets a
 larger impeller; when somebody looks whether models should be trained again."""
 SHADOW_H, PROBATION_H = 4.0, 6.0
-MS = 10**6
 LINE = PUMP.rpartition("/")[0]
 ENGINEER, TECHNICIAN = "Ada", "Tom"
 
@@ -222,16 +223,15 @@ class ModelWalk:
         return next((one for one in alarms if one["raised"] >= since), None)
 
     def _until(self, hour: float) -> None:
-        """Wait until the gateway has read so many hours."""
-        at = self._start + round(hour * HOUR_S) * SECOND
-        self._stage.wait(f"hour {hour:g}", lambda: self._read() >= at)
+        """Wait until the history has so many hours of the pump."""
+        stop = self._start + round(hour * HOUR_S) * SECOND
 
-    def _read(self) -> int:
-        """Give the source time up to which the gateway has come, ns."""
-        stop = self._start // MS + HOURS * HOUR_S * 1000
-        asked = f"tag={PUMP}/flow&start_ms={self._start // MS}&stop_ms={stop}&points={HOURS}"
-        at = self._stage.ask(f"/api/trend?{asked}")["at"]
-        return round(at[-1] * MS) if at else 0
+        def there() -> bool:
+            with SqliteHistory(self._stage.folder / "data" / "history.db") as history:
+                tag, last = [f"{PUMP}/flow"], stop - TEN_SECONDS
+                return any(len(one) for one in history.read(tag, last, stop, TEN_SECONDS))
+
+        self._stage.wait(f"hour {hour:g}", there)
 
     def _up_to(self, hour: float) -> tuple[str, ...]:
         return "--from", self._hour(0), "--to", self._hour(hour)
