@@ -227,7 +227,10 @@ class ModelWalk:
         stop = self._start + round(hour * HOUR_S) * SECOND
 
         def there() -> bool:
-            with SqliteHistory(self._stage.folder / "data" / "history.db") as history:
+            file = self._stage.folder / "data" / "history.db"
+            if not file.is_file():
+                return False
+            with SqliteHistory(file) as history:
                 tag, last = [f"{PUMP}/flow"], stop - TEN_SECONDS
                 return any(len(one) for one in history.read(tag, last, stop, TEN_SECONDS))
 
