@@ -6,6 +6,7 @@ specification/). Published through `tuf.api.metadata`: `tuf.repository` is no st
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, Targets
 
 from connectors.registry.names import line_of, role_of
 from plant.errors import Misconfigured, Rejected
-from plant.files import put
+from plant.files import alone, put
 
 LIFE = "x-wheeltapper-life-s"
 """In the signed part of each role: for how long it is signed each time, s."""
@@ -33,6 +34,13 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.registry = folder
         self.folder = folder / "metadata"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from changing the registry; nothing is made where there is none."""
+        self.root()
+        with alone(self.registry):
+            yield
 
     def root(self) -> Metadata[Root]:
         """Read the newest root.
@@ -52,8 +60,9 @@ class Shelf:
 
     def targets(self) -> Metadata[Targets]:
         """Read what says which key is for which line."""
+        root = self.root().signed
         read = self._parsed(Targets.type, Targets)
-        self._verify(self.root().signed, Targets.type, read)
+        self._verify(root, Targets.type, read)
         return read
 
     def line(self, line: str) -> Metadata[Targets] | None:
