@@ -95,7 +95,7 @@ def frozen(site: Site, gateway: Gateway) -> None:
 def foreign_registry(site: Site, gateway: Gateway) -> None:
     """Another registry under the same address."""
     shutil.rmtree(site.folder)
-    Site(site.folder).publish(2)
+    Site(site.folder).found().publish(2)
 
 
 def foreign_snapshot(site: Site, gateway: Gateway) -> None:
