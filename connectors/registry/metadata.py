@@ -25,6 +25,8 @@ LIFE = "x-wheeltapper-life-s"
 SIGNED = "x-wheeltapper-signed"
 """In the signed part: when, s since 1970 UTC. A clock before that is wrong."""
 MOST_METADATA_BYTES = 5_000_000
+KEPT = 32
+"""Newest versions of a role that stay; of root all do, gateways follow them one by one."""
 S = TypeVar("S", Root, Targets, Snapshot, Timestamp)
 
 
@@ -154,6 +156,11 @@ class Shelf:
             raise Rejected(f"{path} is longer than metadata may be")
         return data
 
+    def thin(self, role: str) -> None:
+        """Drop old numbers of a role; who pulls just now may still ask for the last ones."""
+        for number in self._numbers(role)[:-KEPT]:
+            self._path(role, number).unlink(missing_ok=True)
+
     def _path(self, role: str, version: int) -> Path:
         number = "" if role == Timestamp.type else f"{version}."
         return self.folder / f"{number}{role}.json"
@@ -162,11 +169,16 @@ class Shelf:
         if role == Timestamp.type:
             path = self.folder / f"{role}.json"
             return path if path.exists() else None
+        numbers = self._numbers(role)
+        return self._path(role, numbers[-1]) if numbers else None
+
+    def _numbers(self, role: str) -> list[int]:
+        """List the versions that lie here, ascending."""
         if not self.folder.is_dir():
-            return None
+            return []
         named = re.compile(rf"([0-9]{{1,15}})\.{re.escape(role)}\.json")
-        numbers = [int(m[1]) for one in self.folder.iterdir() if (m := named.fullmatch(one.name))]
-        return self._path(role, max(numbers)) if numbers else None
+        found = (named.fullmatch(one.name) for one in self.folder.iterdir())
+        return sorted(int(one[1]) for one in found if one)
 
     def _parsed(self, role: str, shape: type[S]) -> Metadata[S]:
         read = self._read(role)

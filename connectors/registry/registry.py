@@ -236,6 +236,8 @@ class Registry:
         )
         stamp(timestamp.signed, now, life)
         self.shelf.put(Timestamp.type, signed_with(timestamp, [online.timestamp]))
+        for role in (Snapshot.type, Targets.type, *map(role_of, self.lines())):
+            self.shelf.thin(role)
 
     def _entrusted(self, line: str, trainer: Ed25519PrivateKey) -> Metadata[Targets]:
         """Give the list of a line to the one who may sign it."""

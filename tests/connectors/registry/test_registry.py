@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tuf.api.metadata import DelegatedRole
 
+from connectors.registry import metadata
 from connectors.registry.ceremony import entrust, renew, rotate, states
 from connectors.registry.index import read_index, wanted, write_index
 from connectors.registry.keys import make_private, read_private, read_public, write_public
@@ -69,6 +70,20 @@ def test_the_list_stays_short_and_keeps_what_a_ring_has(site: Site, gateway: Gat
     newest = list(range(KEPT + 5, 5, -1))
     assert versions == [*newest, 1]
     assert gateway.pull(Folder(site.folder)).new[0].version == KEPT + 5
+
+
+def test_old_metadata_goes_and_roots_stay(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "KEPT", 3)
+    rotate(site.registry, "targets", site.targets, site.root)
+    for version in range(1, 7):
+        site.publish(version, size=8)
+
+    names = sorted(path.name for path in (site.folder / "metadata").iterdir())
+    role = role_of(LINE)
+
+    assert [name for name in names if role in name] == [f"{n}.{role}.json" for n in (4, 5, 6)]
+    assert [name for name in names if "root" in name] == ["1.root.json", "2.root.json"]
+    assert len([name for name in names if "snapshot" in name]) == 3
 
 
 @pytest.mark.parametrize("size", [0, MOST_BYTES + 1])
