@@ -10,7 +10,7 @@ them). Processor time is that of a pull in a process that is warm, beside that o
 
 import argparse
 import json
-import resource
+import os
 import socket
 import subprocess
 import sys
@@ -166,13 +166,14 @@ def measured(listed: int, size: int, goes: int, folder: Path) -> dict[str, Any]:
             registry.publish(ASSETS[0], go + 2, data, trainer, online)
             news.append(pulled(folder, url, relay))
         one = min(news, key=_cpu)
-        command = min(commanded(config) for _ in range(max(2, goes // 2)))
+        command, peak = min(commanded(config) for _ in range(max(2, goes // 2)))
     return {
         "listed": listed,
         "first_pull_of_ten": first,
         "nothing_new": nothing,
         "one_new_model": one,
         "whole_command_cpu_s": round(command, 2),
+        "whole_command_peak_mb": round(peak, 1),
         "week_bytes": WEEK_PULLS * nothing["wire_bytes"] + one["wire_bytes"] * len(ASSETS),
     }
 
@@ -201,13 +202,15 @@ def pulled(folder: Path, url: str, relay: Relay) -> dict[str, Any]:
     }
 
 
-def commanded(config: Path) -> float:
-    """Run the command once; give its processor time, s."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def commanded(config: Path) -> tuple[float, float]:
+    """Run the command once; give its processor time, s, and its peak of resident memory, MB."""
     words = [sys.executable, "-m", "wheeltapper", "models", "pull", str(config), "--json"]
-    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    running = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(running.pid, 0)
+    running.returncode = os.waitstatus_to_exitcode(status)
+    if running.returncode:
+        raise SystemExit(f"the command ended with {running.returncode}")
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def main() -> None:

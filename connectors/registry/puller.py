@@ -176,7 +176,7 @@ class Puller:
             raise Refusal(
                 Reason.CLOCK,
                 f"the clock of this machine is {(signed - outcome.at / 1e9) / 3600:.1f} h behind "
-                "the time at which the registry was signed; set the clock",
+                "the time at which the registry was signed; set the clock, here or there",
             )
 
     def _by_line(self, outcome: Outcome) -> dict[str, list[str]]:
@@ -307,13 +307,22 @@ class Puller:
         """Tell until when what is trusted here is good."""
         roles = ["root", "targets", "snapshot", "timestamp"]
         roles += sorted({role_of(split(asset)[0]) for asset in self._assets if "/" in asset})
-        known = [role for role in roles if (self._state / f"{quote(role, '')}.json").exists()]
-        if "timestamp" not in known:
+        expiries = {role: at for role in roles if (at := self._expiry(role)) is not None}
+        if "timestamp" not in expiries:
             return
-        expiries = [int(self._metadata(role).signed.expires.timestamp()) for role in known]
-        outcome.fresh_until = min(expiries) * 10**9
+        outcome.fresh_until = min(expiries.values())
         if outcome.fresh_until < outcome.at:
             outcome.stale_since = outcome.fresh_until
+
+    def _expiry(self, role: str) -> int | None:
+        """Tell until when what is remembered of a role is good, ns; None: nothing that says so.
+
+        What a failing disk left in its place is fetched again with the next pull.
+        """
+        try:
+            return int(self._metadata(role).signed.expires.timestamp()) * 10**9
+        except (FileNotFoundError, RepositoryError):
+            return None
 
     def _metadata(self, role: str) -> Metadata[Any]:
         return Metadata.from_bytes((self._state / f"{quote(role, '')}.json").read_bytes())
