@@ -117,7 +117,7 @@ def entrust(
     """
     checked_line(line)
     shelf = registry.shelf
-    with alone(registry.folder):
+    with shelf.alone():
         held_by(targets_key, shelf.root().signed.roles[Targets.type].keyids, Targets.type)
         metadata = shelf.targets()
         existing = shelf.line(line) if line in shelf.lines() else None
@@ -166,7 +166,7 @@ def rotate(
         The key that root has now.
     """
     shelf = registry.shelf
-    with alone(registry.folder):
+    with shelf.alone():
         metadata, targets = shelf.root(), shelf.targets()
         signed = metadata.signed
         held_by(root, signed.roles[Root.type].keyids, Root.type)
@@ -187,7 +187,7 @@ def renew(
     shelf = registry.shelf
     now = clock()
     done = []
-    with alone(registry.folder):
+    with shelf.alone():
         root, targets = shelf.root(), shelf.targets()
         if signers := _of(keys, root.signed.roles[Root.type].keyids, root.signed, now):
             _again(shelf, Root.type, root, signers, now)

@@ -6,6 +6,7 @@ specification/). Published through `tuf.api.metadata`: `tuf.repository` is no st
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,13 +18,15 @@ from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, Targets
 
 from connectors.registry.names import line_of, role_of
 from plant.errors import Misconfigured, Rejected
-from plant.files import put
+from plant.files import alone, put
 
 LIFE = "x-wheeltapper-life-s"
 """In the signed part of each role: for how long it is signed each time, s."""
 SIGNED = "x-wheeltapper-signed"
 """In the signed part: when, s since 1970 UTC. A clock before that is wrong."""
 MOST_METADATA_BYTES = 5_000_000
+KEPT = 32
+"""Newest versions of a role that stay; of root all do, gateways follow them one by one."""
 S = TypeVar("S", Root, Targets, Snapshot, Timestamp)
 
 
@@ -33,6 +36,13 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.registry = folder
         self.folder = folder / "metadata"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from changing the registry; nothing is made where there is none."""
+        self.root()
+        with alone(self.registry):
+            yield
 
     def root(self) -> Metadata[Root]:
         """Read the newest root.
@@ -52,8 +62,9 @@ class Shelf:
 
     def targets(self) -> Metadata[Targets]:
         """Read what says which key is for which line."""
+        root = self.root().signed
         read = self._parsed(Targets.type, Targets)
-        self._verify(self.root().signed, Targets.type, read)
+        self._verify(root, Targets.type, read)
         return read
 
     def line(self, line: str) -> Metadata[Targets] | None:
@@ -145,6 +156,11 @@ class Shelf:
             raise Rejected(f"{path} is longer than metadata may be")
         return data
 
+    def thin(self, role: str) -> None:
+        """Drop old numbers of a role; who pulls just now may still ask for the last ones."""
+        for number in self._numbers(role)[:-KEPT]:
+            self._path(role, number).unlink(missing_ok=True)
+
     def _path(self, role: str, version: int) -> Path:
         number = "" if role == Timestamp.type else f"{version}."
         return self.folder / f"{number}{role}.json"
@@ -153,11 +169,16 @@ class Shelf:
         if role == Timestamp.type:
             path = self.folder / f"{role}.json"
             return path if path.exists() else None
+        numbers = self._numbers(role)
+        return self._path(role, numbers[-1]) if numbers else None
+
+    def _numbers(self, role: str) -> list[int]:
+        """List the versions that lie here, ascending."""
         if not self.folder.is_dir():
-            return None
+            return []
         named = re.compile(rf"([0-9]{{1,15}})\.{re.escape(role)}\.json")
-        numbers = [int(m[1]) for one in self.folder.iterdir() if (m := named.fullmatch(one.name))]
-        return self._path(role, max(numbers)) if numbers else None
+        found = (named.fullmatch(one.name) for one in self.folder.iterdir())
+        return sorted(int(one[1]) for one in found if one)
 
     def _parsed(self, role: str, shape: type[S]) -> Metadata[S]:
         read = self._read(role)

@@ -5,6 +5,7 @@ has forgotten what it saw takes an old repository for a new one.
 """
 
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -112,22 +113,23 @@ class Puller:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         outcome = Outcome(self._way.place, now)
-        with alone(self._state):
-            self._parts.mkdir(exist_ok=True)
-            for left in self._state.glob("tmp*"):
-                left.unlink()  # of a pull that was killed
-            try:
+        try:
+            with alone(self._state):
                 self._bring(outcome, newest)
-            except Unreachable as error:
-                outcome.state, outcome.why = State.UNREACHABLE, str(error)
-            self._forget_parts(outcome)
-            self._tell_freshness(outcome)
+                self._forget_parts(outcome)
+        except Unreachable as error:
+            outcome.state, outcome.why = State.UNREACHABLE, str(error)
+        self._settle()
+        self._tell_freshness(outcome)
         outcome.requests = self._way.requests
         outcome.received = self._way.received
         outcome.resumed = self._way.resumed
         return outcome
 
     def _bring(self, outcome: Outcome, newest: int) -> None:
+        self._parts.mkdir(exist_ok=True)
+        for left in self._state.glob("tmp*"):
+            left.unlink()  # of a pull that was killed
         if outcome.at + CLOCKS_APART_NS < newest:
             behind = (newest - outcome.at) / 3.6e12
             outcome.state = State.CLOCK
@@ -174,7 +176,7 @@ class Puller:
             raise Refusal(
                 Reason.CLOCK,
                 f"the clock of this machine is {(signed - outcome.at / 1e9) / 3600:.1f} h behind "
-                "the time at which the registry was signed; set the clock",
+                "the time at which the registry was signed; set the clock, here or there",
             )
 
     def _by_line(self, outcome: Outcome) -> dict[str, list[str]]:
@@ -286,8 +288,16 @@ class Puller:
     def _part(self, info: TargetFile) -> Path:
         return self._parts / _sha256(info)
 
+    def _settle(self) -> None:
+        """Have what is remembered on disk: TUF leaves that to chance, and power fails."""
+        for path in (*self._state.glob("*.json"), self._state / "root_history", self._state):
+            if path.exists():
+                handle = os.open(path, os.O_RDONLY)
+                os.fsync(handle)
+                os.close(handle)
+
     def _forget_parts(self, outcome: Outcome) -> None:
-        """Drop what nobody asks for any more; unless the link broke before everything was asked."""
+        """Drop what nobody asks for any more."""
         if outcome.state is State.OK:
             for part in self._parts.iterdir():
                 if part.name not in self._taken:
@@ -297,13 +307,22 @@ class Puller:
         """Tell until when what is trusted here is good."""
         roles = ["root", "targets", "snapshot", "timestamp"]
         roles += sorted({role_of(split(asset)[0]) for asset in self._assets if "/" in asset})
-        known = [role for role in roles if (self._state / f"{quote(role, '')}.json").exists()]
-        if "timestamp" not in known:
+        expiries = {role: at for role in roles if (at := self._expiry(role)) is not None}
+        if "timestamp" not in expiries:
             return
-        expiries = [int(self._metadata(role).signed.expires.timestamp()) for role in known]
-        outcome.fresh_until = min(expiries) * 10**9
+        outcome.fresh_until = min(expiries.values())
         if outcome.fresh_until < outcome.at:
             outcome.stale_since = outcome.fresh_until
+
+    def _expiry(self, role: str) -> int | None:
+        """Tell until when what is remembered of a role is good, ns; None: nothing that says so.
+
+        What a failing disk left in its place is fetched again with the next pull.
+        """
+        try:
+            return int(self._metadata(role).signed.expires.timestamp()) * 10**9
+        except (FileNotFoundError, RepositoryError):
+            return None
 
     def _metadata(self, role: str) -> Metadata[Any]:
         return Metadata.from_bytes((self._state / f"{quote(role, '')}.json").read_bytes())

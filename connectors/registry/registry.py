@@ -29,7 +29,7 @@ from connectors.registry.names import (
     split,
 )
 from plant.errors import Rejected
-from plant.files import alone, put
+from plant.files import put
 
 KEPT = 8
 """Newest versions of an asset that stay listed beside those that some ring has."""
@@ -159,7 +159,7 @@ class Registry:
         checked_ring(ring)
         if not 0 < len(data) <= MOST_BYTES:
             raise Rejected(f"{asset} {version}: {len(data)} bytes, of 1 to {MOST_BYTES}")
-        with alone(self.folder):
+        with self.shelf.alone():
             metadata = self._entrusted(line, trainer)
             signed = metadata.signed
             newest = max((v for a, v in map(_parts, _models(signed)) if a == asset), default=0)
@@ -193,7 +193,7 @@ class Registry:
         """
         line, own = split(asset)
         checked_ring(ring)
-        with alone(self.folder):
+        with self.shelf.alone():
             metadata = self._entrusted(line, trainer)
             if model_of(line, own, version) not in metadata.signed.targets:
                 raise Rejected(f"{asset} has no version {version} here; publish it first")
@@ -211,7 +211,7 @@ class Registry:
 
     def refresh(self, online: Online) -> None:
         """Sign snapshot and timestamp for what lies here; on schedule, before they expire."""
-        with alone(self.folder):
+        with self.shelf.alone():
             self._refresh(online)
 
     def _refresh(self, online: Online) -> None:
@@ -236,6 +236,8 @@ class Registry:
         )
         stamp(timestamp.signed, now, life)
         self.shelf.put(Timestamp.type, signed_with(timestamp, [online.timestamp]))
+        for role in (Snapshot.type, Targets.type, *map(role_of, self.lines())):
+            self.shelf.thin(role)
 
     def _entrusted(self, line: str, trainer: Ed25519PrivateKey) -> Metadata[Targets]:
         """Give the list of a line to the one who may sign it."""

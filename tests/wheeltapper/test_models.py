@@ -196,6 +196,15 @@ def test_what_is_not_published(spoil: Callable[[Plant], Path], words: str, plant
     assert plant.command("models", "list", plant.registry, "--json").out == ""
 
 
+def test_of_several_files_those_before_a_bad_one_are_out(plant: Plant) -> None:
+    ended = plant.run("publish", plant.file(1), plant.file(2), plant.config, plant.file(3))
+
+    assert ended.code == 2
+    assert f"{plant.config}: " in ended.err
+    assert ended.out.count("for the ring all") == 2
+    assert [one["version"] for one in row(plant.pull())["new"]] == [2]
+
+
 def test_versions_go_up_only(plant: Plant) -> None:
     plant.publish(2)
     lower = plant.publish(1)
@@ -419,11 +428,11 @@ def test_over_the_server_of_the_stack_in_a_process_of_its_own(plant: Plant, serv
     (part / row(plant.command(
         "models", "show", plant.registry, ASSET, "--json"))["sha256"]
     ).write_bytes(data[:100])  # fmt: skip
-    second = subprocess.run(script, capture_output=True, text=True, env=os.environ)
+    second = plant.pull()
 
-    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert (first.returncode, second.code) == (0, 0), first.stderr + second.err
     assert [one["version"] for one in json.loads(first.stdout)["new"]] == [1]
-    said = json.loads(second.stdout)
+    said = row(second)
     assert [one["version"] for one in said["new"]] == [2]
     assert said["resumed"] == 100
     assert plant.held["2.wtm"] == data

@@ -40,15 +40,22 @@ def publish(
     held = Keyring(keys, passphrase_file)
     key, online = held.trainer(trainer), held.online()
     place = Registry(registry)
-    for file in files:
-        with file.open("rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-        try:
-            header = read_model(data, [key.public_key()]).header
-        except ModelRefused as error:
-            raise Rejected(f"{file}: {error}") from error
-        listed = place.publish(header.name, header.version, data, key, online, ring)
-        _tell(listed, ring, online is not None, as_json)
+    done = []
+    try:
+        for file in files:
+            with file.open("rb") as stream:
+                data = stream.read(MOST_BYTES + 1)
+            try:
+                header = read_model(data, [key.public_key()]).header
+            except ModelRefused as error:
+                raise Rejected(f"{file}: {error}") from error
+            done.append(place.publish(header.name, header.version, data, key, None, ring))
+    finally:
+        # What was published before a file that is refused is out as well, in one go.
+        if online is not None and done:
+            place.refresh(online)
+        for listed in done:
+            _tell(listed, ring, online is not None, as_json)
 
 
 def promote(

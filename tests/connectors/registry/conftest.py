@@ -1,9 +1,12 @@
 """A registry with a line, its keys, and a gateway that pulls from it."""
 
+import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,7 +23,7 @@ LINE = "site/area/line"
 PUMP = f"{LINE}/pump"
 FAN = f"{LINE}/fan"
 LIFE_DAYS = 14.0
-HASTE = Patience(silence_s=5.0, whole_s=100.0, pauses_s=(0.0, 0.0))
+HASTE = Patience(silence_s=60.0, whole_s=300.0, pauses_s=(0.0, 0.0))
 SOON = Patience(silence_s=0.3, whole_s=2.0, pauses_s=(0.0,))
 
 
@@ -56,14 +59,26 @@ class Site:
         default_factory=lambda: Online(Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate())
     )
 
-    def __post_init__(self) -> None:
+    def found(self) -> Self:
+        """Make the registry, with one line."""
         offline = Offline(self.root, self.targets)
-        self.registry = found(self.folder, offline, self.online, LIFE_DAYS, self.clock)
-        entrust(
-            self.registry, LINE, self.trainer.public_key(), self.targets, self.trainer, self.clock
-        )
-        self.registry.refresh(self.online)
-        self.kit = self.registry.shelf.content("root")
+        made = found(self.folder, offline, self.online, LIFE_DAYS, self.clock)
+        entrust(made, LINE, self.trainer.public_key(), self.targets, self.trainer, self.clock)
+        made.refresh(self.online)
+        return self
+
+    def copied(self, folder: Path) -> "Site":
+        """Give the same in a folder of its own: making it anew waits for the disk many times."""
+        shutil.copytree(self.folder, folder)
+        return replace(self, folder=folder, clock=Clock())
+
+    @cached_property
+    def registry(self) -> Registry:
+        return self.again()
+
+    @property
+    def kit(self) -> bytes:
+        return self.registry.shelf.content("root")
 
     def publish(
         self, version: int, asset: str = PUMP, ring: str = "all", size: int = 40_000
@@ -98,9 +113,14 @@ class Gateway:
         }
 
 
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(tmp_path_factory.mktemp("founded") / "registry").found()
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path / "registry")
+def site(founded: Site, tmp_path: Path) -> Site:
+    return founded.copied(tmp_path / "registry")
 
 
 @pytest.fixture

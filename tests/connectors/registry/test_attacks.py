@@ -95,7 +95,7 @@ def frozen(site: Site, gateway: Gateway) -> None:
 def foreign_registry(site: Site, gateway: Gateway) -> None:
     """Another registry under the same address."""
     shutil.rmtree(site.folder)
-    Site(site.folder).publish(2)
+    Site(site.folder).found().publish(2)
 
 
 def foreign_snapshot(site: Site, gateway: Gateway) -> None:
@@ -498,6 +498,22 @@ def test_a_disk_that_is_full(site: Site, tmp_path: Path) -> None:
     assert told["held_half"] == []
     assert told["freed"]["refused"] == []
     assert told["held_freed"] == ["3.wtm"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"\0" * 300])
+def test_what_a_failing_disk_left_is_fetched_again(
+    damage: bytes, gateway: Gateway, way: Fresh
+) -> None:
+    """And the version that is held still keeps an older one out."""
+    for path in filter(Path.is_file, (gateway.folder / "tuf").rglob("*")):
+        path.write_bytes(damage)
+
+    unreachable = gateway.pull(Web("http://127.0.0.1:9", HASTE))
+    healed = gateway.pull(way())
+
+    assert (unreachable.state, unreachable.fresh_until) == (State.UNREACHABLE, None)
+    assert [one.version for one in healed.new] == [2]
+    assert healed.fresh_until is not None
 
 
 def test_an_asset_without_a_line(site: Site, gateway: Gateway) -> None:

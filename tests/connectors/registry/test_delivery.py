@@ -1,11 +1,14 @@
 """Models arrive: over HTTP that breaks, and from a folder."""
 
+import ssl
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from connectors.registry.outcome import Kept, State
 from connectors.registry.ways import Folder, Web
+from tests.connectors.influx.test_tls import certified
 from tests.connectors.registry import unreliable
 from tests.connectors.registry.conftest import FAN, HASTE, PUMP, SOON, Gateway, Site, model
 from tests.connectors.registry.unreliable import Mood, Unreliable
@@ -187,3 +190,43 @@ def test_nobody_there(url: str, words: str, gateway: Gateway) -> None:
     assert (outcome.state, outcome.new) == (State.UNREACHABLE, [])
     assert outcome.why.startswith(words.rpartition(": ")[0])
     assert len(outcome.why) > len(url) + 10, "it says what was tried"
+
+
+def test_through_the_proxy_of_the_plant(
+    site: Site, gateway: Gateway, server: Unreliable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.publish(1)
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+    outcome = gateway.pull(Web("http://central.invalid:8070", HASTE))
+
+    assert outcome.state is State.OK, outcome.why
+    assert list(gateway.held().values()) == [model(1)]
+
+
+@pytest.mark.parametrize(
+    ("believed", "state", "words"),
+    [(False, State.UNREACHABLE, "certificate verify failed"), (True, State.OK, "")],
+)
+def test_over_tls(
+    believed: bool,
+    state: State,
+    words: str,
+    site: Site,
+    gateway: Gateway,
+    server: Unreliable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the authorities that this machine knows."""
+    site.publish(1)
+    pem = certified(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem if believed else tmp_path / "none.pem"))
+
+    outcome = gateway.pull(Web(server.url.replace("http:", "https:"), HASTE))
+
+    assert (outcome.state, words in outcome.why) == (state, True), outcome.why

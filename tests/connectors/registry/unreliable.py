@@ -5,7 +5,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 Mood = Callable[["Request", bytes], None]
 """How one request is answered, given the file."""
@@ -19,7 +19,7 @@ class Request(BaseHTTPRequestHandler):
     server: "Unreliable"
 
     def do_GET(self) -> None:
-        path = unquote(self.path).lstrip("/")
+        path = unquote(urlsplit(self.path).path).lstrip("/")  # a proxy is asked with the host
         self.server.asked.append((path, self.headers.get("Range", "")))
         file = self.server.folder / path
         mood = self.server.mood_for(path)
