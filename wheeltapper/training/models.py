@@ -134,17 +134,35 @@ class Shelf:
         """Sign a model and write its file; without a place only its number is told."""
         before = self.read(machine.path)
         known = None if before is None else before.header.version
+        number = self.number(known)
+        data = self.file(machine, outcome, known)
+        if self.out is None or not data:
+            return Written(number, len(data), None)
+        file = self.out
+        if file.suffix != SUFFIX:
+            folder = self.out / model_folder(machine.path)
+            folder.mkdir(parents=True, exist_ok=True)
+            file = folder / f"{number}{SUFFIX}"
+        put(file, data)
+        return Written(number, len(data), file)
+
+    def number(self, known: int | None) -> int:
+        """Give the number of the new model, beside that of the one in force."""
         number = self.version or (known or 0) + 1
         if known is not None and number <= known:
             raise Misconfigured(
                 f"--version {number}: the model in force is version {known}; a later one has a "
                 "higher number"
             )
+        return number
+
+    def file(self, machine: Machine, outcome: Outcome, known: int | None) -> bytes:
+        """Give the signed bytes of a model; none without a key."""
         if self.key is None or outcome.arrays is None or outcome.settings is None:
-            return Written(number, 0, None)
+            return b""
         header = Header(
             name=machine.path,
-            version=number,
+            version=self.number(known),
             kind=KIND,
             created=self.created or outcome.stop,
             signals=machine.signals,
@@ -157,13 +175,4 @@ class Shelf:
             parent=known,
             card=outcome.card or {},
         )
-        data = write_model(header, outcome.arrays, self.key)
-        if self.out is None:
-            return Written(number, len(data), None)
-        file = self.out
-        if file.suffix != SUFFIX:
-            folder = self.out / model_folder(machine.path)
-            folder.mkdir(parents=True, exist_ok=True)
-            file = folder / f"{number}{SUFFIX}"
-        put(file, data)
-        return Written(number, len(data), file)
+        return write_model(header, outcome.arrays, self.key)
