@@ -136,6 +136,13 @@ class ModeBaseline:
         shift: Columns = self._channels.base[1] + self._away[1] - self._home
         return shift
 
+    def shifts(self, rows: Columns) -> Columns:
+        """Give how far rows (n, p) lie from where it was learnt, in limits of the slow channel."""
+        channels = self._channels
+        limit = channels.limits()[1] * np.sqrt(channels.square[1])
+        shifts: Columns = (self.relations.residuals(rows) - self._home) / limit
+        return shifts
+
     @property
     def width(self) -> Columns:
         """The spread of each signal (p,) when it was learnt."""

@@ -223,6 +223,23 @@ class Watch:
         known = self._modes.get(self._own(mode))
         return np.full(len(self.signals), np.nan) if known is None else known.drift
 
+    def knows(self, mode: int) -> bool:
+        """Tell whether a mode has been learnt."""
+        return self._modes.get(mode) is not None
+
+    @property
+    def finds_modes(self) -> bool:
+        """Whether modes were found by what the signals show, so that no tag tells them."""
+        return self._regimes is not None
+
+    def shifts(self, mode: int, rows: Columns) -> Columns:
+        """Give how far rows (n, p) lie from where a mode was learnt, in limits of the slow channel.
+
+        Of each signal what the others do not explain. A mode that is not known gives NaN.
+        """
+        known = self._modes.get(mode)
+        return np.full(rows.shape, np.nan) if known is None else known.shifts(rows)
+
     def explain(self) -> Reason | None:
         """Explain the last judged row; None if there is none."""
         return None if self._seen is None else self._reason(self._seen)
