@@ -209,7 +209,16 @@ def _events(
     strange = sorted(set(listed) - {one.path for one in plan.assets})
     if strange:
         raise Misconfigured(f"labels {labels}: {strange[0]!r} is no asset of the configuration")
-    return [tuple(sorted([*known.get(one.path, ()), *listed.get(one.path, ())])) for one in chosen]
+    return [
+        tuple(
+            sorted(
+                event
+                for event in (*known.get(one.path, ()), *listed.get(one.path, ()))
+                if event.start < span[1] and event.stop > span[0]
+            )
+        )
+        for one in chosen
+    ]
 
 
 @dataclass(frozen=True, slots=True)
