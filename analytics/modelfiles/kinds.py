@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.detectors.forest import HalfSpaceForest
 from analytics.detectors.two_statistic import TwoStatistic
 from analytics.modelfiles import watches
 from analytics.modelfiles.file import Model
@@ -15,19 +16,10 @@ from analytics.prognostics.remaining_life import RemainingLife
 from plant.errors import Rejected
 
 Restore = Callable[[Mapping[str, NDArray[Any]]], Any]
-
-
-def _forest(state: Mapping[str, NDArray[Any]]) -> Any:
-    """Build a forest; river, and scikit-learn beneath it, is loaded by nobody who has none."""
-    from analytics.detectors.forest import HalfSpaceForest
-
-    return HalfSpaceForest.restore(state)
-
-
 KINDS: dict[str, Restore | None] = {
     watches.KIND: None,  # has forms of its own: `watch_of`
     "two-statistic": TwoStatistic.restore,
-    "forest": _forest,
+    "forest": HalfSpaceForest.restore,
     "remaining-life": RemainingLife.restore,
     "defects": DefectModel.restore,
 }
