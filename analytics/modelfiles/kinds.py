@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.detectors.forest import HalfSpaceForest
 from analytics.detectors.two_statistic import TwoStatistic
 from analytics.modelfiles import watches
 from analytics.modelfiles.file import Model
@@ -16,10 +15,19 @@ from analytics.prognostics.remaining_life import RemainingLife
 from plant.errors import Rejected
 
 Restore = Callable[[Mapping[str, NDArray[Any]]], Any]
+
+
+def _forest(arrays: Mapping[str, NDArray[Any]]) -> Any:
+    """Build a forest; its library takes seconds to load, and who reads headers needs none of it."""
+    from analytics.detectors.forest import HalfSpaceForest
+
+    return HalfSpaceForest.restore(arrays)
+
+
 KINDS: dict[str, Restore | None] = {
     watches.KIND: None,  # has forms of its own: `watch_of`
     "two-statistic": TwoStatistic.restore,
-    "forest": HalfSpaceForest.restore,
+    "forest": _forest,
     "remaining-life": RemainingLife.restore,
     "defects": DefectModel.restore,
 }
