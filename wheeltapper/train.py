@@ -62,6 +62,13 @@ def train(
     key: Annotated[
         Path | None, typer.Option(metavar="PEM", help="The trainer's private key (Ed25519).")
     ] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File whose first line opens the key; else $WHEELTAPPER_KEY_PASSPHRASE, if any.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE|FOLDER", help="A .wtm file, or a folder with one an asset."),
@@ -112,7 +119,7 @@ def train(
     chosen = _assets(plan, assets or [], every_asset)
     span_ns = span(since, until)
     shelf = Shelf(
-        out, parent, version, _stamp(created), None if key is None else signer(key),
+        out, parent, version, _stamp(created), None if key is None else signer(key, passphrase_file),
         tuple(map(believed, trust or ())),
     )  # fmt: skip
     shelf.check(len(chosen))

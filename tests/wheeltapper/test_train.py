@@ -23,13 +23,14 @@ from connectors.sqlite.sink import SqliteSink
 from gateway.alarms import alarm_body
 from gateway.journal import EventRecord, Journal
 from plant.alarms import Alarm, AlarmState, Feedback, Label
+from plant.errors import Misconfigured
 from plant.reasons import Reason
 from plant.summaries import MINUTE, TEN_SECONDS
 from tests import mill
 from tests.analytics.training.courses import MACHINE, SETTINGS, instant
 from tests.parts.stores.servers import Store, fetched, influx1
 from wheeltapper.training.jobs import Job, run_all
-from wheeltapper.training.models import Shelf
+from wheeltapper.training.models import Shelf, signer
 from wheeltapper.training.stores import Store as Place
 
 pytestmark = pytest.mark.timeout(600)
@@ -97,6 +98,18 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def options(plant: Path) -> tuple[object, ...]:
     return ("train", "mill", "--config", plant / "gateway.toml", *SPAN, "--key", plant / "key.pem")
+
+
+def locked(folder: Path) -> Path:
+    path = folder / "locked.pem"
+    path.write_bytes(
+        KEY.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"open"),
+        )
+    )
+    return path
 
 
 def labels(folder: Path, *rows: str) -> Path:
@@ -191,6 +204,20 @@ def test_a_model_is_not_written_without_a_signature(command: Command, plant: Pat
     ended = command("train", "mill", "--config", plant / "gateway.toml", *SPAN, "--out", "x.wtm")
     assert ended.code == 2
     assert "name the trainer's --key" in " ".join(ended.err.replace("│", "").split())
+
+
+def test_a_locked_key_is_opened_by_its_passphrase(tmp_path: Path) -> None:
+    said = tmp_path / "phrase"
+    said.write_text("open\nand more\n")
+    assert signer(locked(tmp_path), said).public_key() == KEY.public_key()
+    said.write_text("shut\n")
+    with pytest.raises(Misconfigured, match="wrong passphrase"):
+        signer(locked(tmp_path), said)
+
+
+def test_a_locked_key_without_a_passphrase_names_the_mend(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="--passphrase-file FILE"):
+        signer(locked(tmp_path))
 
 
 def test_where_nothing_is_kept_nothing_is_trained(command: Command, plant: Path) -> None:

@@ -1,5 +1,6 @@
 """Model files of a training: which is in force, which number the new one has, where it is put."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,17 +24,33 @@ from plant.files import put
 from wheeltapper.training.jobs import Outcome
 
 NONE = "none"
+PASSPHRASE = "WHEELTAPPER_KEY_PASSPHRASE"
 KIND = "watch"
 
 
-def signer(path: Path) -> Ed25519PrivateKey:
-    """Read the key with which models are signed."""
+def signer(path: Path, passphrase_file: Path | None = None) -> Ed25519PrivateKey:
+    """Read the key with which models are signed; a locked one by the passphrase of a file."""
     try:
-        return private_key(path.read_bytes(), str(path))
+        pem = path.read_bytes()
     except OSError as error:
         raise Misconfigured(
             f"{path}: cannot be read: {error.strerror}; wheeltapper models init makes a key"
         ) from error
+    locked = b"ENCRYPTED" in pem
+    try:
+        return private_key(pem, str(path), _passphrase(passphrase_file) if locked else None)
+    except Misconfigured as error:
+        mend = f": --passphrase-file FILE, or the variable {PASSPHRASE}" if locked else ""
+        raise Misconfigured(f"{error}{mend}") from error
+
+
+def _passphrase(file: Path | None) -> bytes | None:
+    if file is None:
+        return os.environ[PASSPHRASE].encode() if os.environ.get(PASSPHRASE) else None
+    try:
+        return file.read_text(encoding="utf-8").partition("\n")[0].encode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{file}: cannot be read: {error}") from error
 
 
 def believed(path: Path) -> bytes:
