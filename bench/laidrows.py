@@ -227,8 +227,9 @@ address = "unit 1, holding {place}, float32"
 unit = "{unit}"
 role = "{role}"
 """
-SHOWN, WORN, WORN_H = 1, "impeller_wear", (32.0, 35.0)
-"""Machine of the history that is written, and the fault in it: from and to, hours."""
+SHOWN, WORN, WORN_H, WORN_S = 1, "discharge_blockage", (32.0, 33.0), 600
+"""Machine of the history that is written, and the fault in it: from and to, hours, and seconds
+until it has its size."""
 
 
 def write(folder: Path, days: int) -> None:
@@ -243,7 +244,7 @@ def write(folder: Path, days: int) -> None:
     )
     begin, end = (round(hour * HOUR) for hour in WORN_H)
     names = tuple(tag.name.rpartition("/")[2] for tag in own)
-    life = np.linspace(0.0, 1.0, end - begin)
+    life = np.clip(np.arange(end - begin) / WORN_S, 0.0, 1.0)
     runs = (values[begin:end, names.index("mode")] == RUN).astype(np.float64)
     change(KINDS[WORN].effects, names, values[begin:end], life, runs)
     at = START + SECOND * np.arange(len(values), dtype=np.int64)

@@ -118,18 +118,13 @@ def train(
     plan = load(config, reads=False)
     chosen = _assets(plan, assets or [], every_asset)
     span_ns = span(since, until)
-    shelf = Shelf(
-        out, parent, version, _stamp(created), None if key is None else signer(key, passphrase_file),
-        tuple(map(believed, trust or ())),
-    )  # fmt: skip
+    own = None if key is None else signer(key, passphrase_file)
+    shelf = Shelf(out, parent, version, _stamp(created), own, tuple(map(believed, trust or ())))
     shelf.check(len(chosen))
     store = _store(plan, data, from_central, token_file, config)
-    work = [
-        Order(plan, shelf, store, span_ns, LENGTHS[every], held, frozenset(without_mode or ())).job(
-            asset, own
-        )
-        for asset, own in zip(chosen, _events(store, plan, chosen, span_ns, labels), strict=True)
-    ]
+    order = Order(plan, shelf, store, span_ns, LENGTHS[every], held, frozenset(without_mode or ()))
+    wrong = _events(store, plan, chosen, span_ns, labels)
+    work = [order.job(asset, events) for asset, events in zip(chosen, wrong, strict=True)]
     teller = Teller(shelf, picture, as_json, len(work) > 1)
     with Bar("assets") as bar:
         outcomes = run_all(work, min(jobs, len(work)), backend, scheduler)

@@ -24,7 +24,7 @@ from plant.files import put
 from wheeltapper.training.jobs import Outcome
 
 NONE = "none"
-PASSPHRASE = "WHEELTAPPER_KEY_PASSPHRASE"
+PASSPHRASE = "WHEELTAPPER_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
 KIND = "watch"
 
 
