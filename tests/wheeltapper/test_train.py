@@ -32,6 +32,7 @@ from tests.parts.stores.servers import Store, fetched, influx1
 from wheeltapper.training.jobs import Job, run_all
 from wheeltapper.training.models import Shelf, signer
 from wheeltapper.training.stores import Store as Place
+from wheeltapper.training.stores import length_of
 
 pytestmark = pytest.mark.timeout(600)
 Command = Callable[..., Any]
@@ -299,3 +300,19 @@ def test_a_central_store_teaches_the_same(
     assert row["metrics"]["events_found"] == 1
     again = json.loads(command("train", "mill", *central, *SPAN).out)
     assert again["history"] == row["history"]
+
+
+@pytest.mark.parametrize(
+    ("kept_10s", "taken"), [(slice(None), TEN_SECONDS), (slice(-40, None), MINUTE)]
+)
+def test_the_shortest_windows_that_cover_the_time_are_taken(
+    tmp_path: Path, kept_10s: slice, taken: int
+) -> None:
+    short = mill.summaries(mill.rows(3600), TEN_SECONDS)
+    mode = np.flatnonzero(short.tag == 4)[kept_10s]
+    records = [short.take(mode), mill.summaries(mill.rows(3600), MINUTE)]
+    with SqliteSink(SqliteConfig(), mill.HANDLES, "line-1", tmp_path) as sink:
+        sink.write(records)
+    with Place(tmp_path).open() as history:
+        found = length_of(history, MACHINE.tags[-1:], instant(0), instant(3600), mill.SECOND)
+    assert found == taken
