@@ -169,10 +169,10 @@ def main() -> None:
         folder = Path(name)
         fill(folder, asked.assets, asked.days)
         work = jobs_of(folder, asked.assets, asked.days)
-        begin = time.perf_counter()
-        rows = plain(work)
-        plainly = time.perf_counter() - begin
         begin, cpu = time.perf_counter(), time.process_time()
+        rows = plain(work)
+        plainly, plain_cpu = time.perf_counter() - begin, time.process_time() - cpu
+        begin = time.perf_counter()
         outcomes = trained(work, asked.jobs, asked.backend)
         wall = time.perf_counter() - begin
     shelf = Shelf(None, "none", 0, 0, KEY, ())
@@ -194,10 +194,11 @@ def main() -> None:
                 "windows": rows * (SIGNALS + 1),
                 "train_s": round(wall, 1),
                 "train_s_an_asset": round(wall / asked.assets, 2),
-                "own_cpu_s": round(time.process_time() - cpu, 1),
+                "train_cpu_s_an_asset": round(float(np.mean([one.cpu_s for one in outcomes])), 2),
                 "rows_learnt_an_asset": round(float(np.mean(learnt))),
                 "scikit_learn_s": round(plainly, 1),
                 "scikit_learn_s_an_asset": round(plainly / asked.assets, 2),
+                "scikit_learn_cpu_s_an_asset": round(plain_cpu / asked.assets, 2),
                 "peak_mb_a_process": round(peak_mb()),
                 "model_kb": round(float(np.mean(sizes)) / 1000, 1) if sizes else None,
                 "refused": refused,
