@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -29,8 +30,10 @@ from plant.summaries import MINUTE, TEN_SECONDS
 from tests import mill
 from tests.analytics.training.courses import MACHINE, SETTINGS, instant
 from tests.parts.stores.servers import Store, fetched, influx1
+from wheeltapper.evaluation.drawing import Drawing, Rect, Text
 from wheeltapper.training.jobs import Job, run_all
 from wheeltapper.training.models import Shelf, signer
+from wheeltapper.training.picture import painted
 from wheeltapper.training.stores import Store as Place
 from wheeltapper.training.stores import length_of
 
@@ -316,3 +319,11 @@ def test_the_shortest_windows_that_cover_the_time_are_taken(
     with Place(tmp_path).open() as history:
         found = length_of(history, MACHINE.tags[-1:], instant(0), instant(3600), mill.SECOND)
     assert found == taken
+
+
+def test_a_picture_is_also_told_in_lines() -> None:
+    sheet = Drawing(100, 50, "score & limit")
+    sheet.add(Rect(0, 0, 10, 10, "panel"), Text(5, 5, "a < b", "soft"))
+    told = ElementTree.fromstring(painted(sheet, ".svg"))
+    assert [node.text for node in told.iter() if node.tag.endswith("}text")] == ["a < b"]
+    assert told.tag == "{http://www.w3.org/2000/svg}svg"
