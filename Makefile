@@ -9,7 +9,7 @@ DATA      ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fix bench bench-sources bench-overload bench-central bench-registry \
-    bench-detection weeks faults faults-uplink clean
+    bench-detection bench-training weeks faults faults-uplink clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 24
@@ -50,6 +50,9 @@ bench-registry: $(INSTALLED) ## measure what delivering models costs a gateway (
 
 bench-detection: $(INSTALLED) ## detection against what it promises (DATA=DIR with skab/, nab/, …)
 	@$(BIN)/python -m bench.detection $(if $(DATA),--data $(DATA)) $(ARGS)
+
+bench-training: $(INSTALLED) ## train many assets from weeks of windows, beside plain scikit-learn (10 minutes)
+	@$(BIN)/python -m bench.training $(ARGS)
 
 weeks: $(INSTALLED) ## four simulated weeks, alarm by alarm (20 minutes; ARGS="--days 2" for a look)
 	@$(BIN)/python -m bench.weeks $(ARGS)

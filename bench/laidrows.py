@@ -10,6 +10,8 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +25,16 @@ from analytics.watch import Watch
 from bench.weeks.campaign import START
 from bench.weeks.diary import written
 from bench.weeks.line import DiarisedLine
-from bench.weeks.timetable import DAY
+from bench.weeks.timetable import DAY, HOUR
 from connectors.simulated.faults import KINDS, change
 from connectors.simulated.schedule import RUN
+from connectors.sqlite.config import SqliteConfig
+from connectors.sqlite.sink import SqliteSink
 from plant.alarms import AlarmAction
 from plant.assets import asset_of
+from plant.records import SummaryRecord
 from plant.summaries import MINUTE, TEN_SECONDS, Windows
+from plant.tags import TagHandle
 
 Columns = NDArray[np.float64]
 SECOND = 10**9
@@ -197,13 +203,89 @@ class Way:
 WAYS = (Way("raw rows", 0), Way("windows of 10 s", TEN_SECONDS), Way("windows of 1 min", MINUTE))
 
 
+CONFIG = """\
+version = 1
+
+[gateway]
+name = "line-1"
+
+[[source]]
+type = "modbus"
+name = "{source}"
+host = "127.0.0.1"
+
+[[asset]]
+path = "{path}"
+modes = {{ 0 = "idle", 1 = "run", 2 = "changeover", 3 = "off" }}
+suppress = ["changeover", "off"]
+"""
+TAG = """
+[[tag]]
+tag = "{name}"
+source = "{source}"
+address = "unit 1, holding {place}, float32"
+unit = "{unit}"
+role = "{role}"
+"""
+SHOWN, WORN, WORN_H, WORN_S = 1, "discharge_blockage", (32.0, 33.0), 600
+"""Machine of the history that is written, and the fault in it: from and to, hours, and seconds
+until it has its size."""
+
+
+def write(folder: Path, days: int) -> None:
+    """Write what a gateway beside one machine would have kept: windows, configuration, labels."""
+    line = healthy(0, days)
+    path = line.asset_paths[SHOWN]
+    asset = asset_of(path, line.tags)
+    own = [tag for tag in line.tags if tag.name in (*asset.signals, asset.mode)]
+    columns = [list(line.tags).index(tag) for tag in own]
+    values = np.concatenate(
+        [line.values(at, STEP)[:, columns] for at in range(0, days * DAY, STEP)]
+    )
+    begin, end = (round(hour * HOUR) for hour in WORN_H)
+    names = tuple(tag.name.rpartition("/")[2] for tag in own)
+    life = np.clip(np.arange(end - begin) / WORN_S, 0.0, 1.0)
+    runs = (values[begin:end, names.index("mode")] == RUN).astype(np.float64)
+    change(KINDS[WORN].effects, names, values[begin:end], life, runs)
+    at = START + SECOND * np.arange(len(values), dtype=np.int64)
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    source = own[0].source
+    text = CONFIG.format(path=path, source=source) + "".join(
+        TAG.format(name=tag.name, source=source, place=2 * place, unit=tag.unit, role=tag.role)
+        for place, tag in enumerate(own)
+    )
+    (folder / "gateway.toml").write_text(text, encoding="utf-8")
+    handles = [TagHandle(handle, tag) for handle, tag in enumerate(own)]
+    with SqliteSink(SqliteConfig(), handles, "line-1", folder / "data") as sink:
+        for every in (TEN_SECONDS, MINUTE):
+            for piece in windows_of(at, values, every):
+                sink.write([_record(piece, source, every)])
+    told = [f"{datetime.fromtimestamp(START / 1e9 + one, UTC):%Y-%m-%dT%H:%M:%SZ}"
+            for one in (begin, end)]  # fmt: skip
+    (folder / "labels.csv").write_text(
+        f"asset,from,to,label\n{path},{told[0]},{told[1]},{WORN}\n", encoding="utf-8"
+    )
+
+
+def _record(windows: Windows, source: str, every: int) -> SummaryRecord:
+    return SummaryRecord(
+        source, every, windows.tag, windows.start, windows.count.astype(np.uint32),
+        windows.good.astype(np.uint32), windows.low, windows.high, windows.mean, windows.std,
+        windows.first, windows.last,
+    )  # fmt: skip
+
+
 def main() -> None:
     """Print the figures, one JSON object a line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--learn-days", type=int, default=2)
     parser.add_argument("--judge-days", type=int, default=3)
+    parser.add_argument("--write", type=Path, metavar="FOLDER", help="a gateway's history instead")
     asked = parser.parse_args()
+    if asked.write:
+        write(asked.write, asked.learn_days + asked.judge_days)
+        return
     told: dict[tuple[str, float], Told] = {}
     for seed in range(asked.seeds):
         measure(seed, asked.learn_days, asked.judge_days, told)

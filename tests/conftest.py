@@ -34,6 +34,7 @@ LONG = (
     "tests/journeys/test_demo.py",
     "tests/analytics/test_line_verdicts.py",
     "tests/journeys/test_kill.py",
+    "tests/wheeltapper/test_train.py",
     "tests/gateway/console/test_pages.py",
     "tests/journeys/test_screens.py",
     "tests/gateway/console/test_login_page.py",
@@ -50,6 +51,7 @@ LONG = (
     "tests/connectors/opcua/test_plc.py",
     "tests/gateway/test_pipeline.py",
     "tests/gateway/test_instruments.py",
+    "tests/analytics/training/test_training.py",
     "tests/analytics/test_watch.py",
     "tests/analytics/test_regimes.py",
 )

@@ -7,16 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.summaries import summarise
-from connectors.contract import Sink
 from plant.records import SummaryRecord
 from plant.summaries import TEN_SECONDS
 from plant.tags import Role, Tag, TagHandle
 
-SECOND, MINUTE_S, HOUR_S = 10**9, 60, 3600
+SECOND = 10**9
 BEGIN = 1_767_614_400 * SECOND
 """2026-01-05T12:00Z."""
 PATH = "works/hall/line/mill"
-IDLE, RUN, CLEANING = 0, 1, 2
+IDLE, RUN = 0, 1
 NAMES = ("speed", "torque", "power", "temperature")
 UNITS = ("/min", "N.m", "kW", "Cel")
 TAGS = (
@@ -96,11 +95,6 @@ def summaries(
         status[bad.ravel()] = 0x80000000
     known = ~np.isnan(values.ravel())  # NaN: nothing came
     return summarise("plc", every, tag[known], at[known], values.ravel()[known], status[known])
-
-
-def keep(sink: Sink, record: SummaryRecord) -> None:
-    """Write a record into a sink."""
-    sink.write([record])
 
 
 def folder(path: Path) -> Path:

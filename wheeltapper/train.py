@@ -62,6 +62,13 @@ def train(
     key: Annotated[
         Path | None, typer.Option(metavar="PEM", help="The trainer's private key (Ed25519).")
     ] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File whose first line opens the key; else $WHEELTAPPER_KEY_PASSPHRASE, if any.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE|FOLDER", help="A .wtm file, or a folder with one an asset."),
@@ -111,18 +118,13 @@ def train(
     plan = load(config, reads=False)
     chosen = assets_of(plan, assets or [], every_asset)
     span_ns = span(since, until)
-    shelf = Shelf(
-        out, parent, version, _stamp(created), None if key is None else signer(key),
-        tuple(map(believed, trust or ())),
-    )  # fmt: skip
+    own = None if key is None else signer(key, passphrase_file)
+    shelf = Shelf(out, parent, version, _stamp(created), own, tuple(map(believed, trust or ())))
     shelf.check(len(chosen))
     store = store_of(plan, data, from_central, token_file, config)
-    work = [
-        Order(plan, shelf, store, span_ns, LENGTHS[every], held, frozenset(without_mode or ())).job(
-            asset, own
-        )
-        for asset, own in zip(chosen, _events(store, plan, chosen, span_ns, labels), strict=True)
-    ]
+    order = Order(plan, shelf, store, span_ns, LENGTHS[every], held, frozenset(without_mode or ()))
+    wrong = _events(store, plan, chosen, span_ns, labels)
+    work = [order.job(asset, events) for asset, events in zip(chosen, wrong, strict=True)]
     teller = Teller(shelf, picture, as_json, len(work) > 1)
     with Bar("assets") as bar:
         outcomes = run_all(work, min(jobs, len(work)), backend, scheduler)
@@ -210,7 +212,16 @@ def _events(
     strange = sorted(set(listed) - {one.path for one in plan.assets})
     if strange:
         raise Misconfigured(f"labels {labels}: {strange[0]!r} is no asset of the configuration")
-    return [tuple(sorted([*known.get(one.path, ()), *listed.get(one.path, ())])) for one in chosen]
+    return [
+        tuple(
+            sorted(
+                event
+                for event in (*known.get(one.path, ()), *listed.get(one.path, ()))
+                if event.start < span[1] and event.stop > span[0]
+            )
+        )
+        for one in chosen
+    ]
 
 
 @dataclass(frozen=True, slots=True)

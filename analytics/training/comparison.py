@@ -164,7 +164,7 @@ def compare(
     for name, watch in watches.items():
         judgement, seconds = _judged(watch, healthy, timer)
         judgements.append(judgement)
-        told = _raised(judgement)
+        told = _raised(judgement, healthy, watch.settings.quiet)
         spotted = tuple(_spot(watch, event, rows) for event, rows in events)
         cost = seconds / max(len(healthy), 1) * 1e6
         figures.append(_figures(name, healthy, judgement.judged, told, grid_s, spotted, cost))
@@ -192,8 +192,12 @@ def _judged(watch: Watch, rows: Rows, timer: Timer | None) -> tuple[Judgement, f
     return judgement, (timer() if timer else float("nan")) - begin
 
 
-def _raised(judgement: Judgement) -> list[int]:
-    return [one.at for one in judgement.transitions if one.action is AlarmAction.RAISE]
+def _raised(judgement: Judgement, rows: Rows, quiet: frozenset[int]) -> list[int]:
+    """Give when alarms were raised, but for modes in which the plant wants to hear nothing."""
+    raised = [one.at for one in judgement.transitions if one.action is AlarmAction.RAISE]
+    places = np.searchsorted(rows.at, np.array(raised, np.int64))
+    modes = rows.mode[places].tolist()
+    return [at for at, mode in zip(raised, modes, strict=True) if mode not in quiet]
 
 
 def _figures(

@@ -38,9 +38,9 @@ def sample(pieces: Sequence[Piece], rows: int, most: int = MODE_ROWS) -> list[Pi
     --------
     >>> sample([(0, 5), (7, 9)], 10)
     [(0, 5), (7, 9)]
-    >>> sample([(0, 1000)], 10, 240)
-    [(0, 2), (90, 92), (180, 182), (272, 274), (362, 364), (452, 454), (544, 546), (634, 636), \
-(724, 726), (816, 818), (906, 908), (998, 1000)]
+    >>> pieces = sample([(0, 1000)], 10, 240)
+    >>> len(pieces), pieces[0], pieces[-1]
+    (12, (0, 2), (998, 1000))
     """
     if sum(end - begin for begin, end in pieces) * rows <= most:
         return list(pieces)

@@ -149,6 +149,9 @@ def _modes(
     once &= np.maximum(first, last) == high
     apart = np.where(once, first - last, 1.0)
     share = np.where(once, (value["mean"] - last) / apart, 0.0)
-    entered = np.where(once, course.at + np.rint(share * course.every).astype(np.int64), -1)
+    # a store rounds the mean: before the change there was a whole number of samples
+    count = np.maximum(course.count[:, place], 1)
+    before = np.rint(share * count) / count
+    entered = np.where(once, course.at + np.rint(before * course.every).astype(np.int64), -1)
     modes = np.where(known, last, 0).astype(np.int64)
     return modes, pure, changed, entered

@@ -18,7 +18,7 @@ from analytics.watch import Watch
 from plant.records import JSON
 from plant.summaries import MINUTE
 
-HELD_ROWS = 200_000
+HELD_ROWS = 100_000
 """Rows of the hold-out that are judged at most, the newest."""
 LEAST_HELD = 600
 """Rows of hold-out below which no figure of it means anything: ten minutes at a row a second."""

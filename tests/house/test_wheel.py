@@ -21,6 +21,9 @@ RUNS_CODE_ON_LOAD = {
     "shelve",
     "marshal",
 }
+PASSES_WORK_ON = {"wheeltapper/training/jobs.py": {"joblib"}}
+"""A trainer hands work to processes that it starts itself; no gateway loads it (`test_edge`), and
+no file is ever read by it."""
 ASK = """
 import importlib, json, sys
 sys.path.insert(0, sys.argv[1])
@@ -81,7 +84,7 @@ def test_nothing_in_it_loads_code_from_data(wheel: Path, names: list[str]) -> No
             if name.endswith(".py")
         }
 
-    assert {name: modules for name, modules in found.items() if modules} == {}
+    assert {name: modules for name, modules in found.items() if modules} == PASSES_WORK_ON
 
 
 def test_installed_rooms_are_ours(wheel: Path, tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ class Outcome:
         Why nothing was trained: a short code, and for people; empty if something was.
     arrays, settings, start, stop, history, card, metrics, comparison
         See `analytics.training.training.Trained`.
-    seconds
-        How long it took.
+    seconds, cpu_s
+        How long it took, and the time of processors, s.
     """
 
     path: str
@@ -86,20 +86,21 @@ class Outcome:
     metrics: Mapping[str, float] | None = None
     comparison: Comparison | None = None
     seconds: float = 0.0
+    cpu_s: float = 0.0
 
 
 def run_job(job: Job) -> Outcome:
     """Train one asset; what a person can mend comes back as words, everything else is raised."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    begin = time.monotonic()
+    begin, used = time.monotonic(), time.process_time()
     path = job.machine.path
     try:
         with threadpool_limits(1):
             course = course_of(job)
             trained = train(
                 job.machine, course, job.events, job.settings, job.wishes, _in_force(job),
-                time.perf_counter,
+                time.process_time,
             )  # fmt: skip
     except NothingTrained as error:
         return Outcome(path=path, reason=error.reason, message=str(error))
@@ -116,6 +117,7 @@ def run_job(job: Job) -> Outcome:
         metrics=trained.metrics,
         comparison=trained.comparison,
         seconds=time.monotonic() - begin,
+        cpu_s=time.process_time() - used,
     )
 
 
@@ -174,15 +176,18 @@ def run_all(
     import joblib  # type: ignore[import-untyped]
 
     with ExitStack() as opened:
-        if backend == "dask":
-            opened.enter_context(_cluster(workers, scheduler))
-        chosen = {"n_jobs": workers, "backend": backend}
+        chosen: dict[str, Any] = {"n_jobs": workers, "backend": backend}
+        if backend == "dask" and scheduler:
+            chosen["scheduler_host"] = scheduler
+        elif backend == "dask":
+            cluster = opened.enter_context(_cluster(workers))
+            chosen["client"] = opened.enter_context(cluster.get_client())
         opened.enter_context(joblib.parallel_config(**chosen))
         yield from joblib.Parallel(return_as="generator")(joblib.delayed(run_job)(j) for j in jobs)
 
 
-def _cluster(workers: int, scheduler: str) -> Any:
-    """Give a client of Dask, to be closed by whoever has it."""
+def _cluster(workers: int) -> Any:
+    """Give a cluster of Dask on this machine, to be closed by whoever has it."""
     try:
         distributed: Any = import_module("distributed")
     except ImportError:
@@ -190,8 +195,6 @@ def _cluster(workers: int, scheduler: str) -> Any:
             "--backend dask needs Dask, which one machine does not: "
             "pip install 'wheeltapper[dask]', or leave the backend at loky"
         ) from None
-    if scheduler:
-        return distributed.Client(scheduler)
-    return distributed.Client(
+    return distributed.LocalCluster(
         n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs="ERROR"
     )

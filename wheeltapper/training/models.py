@@ -1,5 +1,6 @@
 """Model files of a training: which is in force, which number the new one has, where it is put."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,17 +24,33 @@ from plant.files import put
 from wheeltapper.training.jobs import Outcome
 
 NONE = "none"
+PASSPHRASE = "WHEELTAPPER_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
 KIND = "watch"
 
 
-def signer(path: Path) -> Ed25519PrivateKey:
-    """Read the key with which models are signed."""
+def signer(path: Path, passphrase_file: Path | None = None) -> Ed25519PrivateKey:
+    """Read the key with which models are signed; a locked one by the passphrase of a file."""
     try:
-        return private_key(path.read_bytes(), str(path))
+        pem = path.read_bytes()
     except OSError as error:
         raise Misconfigured(
             f"{path}: cannot be read: {error.strerror}; wheeltapper models init makes a key"
         ) from error
+    locked = b"ENCRYPTED" in pem
+    try:
+        return private_key(pem, str(path), _passphrase(passphrase_file) if locked else None)
+    except Misconfigured as error:
+        mend = f": --passphrase-file FILE, or the variable {PASSPHRASE}" if locked else ""
+        raise Misconfigured(f"{error}{mend}") from error
+
+
+def _passphrase(file: Path | None) -> bytes | None:
+    if file is None:
+        return os.environ[PASSPHRASE].encode() if os.environ.get(PASSPHRASE) else None
+    try:
+        return file.read_text(encoding="utf-8").partition("\n")[0].encode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{file}: cannot be read: {error}") from error
 
 
 def believed(path: Path) -> bytes:
@@ -134,17 +151,35 @@ class Shelf:
         """Sign a model and write its file; without a place only its number is told."""
         before = self.read(machine.path)
         known = None if before is None else before.header.version
+        number = self.number(known)
+        data = self.file(machine, outcome, known)
+        if self.out is None or not data:
+            return Written(number, len(data), None)
+        file = self.out
+        if file.suffix != SUFFIX:
+            folder = self.out / model_folder(machine.path)
+            folder.mkdir(parents=True, exist_ok=True)
+            file = folder / f"{number}{SUFFIX}"
+        put(file, data)
+        return Written(number, len(data), file)
+
+    def number(self, known: int | None) -> int:
+        """Give the number of the new model, beside that of the one in force."""
         number = self.version or (known or 0) + 1
         if known is not None and number <= known:
             raise Misconfigured(
                 f"--version {number}: the model in force is version {known}; a later one has a "
                 "higher number"
             )
+        return number
+
+    def file(self, machine: Machine, outcome: Outcome, known: int | None) -> bytes:
+        """Give the signed bytes of a model; none without a key."""
         if self.key is None or outcome.arrays is None or outcome.settings is None:
-            return Written(number, 0, None)
+            return b""
         header = Header(
             name=machine.path,
-            version=number,
+            version=self.number(known),
             kind=KIND,
             created=self.created or outcome.stop,
             signals=machine.signals,
@@ -157,13 +192,4 @@ class Shelf:
             parent=known,
             card=outcome.card or {},
         )
-        data = write_model(header, outcome.arrays, self.key)
-        if self.out is None:
-            return Written(number, len(data), None)
-        file = self.out
-        if file.suffix != SUFFIX:
-            folder = self.out / model_folder(machine.path)
-            folder.mkdir(parents=True, exist_ok=True)
-            file = folder / f"{number}{SUFFIX}"
-        put(file, data)
-        return Written(number, len(data), file)
+        return write_model(header, outcome.arrays, self.key)

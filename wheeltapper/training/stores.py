@@ -115,8 +115,13 @@ def length_of(history: "History", tags: Sequence[str], start: int, stop: int, gr
     kept = [every for every in history.lengths() if every >= grid]
     covered = {}
     for every in (one for one in kept if one <= max(MINUTE, grid)):
-        found = sum(len(piece) for piece in history.read(tags, start, stop, every))
-        covered[every] = found * every
+        begins = [piece.start for piece in history.read(tags, start, stop, every)]
+        # from the oldest to the newest: of a tag that is sent on change many windows are missing
+        covered[every] = (
+            max(int(one.max()) for one in begins) - min(int(one.min()) for one in begins) + every
+            if begins
+            else 0
+        )
     most = max(covered.values(), default=0)
     if not most:
         lengths = ", ".join(NAMES.get(one, f"{one / 1e9:g} s") for one in LENGTHS[:2])

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from analytics.training.comparison import compare
 from analytics.training.fit import NothingTrained
+from analytics.training.rows import Rows
 from analytics.training.selection import FAULT, Event
 from analytics.training.training import Trained, Wishes, check_tags, train
 from analytics.watch import Watch
@@ -165,3 +167,17 @@ def test_a_machine_without_a_mode_tag_is_trained(healthy: Trained) -> None:
     done = train(machine, plain, [], SETTINGS, WISHES)
     assert done.watch.phase == "watching"
     assert done.watch.state().keys() - again.state().keys()
+
+
+@pytest.mark.parametrize(("quiet", "told"), [(frozenset[int](), True), (frozenset({RUN}), False)])
+def test_what_a_quiet_mode_shows_is_no_false_alarm(
+    trained: Trained, quiet: frozenset[int], told: bool
+) -> None:
+    watch = Watch(MACHINE.signals, MACHINE.units, replace(trained.watch.settings, quiet=quiet))
+    watch.restore({name: each.copy() for name, each in trained.watch.state().items()})
+    values = rows(1800)
+    values[600:1200, 1] += 15.0
+    at = instant(HOURS) + SECOND * np.arange(len(values), dtype=np.int64)
+    shown = Rows(at, values[:, :4], values[:, 4].astype(np.int64))
+    (figures,) = compare({"new model": watch}, None, shown, [], 1.0).figures
+    assert (figures.false_alarms > 0) is told
