@@ -1,11 +1,11 @@
-"""A model comes, is tried, promoted and kept; a bad one is taken back. Over a real Modbus socket."""
+"""A model is tried, promoted and kept; a bad one is taken back: over a real Modbus socket."""
 
 import asyncio
 import json
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def model(version: int, shift: float) -> bytes:
     """Give a model; one with a shift was learnt at a pump that takes more current."""
     watch = Watch(SIGNALS, UNITS, SETTINGS)
     chance = np.random.default_rng(version)
-    rows = np.array([row(chance, number) for number in range(1000)]) + (0, 0, shift)
+    rows = np.array([row(chance, number) + np.array([0, 0, shift]) for number in range(1000)])
     at = np.arange(1000) * round(ROW_S * 1e9)
     watch.judge(at, rows, np.zeros(1000, np.int64))
     header = Header(
@@ -146,7 +146,7 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Running:
     """Walk the whole way once; what it left is looked at after."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runtime, "MODELS_S", 0.2)
@@ -165,7 +165,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             running.until(lambda: ("return", 3) in running.actions())
             running.last = running.model()
             running.refused = ask(running.url, "/api/models")["refused"]
-    yield running
+    return running
 
 
 def scores_of(url: str) -> Any:
