@@ -4,8 +4,11 @@ import random
 import time
 from dataclasses import dataclass, field
 
-WAITS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 60.0)
-"""Waits between attempts; the last is also the longest that anybody may ask of us."""
+WAITS_S = (1.0, 2.0, 5.0, 10.0, 15.0)
+"""Waits between attempts: a store that is back is found within half a minute, also if the last
+attempt had to run into its time limit."""
+LONGEST_S = 60.0
+"""The longest wait that anybody may ask of us."""
 JITTER = 0.2
 """Share by which a wait varies, so that a hall of gateways does not return in one instant."""
 MISCONFIGURED_S = 60.0
@@ -23,7 +26,7 @@ class Backoff:
         self._failures = 0
 
     def wait_s(self, retry_after: float | None = None) -> float:
-        """Give the wait after one more failure, s, at most a minute.
+        """Give the wait after one more failure, s, at most `LONGEST_S`.
 
         Parameters
         ----------
@@ -34,8 +37,8 @@ class Backoff:
         self._failures += 1
         varied = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - jitter, no secret
         if retry_after is not None and retry_after > 0:
-            return min(WAITS_S[-1], retry_after * max(varied, 2 - varied))
-        return min(WAITS_S[-1], asked * varied)
+            return min(LONGEST_S, retry_after * max(varied, 2 - varied))
+        return asked * varied
 
 
 @dataclass(slots=True)
