@@ -27,6 +27,7 @@ class GatewayRow(TypedDict):
     unsecured: list[str]
     journal: str
     unsent: list[str]
+    models: list[str]
 
 
 class HoldRow(TypedDict):

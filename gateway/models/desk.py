@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.console.view import ChangeRow, ModelRow, ModelsRow, MovedRow, TenureRow, TriedRow
 
 MS = 1_000_000
+NEWS_NS = 24 * 3600 * 10**9
 REFUSALS = 100
 """Refused files that are shown, the newest."""
 
@@ -194,6 +195,20 @@ class ModelDesk:
                 for one in reversed(self._refused)
             ],
         }
+
+    def news(self, now: int) -> list[str]:
+        """Tell of models that the rule took back or stopped within a day before `now`, ns.
+
+        What came after it is no news any more: a person has seen to it.
+        """
+        found = []
+        for state in self._states.values():
+            last = state.models.history[-1] if state.models.history else None
+            gone = last is not None and last.action in (Action.RETURN, Action.DISCARD)
+            if last is not None and gone and last.actor == RULE and now - last.at < NEWS_NS:
+                done = "was taken back" if last.action is Action.RETURN else "was stopped"
+                found.append(f"{state.asset.name}: model {last.version} {done}: {last.why}")
+        return found
 
     def row(self, state: WatchedAsset) -> "ModelRow":
         """Tell of the models of one asset."""

@@ -90,6 +90,7 @@ class Running:
         self.scores: Any = None
         self.last: Any = None
         self.refused: Any = None
+        self.news: Any = None
         self.told: list[tuple[str, dict[str, Any]]] = []
 
     async def _run(self) -> None:
@@ -164,6 +165,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Running:
             running.order("promote", 3, "somebody is in a hurry")
             running.until(lambda: ("return", 3) in running.actions())
             running.last = running.model()
+            running.news = ask(running.url, "/api/line")["gateway"]["models"]
             running.refused = ask(running.url, "/api/models")["refused"]
     return running
 
@@ -186,6 +188,11 @@ def test_it_is_tried_promoted_kept_and_the_bad_one_taken_back(walked: Running) -
     assert blocked["version"] == 3
     assert blocked["why"].startswith(("score distribution", "alarm rate"))
     assert "somebody is in a hurry (against the rule: " in walked.last["history"][1]["why"]
+
+
+def test_every_page_says_that_it_was_taken_back(walked: Running) -> None:
+    (words,) = walked.news
+    assert words.startswith("pump-2: model 3 was taken back: ")
 
 
 def test_the_file_that_is_none_is_refused_with_its_reason(walked: Running) -> None:
