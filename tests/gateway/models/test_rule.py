@@ -104,6 +104,36 @@ def test_one_that_waits_for_its_like_is_not_counted_yet() -> None:
     assert figures.own(BESIDE) == 0
 
 
+def test_row_by_row_counts_as_all_at_once() -> None:
+    chance = np.random.default_rng(4)
+    pair = said(400, 0.3, raised=(100,)), said(400, 0.3, raised=(130, 300))
+    for one in pair:
+        one.score[:] = np.exp2(chance.integers(-8, 9, 400) / 4)
+        one.anomalous[:] = one.score > 1
+        one.judged[::7] = False
+    mode = chance.integers(0, 3, 400)
+    at_once, by_row = Figures(), Figures()
+    at_once.take(pair[0].at, mode, pair, standing=False)
+    for row in range(400):
+        own, other = (one_row(one, row) for one in pair)
+        by_row.take(own.at, mode[row : row + 1], (own, other), standing=False)
+    by_row.modes = dict(sorted(by_row.modes.items()))
+    for name, array in at_once.state().items():
+        np.testing.assert_array_equal(array, by_row.state()[name], err_msg=name)
+
+
+def one_row(whole: Judgement, row: int) -> Judgement:
+    only = slice(row, row + 1)
+    return Judgement(
+        at=whole.at[only],
+        score=whole.score[only],
+        threshold=whole.threshold[only],
+        judged=whole.judged[only],
+        anomalous=whole.anomalous[only],
+        transitions=tuple(told for told in whole.transitions if told.at == whole.at[row]),
+    )
+
+
 def test_figures_go_on_from_their_state_to_the_bit() -> None:
     figures = taken(said(900, 0.3, raised=(850,)), said(900, 1.2, raised=(130, 700)), mode=4)
     again = Figures.restore({name: array.copy() for name, array in figures.state().items()})
