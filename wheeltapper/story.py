@@ -132,6 +132,9 @@ class Spoken:
             "part": self._part,
             "model": self._model,
             "model-refused": self._model_refused,
+            "models-pull": lambda row: terminal.say(
+                f"models: {row['why'] or 'the registry answers again'}"
+            ),
             "verdict": self._verdict,
             "silence": self._silence,
         }

@@ -45,6 +45,8 @@ class ModelDesk:
         Gives the open alarm of an asset.
     order
         Does what a person orders, durably; see `Pipeline.order`.
+    pulled
+        Tells what a person has to know of the registry; empty if nothing.
     """
 
     def __init__(
@@ -54,7 +56,9 @@ class ModelDesk:
         shelf: Shelf,
         open_alarm: Open,
         order: Order,
+        pulled: Callable[[], str] = lambda: "",
     ) -> None:
+        self._pulled = pulled
         self._states = {state.asset.path: state for state in states}
         self._terms = terms
         self._shelf = shelf
@@ -187,6 +191,7 @@ class ModelDesk:
         return {
             "trusts": self._shelf.trusts,
             "by_rule": self._terms.by_rule,
+            "pulled": self._pulled(),
             "shadow_h": self._terms.shadow_h,
             "probation_h": self._terms.probation_h,
             "assets": [self.row(state) for state in self._states.values()],

@@ -116,10 +116,11 @@ function card(done) {
 export function modelsPage(main) {
   const trouble = problem(main);
   const words = make("p", {class: "hint"});
+  const pulled = make("p", {class: "why", hidden: true});
   const cards = make("ul", {class: "connections models"});
   const title = make("h2", {text: "Files that are not taken"});
   const files = table("Files that are not taken", REFUSED);
-  main.append(make("h1", {text: "Models"}), trouble.node, words, cards, title, files.box);
+  main.append(make("h1", {text: "Models"}), trouble.node, words, pulled, cards, title, files.box);
   const models = new Keyed(cards, (one) => one.asset, () => card(() => again(true)));
   const refused = new Keyed(files.body, (one) => `${one.asset} ${one.file} ${one.why}`, () => {
     const line = row(REFUSED, (one) => [one.asset, one.file, `${one.cause}: ${one.why}`]);
@@ -130,6 +131,8 @@ export function modelsPage(main) {
     tell(words, !told.trusts
       ? "No trainer is believed: give the keys of yours in [models] to take models from elsewhere. Until then each machine is judged by what this gateway learns."
       : `A new model is tried beside the one in force${told.by_rule ? ", and takes over by itself once every demand is met" : "; a person puts it into force"}.`);
+    tell(pulled, `✕ No new models come: ${told.pulled}`);
+    pulled.hidden = !told.pulled;
     models.show(told.assets);
     refused.show(told.refused);
     title.hidden = files.box.hidden = !told.refused.length;

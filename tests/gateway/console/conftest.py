@@ -623,6 +623,7 @@ class Plant:
         return {
             "trusts": True,
             "by_rule": False,
+            "pulled": f"{self.prefix}nobody answers",
             "shadow_h": 24.0,
             "probation_h": 72.0,
             "assets": [self._model(name) for name in ("pump-1", "pump-2", "press-1")],
