@@ -164,6 +164,7 @@ class LineView:
             "unsecured": self._connections.unsecured(),
             "journal": self.trouble,
             "unsent": [f"{name}: {why}" for name, why in self._uplinks.troubles().items()],
+            "models": self._models.news(time.time_ns()),
         }
 
     def sources(self) -> list[SourceRow]:

@@ -39,6 +39,7 @@ from gateway.lineview import LineView
 from gateway.link import Link, LinkState
 from gateway.metrics import Metrics
 from gateway.models.desk import ModelDesk
+from gateway.models.puller import Puller
 from gateway.models.shelf import FOLDER as MODELS_FOLDER
 from gateway.models.shelf import Shelf
 from gateway.notices import CONSOLE, Notice, Notices
@@ -118,10 +119,13 @@ class Gateway:
         longer) and "trust", "part" (its cycle ended, or somebody said what it turned out to be),
         "evicted" (records went that a reader had not passed), "disk" (it is full, or no
         longer), "model" (which model of an asset is where has changed), "model-refused" (a model
-        file is not taken), "salvage" (a damaged journal is brought into a new file), each with a
-        row. Parts of a history are not told.
+        file is not taken), "models-pull" (updates from the registry stand otherwise), "salvage" (a
+        damaged journal is brought into a new file), each with a row. Parts of a history are not
+        told.
     listen
         Serve the console.
+    pull
+        Command that looks into the registry, if the plan has one.
     manager
         Told that it is ready, alive (while the loop turns and the journal answers) and stopping.
     """
@@ -133,11 +137,18 @@ class Gateway:
         prelude: Sequence[Callable[[Sequence[TagHandle]], Source]] = (),
         on_event: Event | None = None,
         listen: bool = True,
+        pull: Sequence[str] = (),
         manager: ServiceManager | None = None,
     ) -> None:
         self._plan = plan
         self._prelude = prelude
         self._listen = listen
+        self._puller = Puller(
+            pull,
+            plan.models.every_min * 60,
+            lambda kind, body: self._announce([(kind, body)]),
+        )
+        self._pulls = bool(pull) and plan.models.root is not None
         self._manager = manager or ServiceManager({})
         self._tell: Event = on_event or (lambda _kind, _row: None)
         self._metrics = Metrics()
@@ -183,6 +194,7 @@ class Gateway:
                 self._shelf,
                 self._pipeline.book.open,
                 self._order,
+                lambda: self._puller.words,
             )
             await asyncio.to_thread(self._recover_savings)
             fresh = not self._position
@@ -202,6 +214,7 @@ class Gateway:
                 summarising = asyncio.create_task(self._summarise(downsampler))
                 counting = asyncio.create_task(self._count_rates())
                 looking = asyncio.create_task(self._look_for_models())
+                pulling = asyncio.create_task(self._puller.run()) if self._pulls else None
                 try:
                     self._announce(self._uplinks.start())
                     await self._read(handles, stop, committing, fresh=fresh)
@@ -212,6 +225,9 @@ class Gateway:
                     summarising.cancel()
                     counting.cancel()
                     looking.cancel()
+                    if pulling is not None:
+                        pulling.cancel()
+                        await asyncio.gather(pulling, return_exceptions=True)
                     await self._uplinks.stop()
                     self._stopping = True
                     self._committed.set()

@@ -7,6 +7,7 @@ def run(config: ConfigFile, as_json: AsJson = False) -> None:
     """Run the gateway until Ctrl-C or SIGTERM."""
     import asyncio
     import os
+    import sys
 
     from gateway.config.loader import load
     from gateway.runtime import Gateway
@@ -23,10 +24,13 @@ def run(config: ConfigFile, as_json: AsJson = False) -> None:
     usable(plan.data)
     teller: Teller = Recorded() if as_json else Spoken(plan.console.port)
 
+    # What believes a registry is loaded by a short process, never by the gateway.
+    pull = (sys.executable, "-m", "wheeltapper", "models", "pull", str(config), "--json")
+
     async def go() -> None:
         stop = asyncio.Event()
         with stopping_on_signals(stop):
             manager = ServiceManager(os.environ)
-            await Gateway(plan, on_event=teller.tell, manager=manager).run(stop)
+            await Gateway(plan, on_event=teller.tell, pull=pull, manager=manager).run(stop)
 
     asyncio.run(go())

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gateway.accounts.audit import MODEL_ACTS
 from wheeltapper import terminal
 
 STATES = {
@@ -129,6 +130,11 @@ class Spoken:
             "instrument": self._instrument,
             "trust": self._trust,
             "part": self._part,
+            "model": self._model,
+            "model-refused": self._model_refused,
+            "models-pull": lambda row: terminal.say(
+                f"models: {row['why'] or 'the registry answers again'}"
+            ),
             "verdict": self._verdict,
             "silence": self._silence,
         }
@@ -233,6 +239,16 @@ class Spoken:
 
     def _trust(self, row: dict[str, Any]) -> None:
         terminal.say(f"{row['tag']} is right, says {row['actor']}: {row['note']}")
+
+    def _model(self, row: dict[str, Any]) -> None:
+        done = MODEL_ACTS[row["action"]]
+        at, name = terminal.local_time(row["at"]), row["asset"]
+        why = f": {row['why']}" if row["why"] else ""
+        terminal.say(f"{at} {name}: model {row['version']} is {done}, by {row['actor']}{why}")
+
+    def _model_refused(self, row: dict[str, Any]) -> None:
+        what = row.get("file") or f"model {row['version']}"
+        terminal.say(f"{row['asset']}: {what} is not taken: {row['why']}")
 
     def _part(self, row: dict[str, Any]) -> None:
         """Say what is wrong with a part; the good ones are in the console."""

@@ -4,7 +4,7 @@ from dashboards import style
 from dashboards.alarmlist import alarm_column, alarms_now, asset_column
 from dashboards.board import Board
 from dashboards.layout import row
-from dashboards.panels import HIDDEN, Panel, coloured, histogram, stat, table
+from dashboards.panels import HIDDEN, Panel, coloured, histogram, stat, table, trend
 from dashboards.queries import EACH, LATELY, LINE, RANGE, Query, series
 from dashboards.ratelist import rates
 from dashboards.variables import line, site
@@ -63,6 +63,69 @@ def _drift() -> Panel:
         "was learnt, rising ones first.",
         none="Nothing is learnt yet",
         sort=("drift", True),
+    )
+
+
+def _in_force() -> Panel:
+    query = (
+        'SELECT last("model") AS "model", "beside" FROM "state" '
+        f"WHERE {LINE} AND {LATELY} GROUP BY {EACH}"
+    )
+    return table(
+        "Models from the centre: in force, and beside",
+        Query("state", query),
+        {
+            "asset": asset_column(),
+            "line": {"displayName": "Line"},
+            "model": {"displayName": "In force", "decimals": 0},
+            "beside": {"displayName": "Beside it", "decimals": 0},
+            "site": HIDDEN,
+        },
+        about="Versions; 0 is what a gateway learnt by itself. The one beside it judges the same "
+        "rows and acts on nothing: a new one that is tried, or the one before on probation.",
+        none="No model from elsewhere has come to any of these within five minutes",
+        sort=("asset", False),
+    )
+
+
+def _beside() -> Panel:
+    def over(score: str, threshold: str) -> str:
+        return (
+            f'SELECT max("ratio") AS "ratio" FROM (SELECT "{score}" / "{threshold}" AS "ratio" '
+            f'FROM "score" WHERE {LINE} AND {RANGE} GROUP BY {EACH}) '
+            f"WHERE {RANGE} GROUP BY time($__interval), {EACH} fill(none)"
+        )
+
+    return trend(
+        "Side by side: score over limit",
+        series("score", over("beside_score", "beside_threshold"), "$tag_asset, beside"),
+        series("score", over("score", "threshold"), "$tag_asset, in force"),
+        about="The greatest within each step, each over its own limit; above 1 is anomalous.",
+        unit="none",
+    )
+
+
+def _changes() -> Panel:
+    query = (
+        'SELECT "action", "version", "why", "actor", "site", "line", "asset" FROM "model" '
+        f"WHERE {LINE} AND {RANGE} ORDER BY time DESC LIMIT 200"
+    )
+    return table(
+        "Changes of models: who, when and why",
+        Query("model", query),
+        {
+            "Time": {"custom__width": 170},
+            "asset": asset_column(),
+            "action": {"displayName": "What"},
+            "version": {"displayName": "Version", "decimals": 0},
+            "actor": {"displayName": "By"},
+            "why": {"displayName": "Why", "custom__minWidth": 300},
+            "line": HIDDEN,
+            "site": HIDDEN,
+        },
+        about="Tried beside the one in force (shadow), promoted, kept after probation, taken back "
+        "(return), tried no longer (discard), a file that was refused.",
+        none="No model came or went in this time",
     )
 
 
@@ -126,6 +189,8 @@ def board() -> Board:
         since="now-7d",
         rows=(
             row(9, _watched().wide(9), _rates().wide(15)),
+            row(8, _in_force().wide(9), _changes().wide(15)),
+            row(9, _beside()),
             row(9, _drift().wide(12), _scores().wide(12)),
             row(
                 8,

@@ -27,6 +27,7 @@ class GatewayRow(TypedDict):
     unsecured: list[str]
     journal: str
     unsent: list[str]
+    models: list[str]
 
 
 class HoldRow(TypedDict):
@@ -524,9 +525,13 @@ class ModelRow(TypedDict):
 
 
 class ModelsRow(TypedDict):
-    """The models of every asset; `trusts` tells that anybody's models are believed at all."""
+    """The models of every asset; `trusts` tells that anybody's models are believed at all.
+
+    `pulled` says what is wrong with the way to the registry; empty when nothing is.
+    """
 
     trusts: bool
+    pulled: str
     by_rule: bool
     shadow_h: float
     probation_h: float

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.console.view import ChangeRow, ModelRow, ModelsRow, MovedRow, TenureRow, TriedRow
 
 MS = 1_000_000
+NEWS_NS = 24 * 3600 * 10**9
 REFUSALS = 100
 """Refused files that are shown, the newest."""
 
@@ -44,6 +45,8 @@ class ModelDesk:
         Gives the open alarm of an asset.
     order
         Does what a person orders, durably; see `Pipeline.order`.
+    pulled
+        Tells what a person has to know of the registry; empty if nothing.
     """
 
     def __init__(
@@ -53,7 +56,9 @@ class ModelDesk:
         shelf: Shelf,
         open_alarm: Open,
         order: Order,
+        pulled: Callable[[], str] = lambda: "",
     ) -> None:
+        self._pulled = pulled
         self._states = {state.asset.path: state for state in states}
         self._terms = terms
         self._shelf = shelf
@@ -186,6 +191,7 @@ class ModelDesk:
         return {
             "trusts": self._shelf.trusts,
             "by_rule": self._terms.by_rule,
+            "pulled": self._pulled(),
             "shadow_h": self._terms.shadow_h,
             "probation_h": self._terms.probation_h,
             "assets": [self.row(state) for state in self._states.values()],
@@ -194,6 +200,20 @@ class ModelDesk:
                 for one in reversed(self._refused)
             ],
         }
+
+    def news(self, now: int) -> list[str]:
+        """Tell of models that the rule took back or stopped within a day before `now`, ns.
+
+        What came after it is no news any more: a person has seen to it.
+        """
+        found = []
+        for state in self._states.values():
+            last = state.models.history[-1] if state.models.history else None
+            gone = last is not None and last.action in (Action.RETURN, Action.DISCARD)
+            if last is not None and gone and last.actor == RULE and now - last.at < NEWS_NS:
+                done = "was taken back" if last.action is Action.RETURN else "was stopped"
+                found.append(f"{state.asset.name}: model {last.version} {done}: {last.why}")
+        return found
 
     def row(self, state: WatchedAsset) -> "ModelRow":
         """Tell of the models of one asset."""

@@ -4,6 +4,7 @@ Counts only, of one size whatever the time: a fold over the rows, so that a snap
 after it give the same again. Nothing here is a clock.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ IN_FORCE, BESIDE = 0, 1
 """Places in every pair of counts."""
 EDGES = np.exp2(np.arange(-40, 41) / 4)
 """Bounds of the buckets of score over limit: four an octave, a thousandth to a thousandfold."""
+_EDGES = EDGES.tolist()
 SAME_NS = 60 * 10**9
 """Two alarms no further apart than this are one and the same, seen by both."""
 MODES = 64
@@ -65,27 +67,46 @@ class Figures:
     ) -> None:
         """Count rows (n,) that both judged; `standing`: an alarm of the trusted one stood."""
         self.rows += len(at)
+        if len(at) == 1:  # as rows come live
+            self._take_one(int(mode[0]), said, standing=standing)
+        else:
+            self._take_many(mode, said, standing=standing)
+        self._pair(int(at[-1]), said)
+
+    def _take_one(self, mode: int, said: tuple[Judgement, Judgement], *, standing: bool) -> None:
+        for side, one in enumerate(said):
+            if one.judged[0]:
+                self.judged[side] += 1
+                place = bisect_left(_EDGES, float(one.score[0]) / float(one.threshold[0]))
+                self.scores[side, place] += 1
+                self._visit(side, mode, 1)
+        first, second = said
+        if not standing and first.judged[0] and second.judged[0]:
+            self.verdicts[int(first.anomalous[0]), int(second.anomalous[0])] += 1
+
+    def _take_many(
+        self, mode: NDArray[np.int64], said: tuple[Judgement, Judgement], *, standing: bool
+    ) -> None:
         for side, one in enumerate(said):
             if one.judged.any():
                 rows = one.judged
                 self.judged[side] += np.count_nonzero(rows)
                 place = np.searchsorted(EDGES, one.score[rows] / one.threshold[rows])
                 self.scores[side] += np.bincount(place, minlength=len(EDGES) + 1)
-                self._visit(side, mode[rows])
+                for each, count in zip(*np.unique(mode[rows], return_counts=True), strict=True):
+                    self._visit(side, int(each), int(count))
         first, second = said
         both = first.judged & second.judged
         if not standing and both.any():
             kinds = 2 * first.anomalous[both] + second.anomalous[both]
             self.verdicts += np.bincount(kinds, minlength=4).reshape(2, 2)
-        self._pair(int(at[-1]), said)
 
-    def _visit(self, side: int, mode: NDArray[np.int64]) -> None:
-        for each, count in zip(*np.unique(mode, return_counts=True), strict=True):
-            known = self.modes.get(int(each))
-            if known is None and len(self.modes) < MODES:
-                known = self.modes[int(each)] = [0, 0]
-            if known is not None:
-                known[side] += int(count)
+    def _visit(self, side: int, mode: int, count: int) -> None:
+        known = self.modes.get(mode)
+        if known is None and len(self.modes) < MODES:
+            known = self.modes[mode] = [0, 0]
+        if known is not None:
+            known[side] += count
 
     def _pair(self, now: int, said: tuple[Judgement, Judgement]) -> None:
         for side, one in enumerate(said):

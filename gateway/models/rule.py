@@ -170,7 +170,8 @@ def _alarms(figures: Figures, terms: Terms) -> Clause:
     most = allowed(mean)
     hours = terms.hours(figures)
     # With no alarm at all in this time, more than this a week is ruled out at 95 %.
-    proves = f"; {hours:.0f} h can prove {3 * terms.budget / mean:.1f} a week" if mean > 0 else ""
+    least = f"{-math.log(CHANCE) * terms.budget / mean:.3g}" if mean > 0 else ""
+    proves = f"; {hours:.3g} h without one prove {least} a week" if hours >= 1 else ""
     return Clause(
         "Alarms that only it would have raised",
         f"{own} of {int(figures.raised[BESIDE])}",

@@ -112,7 +112,9 @@ class Succession:
             said = Said(self._run(state, state.watch, models.tenure.version, rows))
         else:
             said = self._both(state, beside, rows)
-        if models.tenure.version != OWN and (fault := self._fault(state, said.judgement)):
+        # Without a way back it stays benched: the machine is then shown as one that nobody judges.
+        watched = models.tenure.version != OWN and _back(models) is not None
+        if watched and (fault := self._fault(state, said.judgement)):
             self._replace(state, rows, said, fault)
         elif beside is not None and said.beside is not None and len(rows.at):
             self._compare(state, beside, rows, said)

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from plant.records import EventRecord
+import numpy as np
+
+from plant.records import JUDGED, EventRecord, Record, ScoreRecord
 
 S = 1_000_000_000
 MINUTE = 60 * S
@@ -64,7 +66,23 @@ class Elsewhere:
             "state", self.now - 2 * S, {**body, "alarm_state": "NORM", "reason": "", **more}
         )
 
-    def records(self) -> list[EventRecord]:
+    def model(self, action: str, version: int, minutes: float, actor: str) -> EventRecord:
+        body = {
+            "asset": MILL,
+            "action": action,
+            "version": version,
+            "sha256": "ab" * 32,
+            "why": "healthy week",
+            "actor": actor,
+        }
+        return EventRecord("model", self.now - round(minutes * MINUTE), body)
+
+    def scores(self, role: str = "", version: int = 0) -> ScoreRecord:
+        at = self.now // (10 * S) * 10 * S - np.arange(10, 0, -1) * 10 * S
+        flags = np.full(10, JUDGED, np.uint8)
+        return ScoreRecord(MILL, at, np.full(10, 0.5), np.full(10, 2.0), flags, role, version)
+
+    def records(self) -> list[Record]:
         raised = {"annunciated": self.now - 50 * MINUTE}
         said = {"label": "false", "note": "door open", "actor": "Ay", "at": 1}
         return [
@@ -85,7 +103,18 @@ class Elsewhere:
                 alarm_state="RTNUN",
                 reason="mill",
                 waited_s=700.0,
+                model=3,
+                beside=4,
             ),
+            self.model("shadow", 4, 9, "rule"),
+            self.model("promote", 3, 19, "Ay"),
+            EventRecord(
+                "model-refused",
+                self.now - 7 * MINUTE,
+                {"asset": MILL, "file": "5.wtm", "cause": "foreign-key", "why": "of nobody"},
+            ),
+            self.scores(),
+            self.scores("shadow", 4),
             self.state(PUMP, ne107=4, alarm=3, priority=4, alarm_state="SHLVD", reason="pump"),
             EventRecord(
                 "gap",

@@ -1,11 +1,11 @@
-"""A model comes, is tried, promoted and kept; a bad one is taken back. Over a real Modbus socket."""
+"""A model is tried, promoted and kept; a bad one is taken back: over a real Modbus socket."""
 
 import asyncio
 import json
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
+from typer.testing import CliRunner
 
 from analytics.modelfiles import Header, model_folder, public_pem, settings_body, write_model
 from analytics.settings import WatchSettings
@@ -23,10 +24,13 @@ from connectors.simulated.modbus_server import ModbusServer
 from gateway import runtime
 from gateway.config.plan import ConsolePlan, DetectionPlan, ModelsPlan, Plan
 from gateway.journal import Journal, SampleRecord, ScoreRecord
+from gateway.models import rule, succession
 from gateway.runtime import Gateway
 from plant.assets import asset_of
+from plant.errors import Rejected
 from plant.files import put
 from plant.tags import Tag
+from wheeltapper.app import app
 from wheeltapper.audit import kept
 from wheeltapper.running import ask
 
@@ -34,14 +38,17 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 PUMP = "works/hall/line-1/pump-2"
 UNITS = ("m3/h", "bar", "A")
 SIGNALS = tuple(f"{PUMP}/{name}" for name in ("flow", "pressure", "current"))
-ROW_S = 0.04
+ROW_S = 0.1
+"""A step of the grid; the pump moves thrice in it, so that no row stands still when it is busy."""
+LOOKED, PROBATION = 60, 150
+"""Rows from which the distribution is looked at, fewer than in a plant, and of the probation."""
 SETTINGS = WatchSettings(learn_rows=600, mode_rows=200, settle_s=0.4, row_s=ROW_S)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PATIENCE_S = 120
 
 
 def row(chance: np.random.Generator, number: int) -> NDArray[np.float64]:
-    load = np.sin(number / 5) + chance.normal(0, 0.1)
+    load = np.sin(number * 0.7) + chance.normal(0, 0.1)
     noise = chance.normal(0, 0.05, 3)
     made: NDArray[np.float64] = np.array([40 + 3 * load, 6 - 0.4 * load, 18 + 2 * load]) + noise
     return made
@@ -51,7 +58,7 @@ def model(version: int, shift: float) -> bytes:
     """Give a model; one with a shift was learnt at a pump that takes more current."""
     watch = Watch(SIGNALS, UNITS, SETTINGS)
     chance = np.random.default_rng(version)
-    rows = np.array([row(chance, number) for number in range(1000)]) + (0, 0, shift)
+    rows = np.array([row(chance, number) + np.array([0, 0, shift]) for number in range(1000)])
     at = np.arange(1000) * round(ROW_S * 1e9)
     watch.judge(at, rows, np.zeros(1000, np.int64))
     header = Header(
@@ -84,26 +91,28 @@ class Running:
             tags=self._tags,
             assets=(asset_of(PUMP, self._tags),),
             detection=DetectionPlan(learn_s=10, grid_s=ROW_S),
-            models=ModelsPlan(keys=(key,), probation_h=500 * ROW_S / 3600),
+            models=ModelsPlan(keys=(key,), probation_h=PROBATION * ROW_S / 3600),
         )
         self.url = ""
         self.scores: Any = None
         self.last: Any = None
         self.refused: Any = None
+        self.news: Any = None
+        self.shown = self.promoted = ""
         self.told: list[tuple[str, dict[str, Any]]] = []
 
     async def _run(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         chance = np.random.default_rng(99)
         async with ModbusServer(self._tags, 0) as server:
-            source = ModbusConfig(name="plc", host="127.0.0.1", port=server.port, scan_ms=20)
+            source = ModbusConfig(name="plc", host="127.0.0.1", port=server.port, scan_ms=50)
             gateway = Gateway(replace(self.plan, sources=(source,)), on_event=self._hear)
             running = asyncio.create_task(gateway.run(self._stop))
             number = 0
             while not running.done():
                 server.put(row(chance, number))
                 number += 1
-                await asyncio.sleep(ROW_S / 2)
+                await asyncio.sleep(ROW_S / 3)
             await running
 
     def _hear(self, kind: str, told: dict[str, Any]) -> None:
@@ -146,10 +155,12 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Running:
     """Walk the whole way once; what it left is looked at after."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runtime, "MODELS_S", 0.2)
+        patch.setattr(rule, "LOOKED", LOOKED)
+        patch.setattr(succession, "EVERY", LOOKED // 6)
         running = Running(tmp_path_factory.mktemp("models"))
         with running:
             running.put(1, model(1, 0.0))
@@ -161,11 +172,33 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             running.until(lambda: ("keep", 1) in running.actions())
             running.until(lambda: ("shadow", 3) in running.actions())
             running.scores = scores_of(running.url)
-            running.order("promote", 3, "somebody is in a hurry")
+            running.shown = command(running, "show", "pump-2")
+            said = ("--actor", "ana", "--reason", "somebody is in a hurry", "--version", "3")
+            running.promoted = command(running, "promote", "pump-2", *said)
             running.until(lambda: ("return", 3) in running.actions())
             running.last = running.model()
+            running.news = ask(running.url, "/api/line")["gateway"]["models"]
             running.refused = ask(running.url, "/api/models")["refused"]
-    yield running
+    return running
+
+
+def command(running: Running, *words: str) -> str:
+    done = CliRunner().invoke(app, ["model", *words, "--url", running.url])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_command_tells_and_does_it(walked: Running) -> None:
+    assert "model 3 is tried beside it" in walked.shown
+    assert "24 h at least" in walked.shown
+    assert walked.promoted.startswith(f"{PUMP}: model 3 is in force since")
+    assert "model 1 stands by" in walked.promoted
+
+
+def test_without_a_gateway_the_command_says_where_it_is_told(walked: Running) -> None:
+    done = CliRunner().invoke(app, ["model", "show", "--data", str(walked.data)])
+    assert isinstance(done.exception, Rejected)
+    assert "wheeltapper audit" in str(done.exception)
 
 
 def scores_of(url: str) -> Any:
@@ -186,6 +219,11 @@ def test_it_is_tried_promoted_kept_and_the_bad_one_taken_back(walked: Running) -
     assert blocked["version"] == 3
     assert blocked["why"].startswith(("score distribution", "alarm rate"))
     assert "somebody is in a hurry (against the rule: " in walked.last["history"][1]["why"]
+
+
+def test_every_page_says_that_it_was_taken_back(walked: Running) -> None:
+    (words,) = walked.news
+    assert words.startswith("pump-2: model 3 was taken back: ")
 
 
 def test_the_file_that_is_none_is_refused_with_its_reason(walked: Running) -> None:

@@ -66,6 +66,8 @@ function frame(line) {
   tell(at("journal").querySelector("span"), gateway.journal);
   at("unsent").hidden = !gateway.unsent.length;
   tell(at("unsent").querySelector("span"), gateway.unsent.join("; "));
+  at("models").hidden = !gateway.models.length;
+  tell(at("models").querySelector("span"), gateway.models.join("; "));
   tell(at("clock"), zoned(line.now));
   const first = urgent(line.assets);
   sign.update(first && first.priority, first && first.alarm_state);

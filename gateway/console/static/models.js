@@ -1,16 +1,17 @@
 // Which model of each machine is in force, the one beside it against every clause, what changed.
 
 import {BesideChart} from "./charts.js";
-import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
+import {Keyed, make, mark, row, table, tell} from "./dom.js";
 import {ask} from "./live.js";
 import {changeModel} from "./orders.js";
 import {assetLink, every, problem} from "./parts.js";
 import {guarded} from "./session.js";
-import {decimal, number, percent, readable, zoned} from "./words.js";
+import {decimal, number, readable, zoned} from "./words.js";
 
 const AGAIN_MS = 3000;
 const CHART_MS = 10000;
-const CHART_SPAN_MS = 3600000;
+const LEAST_MS = 900000;
+const MOST_MS = 86400000;
 const POINTS = 360;
 const CLAUSES = [["Demand of the rule", "name"], ["Is", "wide"], ["Demanded", "wide"], ["Met", "short"]];
 const CHANGES = [["When", "number"], ["What", "name"], ["By", "name"], ["Why", "wide"]];
@@ -31,8 +32,9 @@ function held(tenure) {
 
 function tried(one) {
   if (!one) return "No model is tried beside it.";
-  const [own, other] = one.costs.map((us) => (us === null ? "not measured" : `${Math.round(us)} µs`));
-  const cost = `A row takes ${own} in force and ${other} beside, median CPU time.`;
+  const [own, other] = one.costs;
+  const cost = own === null || other === null ? ""
+    : `A row takes ${Math.round(own)} µs in force and ${Math.round(other)} µs beside, median CPU time.`;
   if (one.role === "former") {
     const hours = `${decimal(one.hours)} of ${decimal(one.probation_h)} h`;
     return `On probation, ${hours}: ${named(one.model.version).toLowerCase()} judges on beside it and takes over at once if it has to. ${cost}`;
@@ -50,7 +52,7 @@ function card(done) {
   const back = make("button", {text: "Take back …"});
   const chart = new BesideChart();
   const legend = make("p", {
-    class: "hint", text: "Score over limit, last hour. Dotted: beside. Dashed line: the limit of each.",
+    class: "hint", text: "Score over limit since then, a day at most. Dotted: beside. Dashed line: the limit of each.",
   });
   const figure = make("div", {}, [chart.box, legend]);
   const clauses = table("Clauses of the rule", CLAUSES);
@@ -85,7 +87,9 @@ function card(done) {
   ]));
   const redraw = every(() => CHART_MS, async () => {
     const now = Date.now();
-    const query = {path: shown.asset, start_ms: now - CHART_SPAN_MS, stop_ms: now, points: POINTS};
+    const age = now - (shown.tried.role === "shadow" ? shown.tried.model : shown.in_force).since;
+    const span = Math.min(MOST_MS, Math.max(LEAST_MS, age * 1.1));
+    const query = {path: shown.asset, start_ms: now - span, stop_ms: now, points: POINTS};
     chart.draw(await ask("/api/asset/scores", query), query.start_ms, now);
   }, () => {});
   const update = (one) => {
@@ -112,10 +116,11 @@ function card(done) {
 export function modelsPage(main) {
   const trouble = problem(main);
   const words = make("p", {class: "hint"});
+  const pulled = make("p", {class: "why", hidden: true});
   const cards = make("ul", {class: "connections models"});
   const title = make("h2", {text: "Files that are not taken"});
   const files = table("Files that are not taken", REFUSED);
-  main.append(make("h1", {text: "Models"}), trouble.node, words, cards, title, files.box);
+  main.append(make("h1", {text: "Models"}), trouble.node, words, pulled, cards, title, files.box);
   const models = new Keyed(cards, (one) => one.asset, () => card(() => again(true)));
   const refused = new Keyed(files.body, (one) => `${one.asset} ${one.file} ${one.why}`, () => {
     const line = row(REFUSED, (one) => [one.asset, one.file, `${one.cause}: ${one.why}`]);
@@ -125,7 +130,9 @@ export function modelsPage(main) {
     const told = await ask("/api/models");
     tell(words, !told.trusts
       ? "No trainer is believed: give the keys of yours in [models] to take models from elsewhere. Until then each machine is judged by what this gateway learns."
-      : `A new model is tried beside the one in force${told.by_rule ? `, and takes over by itself once every demand is met` : "; a person puts it into force"}.`);
+      : `A new model is tried beside the one in force${told.by_rule ? ", and takes over by itself once every demand is met" : "; a person puts it into force"}.`);
+    tell(pulled, `✕ No new models come: ${told.pulled}`);
+    pulled.hidden = !told.pulled;
     models.show(told.assets);
     refused.show(told.refused);
     title.hidden = files.box.hidden = !told.refused.length;

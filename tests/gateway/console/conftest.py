@@ -117,6 +117,7 @@ class Plant:
         self.chattering = self.stale = False
         self.stuck = False
         self.tried = False
+        self.model_words = ""
         self.part_said: tuple[str, str, str, str] | None = None
 
     def alarmed(self, state: str = "UNACK", priority: int = 2) -> None:
@@ -263,6 +264,7 @@ class Plant:
                 "notice": "learnt from 4 simulated hours at full speed; live since 14:02",
                 "journal": self.disk_words,
                 "unsent": [f"{self.prefix}central: {self.outage_words}"] if self.outage else [],
+                "models": [f"{self.prefix}pump-2: {self.model_words}"] if self.model_words else [],
                 "unsecured": [] if self.secured else [f"{self.prefix}press-modbus"],
             },
             "now": self.now,
@@ -621,6 +623,7 @@ class Plant:
         return {
             "trusts": True,
             "by_rule": False,
+            "pulled": f"{self.prefix}nobody answers",
             "shadow_h": 24.0,
             "probation_h": 72.0,
             "assets": [self._model(name) for name in ("pump-1", "pump-2", "press-1")],

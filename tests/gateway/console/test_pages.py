@@ -23,7 +23,7 @@ pytestmark = pytest.mark.journey
 
 PUMP = "/asset?path=works/hall-2/line1/pump-2"
 PRESS = "/asset?path=works/hall-2/line1/press-1"
-PAGES = ("/", PUMP, "/alarms", "/report", "/tags", "/sources", "/history", "/models")
+PAGES = ("/", PUMP, "/alarms", "/report", "/tags", "/sources", "/models", "/history")
 READY = {
     "/": ".tile .spark",
     PUMP: "figure canvas",
@@ -318,8 +318,8 @@ def test_acknowledging_needs_no_mouse(
     show(page, console, "/alarms")
     button = page.get_by_role("button", name="Acknowledge …")
     expect(button).to_be_visible()
-    # The way there: skip link, six pages, the table's box, the asset, the button.
-    for _ in range(10):
+    # The way there: skip link, seven pages, the table's box, the asset, the button.
+    for _ in range(11):
         page.keyboard.press("Tab")
     expect(button).to_be_focused()
     expect(button).to_have_css("outline-style", "solid")
@@ -637,6 +637,54 @@ def test_a_full_disk_is_told_on_every_page(page: Page, console: Console, plant: 
     for path in PAGES:
         show(page, console, path)
         expect(page.locator("#journal")).to_contain_text("JOURNAL the disk is full")
+
+
+def test_a_model_that_was_taken_back_is_told_on_every_page(
+    page: Page, console: Console, plant: Plant
+) -> None:
+    show(page, console, "/")
+    expect(page.locator("#models")).to_be_hidden()
+    plant.model_words = "model 7 was taken back: its score is not finite"
+
+    for path in PAGES:
+        show(page, console, path)
+        expect(page.locator("#models")).to_contain_text("MODEL pump-2: model 7 was taken back")
+
+
+def test_a_model_is_promoted_against_the_rule_with_a_reason(
+    page: Page, console: Console, plant: Plant, tmp_path: Path
+) -> None:
+    plant.tried = True
+    show(page, console, "/models")
+    card = page.locator("li.model").filter(has=page.locator("h2", has_text="pump-2"))
+    expect(card).to_contain_text("Model 7 judges the same rows for 26 h now and acts on nothing.")
+    expect(card.locator("[data-grave]")).to_contain_text("Rows judged in changeover")
+    expect(card.locator("canvas")).to_be_visible()
+    expect(card).to_contain_text("Model 6 is blocked: its score is not finite")
+    expect(page.locator("td", has_text="foreign-key")).to_be_visible()
+    page.screenshot(path=tmp_path / "models.png", full_page=True)
+
+    card.get_by_role("button", name="Promote …").click()
+    dialog = page.get_by_role("dialog", name="Put model 7 into force: pump-2")
+    expect(dialog).to_contain_text("Against the rule. Not met: Rows judged in changeover (120;")
+    dialog.get_by_label("Your name").fill("Anna")
+    dialog.get_by_label("Reason").fill("the new bearing")
+    dialog.get_by_role("button", name="Promote").click()
+
+    expect(dialog).to_have_count(0)
+    expect(card).to_contain_text("No model is tried beside it.")
+    assert plant.ordered == [("promote", "works/hall-2/line1/pump-2", 7, "Anna", "the new bearing")]
+
+
+def test_the_asset_page_draws_the_model_beside_it(
+    page: Page, console: Console, plant: Plant
+) -> None:
+    show(page, console, PUMP)
+    expect(page.get_by_text("Beside the model in force")).to_be_hidden()
+    plant.tried = True
+    show(page, console, PUMP)
+    expect(page.get_by_text("Beside the model in force")).to_be_visible()
+    expect(page.get_by_text("Dotted: model 7, which is tried; it acts on nothing.")).to_be_visible()
 
 
 def test_without_anything_unsecured_there_is_no_banner(page: Page, console: Console) -> None:

@@ -91,7 +91,7 @@ def test_each_clause_can_keep_a_model_out(
 def test_a_clause_says_what_its_hours_can_prove() -> None:
     told = clauses(taken(CALM, CALM), Terms(), FAST, alarmed=False)
     alarms = next(one for one in told if one.name.startswith("Alarms that only it"))
-    assert alarms.demand == "0 at most at 1 a week; 2 h can prove 252.0 a week"
+    assert alarms.demand == "0 at most at 1 a week; 2 h without one prove 252 a week"
 
 
 def test_alarms_within_a_minute_are_one_and_the_same() -> None:
@@ -102,6 +102,36 @@ def test_alarms_within_a_minute_are_one_and_the_same() -> None:
 def test_one_that_waits_for_its_like_is_not_counted_yet() -> None:
     figures = taken(said(100, 0.3), said(100, 0.3, raised=(90,)))
     assert figures.own(BESIDE) == 0
+
+
+def test_row_by_row_counts_as_all_at_once() -> None:
+    chance = np.random.default_rng(4)
+    pair = said(400, 0.3, raised=(100,)), said(400, 0.3, raised=(130, 300))
+    for one in pair:
+        one.score[:] = np.exp2(chance.integers(-8, 9, 400) / 4)
+        one.anomalous[:] = one.score > 1
+        one.judged[::7] = False
+    mode = chance.integers(0, 3, 400)
+    at_once, by_row = Figures(), Figures()
+    at_once.take(pair[0].at, mode, pair, standing=False)
+    for row in range(400):
+        own, other = (one_row(one, row) for one in pair)
+        by_row.take(own.at, mode[row : row + 1], (own, other), standing=False)
+    by_row.modes = dict(sorted(by_row.modes.items()))
+    for name, array in at_once.state().items():
+        np.testing.assert_array_equal(array, by_row.state()[name], err_msg=name)
+
+
+def one_row(whole: Judgement, row: int) -> Judgement:
+    only = slice(row, row + 1)
+    return Judgement(
+        at=whole.at[only],
+        score=whole.score[only],
+        threshold=whole.threshold[only],
+        judged=whole.judged[only],
+        anomalous=whole.anomalous[only],
+        transitions=tuple(told for told in whole.transitions if told.at == whole.at[row]),
+    )
 
 
 def test_figures_go_on_from_their_state_to_the_bit() -> None:

@@ -231,6 +231,19 @@ def test_one_that_fails_in_force_is_replaced_within_the_batch(line: Line) -> Non
     assert line.supervisor.benched == {}
 
 
+def test_without_a_way_back_one_that_fails_is_benched_and_said(line: Line) -> None:
+    pipeline = promoted(line, failing(START + (LEARNT + 90) * SECOND))
+    state = only(pipeline)
+    former = state.models.beside
+    assert former is not None
+    former.watch = failing(START)()
+    outcomes = fed(pipeline, line.batches(LEARNT + 60, signals(60, 6)))
+    (told,) = changes(outcomes)
+    assert (told["action"], told["version"]) == ("discard", 0)
+    assert list(line.supervisor.benched) == [state.bench] == [f"{PUMP} model 1"]
+    assert sum(len(one.at) for one in scores(outcomes)) == 30
+
+
 def test_after_probation_the_former_rests_and_is_still_the_way_back(line: Line) -> None:
     at = START + (LEARNT + 200) * SECOND
     pipeline = promoted(line, failing(at))
