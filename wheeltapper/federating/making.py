@@ -20,6 +20,10 @@ from wheeltapper.federating.ledger import MADE, Ledger
 from wheeltapper.federating.own import Member
 from wheeltapper.federating.ways import fetched
 
+EPOCH = "1970-01-02"
+WEEK_NS = 7 * 24 * 3600 * 10**9
+"""Told of by the first message, unless something else is said."""
+
 
 class Making:
     """A gateway at work on the message of one asset."""
@@ -43,9 +47,9 @@ class Making:
 
         spans = list(self.ledger.told_of(self.member.path))
         last = max((stop for _, stop in spans), default=None)
-        start, stop = span(since or "7d", until)
-        if not since and last is not None:
-            start = last
+        start, stop = span(since or EPOCH, until)
+        if not since:
+            start = stop - WEEK_NS if last is None else last
         rows = self.member.rows(self.data, self.terms, start, stop, faults)
         if not len(rows.at):
             raise Refused(Why.NO_DATA, f"{self.member.path}: no row in that time")
