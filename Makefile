@@ -9,7 +9,7 @@ DATA      ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fix bench bench-sources bench-overload bench-central bench-detection \
-    weeks faults faults-uplink clean
+    bench-federation federation weeks faults faults-uplink clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 24
@@ -44,6 +44,13 @@ bench-overload: $(INSTALLED) ## three times what the processor can take (about 3
 
 bench-central: $(INSTALLED) ## measure what sending to a central store costs (seconds)
 	@$(BIN)/python -m bench.central $(ARGS)
+
+bench-federation: $(INSTALLED) ## local-only, federated, centralised on unlike machines (minutes)
+	@$(BIN)/python -m bench.federation $(ARGS)
+
+federation: $(INSTALLED) ## three simulated gateways learn together, command by command (2 minutes)
+	@rm -rf build/federation
+	@$(BIN)/python -m bench.federation --walk build/federation $(ARGS)
 
 bench-detection: $(INSTALLED) ## detection against what it promises (DATA=DIR with skab/, nab/, …)
 	@$(BIN)/python -m bench.detection $(if $(DATA),--data $(DATA)) $(ARGS)
