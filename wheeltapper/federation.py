@@ -232,6 +232,9 @@ def send(
     to: Annotated[
         str, typer.Option("--to", metavar="PLACE", help="http://centre:8071, or a folder: a stick.")
     ],
+    ca: Annotated[
+        Path | None, typer.Option(help="PEM file of the authority of a https centre's certificate.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Send what lies in the outbox; what does not get through stays there.
@@ -256,7 +259,7 @@ def send(
             event = {"event": SENT, "at": time.time_ns(), "file": path.name, "to": to}
             event |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
             try:
-                delivered(to, path.name, data)
+                delivered(to, path.name, data, ca)
                 told = f"{path.name}: {len(data)} bytes to {to}"
             except Rejected as error:
                 event |= {"event": REFUSED, "message": str(error)}

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from analytics.detectors.forest import HalfSpaceForest
 from analytics.detectors.two_statistic import TwoStatistic
+from analytics.federation.consolidated import Consolidated
 from analytics.modelfiles import watches
 from analytics.modelfiles.file import Model
 from analytics.modelfiles.refusals import Cause, ModelRefused
@@ -19,6 +20,7 @@ Restore = Callable[[Mapping[str, NDArray[Any]]], Any]
 KINDS: dict[str, Restore | None] = {
     watches.KIND: None,  # has forms of its own: `watch_of`
     "two-statistic": TwoStatistic.restore,
+    "consolidated": Consolidated.restore,
     "forest": HalfSpaceForest.restore,
     "remaining-life": RemainingLife.restore,
     "defects": DefectModel.restore,

@@ -15,6 +15,7 @@ import uvicorn
 
 from analytics.federation.consolidated import Consolidated
 from analytics.federation.messages import read_consolidated, read_contribution, read_plan
+from analytics.federation.refusals import Refused, Why
 from analytics.federation.statistics import Statistics
 from analytics.modelfiles.keys import key_id
 from gateway.alarms import alarm_body
@@ -349,6 +350,28 @@ def test_over_http_messages_arrive_once_and_strangers_are_turned_away(walk: Walk
         assert read.status in (404, 405)
     assert [path.read_bytes() for path in walk.place.inbox.glob("*.wtm")] == [data]
     assert [row["why"] for row in centre.turned()] == ["malformed", "too-large"]
+
+
+def test_a_message_that_came_on_a_stick_is_not_taken_again_over_http(walk: Walk) -> None:
+    centre = Centre(walk.place.inbox, walk_terms(walk))
+    walk.contribute("north", 0, 10)
+    (sent,) = walk.send("north")
+    data = (walk.place.inbox / sent["file"]).read_bytes()
+    assert centre.take(data)[1] is False
+    assert [path.name for path in walk.place.inbox.glob("*.wtm")] == [sent["file"]]
+
+
+def test_a_second_message_of_the_same_rows_is_refused_on_arrival(walk: Walk) -> None:
+    plan = walk_terms(walk)
+    centre = Centre(walk.place.inbox, plan)
+    walk.contribute("north", 0, 10)
+    walk.send("north")
+    (walk.place.data("north") / "federation" / "ledger.jsonl").unlink()
+    walk.contribute("north", 0, 11)
+    (message,) = (walk.place.data("north") / "federation" / "outbox").glob("*.wtm")
+    with pytest.raises(Refused) as refused:
+        centre.take(message.read_bytes())
+    assert refused.value.why is Why.OVERLAP
 
 
 def test_what_the_centre_refuses_is_written_down(walk: Walk) -> None:
