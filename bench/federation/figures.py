@@ -15,6 +15,7 @@ from analytics.federation.centre import limited, merged
 from analytics.federation.consolidated import Consolidated
 from analytics.federation.contribution import Contribution, scores_of, statistics_of
 from analytics.federation.rows import Rows, joint_rows
+from analytics.federation.sites import distance_of
 from analytics.federation.statistics import Statistics
 from analytics.federation.terms import Participant, Terms
 from bench.federation.sites import (
@@ -158,10 +159,14 @@ def seed_figures(seed: int, strength: float) -> list[dict[str, Any]]:
     plan = plan_of(LoadedLine(machines["low"]))
     rows = {name: rows_of(machine, plan) for name, machine in machines.items()}
     models = models_of(rows, plan)
+    known = {name: statistics_of(between(each, LEARNT), plan)[RUN] for name, each in rows.items()}
     return [
         {"seed": seed, "site": site, "model": name, "faults": len(faults)}
         | judged(models[site][name], rows[site], faults, plan)
-        | {"apart": _apart(models[site], rows[site])}
+        | {
+            "apart": _apart(models[site], rows[site]),
+            "outlying": distance_of(site, known, plan)[1],
+        }
         for site in rows
         for name in MODELS
     ]
@@ -177,7 +182,9 @@ def _apart(models: Mapping[str, Consolidated], rows: Rows) -> float:
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Give means over sites and seeds, and the worst site."""
-    found: dict[str, Any] = {"apart_at_most": max(row["apart"] for row in rows)}
+    found: dict[str, Any] = {
+        f"{name}_at_most": max(row[name] for row in rows) for name in ("apart", "outlying")
+    }
     for model in MODELS:
         own = [row for row in rows if row["model"] == model]
         found[model] = {
