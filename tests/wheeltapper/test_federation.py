@@ -257,6 +257,42 @@ def test_a_plan_of_another_centre_is_not_kept_to(walk: Walk) -> None:
     assert row["why"] == "foreign-key"
 
 
+@pytest.mark.parametrize(
+    ("participants", "more", "said"),
+    [
+        (("north=gone.pub.pem",), (), "gone.pub.pem"),
+        (("north",), (), "NAME=FILE"),
+        ((), ("--without", "flow"), "three are the least"),
+        ((), ("--without", "flow", "--without", "current"), "two signals"),
+    ],
+)
+def test_a_plan_that_cannot_be_says_why(
+    walk: Walk, participants: tuple[str, ...], more: tuple[str, ...], said: str
+) -> None:
+    named = [word for each in participants for word in ("--participant", each)]
+    pair = f"north={walk.place.folder / 'north.pub.pem'}"
+    asked = ("--asset", ASSET, "--class", "class/pump", "--key", walk.place.key, *more)
+    out = walk.place.folder / "other.wtm"
+    given = named or ["--participant", pair]
+    ended = walk.command("federation", "plan", walk.configs["north"], out, *asked, *given)
+    assert ended.code == 2
+    assert said in ended.err.replace("│", "").replace("\n", " ")
+    assert not out.exists()
+
+
+def test_signals_without_limits_cannot_be_planned(walk: Walk) -> None:
+    sheet = walk.place.folder / "north" / "tags.csv"
+    sheet.write_text(sheet.read_text().replace("signal,0.0,10.0", "signal,,"))
+    asked = ("--asset", ASSET, "--class", "class/pump", "--key", walk.place.key)
+    pair = f"north={walk.place.folder / 'north.pub.pem'}"
+    out = walk.place.folder / "other.wtm"
+    ended = walk.command(
+        "federation", "plan", walk.configs["north"], out, *asked, "--participant", pair
+    )
+    assert ended.code == 2
+    assert "pressure: without low and high nothing can be clipped" in ended.err
+
+
 def test_fewer_than_three_publish_nothing(walk: Walk, tmp_path: Path) -> None:
     walk.contribute("north", 0, 10)
     walk.send("north")
