@@ -17,8 +17,8 @@ from analytics.federation.statistics import Statistics, merge
 from analytics.federation.terms import Terms
 
 FAR = 5.0
-"""Standard deviations of the others' rows. Honest sites of three simulated ranges of load that
-overlap a little lie at 1 at most, one far beyond all others' loads at 2 (docs/federation.md)."""
+"""Standard deviations of the others' rows. Honest sites with three ranges of load that overlap a
+little lie at 1.1 at most (`python -m bench.federation`)."""
 
 
 @dataclass(frozen=True, slots=True)
