@@ -72,6 +72,8 @@ ON CONFLICT (kind) DO UPDATE SET
 """
 
 
+_MAGIC, _HEAD, _NEWEST_SCHEMA = b"SQLite format 3\0", 100, 4
+
 MEND = f"a gateway that starts with it keeps what can still be read; if it does not start, {MOVE}"
 
 
@@ -148,6 +150,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     Misconfigured
         Not a database, not a journal, or of a format that this release does not write.
     """
+    _hold_head(path)
     with translated(path):
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         with ExitStack() as undo:
@@ -155,6 +158,22 @@ def open_writer(path: Path) -> sqlite3.Connection:
             _adopt(connection, path)
             undo.pop_all()
         return connection
+
+
+def _hold_head(path: Path) -> None:
+    """Hold the head of a journal to what this release writes.
+
+    Of two of its fields SQLite believes a flipped bit: that the file may only be read, or is of a
+    format of the future (its file format, 1.3.3 and 1.3.9).
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    ours = head.startswith(_MAGIC) and int.from_bytes(head[68:72]) == APPLICATION
+    known = len(head) == _HEAD and {head[18], head[19]} <= {1, 2}
+    if ours and not (known and 1 <= int.from_bytes(head[44:48]) <= _NEWEST_SCHEMA):
+        raise Damaged(f"journal {path}: the head of the file is damaged; {MEND}")
 
 
 def _adopt(connection: sqlite3.Connection, path: Path) -> None:

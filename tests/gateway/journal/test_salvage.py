@@ -66,6 +66,16 @@ def test_a_flipped_bit(whole: Path, tmp_path: Path, place: float, bit: int) -> N
     told(look(damaged(whole, tmp_path / "x", flipped(place, bit))))
 
 
+@pytest.mark.parametrize(("byte", "bit"), [(18, 0), (18, 7), (19, 3), (47, 0), (47, 7), (44, 1)])
+def test_a_bit_of_the_head_that_sqlite_believes(
+    whole: Path, tmp_path: Path, byte: int, bit: int
+) -> None:
+    def change(data: bytearray) -> None:
+        data[byte] ^= 1 << bit
+
+    told(look(damaged(whole, tmp_path / "x", change)))
+
+
 def test_what_is_lost_is_a_gap_of_its_source(whole: Path, tmp_path: Path) -> None:
     pages = range(60, 70)
 
