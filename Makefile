@@ -9,7 +9,7 @@ DATA      ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fix bench bench-sources bench-overload bench-central bench-registry \
-    bench-detection bench-training weeks faults faults-uplink clean
+    bench-detection bench-training bench-federation federation weeks faults faults-uplink clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 24
@@ -47,6 +47,13 @@ bench-central: $(INSTALLED) ## measure what sending to a central store costs (se
 
 bench-registry: $(INSTALLED) ## measure what delivering models costs a gateway (half a minute)
 	@$(BIN)/python -m bench.registry $(ARGS)
+
+bench-federation: $(INSTALLED) ## local-only, federated, centralised on unlike machines (minutes)
+	@$(BIN)/python -m bench.federation $(ARGS)
+
+federation: $(INSTALLED) ## three simulated gateways learn together, command by command (2 minutes)
+	@rm -rf build/federation
+	@$(BIN)/python -m bench.federation --walk build/federation $(ARGS)
 
 bench-detection: $(INSTALLED) ## detection against what it promises (DATA=DIR with skab/, nab/, …)
 	@$(BIN)/python -m bench.detection $(if $(DATA),--data $(DATA)) $(ARGS)

@@ -33,6 +33,8 @@ QUIET = (
 LONG = (
     "tests/journeys/test_demo.py",
     "tests/analytics/test_line_verdicts.py",
+    "tests/wheeltapper/test_federation.py",
+    "tests/bench/test_federation.py",
     "tests/journeys/test_kill.py",
     "tests/wheeltapper/test_train.py",
     "tests/gateway/console/test_pages.py",

@@ -70,7 +70,7 @@ def plan(
     config: ConfigFile,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.")],
     asset: Annotated[
-        str, typer.Option("--asset", metavar="PATH", help="An asset of the class, as a pattern.")
+        str, typer.Option("--asset", metavar="PATH", help="An asset of the class, to go by.")
     ],
     name: Annotated[str, typer.Option("--class", metavar="NAME", help="As class/pump.")],
     participant: Annotated[
@@ -93,8 +93,8 @@ def plan(
 ) -> None:
     """Write down and sign what the participants agree on: signals, units, limits, modes, keys.
 
-    Signals, units and limits are those of one asset of a configuration; a TOML table says the same
-    thing everywhere.
+    Signals, units, limits and modes are those of one asset of a configuration. Every gateway holds
+    its own against them before it tells anything.
     """
     from analytics.federation.messages import raw_key, write_plan
     from analytics.federation.terms import Participant, Terms
@@ -208,11 +208,12 @@ def contribute(
         except Refused as refused:
             turned(refused, ", ".join(asset or []))
             own = []
-        faults = unhealthy(loaded.data) if own else {}
+        faults = unhealthy(loaded.data) if own else None
         for member in own:
             try:
                 work = Making(loaded.name, loaded.data, terms, ledger, member)
-                told, counted = work.told(faults.get(member.path, []), since, until, model, keys)
+                struck = None if faults is None else faults.get(member.path, [])
+                told, counted = work.told(struck, since, until, model, keys)
                 rows.append(work.kept(told, counted, dry_run=dry_run))
             except Refused as refused:
                 turned(refused, member.path)
@@ -232,6 +233,9 @@ def send(
     to: Annotated[
         str, typer.Option("--to", metavar="PLACE", help="http://centre:8071, or a folder: a stick.")
     ],
+    ca: Annotated[
+        Path | None, typer.Option(help="PEM file of the authority of a https centre's certificate.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Send what lies in the outbox; what does not get through stays there.
@@ -256,7 +260,7 @@ def send(
             event = {"event": SENT, "at": time.time_ns(), "file": path.name, "to": to}
             event |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
             try:
-                delivered(to, path.name, data)
+                delivered(to, path.name, data, ca)
                 told = f"{path.name}: {len(data)} bytes to {to}"
             except Rejected as error:
                 event |= {"event": REFUSED, "message": str(error)}

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.contract import State
-from analytics.covariance import LEAST_SHRINKAGE
 from analytics.detectors.two_statistic import TwoStatistic
 from analytics.federation.refusals import Refused, Why
 from analytics.federation.sketch import Sketch
@@ -24,6 +23,9 @@ from analytics.states import part_of, prefixed
 Columns = NDArray[np.float64]
 Modes = NDArray[np.int64]
 
+LEAST_SHRINKAGE = 0.001
+"""Kept however many rows there are: near-exact relations between signals hold only nearly. A tenth,
+as a single machine wants it, hides a weak fault behind the loads of all the others."""
 OPEN = np.inf
 """Limit of a mode whose scores have not been told yet: nothing is beyond it."""
 
@@ -43,15 +45,15 @@ def oas(correlation: Columns, rows: float) -> float:
     return 1.0 if below <= 0 else min(1.0, above / below)
 
 
-def fitted(known: Statistics, terms: Terms) -> TwoStatistic:
-    """Build the detector of one mode from its statistics."""
+def fitted(known: Statistics, terms: Terms, least: float = LEAST_SHRINKAGE) -> TwoStatistic:
+    """Build the detector of one mode from its statistics, shrunk by `least` at least."""
     low, high = terms.limits
     floor = CLASS * (high - low)
     spread = known.spread
     unit = np.where(spread > 0, spread, 1.0)
     correlation = known.covariance / np.outer(unit, unit)
     np.fill_diagonal(correlation, 1.0)
-    weight = max(oas(correlation, known.n), LEAST_SHRINKAGE)
+    weight = max(oas(correlation, known.n), least)
     correlation *= 1 - weight
     np.fill_diagonal(correlation, 1.0)
     scale = np.maximum(spread, floor)

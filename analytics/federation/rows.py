@@ -15,6 +15,7 @@ from plant.summaries import Windows
 
 Columns = NDArray[np.float64]
 Instants = NDArray[np.int64]
+STRUCK = "fault or alarm"
 Span = tuple[int, int]
 """Begin and end, ns; the end is not in it."""
 
@@ -95,7 +96,7 @@ def joint_rows(
         "change of mode": steady,
         "settling": _settled(at, mode, steady, every, terms.settle_s),
         "mode not in the plan": np.isin(mode, [number for number, _ in terms.modes]),
-        "fault or alarm": ~_within(at, every, excluded),
+        STRUCK: ~_within(at, every, excluded),
     }
     left, dropped = np.ones(len(at), np.bool_), {}
     for reason, passes in keep.items():

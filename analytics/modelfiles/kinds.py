@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.detectors.two_statistic import TwoStatistic
+from analytics.federation.consolidated import Consolidated
 from analytics.modelfiles import watches
 from analytics.modelfiles.file import Model
 from analytics.modelfiles.refusals import Cause, ModelRefused
@@ -27,6 +28,7 @@ def _forest(arrays: Mapping[str, NDArray[Any]]) -> Any:
 KINDS: dict[str, Restore | None] = {
     watches.KIND: None,  # has forms of its own: `watch_of`
     "two-statistic": TwoStatistic.restore,
+    "consolidated": Consolidated.restore,
     "forest": _forest,
     "remaining-life": RemainingLife.restore,
     "defects": DefectModel.restore,

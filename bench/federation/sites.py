@@ -4,7 +4,7 @@ The simulated line is read at full speed and summarised as a gateway does it, in
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from connectors.simulated.machine import Rows, Surroundings
 from connectors.simulated.signals import LINE, MODES
 from connectors.sqlite.config import SqliteConfig
 from connectors.sqlite.sink import SqliteSink
+from plant.records import SummaryRecord
 from plant.summaries import TEN_SECONDS
 from plant.tags import Tag, TagHandle
 
@@ -131,28 +132,33 @@ def write_config(folder: Path, name: str, tags: Sequence[Tag]) -> Path:
     return path
 
 
+def windows(line: LoadedLine, hours: int) -> Iterator[SummaryRecord]:
+    """Summarise the pump hour by hour, in windows of 10 s; its tags by their place."""
+    columns = [line.tags.index(tag) for tag in pump_tags(line)]
+    for first in range(0, hours * HOUR_S, HOUR_S):
+        values = line.values(first, HOUR_S)[:, columns]
+        rows, width = values.shape
+        at = START + (first + np.arange(rows, dtype=np.int64)) * SECOND
+        yield summarise(
+            "line-opcua",
+            TEN_SECONDS,
+            np.tile(np.arange(width, dtype=np.int32), rows),
+            np.repeat(at, width),
+            values.ravel(),
+            np.zeros(values.size, np.uint32),
+        )
+
+
 def settle(folder: Path, machine: Machine, hours: int) -> Path:
     """Write configuration and history of a gateway that has run for so many hours."""
     line = LoadedLine(machine)
     tags = pump_tags(line)
     config = write_config(folder, machine.name, tags)
-    columns = [line.tags.index(tag) for tag in tags]
     handles = [TagHandle(place, tag) for place, tag in enumerate(tags)]
     data = folder / "data"
     data.mkdir(exist_ok=True)
     kept = SqliteConfig(days_10s=20_000)
     with SqliteSink(kept, handles, machine.name, data) as sink:
-        for first in range(0, hours * HOUR_S, HOUR_S):
-            values = line.values(first, HOUR_S)[:, columns]
-            rows, width = values.shape
-            at = START + (first + np.arange(rows, dtype=np.int64)) * SECOND
-            record = summarise(
-                "line-opcua",
-                TEN_SECONDS,
-                np.tile(np.arange(width, dtype=np.int32), rows),
-                np.repeat(at, width),
-                values.ravel(),
-                np.zeros(values.size, np.uint32),
-            )
+        for record in windows(line, hours):
             sink.write([record])
     return config

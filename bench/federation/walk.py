@@ -1,6 +1,5 @@
 """The walk of a federation through the commands: three gateways, one centre, one model."""
 
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.federation.sites import ASSET, HOUR_NS, START
+from wheeltapper.__main__ import main
 
 Run = Callable[..., object]
 """Runs ``wheeltapper`` with arguments."""
@@ -22,10 +22,15 @@ def when(hour: float) -> str:
 
 
 def command(*arguments: object) -> None:
-    """Run a command as a person would, and show it."""
+    """Run a command as a person would, without the price of a process, and show it."""
     words = [str(each) for each in arguments]
     print(f"$ wheeltapper {' '.join(words)}", flush=True)
-    subprocess.run([sys.executable, "-m", "wheeltapper", *words], check=True)
+    sys.argv = ["wheeltapper", *words]
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code:
+            raise
 
 
 @dataclass(frozen=True, slots=True)

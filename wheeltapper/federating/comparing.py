@@ -68,7 +68,7 @@ class Comparison:
         from wheeltapper.export import span
 
         plan = load(config)
-        excluded = unhealthy(plan.data)
+        excluded = unhealthy(plan.data) or {}
         for member in members(plan, self.terms):
             name = f"{plan.name}:{member.path}"
             if name not in self._known:

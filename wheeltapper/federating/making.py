@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from analytics.federation.contribution import Contribution, scores_of, statistics_of
 from analytics.federation.messages import read_consolidated, write_contribution
 from analytics.federation.refusals import Refused, Why
+from analytics.federation.rows import STRUCK
 from analytics.federation.terms import Terms
 from analytics.modelfiles.places import model_folder
 from wheeltapper.federating.fields import fields
@@ -19,6 +20,10 @@ from wheeltapper.federating.keyfiles import KEY, private
 from wheeltapper.federating.ledger import MADE, Ledger
 from wheeltapper.federating.own import Member
 from wheeltapper.federating.ways import fetched
+
+EPOCH = "1970-01-02"
+WEEK_NS = 7 * 24 * 3600 * 10**9
+"""Told of by the first message, unless something else is said."""
 
 
 class Making:
@@ -32,21 +37,27 @@ class Making:
 
     def told(
         self,
-        faults: Sequence[tuple[int, int]],
+        faults: Sequence[tuple[int, int]] | None,
         since: str,
         until: str,
         model: str,
         keys: Sequence[Ed25519PublicKey],
     ) -> tuple[Contribution, dict[str, int]]:
-        """Make the contribution, and count what was left out of it."""
+        """Make the contribution, and count what was left out of it.
+
+        Parameters
+        ----------
+        faults
+            Times of alarms; None if nobody knows of any, for want of a journal.
+        """
         from wheeltapper.export import span
 
         spans = list(self.ledger.told_of(self.member.path))
         last = max((stop for _, stop in spans), default=None)
-        start, stop = span(since or "7d", until)
-        if not since and last is not None:
-            start = last
-        rows = self.member.rows(self.data, self.terms, start, stop, faults)
+        start, stop = span(since or EPOCH, until)
+        if not since:
+            start = stop - WEEK_NS if last is None else last
+        rows = self.member.rows(self.data, self.terms, start, stop, faults or [])
         if not len(rows.at):
             raise Refused(Why.NO_DATA, f"{self.member.path}: no row in that time")
         first, end = int(rows.at[0]), int(rows.at[-1]) + self.terms.row_ns
@@ -74,6 +85,8 @@ class Making:
             stop=end,
             **said,
         )
+        if faults is None:
+            return told, {name: n for name, n in rows.dropped.items() if name != STRUCK}
         return told, rows.dropped
 
     def kept(self, told: Contribution, dropped: dict[str, int], *, dry_run: bool) -> Any:

@@ -94,12 +94,15 @@ def _member(plan: "Plan", terms: Terms, asset: "Asset", own: dict[str, str]) -> 
     return Member(asset.path, tuple(own[name] for name in terms.signals), asset.mode)
 
 
-def unhealthy(data: Path) -> dict[str, list[Span]]:
-    """Give the times of each asset that belong to an alarm which nobody called none, ns."""
+def unhealthy(data: Path) -> dict[str, list[Span]] | None:
+    """Give the times of each asset that belong to an alarm which nobody called none, ns.
+
+    None where there is no journal that could tell.
+    """
     from wheeltapper.alarms import alarms_kept, answered
 
     if not (data / "journal.db").is_file():
-        return {}
+        return None
     found: dict[str, list[Span]] = {}
     for row in answered(data, "", "/api/alarms", alarms_kept)["alarms"]:
         feedback = row["feedback"]

@@ -38,6 +38,7 @@ class Centre:
 
     def __init__(self, folder: Path, terms: Terms) -> None:
         self.folder, self.terms = folder, terms
+        self._read: dict[str, Contribution | None] = {}
 
     def files(self) -> Iterator[tuple[str, bytes]]:
         """Give the files, those that are too large cut just behind what would be too large."""
@@ -56,26 +57,30 @@ class Centre:
         told = read_contribution(data, self.terms)
         name = f"{hashlib.sha256(data).hexdigest()}.wtm"
         with alone(self.folder):
-            if (self.folder / name).exists():
+            held = self._held()
+            if name in held or (self.folder / name).exists():
                 return told, False
-            held = list(self.files())
             if len(held) >= MOST_FILES:
                 raise Refused(Why.TOO_LARGE, f"{len(held)} contributions are here already")
-            for _, other in held:
-                if other == data:
-                    return told, False
-                self._beside(told, other)
+            for file, before in held.items():
+                if before is not None and told.overlaps(before):
+                    if (self.folder / file).read_bytes() == data:
+                        return told, False  # put here by hand, under another name
+                    what = f"tells of rows that message {before.number} of {before.site} told of"
+                    raise Refused(Why.OVERLAP, what)
             put(self.folder / name, data)
         return told, True
 
-    def _beside(self, told: Contribution, other: bytes) -> None:
-        try:
-            before = read_contribution(other, self.terms)
-        except Refused:
-            return  # of another plan, or put here by hand: `merge` names it
-        if told.overlaps(before):
-            what = f"tells of rows that message {before.number} of {before.site} has told of"
-            raise Refused(Why.OVERLAP, what)
+    def _held(self) -> dict[str, Contribution | None]:
+        """Give what lies here, each file read once; None for what is no contribution."""
+        there = {path.name for path in self.folder.glob("*.wtm")}
+        self._read = {name: told for name, told in self._read.items() if name in there}
+        for name in sorted(there - self._read.keys()):
+            try:
+                self._read[name] = read_contribution((self.folder / name).read_bytes(), self.terms)
+            except Refused:
+                self._read[name] = None  # of another plan, or put here by hand: `merge` names it
+        return self._read
 
     def turn(self, file: str, refused: Refused, sender: str) -> None:
         """Note what was not taken."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from analytics.federation.rows import STRUCK
 from analytics.federation.terms import Terms
 from wheeltapper import terminal
 from wheeltapper.federating.fields import fields
@@ -34,6 +35,8 @@ def say_made(row: dict[str, Any], *, dry_run: bool) -> None:
     out = ", ".join(f"{count} {reason}" for reason, count in row["dropped"].items() if count)
     if dry_run:
         show_fields(f"{row['file']} would be", row["fields"])
+    if STRUCK not in row["dropped"]:
+        terminal.say("there is no journal here: no alarm is known, none of its rows was left out")
     where = "would leave" if dry_run else "in the outbox"
     terminal.say(
         f"{row['file']}: {row['bytes']:,} bytes {where}; {rows}; left out: {out or 'none'}"

@@ -18,8 +18,14 @@ def is_address(place: str) -> bool:
     return place.startswith(("http://", "https://"))
 
 
-def delivered(place: str, name: str, data: bytes) -> None:
+def delivered(place: str, name: str, data: bytes, ca: Path | None = None) -> None:
     """Bring a message to the centre; the same message twice is one.
+
+    Parameters
+    ----------
+    ca
+        PEM file of the authority of a ``https`` centre's certificate, unless this machine trusts
+        it anyway.
 
     Raises
     ------
@@ -34,7 +40,7 @@ def delivered(place: str, name: str, data: bytes) -> None:
             raise Unreachable(f"{folder}: there is no such folder")
         put(folder / name, data)
         return
-    status, body = _asked("PUT", f"{place.rstrip('/')}/contributions/{name}", data)
+    status, body = _asked("PUT", f"{place.rstrip('/')}/contributions/{name}", data, ca)
     if status == REFUSED:
         raise Rejected(_message(body))
     if status not in (TAKEN, KNOWN):
@@ -69,10 +75,12 @@ def fetched(place: str) -> bytes:
     return data
 
 
-def _asked(method: str, url: str, data: bytes | None) -> tuple[int, bytes]:
+def _asked(method: str, url: str, data: bytes | None, ca: Path | None = None) -> tuple[int, bytes]:
     import urllib3
 
-    http = urllib3.PoolManager(retries=False, timeout=TIMEOUT_S)
+    http = urllib3.PoolManager(
+        retries=False, timeout=TIMEOUT_S, ca_certs=None if ca is None else str(ca)
+    )
     try:
         with http.request(method, url, body=data, preload_content=False, redirect=False) as answer:
             return answer.status, answer.read(MOST_BYTES + 1)

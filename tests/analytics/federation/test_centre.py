@@ -47,7 +47,7 @@ def test_merged_model_is_the_central_one_to_a_billionth() -> None:
         assert one.dtype.kind != "f" or np.allclose(one, other, rtol=1e-9, atol=1e-12)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.permutations(sorted(FILES)))
 def test_order_of_the_files_does_not_change_a_bit(order: list[str]) -> None:
     one = collect(((name, FILES[name]) for name in order), PLAN)

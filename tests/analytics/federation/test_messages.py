@@ -1,10 +1,14 @@
 """Messages: what is sent is what was meant, and what cannot be is refused with its reason."""
 
+import contextlib
 from typing import Any
 
+import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from analytics.federation.consolidated import Consolidated
@@ -96,6 +100,28 @@ def test_numbers_that_cannot_be_are_refused(array: str, value: Any, why: Why) ->
         read_contribution(forged(ARRAYS | {array: value}, PLAN), PLAN)
     assert refused.value.why is why
     assert str(refused.value)
+
+
+NAMES = st.sampled_from(["1.n", "1.mean", "1.scatter", "0.n", "1.first", "1.counts", "x", "-1.n"])
+ARRAY = hnp.arrays(
+    st.sampled_from([np.float64, np.int64, np.uint8]),
+    hnp.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=7),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.dictionaries(NAMES, ARRAY, max_size=4),
+    st.sampled_from(["statistics", "scores"]),
+    st.booleans(),
+)
+def test_whatever_is_signed_is_taken_or_refused(
+    arrays: dict[str, NDArray[Any]], kind: str, beside: bool
+) -> None:
+    data = forged((ARRAYS if beside else {}) | arrays, PLAN, kind=kind)
+    with contextlib.suppress(Refused):
+        told = read_contribution(data, PLAN)
+        assert all(known.n >= 1000 for known in told.statistics.values())
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from analytics.detectors.forest import HalfSpaceForest
 from analytics.detectors.two_statistic import TwoStatistic
+from analytics.federation.consolidated import Consolidated
 from analytics.modelfiles import (
     KINDS,
     Header,
@@ -79,6 +80,7 @@ def life() -> RemainingLife:
 
 DETECTORS: dict[str, Callable[[], Any]] = {
     "two-statistic": lambda: learnt(TwoStatistic(NAMES)),
+    "consolidated": lambda: Consolidated({1: learnt(TwoStatistic(NAMES))}, {1: 2.5}),
     "forest": lambda: learnt(HalfSpaceForest(NAMES)),
     "remaining-life": life,
     "defects": defects,

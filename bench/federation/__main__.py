@@ -1,0 +1,86 @@
+"""Measure what a federation brings and what it sends: `python -m bench.federation`.
+
+``--walk FOLDER`` goes the whole way through the commands instead, and leaves its files there.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench.federation.figures import LOADS, plan_of, seed_figures, summary
+from bench.federation.sites import ASSET, LoadedLine, Machine, Struck, settle
+from bench.federation.walk import Walk, command, when
+from bench.machine import machine
+
+FLOWER_IDLE_MB_A_DAY = 35.0
+"""Measured of Flower 1.41.0: what a node that only waits polls."""
+WEEK_S = 7 * 24 * 3600
+LEARNT_H, SCORED_H, JUDGED_H = 10.5, 21.0, 24.0
+FAULT = Struck("cavitation", 22.0, 22.5, 0.5)
+
+
+def bytes_a_week(folder: Path, configs: dict[str, Path]) -> dict[str, Any]:
+    """Give what a gateway with one pump sent in one round of each kind, beside its raw values."""
+    sent = [len(path.read_bytes()) for path in (folder / "centre").glob("*.wtm")]
+    line = LoadedLine(Machine("x", 0, (0.0, 0.0)))
+    columns = len(plan_of(line).signals) + 1
+    return {
+        "messages": sorted(sent),
+        "bytes_a_week": round(sum(sent) / len(configs)),
+        "raw_bytes_a_week": columns * 8 * WEEK_S,
+        "flower_idle_bytes_a_week": round(7 * FLOWER_IDLE_MB_A_DAY * 1e6),
+    }
+
+
+def walked(folder: Path) -> dict[str, Any]:
+    """Go the whole way with three gateways."""
+    if folder.exists():
+        raise SystemExit(f"{folder} is there already: what was told is not told twice")
+    folder.mkdir(parents=True)
+    configs = {}
+    for seed, (name, load) in enumerate(LOADS.items(), 1):
+        faults = (FAULT,) if name == "middle" else ()
+        made = Machine(name, seed, load, None, faults)
+        configs[name] = settle(folder / name, made, round(JUDGED_H))
+    faults_file = folder / "faults.csv"
+    faults_file.write_text(
+        f"gateway,asset,from,to\nmiddle,{ASSET},{when(FAULT.start_h)},{when(FAULT.stop_h)}\n",
+        encoding="utf-8",
+    )
+    walk = Walk(folder, configs)
+    walk.agree()
+    first = next(iter(configs.values()))
+    agreed = ("--plan", walk.plan, "--trust", walk.trust)
+    span = ("--from", when(0), "--to", when(LEARNT_H))
+    command("federation", "contribute", first, *agreed, *span, "--dry-run")
+    walk.contribute(0, LEARNT_H)
+    walk.merge()
+    walk.contribute(LEARNT_H, SCORED_H, "--scores", walk.moments)
+    walk.limit()
+    walk.compare(JUDGED_H, "--faults", faults_file)
+    command("federation", "log", first)
+    return bytes_a_week(folder, configs)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="bench.federation", description=__doc__.split("\n")[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--strength", type=float, default=0.25, help="of the faults")
+    parser.add_argument("--walk", type=Path, metavar="FOLDER")
+    wish = parser.parse_args()
+    if wish.walk is not None:
+        print(json.dumps(walked(wish.walk), indent=1))
+        return
+    rows = []
+    for seed in range(wish.seeds):
+        rows += seed_figures(seed, wish.strength)
+        sys.stderr.write(f"seed {seed} done\n")
+    told = summary(rows) | {"strength": wish.strength, "seeds": wish.seeds, "rows": rows}
+    print(json.dumps(told | {"machine": machine()}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
