@@ -8,8 +8,8 @@ JOBS      ?= 2
 DATA      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fix bench bench-sources bench-overload bench-central bench-detection \
-    weeks faults faults-uplink clean
+.PHONY: help demo test check lint fix bench bench-sources bench-overload bench-central bench-firstview \
+    bench-detection weeks faults faults-uplink clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 24
@@ -44,6 +44,9 @@ bench-overload: $(INSTALLED) ## three times what the processor can take (about 3
 
 bench-central: $(INSTALLED) ## measure what sending to a central store costs (seconds)
 	@$(BIN)/python -m bench.central $(ARGS)
+
+bench-firstview: $(INSTALLED) ## how soon the console shows 500 signals and 1,000 alarms (a minute)
+	@$(BIN)/python -m bench.firstview $(ARGS)
 
 bench-detection: $(INSTALLED) ## detection against what it promises (DATA=DIR with skab/, nab/, …)
 	@$(BIN)/python -m bench.detection $(if $(DATA),--data $(DATA)) $(ARGS)
