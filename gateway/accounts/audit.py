@@ -3,14 +3,17 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any, TypedDict
 
 from gateway.journal import JSON, EventRecord
 
 KIND = "audit"
 ACTS = ("acknowledge", "feedback", "hold", "release", "trust", "part-label", "part-normal")
-"""Events of what people did with the alarms and parts; each has its actor."""
+"""Events of what people did with the alarms and parts; each has its actor, and whence he came."""
 KINDS = (KIND, *ACTS)
+PLACE: ContextVar[str] = ContextVar("place", default="")
+"""Address of whoever is being served; the doors say it, orders are written down with it."""
 MS = 1_000_000
 BURST, EACH_S = 100, 10.0
 """Refusals that are told at once, and how often one more after them: so nobody can fill the disk
