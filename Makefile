@@ -9,7 +9,7 @@ DATA      ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fix bench bench-sources bench-overload bench-central bench-firstview \
-    bench-detection weeks faults faults-uplink clean
+    bench-boards bench-detection weeks faults faults-uplink clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 24
@@ -47,6 +47,9 @@ bench-central: $(INSTALLED) ## measure what sending to a central store costs (se
 
 bench-firstview: $(INSTALLED) ## how soon the console shows 500 signals and 1,000 alarms (a minute)
 	@$(BIN)/python -m bench.firstview $(ARGS)
+
+bench-boards: $(INSTALLED) ## how long the queries of each board take, of a day of 500 signals (minutes)
+	@$(BIN)/python -m bench.boards $(ARGS)
 
 bench-detection: $(INSTALLED) ## detection against what it promises (DATA=DIR with skab/, nab/, …)
 	@$(BIN)/python -m bench.detection $(if $(DATA),--data $(DATA)) $(ARGS)
