@@ -30,7 +30,7 @@ from gateway.alarms import alarm_body
 from gateway.config.plan import Plan
 from gateway.rates import Rate
 from plant.assets import Asset, asset_of
-from plant.records import JUDGED, EventRecord, Record, ScoreRecord
+from plant.records import JSON, JUDGED, EventRecord, Record, ScoreRecord
 from plant.summaries import MINUTE
 from plant.tags import TagHandle
 from tests.dashboards.grafana import ALL, Viewer, questions
@@ -49,7 +49,7 @@ def told_each_minute(assets: Sequence[Asset], at: int) -> Iterator[EventRecord]:
     """Give what is told of every machine and of the gateway once a minute."""
     for number, asset in enumerate(assets):
         waits = number % 2 == 0
-        body = {
+        body: dict[str, JSON] = {
             "asset": asset.path,
             "ne107": 2 if waits else 0,
             "mode": 1,
@@ -61,7 +61,7 @@ def told_each_minute(assets: Sequence[Asset], at: int) -> Iterator[EventRecord]:
             "waited_s": 300.0 if waits else None,
         }
         yield EventRecord("state", at, body)
-    figures = {
+    figures: dict[str, JSON] = {
         "journal_bytes": 10**9,
         "unsent_s": 1.0,
         "read_p95_ms": 2.0,
@@ -76,12 +76,10 @@ def told_each_minute(assets: Sequence[Asset], at: int) -> Iterator[EventRecord]:
 def told_each_ten_minutes(assets: Sequence[Asset], at: int) -> Iterator[EventRecord]:
     """Give what is normal for every machine, and its rate of alarms."""
     for asset in assets:
-        count = len(asset.signals)
-        columns = {"low": 48.0, "high": 52.0, "expected": 50.0, "drift": 0.2}
-        body = {"asset": asset.path, "mode": 1, "signals": list(asset.signals)}
-        yield EventRecord(
-            "normal", at, {**body, **{name: [value] * count for name, value in columns.items()}}
-        )
+        body: dict[str, JSON] = {"asset": asset.path, "mode": 1, "signals": [*asset.signals]}
+        for name, value in {"low": 48.0, "high": 52.0, "expected": 50.0, "drift": 0.2}.items():
+            body[name] = [value] * len(asset.signals)
+        yield EventRecord("normal", at, body)
         yield Rate(1, 1.0).event(asset.path, at, 1.0)
 
 

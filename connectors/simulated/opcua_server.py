@@ -60,7 +60,7 @@ def _variant(kind: ua.VariantType, value: float) -> ua.Variant:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Let thousands of nodes be built that stay: to look among them for garbage takes as long."""
     collects = gc.isenabled()
     gc.disable()
@@ -93,7 +93,7 @@ class OpcuaServer:
     async def __aenter__(self) -> Self:
         """Build the address space and listen."""
         server = Server()
-        with _undisturbed():
+        with undisturbed():
             await server.init()
         await server.set_application_uri("urn:wheeltapper:loopback")
         server.set_server_name("Wheeltapper loopback")
