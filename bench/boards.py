@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import numpy as np
 
@@ -34,13 +36,14 @@ from plant.records import JSON, JUDGED, EventRecord, Record, ScoreRecord
 from plant.summaries import MINUTE
 from plant.tags import TagHandle
 from tests.dashboards.grafana import ALL, Viewer, questions
-from tests.parts.stores.servers import asked, fetched, influx1
+from tests.parts.stores.servers import fetched, influx1
 
 S = 10**9
 DATABASE = "boards"
 HOURS = {"h": 1, "d": 24}
 POINTS = 500
 """So many steps Grafana asks for over the time that is shown."""
+PATIENCE_S = 300.0
 PIECE = 60
 """Windows of each tag in one write."""
 
@@ -115,6 +118,17 @@ def span_h(board: Mapping[str, Any]) -> int:
     return int(words[:-1]) * HOURS[words[-1]]
 
 
+def asked(url: str, query: str) -> list[dict[str, Any]]:
+    """Ask in InfluxQL, as long as it may take; give the series."""
+    form = urlencode({"db": DATABASE, "q": query, "epoch": "ms"}).encode()
+    with urlopen(f"{url}/query", form, timeout=PATIENCE_S) as page:
+        (result,) = json.load(page)["results"]
+    if "error" in result:
+        raise SystemExit(f"{query}: {result['error']}")
+    series: list[dict[str, Any]] = result.get("series", [])
+    return series
+
+
 def measured(url: str, asset: Asset, now: int, goes: int) -> dict[str, Any]:
     """Ask every query of every board; give the ms of each."""
     found: dict[str, Any] = {}
@@ -135,7 +149,7 @@ def measured(url: str, asset: Asset, now: int, goes: int) -> dict[str, Any]:
             best, rows = float("inf"), 0
             for _ in range(goes):
                 begun = time.perf_counter()
-                series = asked(url, DATABASE, viewer.asks(query))
+                series = asked(url, viewer.asks(query))
                 best = min(best, time.perf_counter() - begun)
                 rows = sum(len(one["values"]) for one in series)
             took[title if title not in took else f"{title} (2)"] = {
