@@ -9,7 +9,8 @@ DATA      ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fix bench bench-sources bench-overload bench-central bench-registry \
-    bench-detection bench-training bench-federation federation weeks faults faults-uplink clean
+    bench-firstview bench-boards bench-detection bench-training bench-federation federation weeks \
+    faults faults-uplink clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 24
@@ -54,6 +55,12 @@ bench-federation: $(INSTALLED) ## local-only, federated, centralised on unlike m
 federation: $(INSTALLED) ## three simulated gateways learn together, command by command (2 minutes)
 	@rm -rf build/federation
 	@$(BIN)/python -m bench.federation --walk build/federation $(ARGS)
+
+bench-firstview: $(INSTALLED) ## how soon the console shows 500 signals and 1,000 alarms (a minute)
+	@$(BIN)/python -m bench.firstview $(ARGS)
+
+bench-boards: $(INSTALLED) ## how long the queries of each board take, of a day of 500 signals (minutes)
+	@$(BIN)/python -m bench.boards $(ARGS)
 
 bench-detection: $(INSTALLED) ## detection against what it promises (DATA=DIR with skab/, nab/, …)
 	@$(BIN)/python -m bench.detection $(if $(DATA),--data $(DATA)) $(ARGS)

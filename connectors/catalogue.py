@@ -111,6 +111,14 @@ def wants_pinned(config: SinkConfig) -> bool:
     return isinstance(config, InfluxConfig) and not config.raw
 
 
+def files_of(config: SinkConfig) -> tuple[Path, ...]:
+    """Give the files with which a sink is let in: token or password, and who signs the server."""
+    if not isinstance(config, InfluxConfig):
+        return ()
+    named = (config.token_file, config.password_file, config.ca)
+    return tuple(path for path in named if path is not None)
+
+
 def is_thrifty(config: SinkConfig) -> bool:
     """Tell whether rows on their way to a sink are worth gathering: every sample is not."""
     return isinstance(config, InfluxConfig) and not config.raw

@@ -7,7 +7,7 @@ it is kept, grows and clears as any other, and is annunciated when the hold ends
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
@@ -73,8 +73,9 @@ def hold_body(hold: Hold) -> dict[str, Any]:
 
 
 def hold_from(body: Mapping[str, Any]) -> Hold:
-    """Read a hold back from plain data."""
-    return Hold(**{**body, "kind": HoldKind(body["kind"])})
+    """Read a hold back from plain data; an order of one tells more than the hold."""
+    own = {each.name: body[each.name] for each in fields(Hold)}
+    return Hold(**{**own, "kind": HoldKind(own["kind"])})
 
 
 def _silenced(bar: Bar | None, priority: int, reason: Reason) -> bool:

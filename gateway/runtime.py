@@ -17,6 +17,7 @@ from analytics.savings import Savings
 from connectors.catalogue import build, build_sink
 from connectors.contract import Acknowledging, Source, Ticket
 from gateway.accounts.access import Access
+from gateway.accounts.audit import PLACE
 from gateway.alarms import alarm_from, hold_from
 from gateway.backlog import Backlog, is_long
 from gateway.config.access import ADDRESS
@@ -615,7 +616,8 @@ class Gateway:
 
     async def _order(self, kind: str, body: dict[str, JSON]) -> None:
         """Do what a person orders of the alarms, and return once it is on disk."""
-        event = EventRecord(kind, time.time_ns(), body)
+        place: dict[str, JSON] = {"from": PLACE.get()} if PLACE.get() else {}
+        event = EventRecord(kind, time.time_ns(), body | place)
         self._follow(self._pipeline.order(event))
         await self._commit()
 

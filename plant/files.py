@@ -41,3 +41,17 @@ def alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """Give what tells a file from another, or from what it was before; empty where there is none.
+
+    Returns
+    -------
+    Its time of change (ns), inode, size (bytes) and mode.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode

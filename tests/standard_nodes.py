@@ -10,6 +10,8 @@ from asyncua.server.address_space import AttributeValue, NodeData
 from asyncua.server.internal_server import InternalServer
 from asyncua.ua import NodeId
 
+from connectors.simulated.opcua_server import undisturbed
+
 Nodes = dict[NodeId, NodeData]
 _build = InternalServer.load_standard_address_space
 _built: Nodes = {}
@@ -17,10 +19,11 @@ _built: Nodes = {}
 
 async def load(server: InternalServer, shelf_file: Path | None = None) -> None:
     """Give a server its own standard nodes; in place of `load_standard_address_space`."""
-    if not _built:
-        await _build(server, shelf_file)
-        _built.update(copied(server.aspace._nodes))
-    server.aspace._nodes = copied(_built)
+    with undisturbed():
+        if not _built:
+            await _build(server, shelf_file)
+            _built.update(copied(server.aspace._nodes))
+        server.aspace._nodes = copied(_built)
 
 
 def copied(nodes: Nodes) -> Nodes:

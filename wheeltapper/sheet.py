@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plant.errors import Misconfigured
+from plant.files import put
 
 if TYPE_CHECKING:
     from plant.tags import Tag
@@ -177,14 +178,10 @@ def write(path: Path, content: bytes) -> None:
     Misconfigured
         Its folder is missing or may not be written.
     """
-    beside = path.with_name(f".{path.name}.new")
     try:
-        if path.exists() and not os.access(path, os.W_OK):
+        there = path.exists()
+        if there and not os.access(path, os.W_OK):
             raise PermissionError(13, "Permission denied", str(path))
-        beside.write_bytes(content)
-        if path.exists():
-            beside.chmod(path.stat().st_mode & 0o777)
-        beside.replace(path)
+        put(path, content, path.stat().st_mode & 0o777 if there else 0o644)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise Misconfigured(f"{path}: cannot be written: {error.strerror}") from error

@@ -1,7 +1,9 @@
 """The loopback OPC UA server: no security, anonymous, for the demo and for tests only."""
 
+import gc
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, timedelta
 from types import TracebackType
 from typing import Self
@@ -57,6 +59,18 @@ def _variant(kind: ua.VariantType, value: float) -> ua.Variant:
     return ua.Variant(value != 0 if kind is ua.VariantType.Boolean else int(value), kind)
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let thousands of nodes be built that stay: to look among them for garbage takes as long."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
 class OpcuaServer:
     """Serves columns at their browse paths on 127.0.0.1.
 
@@ -79,7 +93,8 @@ class OpcuaServer:
     async def __aenter__(self) -> Self:
         """Build the address space and listen."""
         server = Server()
-        await server.init()
+        with undisturbed():
+            await server.init()
         await server.set_application_uri("urn:wheeltapper:loopback")
         server.set_server_name("Wheeltapper loopback")
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])

@@ -18,6 +18,7 @@ from gateway.accounts.sessions import Session, Sessions
 from gateway.accounts.waits import Waits, network_of
 from gateway.journal import JSON
 from plant.errors import Misconfigured, Rejected, Unreachable
+from plant.files import stamp
 
 NAME_FAILURES, ADDRESS_FAILURES = 5, 15
 """Wrong passwords for a name, or from an address, after which it has to wait."""
@@ -125,10 +126,10 @@ class Access:
 
     def look(self) -> Accounts:
         """Give the accounts as the file has them now; what changed since is written down."""
-        stamp = _stamp(self._file)
-        if stamp == self._stamp:
+        found = stamp(self._file)
+        if found == self._stamp:
             return self._accounts
-        self._stamp = stamp
+        self._stamp = found
         try:
             self._accounts = read_accounts(self._file)
         except Misconfigured as error:
@@ -328,14 +329,6 @@ def _changes(before: Any, now: Any) -> list[str]:
         "unlocked": UNLOCKED,
     }
     return [text for key, text in words.items() if before[key] != now[key]]
-
-
-def _stamp(file: Path) -> tuple[int, ...]:
-    try:
-        found = file.stat()
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode
 
 
 def _long(seconds: int) -> str:

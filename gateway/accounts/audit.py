@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any, TypedDict
 
 from gateway.journal import JSON, EventRecord
@@ -11,8 +12,8 @@ KIND = "audit"
 ACTS = (
     "acknowledge", "feedback", "hold", "release", "trust", "part-label", "part-normal", "model",
 )  # fmt: skip
-"""Events of what people did with the alarms, parts and models; each has its actor. What nobody
-ordered of a model was done by ``rule``."""
+"""Events of what people did with the alarms, parts and models; each has its actor, and
+whence he came. What nobody ordered of a model was done by ``rule``."""
 KINDS = (KIND, *ACTS)
 MODEL_ACTS = {
     "shadow": "tried beside the one in force",
@@ -22,6 +23,8 @@ MODEL_ACTS = {
     "discard": "tried no longer",
     "block": "blocked",
 }
+PLACE: ContextVar[str] = ContextVar("place", default="")
+"""Address of whoever is being served; the doors say it, orders are written down with it."""
 MS = 1_000_000
 BURST, EACH_S = 100, 10.0
 """Refusals that are told at once, and how often one more after them: so nobody can fill the disk

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.accounts.roles import Right
-from gateway.console.answers import answer
+from gateway.console.answers import answer, long_answer
 from gateway.console.doors import need
 from gateway.console.queries import (
     ROWS_LIMIT,
@@ -77,9 +77,9 @@ class Api:
             raise HTTPException(503, str(error)) from error
         return answer(series)
 
-    async def alarms(self, _request: Request) -> Response:
+    async def alarms(self, request: Request) -> Response:
         """Answer the alarm list."""
-        return answer({"alarms": self._view.alarms()})
+        return await long_answer(request, {"alarms": self._view.alarms()})
 
     async def sources(self, _request: Request) -> Response:
         """Answer the connections."""
@@ -184,7 +184,8 @@ class Api:
         """Answer the last parts, newest first."""
         asked = parts_asked(request.query_params)
         with _refusing("asset that makes parts", asked.target or ""):
-            return answer({"parts": self._view.parts(asked.target, asked.verdict, asked.limit)})
+            rows = self._view.parts(asked.target, asked.verdict, asked.limit)
+            return await long_answer(request, {"parts": rows})
 
     async def label_part(self, request: Request) -> Response:
         """Keep what a part turned out to be and answer its new row."""
@@ -204,7 +205,8 @@ class Api:
         match = request.query_params.get("match", "")[:WORD_LIMIT].casefold().split()
         rows = self._view.tags()
         found = [row for row in rows if _holds(row, match)]
-        return answer({"tags": found[:ROWS_LIMIT], "matching": len(found), "total": len(rows)})
+        told = {"tags": found[:ROWS_LIMIT], "matching": len(found), "total": len(rows)}
+        return await long_answer(request, told)
 
     async def health(self, _request: Request) -> Response:
         """Answer 200 with the status in the body.

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gateway.accounts.access import ANYBODY, LOCAL, NEAR, PROGRAM, STRANGER, Access, Who
+from gateway.accounts.audit import PLACE
 from gateway.accounts.roles import WORDS, Right, refusal
 from gateway.console.answers import refuse
 
@@ -44,6 +45,7 @@ class Door(Route):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the endpoint, or say why not."""
+        PLACE.set(peer(scope))
         objection = None
         if scope["method"] in (self.methods or ()):
             access: Access | None = scope["app"].state.access

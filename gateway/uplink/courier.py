@@ -11,18 +11,20 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from connectors.contract import Refusal, Sink
 from gateway.journal import EventRecord, Journal, Record, SampleRecord
 from gateway.supervisor import failure_of
 from gateway.uplink.delivery import Delivery, DeliveryState
-from gateway.uplink.pace import MISCONFIGURED_S, Backoff, Pace
+from gateway.uplink.pace import LOOK_S, MISCONFIGURED_S, Backoff, Pace
 from gateway.uplink.parcels import MOST_RECORDS, Parcel, gather, rows_of
 from gateway.uplink.pins import Pins, bundled
 from gateway.uplink.quarantine import Quarantine
 from gateway.vitals import AGAIN
 from plant.errors import Misconfigured, Rejected
+from plant.files import stamp
 
 GATHER_S = 1.0
 """What comes in within this time goes together, s."""
@@ -75,6 +77,8 @@ class Errand:
         Gives the points a second with which a backlog may be sent.
     calm_s
         Gather for so long what nobody waits for, s.
+    files
+        Files with which the sink is let in: when one changes it is tried again at once.
     """
 
     name: str
@@ -83,6 +87,7 @@ class Errand:
     pinned: bool
     most_per_s: Callable[[], float]
     calm_s: float = 0.0
+    files: tuple[Path, ...] = ()
 
     @property
     def cursor(self) -> str:
@@ -162,18 +167,29 @@ class Courier:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            files = self._stamps()  # before they are read: one that comes meanwhile is not missed
             error = failure_of(self._deliver)
             self.delivery.calling = 0.0
             if error is None:
                 return
             if isinstance(error, Misconfigured):
                 self.delivery.turn(DeliveryState.MISCONFIGURED, self._told(error))
-                wait = MISCONFIGURED_S
+                failure_of(self._count)
+                self._until_mended(files)
             else:
                 self.delivery.turn(DeliveryState.DOWN, self._told(error))
-                wait = self._backoff.wait_s(getattr(error, "retry_after", None))
-            failure_of(self._count)
-            self._stop.wait(wait)
+                failure_of(self._count)
+                self._stop.wait(self._backoff.wait_s(getattr(error, "retry_after", None)))
+
+    def _stamps(self) -> list[tuple[int, ...]]:
+        return [stamp(path) for path in self._errand.files]
+
+    def _until_mended(self, files: list[tuple[int, ...]]) -> None:
+        """Wait for a person: until one of the files has come or changed, a minute at most."""
+        until = time.monotonic() + MISCONFIGURED_S
+        while self._stamps() == files and (left := until - time.monotonic()) > 0:
+            if self._stop.wait(min(LOOK_S, left)):
+                return
 
     def _told(self, error: Exception) -> str:
         return str(error).removeprefix(f"{self._errand.name}: ")

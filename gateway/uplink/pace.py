@@ -13,6 +13,8 @@ JITTER = 0.2
 """Share by which a wait varies, so that a hall of gateways does not return in one instant."""
 MISCONFIGURED_S = 60.0
 """A person has to mend it; looked at again this often, so that no restart is needed afterwards."""
+LOOK_S = 2.0
+"""How often the files are looked at in which he may do so, s."""
 
 
 @dataclass(slots=True)

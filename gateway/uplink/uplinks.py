@@ -8,6 +8,7 @@ from functools import partial
 
 from connectors.catalogue import (
     SinkConfig,
+    files_of,
     is_thrifty,
     kinds_of,
     lengths_of,
@@ -117,6 +118,7 @@ class Uplinks:
                     pinned=wants_pinned(config),
                     most_per_s=self._most_per_s,
                     calm_s=self._calm_s(config),
+                    files=files_of(config),
                 ),
                 journal,
                 Quarantine(plan.data, config.name),

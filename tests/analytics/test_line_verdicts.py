@@ -16,6 +16,7 @@ from plant.alarms import AlarmAction
 from plant.assets import asset_of
 from tests.patience import FULL
 
+pytestmark = pytest.mark.timeout(480)  # the first one learns for all
 HOUR = 3600
 LEARN = 4 * HOUR
 SECOND = 10**9

@@ -33,8 +33,13 @@ def spoken(tree: ast.AST) -> set[str]:
 
 
 @cache
+def text_of(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+@cache
 def tree_of(path: Path) -> ast.AST:
-    return ast.parse(path.read_text("utf-8"))
+    return ast.parse(text_of(path))
 
 
 def where(names: set[str], of: object, folder: Path, rooms: tuple[str, ...] = ROOMS) -> list[str]:
@@ -42,7 +47,8 @@ def where(names: set[str], of: object, folder: Path, rooms: tuple[str, ...] = RO
         path.relative_to(folder).as_posix()
         for room in rooms
         for path in sorted((folder / room).rglob("*.py"))
-        if names & of(tree_of(path))  # type: ignore[operator]
+        # Most files do not even hold such a word, and need not be parsed.
+        if any(name in text_of(path) for name in names) and names & of(tree_of(path))  # type: ignore[operator]
     ]
 
 

@@ -19,7 +19,9 @@ from gateway.accounts.roles import Role
 from gateway.config.plan import ConsolePlan, Plan
 from gateway.console.tls import own_pair, prepare
 from gateway.runtime import Gateway
+from plant.assets import asset_of
 from plant.errors import Rejected, Unreachable
+from plant.tags import Tag
 from wheeltapper.alarms import answered, ordered
 from wheeltapper.audit import kept
 from wheeltapper.running import Console, ask, console_of
@@ -27,6 +29,7 @@ from wheeltapper.running import Console, ask, console_of
 pytestmark = pytest.mark.journey
 PASSWORD = "oil pump by the north door"
 PATIENCE_S = 60
+TAGS = (Tag(name="works/press-1/force", source="plc", address=""),)
 
 
 class Running:
@@ -35,7 +38,13 @@ class Running:
     def __init__(self, data: Path, **console: Any) -> None:
         self.data = data
         self.told: list[tuple[str, dict[str, Any]]] = []
-        plan = Plan(name="line-1", data=data, console=ConsolePlan(port=0, **console))
+        plan = Plan(
+            name="line-1",
+            data=data,
+            console=ConsolePlan(port=0, **console),
+            tags=TAGS,
+            assets=(asset_of("works/press-1", TAGS),),
+        )
         self._gateway = Gateway(plan, on_event=lambda kind, row: self.told.append((kind, row)))
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
 
@@ -157,6 +166,21 @@ def test_order_of_a_command_bears_its_name_as_said_here(running: Running, data: 
 
     with pytest.raises(Rejected, match="There is no asset or alarm 'no-such'"):
         ordered(data, "", "/api/holds", said, "do it again")
+
+
+def test_an_act_bears_its_address_and_holds_after_a_restart(data: Path) -> None:
+    said = {"target": "press-1", "kind": "shelved", "seconds": 600, "actor": "ana", "note": "belt"}
+    with Running(data, host="0.0.0.0", tls=True) as running:
+        ordered(data, "", "/api/holds", said, "do it again")
+        row = ask(running.console, "/api/audit")["audit"][0]
+        kept_quiet = ask(running.console, "/api/holds")["holds"]
+    with Running(data, host="0.0.0.0", tls=True) as running:
+        assert ask(running.console, "/api/audit")["audit"][0] == row
+        assert ask(running.console, "/api/holds")["holds"] == kept_quiet
+
+    assert (row["what"], row["place"]) == ("hold", "127.0.0.1")
+    assert row["words"] == "works/press-1 shelved: belt"
+    assert [one["note"] for one in kept_quiet] == ["belt"]
 
 
 def test_audit_is_read_from_the_journal_when_none_runs(data: Path) -> None:

@@ -1,6 +1,6 @@
 // The alarm list: what nobody has acknowledged stands first, what is kept quiet below what asks.
 
-import {Keyed, make, mark, row, table, tell, toggle} from "./dom.js";
+import {Keyed, make, mark, painted, row, table, tell, toggle} from "./dom.js";
 import {ask} from "./live.js";
 import {acknowledge, feedback, keepQuiet, listenAgain} from "./orders.js";
 import {assetLink, badge, every, problem, sensors} from "./parts.js";
@@ -16,6 +16,7 @@ const COLUMNS = [
 const QUIET = [["Asset", "short"], ["How", "wide"], ["", ""]];
 const AGAIN_MS = 5000;
 const CLOSED = 3;
+const FIRST = 60;
 
 function rank(alarm) {
   if (blinking(alarm.state)) return 0;
@@ -102,10 +103,17 @@ export function alarmsPage(main) {
   const held = new Keyed(holds.body, (hold) => `${hold.asset} ${hold.kind} ${hold.actor}`,
     (first) => holdLine(first, () => again(true), at));
   const again = every(() => AGAIN_MS, async () => {
-    const {alarms} = await ask("/api/alarms");
-    const found = await ask("/api/holds");
-    const {instruments} = await ask("/api/instruments");
-    rows.show(alarms.sort(order));
+    const [{alarms}, found, {instruments}] = await Promise.all([
+      ask("/api/alarms"), ask("/api/holds"), ask("/api/instruments"),
+    ]);
+    alarms.sort(order);
+    // What asks stands on top and is painted at once, the long rest of a first look right after.
+    if (!rows.parts.size && alarms.length > FIRST) {
+      rows.show(alarms.slice(0, FIRST));
+      box.hidden = false;
+      await painted();
+    }
+    rows.show(alarms);
     held.show(found.holds);
     doubted.update(instruments);
     box.hidden = !alarms.length;

@@ -32,6 +32,14 @@ export function mark(node, name, value) {
   else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, String(value));
 }
 
+// A page that is not looked at paints nothing, and need not wait for it.
+export function painted() {
+  return new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done));
+    if (document.hidden) done();
+  });
+}
+
 // Keeps one child of `parent` for each item, in order: `build(item)` gives {node, update}.
 export class Keyed {
   constructor(parent, key, build) {

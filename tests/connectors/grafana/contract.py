@@ -1,8 +1,10 @@
 """A server that keeps Grafana's published contract for the calls that we make.
 
-Scripted after the OpenAPI description and the pages on its HTTP API (health, dashboards by uid,
-their versions, folders, data sources by uid); it is no Grafana: what runs against it is checked
-against the contract only. `quirk` makes it answer as what may stand in front of a Grafana does.
+Scripted after the OpenAPI file and the pages on its HTTP API (health, dashboards by uid, their
+versions, folders, data sources by uid); it is no Grafana: what runs against it is checked against
+the contract only. Each request, and each answer of its own, is held against `published`, and the
+block fails in which one was sent that the file does not know. `quirk` makes it answer as what may
+stand in front of a Grafana does: that is held against nothing.
 """
 
 import json
@@ -12,6 +14,7 @@ from email.message import Message
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.connectors.grafana.published import answer_objections, request_objections
 from tests.served import Reply, Served
 
 EDITOR, VIEWER = "glsa_editor", "glsa_viewer"
@@ -32,9 +35,11 @@ class Contract(Served):
     rewrites
         Writes a board down in its own way: adds what it takes for granted.
     listed
-        Versions come as a plain list, as before Grafana 12.
+        Versions come as a plain list, as before Grafana 12; the file of 13.0 knows no such answer.
     quirk
         Answers instead: status, body, headers.
+    objections
+        What was sent that the file does not know.
     """
 
     below: str = ""
@@ -46,15 +51,27 @@ class Contract(Served):
     rewrites: bool = False
     listed: bool = False
     quirk: Callable[[str, str], Reply | None] = lambda *_: None
+    objections: list[str] = field(default_factory=list)
+
+    def __exit__(self, *raised: object) -> None:
+        super().__exit__(*raised)
+        if raised[0] is None:
+            assert self.objections == [], "this is not in Grafana's OpenAPI file"
 
     def reply(self, method: str, path: str, headers: Message, raw: bytes) -> Reply:
-        path = urlsplit(path).path
+        target, path = path, urlsplit(path).path
         self.asked.append((method, path))
+        body = json.loads(raw or b"null")
+        inside = target.startswith(f"{self.below}/api/")
+        call = target.removeprefix(f"{self.below}/api")
+        self.objections += request_objections(method, call, body) if inside else ()
         strange = self.quirk(method, path)
         if strange is not None:
             return strange
         token = headers.get("Authorization", "").removeprefix("Bearer ")
-        status, said = self.answer(method, path, json.loads(raw or b"null"), token)
+        status, said = self.answer(method, path, body, token)
+        known = inside and not (self.listed and path.endswith("/versions"))
+        self.objections += answer_objections(method, call, status, said) if known else ()
         return status, json.dumps(said).encode(), {"Content-Type": "application/json"}
 
     def answer(self, method: str, path: str, body: Any, token: str) -> Answer:
@@ -64,7 +81,7 @@ class Contract(Served):
         if (method, words) == ("GET", ["health"]):
             return 200, {"commit": "0", "database": "ok", "version": "13.1.0"}
         if token not in (EDITOR, VIEWER):
-            return 401, {"message": "Invalid API key", "messageId": "api-key.invalid"}
+            return 401, {"message": "Invalid API key"}
         if token == VIEWER and (method != "GET" or words[0] == "datasources"):
             return 403, {"message": "You'll need additional permissions to perform this action."}
         return self._of_boards(method, words, body, token) or self._of_others(method, words, body)
@@ -78,7 +95,8 @@ class Contract(Served):
             case ("POST", ["dashboards", "db"]):
                 return self._put(body, token)
             case ("DELETE", ["dashboards", "uid", uid]):
-                return 200, {"title": self.boards.pop(uid)["board"]["title"]}
+                title = self.boards.pop(uid)["board"]["title"]
+                return 200, {"uid": uid, "title": title, "message": f"Dashboard {title} deleted"}
         return None
 
     def _of_others(self, method: str, words: list[str], body: Any) -> Answer:
@@ -94,8 +112,9 @@ class Contract(Served):
                 known = self.sources.get(uid)
                 return (200, known) if known else (404, {"message": "Data source not found"})
             case ("POST", ["datasources"]):
-                self.sources[body["uid"]] = {"id": len(self.sources) + 1, **body}
-                return 200, {"datasource": self.sources[body["uid"]], "message": "Datasource added"}
+                made = self.sources[body["uid"]] = {"id": len(self.sources) + 1, **body}
+                told = {"id": made["id"], "name": made["name"], "message": "Datasource added"}
+                return 200, {**told, "datasource": made}
             case ("DELETE", ["datasources", "uid", uid]):
                 del self.sources[uid]
                 return 200, {"message": "Data source deleted"}
@@ -148,4 +167,5 @@ class Contract(Served):
             return 412, {"status": "version-mismatch", "message": _GONE}
         versions = [*(known["versions"] if known else []), (body.get("message", ""), token)]
         self.boards[uid] = {"board": board, "folder": folder, "versions": versions}
-        return 200, {"uid": uid, "status": "success", "version": len(versions), "slug": "x"}
+        saved = {"id": 7, "uid": uid, "title": board["title"], "url": f"{self.below}/d/{uid}/x"}
+        return 200, {**saved, "status": "success", "version": len(versions)}

@@ -103,7 +103,7 @@ class Plant:
         self.prefix = ""
         self.health_row: dict[str, object] = {"status": "ok"}
         self.actor = self.note = ""
-        self.extra_tags = 0
+        self.extra_tags = self.extra_alarms = 0
         self.secured = True
         self.outage = False
         self.disk_words = ""
@@ -744,7 +744,8 @@ class Plant:
             "actor": "M. Weber",
             "note": "die changed",
         }
-        return [closed, self._alarm()] if self.alarm_state or self.quiet else [closed]
+        older: list[AlarmRow] = [{**closed, "id": 100 + n} for n in range(self.extra_alarms)]
+        return [closed, *([self._alarm()] if self.alarm_state or self.quiet else []), *older]
 
     async def acknowledge(self, alarm: int, actor: str, note: str, /) -> AlarmRow:
         if alarm not in (7, 12):

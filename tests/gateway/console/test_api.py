@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import urllib.parse
 from typing import TYPE_CHECKING
@@ -325,3 +326,23 @@ def test_parts_that_cannot_be_listed_say_why(
 ) -> None:
     answer = console.ask(f"/api/parts?{asked}")
     assert (answer.status, why in answer.content["error"]) == (status, True)
+
+
+def test_a_long_answer_is_compressed_for_those_who_take_it(console: Console) -> None:
+    console.plant.extra_alarms = 300
+
+    plain = console.ask("/api/alarms", headers={"Accept-Encoding": "identity"})
+    packed = console.ask("/api/alarms", headers={"Accept-Encoding": "gzip"})
+
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert len(packed.body) < len(plain.body) / 10
+    assert json.loads(gzip.decompress(packed.body)) == plain.content
+    assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
+
+
+def test_a_short_answer_is_sent_as_it_is(console: Console) -> None:
+    assert (
+        "content-encoding"
+        not in console.ask("/api/alarms", headers={"Accept-Encoding": "gzip"}).headers
+    )

@@ -436,6 +436,25 @@ def test_hostile_names_are_shown_as_text(
     assert not wide(page)
 
 
+def test_a_long_list_of_alarms_begins_with_what_asks(page: Page, console: Console) -> None:
+    console.plant.alarmed()
+    console.plant.extra_alarms = 200
+    page.add_init_script("""
+        window.counts = new Set();
+        const look = () => {
+            window.counts.add(document.querySelectorAll("tbody tr[data-state]").length);
+            requestAnimationFrame(look);
+        };
+        look();
+    """)
+    show(page, console, "/alarms")
+    rows = page.locator("tbody tr[data-state]")
+
+    expect(rows).to_have_count(202)
+    expect(rows.first).to_have_attribute("data-state", "UNACK")
+    assert page.evaluate("Math.min(...[...window.counts].filter((count) => count > 0))") < 100
+
+
 def test_tag_table_filters_and_names_bad_quality(
     page: Page, console: Console, tmp_path: Path
 ) -> None:

@@ -83,6 +83,7 @@ class Road:
         self.raw = False
         self.most_per_s = 1e9
         self.calm_s = 0.0
+        self.files: tuple[Path, ...] = ()
 
     def put(self, *records: Any) -> int:
         self.journal.append(*records)
@@ -96,6 +97,7 @@ class Road:
             pinned=not self.raw,
             most_per_s=lambda: self.most_per_s,
             calm_s=self.calm_s,
+            files=self.files,
         )
         return Courier(
             errand,

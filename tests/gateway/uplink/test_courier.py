@@ -15,6 +15,7 @@ from gateway.uplink import pace, parcels, quarantine
 from gateway.uplink.courier import Courier
 from gateway.uplink.quarantine import kept
 from plant.errors import Misconfigured, Rejected, Unreachable
+from plant.files import put
 from plant.records import EventRecord, Record, SampleRecord
 from plant.tags import Tag
 from tests.gateway.uplink.conftest import (
@@ -116,6 +117,50 @@ def test_a_store_that_does_not_let_us_in_keeps_the_data_and_is_tried_again(
         wrong = False
         until(lambda: road.cursor() == last)
     assert road.sink.numbers() == [1]
+
+
+@pytest.mark.parametrize("there", [["token"], ["old", "token"]], ids=["comes", "changes"])
+def test_a_token_that_comes_is_seen_within_seconds(
+    road: Road, monkeypatch: pytest.MonkeyPatch, there: list[str]
+) -> None:
+    monkeypatch.setattr(rules, "MISCONFIGURED_S", 3600.0)
+    monkeypatch.setattr(rules, "LOOK_S", 0.05)
+    token = road.folder / "token"
+    road.files = (token, road.folder / "ca.pem")
+    *before, last_one = (word.encode() for word in there)
+    for word in before:
+        put(token, word)
+
+    tried = 0
+
+    def entering() -> None:
+        nonlocal tried
+        tried += 1
+        if not token.exists() or token.read_bytes() != last_one:
+            raise Misconfigured("file: the token is not known; give it another")
+
+    road.sink.entering = entering
+    last = road.put(*numbered(1))
+    with running(road) as courier:
+        until(lambda: courier.delivery.state == "misconfigured")
+        put(token, last_one)
+        until(lambda: road.cursor() == last)
+        assert (courier.delivery.state, courier.delivery.why) == ("up", "")
+    assert tried == 2, "nothing changed meanwhile, so nothing was tried"
+
+
+def test_one_that_waits_for_a_person_ends_when_told(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "MISCONFIGURED_S", 3600.0)
+
+    def entering() -> None:
+        raise Misconfigured("file: the token is not known; give it another")
+
+    road.sink.entering = entering
+    road.files = (road.folder / "token",)
+    with running(road) as courier:
+        until(lambda: courier.delivery.state == "misconfigured")
 
 
 def test_what_nobody_foresaw_is_tried_again(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
