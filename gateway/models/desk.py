@@ -90,6 +90,7 @@ class ModelDesk:
             "sha256": found.sha256,
             "why": found.why,
             "actor": RULE,
+            "person": found.person,
         }
 
     def due(self) -> Iterator[Body]:
@@ -180,6 +181,7 @@ class ModelDesk:
             beside.figures,
             self._terms,
             beside.stopwatch.costs(),
+            person=beside.tenure.person,
             alarmed=state.watch.alarmed or (alarm is not None and alarm.stands),
             mode_name=state.asset.mode_name if state.mode is not None else lambda _: "any mode",
         )

@@ -85,7 +85,9 @@ def _who(tenure: Tenure, watch: Watch) -> dict[str, Any]:
 
 
 def _tenure(told: Mapping[str, Any]) -> Tenure:
-    return Tenure(*(told[name] for name in ("version", "sha256", "since", "actor", "why")))
+    return Tenure(
+        *(told[name] for name in ("version", "sha256", "since", "actor", "why", "person"))
+    )
 
 
 def _watch(own: Watch, told: Mapping[str, Any]) -> Watch:

@@ -120,6 +120,7 @@ def clauses(
     costs: Costs,
     *,
     alarmed: bool,
+    person: str = "",
     mode_name: Callable[[int], str] = str,
 ) -> list[Clause]:
     """Hold a model that is tried beside the one in force against every demand."""
@@ -137,6 +138,12 @@ def clauses(
             "an alarm stands" if alarmed else "none stands",
             "none stands",
             not alarmed,
+        ),
+        Clause(
+            "What it was trained for",
+            person or "nothing that could be a fault",
+            "what could be a fault a person decides",
+            not person,
         ),
     ]
 

@@ -16,6 +16,8 @@ from analytics.modelfiles import (
     MOST_BYTES,
     SUFFIX,
     Cause,
+    Header,
+    Model,
     ModelRefused,
     asset_of,
     check_fits,
@@ -47,6 +49,8 @@ class Found:
     version: int
     sha256: str
     why: str
+    person: str = ""
+    """Why no rule may put it into force; empty if one may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +112,10 @@ class Shelf:
             return ready
         path = self._path(state.asset.path, version)
         try:
-            watch, found = self._read(path, state, version)
+            watch, model = self._read(path, state, version)
         except (ModelRefused, Unreachable) as error:
             raise Rejected(f"{path.name} of {state.asset.path}: {error}") from error
-        if found != sha256:
+        if model.sha256 != sha256:
             raise Rejected(f"{path.name} of {state.asset.path}: is another file than it was")
         return watch
 
@@ -162,26 +166,27 @@ class Shelf:
         if known is not None and waits and known[0] == stamp:
             return known[1]  # it waits, for a probation as it may be
         try:
-            watch, sha256 = self._read(file, state, version)
+            watch, model = self._read(file, state, version)
         except (ModelRefused, Unreachable) as error:
             self._told[file] = stamp
             cause = str(error.cause) if isinstance(error, ModelRefused) else "unreadable"
             refused.append(Refused(asset, file.name, cause, str(error)))
             return None
-        found = Found(asset, version, sha256, f"found as {file.name}")
+        sha256 = model.sha256
+        found = Found(asset, version, sha256, f"found as {file.name}", person_decides(model.header))
         self._ready = {key: kept for key, kept in self._ready.items() if key[0] != asset}
         self._ready[asset, version, sha256] = watch
         self._offered[asset] = stamp, found
         return found
 
-    def _read(self, file: Path, state: WatchedAsset, version: int) -> tuple[Watch, str]:
+    def _read(self, file: Path, state: WatchedAsset, version: int) -> tuple[Watch, Model]:
         model = read_model(_bytes(file), self._keys, self._gateway)
         own = state.watch
         asset = state.asset.path
         check_fits(model.header, asset, own.signals, own.units, own.settings)
         if model.header.version != version:
             raise ModelRefused(Cause.MALFORMED, f"is version {model.header.version} by its header")
-        return watch_of(model, own.settings.quiet), model.sha256
+        return watch_of(model, own.settings.quiet), model
 
     def _path(self, asset: str, version: int) -> Path:
         return self._folder / model_folder(asset) / f"{version}{SUFFIX}"
@@ -200,6 +205,20 @@ class Shelf:
                 why = "this gateway watches no asset of that path"
                 refused.append(Refused(asset, folder.name, str(Cause.OTHER_ASSET), why))
         return refused
+
+
+def person_decides(header: Header) -> str:
+    """Say why no rule may put a model into force, by its data card; empty if one may.
+
+    What was trained because values had moved may have learnt a fault: see `analytics.proposals`.
+    """
+    match header.card.get("proposed"):
+        case {"a_person_decides": True, "reasons": [*reasons]}:
+            told = [
+                str(one["cause"]) for one in reasons if isinstance(one, dict) and "cause" in one
+            ]
+            return f"trained because of {', '.join(dict.fromkeys(told))}"
+    return ""
 
 
 def _key(path: Path) -> Ed25519PublicKey:

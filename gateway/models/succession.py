@@ -316,7 +316,7 @@ class Succession:
 
 
 def _tenure(change: Change) -> Tenure:
-    return Tenure(change.version, change.sha256, change.at, change.actor, change.why)
+    return Tenure(change.version, change.sha256, change.at, change.actor, change.why, change.person)
 
 
 def _back(models: Models) -> Beside | Rested | None:

@@ -50,6 +50,8 @@ class Tenure:
     since: int = 0
     actor: str = ""
     why: str = ""
+    person: str = ""
+    """Why no rule may put it into force; empty if one may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ class Change:
     sha256: str
     why: str
     actor: str
+    person: str = ""
 
 
 @dataclass(slots=True)
@@ -161,6 +164,7 @@ def change_body(asset: str, change: Change) -> dict[str, Any]:
         "sha256": change.sha256,
         "why": change.why,
         "actor": change.actor,
+        **({"person": change.person} if change.person else {}),
     }
 
 
@@ -173,4 +177,5 @@ def change_from(at: int, body: Mapping[str, Any]) -> Change:
         sha256=body["sha256"],
         why=body["why"],
         actor=body["actor"],
+        person=body.get("person", ""),
     )

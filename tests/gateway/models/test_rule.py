@@ -241,6 +241,25 @@ def test_by_rule_it_is_promoted_when_every_clause_is_met(
     assert shadowed.order(replace(order("", 0), body=body))
 
 
+def test_what_drift_proposed_no_rule_puts_into_force(
+    shadowed: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (state,) = shadowed.assets
+    beside = state.models.beside
+    assert beside is not None
+    beside.figures = taken(CALM, CALM)
+    beside.tenure = replace(beside.tenure, person="trained because of drift")
+    monkeypatch.setattr(Stopwatch, "costs", lambda _: FAST)
+    monkeypatch.setattr(shadowed.book, "open", lambda _: None)
+    desk = desk_of(shadowed, Terms(shadow_h=1.0, by_rule=True))
+    assert list(desk.due()) == []
+    row = asyncio.run(desk.promote("pump-2", 1, "ana", "a new impeller"))
+    assert row["in_force"]["why"] == (
+        "a new impeller (against the rule: What it was trained for: trained because of drift, "
+        "demanded: what could be a fault a person decides)"
+    )
+
+
 def test_one_that_is_late_on_probation_is_returned_by_the_clock(
     shadowed: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,6 +297,6 @@ def test_the_page_tells_what_is_in_force_tried_blocked_and_changed(shadowed: Pip
     assert row["in_force"]["version"] == 0
     assert row["tried"] is not None
     assert (row["tried"]["role"], row["tried"]["model"]["version"]) == ("shadow", 1)
-    assert len(row["tried"]["clauses"]) == 9
+    assert len(row["tried"]["clauses"]) == 10
     assert [change["action"] for change in row["history"]] == ["shadow"]
     assert [moved["mode"] for moved in row["drift"]] == [""]

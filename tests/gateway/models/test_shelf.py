@@ -12,7 +12,7 @@ from analytics.modelfiles import MOST_BYTES, Header, model_folder, public_pem, s
 from analytics.modelfiles import write_model as written
 from gateway.config.plan import ModelsPlan
 from gateway.models.desk import ModelDesk
-from gateway.models.shelf import Shelf
+from gateway.models.shelf import Shelf, person_decides
 from gateway.models.watched import Role
 from gateway.pipeline import Pipeline
 from plant.errors import Rejected
@@ -181,3 +181,19 @@ def test_the_section_of_the_configuration_says_the_terms(line: Line) -> None:
     pipeline = Pipeline(replace(line.plan, models=models), line.handles, line.supervisor.contain)
     terms = pipeline.terms
     assert (terms.by_rule, terms.shadow_h, terms.probation_h) == (True, 2.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("card", "why"),
+    [
+        ({}, ""),
+        ({"proposed": {"a_person_decides": False, "reasons": [{"cause": "age"}]}}, ""),
+        (
+            {"proposed": {"a_person_decides": True, "reasons": [{"cause": "drift"}] * 2}},
+            "trained because of drift",
+        ),
+        ({"proposed": {"a_person_decides": True, "reasons": "drift"}}, ""),
+    ],
+)
+def test_the_card_says_whether_a_person_decides(card: Any, why: str) -> None:
+    assert person_decides(header(card=card)) == why
