@@ -10,13 +10,16 @@ DATA      ?=
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fix bench bench-sources bench-overload bench-central bench-registry \
     bench-firstview bench-boards bench-detection bench-training bench-federation federation weeks \
-    faults faults-uplink clean
+    walk faults faults-uplink clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: $(INSTALLED) ## a simulated plant, the gateway and its page (ARGS="--seed 7 --fault none")
 	$(BIN)/wheeltapper demo $(ARGS)
+
+walk: $(INSTALLED) ## the life of a model on a simulated pump, command by command (ten minutes)
+	@$(BIN)/wheeltapper walk models $(ARGS)
 
 # The longest files begin first, in the order of tests/conftest.py.
 test: $(INSTALLED) ## every test, on two cores (ARGS="tests/gateway -k align" JOBS=0, FULL=1: long counts)
