@@ -41,6 +41,7 @@ from tests.parts.stores.servers import fetched, influx1
 S = 10**9
 DATABASE = "boards"
 HOURS = {"h": 1, "d": 24}
+SECONDS = {"s": 1, "m": 60, "h": 3600}
 POINTS = 500
 """So many steps Grafana asks for over the time that is shown."""
 PATIENCE_S = 300.0
@@ -118,6 +119,15 @@ def span_h(board: Mapping[str, Any]) -> int:
     return int(words[:-1]) * HOURS[words[-1]]
 
 
+def steps(board: Mapping[str, Any], hours: int) -> dict[str, int]:
+    """Give the step of each panel, s: no shorter than the panel itself allows."""
+    shown = max(hours * 3600 // POINTS, 10)
+    least = {one["title"]: str(one.get("interval", "1s")) for one in board["panels"]}
+    return {
+        title: max(shown, int(words[:-1]) * SECONDS[words[-1]]) for title, words in least.items()
+    }
+
+
 def asked(url: str, query: str) -> list[dict[str, Any]]:
     """Ask in InfluxQL, as long as it may take; give the series."""
     form = urlencode({"db": DATABASE, "q": query, "epoch": "ms"}).encode()
@@ -138,18 +148,14 @@ def measured(url: str, asset: Asset, now: int, goes: int) -> dict[str, Any]:
             continue
         hours = span_h(board)
         chosen = {"site": ALL, "line": ALL, "gateway": ALL, "signal": ALL, "alarm": "1"}
-        viewer = Viewer(
-            {**chosen, "asset": asset.name},
-            now // 1_000_000 - hours * 3_600_000,
-            now // 1_000_000,
-            f"{max(hours * 3600 // POINTS, 10)}s",
-        )
+        begins, step = now // 1_000_000 - hours * 3_600_000, steps(board, hours)
+        viewer = Viewer({**chosen, "asset": asset.name}, begins, now // 1_000_000)
         took: dict[str, dict[str, float]] = {}
         for title, query in questions(board):
             best, rows = float("inf"), 0
             for _ in range(goes):
                 begun = time.perf_counter()
-                series = asked(url, viewer.asks(query))
+                series = asked(url, replace(viewer, step=f"{step.get(title, 60)}s").asks(query))
                 best = min(best, time.perf_counter() - begun)
                 rows = sum(len(one["values"]) for one in series)
             took[title if title not in took else f"{title} (2)"] = {

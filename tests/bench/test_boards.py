@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench.boards import MINUTE, S, records, span_h
+from bench.boards import MINUTE, S, records, span_h, steps
 from bench.firstview import EACH
 from connectors.influx.points import Points
 from plant.summaries import LENGTHS
@@ -35,3 +35,8 @@ def test_every_record_makes_points_within_the_time_that_is_asked_for(tmp_path: P
 def test_a_board_opens_for_so_many_hours(start: str, hours: int) -> None:
     board: Any = {"time": {"from": start}}
     assert span_h(board) == hours
+
+
+def test_a_step_is_no_shorter_than_its_panel_allows() -> None:
+    board: Any = {"panels": [{"title": "a", "interval": "5m"}, {"title": "b"}]}
+    assert steps(board, 8) == {"a": 300, "b": 57}
