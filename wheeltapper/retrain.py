@@ -145,6 +145,9 @@ class Round:
         from wheeltapper.progress import Bar
 
         registry = Registry(self.place)
+        online = self.held.online()
+        if online is not None and not self.propose:
+            registry.refresh(online)
         due, refused = [], 0
         with Bar("assets") as bar:
             for done, asset in enumerate(self.assets, 1):
@@ -251,7 +254,8 @@ class Round:
                 public_pem(key) for each in due for key in registry.keys_of(each.job.machine.path)
             )
             shelf = Shelf(work, "", 0, 0, self.key, trusted)
-            teller = Teller(shelf, None, self.as_json, len(due) > 1)
+            place = f"published for the ring {self.ring}"
+            teller = Teller(shelf, None, self.as_json, len(due) > 1, place)
             outcomes = run_all([each.job for each in due], min(self.jobs, len(due)), self.backend)
             for each, outcome in zip(due, outcomes, strict=True):
                 if outcome.card is not None:

@@ -282,6 +282,8 @@ class Teller:
     picture: Path | None
     as_json: bool
     many: bool
+    place: str = ""
+    """Where models go from here; else their files are named."""
     trained: int = 0
     refused: list[str] = field(default_factory=list)
 
@@ -304,7 +306,7 @@ class Teller:
         if self.as_json:
             terminal.record(_row(outcome, written, drawn))
         else:
-            _say(machine, outcome, written, drawn)
+            _say(machine, outcome, written, drawn, self.place)
         return written
 
     def end(self) -> None:
@@ -351,7 +353,9 @@ def _row(outcome: "Outcome", written: "Written", drawn: Path | None) -> dict[str
     }
 
 
-def _say(machine: "Machine", outcome: "Outcome", written: "Written", drawn: Path | None) -> None:
+def _say(
+    machine: "Machine", outcome: "Outcome", written: "Written", drawn: Path | None, place: str
+) -> None:
     """Tell of one asset in words."""
     from wheeltapper import terminal
     from wheeltapper.training.words import (
@@ -368,7 +372,7 @@ def _say(machine: "Machine", outcome: "Outcome", written: "Written", drawn: Path
     if outcome.comparison is not None:
         terminal.say(agreement_line(outcome.comparison))
         terminal.table("on the hold-out", HEADS, figure_rows(outcome.comparison))
-    file = "not written: --out and --key" if written.file is None else str(written.file)
+    file = "not written: --out and --key" if written.file is None else place or str(written.file)
     terminal.say(trained_line(machine.path, written.version, written.size, file))
     if drawn is not None:
         terminal.say(f"drawn: {drawn}")

@@ -56,6 +56,8 @@ class SimulatedLine:
         When the interesting part begins, s after row 0.
     defect_every
         One part of the press in so many is made from a blank that is too thin; 0: none.
+    stretch
+        How many times as long as usual machines run and stand.
 
     Attributes
     ----------
@@ -76,6 +78,7 @@ class SimulatedLine:
         onset_s: float | None = None,
         live_from: float = 0.0,
         defect_every: int = 0,
+        stretch: int = 1,
     ) -> None:
         onset_s = draw_onset(seed, live_from) if onset_s is None else onset_s
         self.seed = seed
@@ -94,7 +97,7 @@ class SimulatedLine:
             channel.tag(machine.name) for machine in self._machines for channel in machine.channels
         )
         lags = tuple(machine.lag_s for machine in self._machines)
-        self._timetable: Timetable = Schedule(seed, int(onset_s), lags)
+        self._timetable: Timetable = Schedule(seed, int(onset_s), lags, stretch)
         self._encoding = Encoding(self.tags)
         channels = [channel for machine in self._machines for channel in machine.channels]
         self._per_unit = np.array([round(1 / channel.step) for channel in channels])

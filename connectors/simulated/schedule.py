@@ -112,23 +112,27 @@ class Schedule:
         Second (row) around which every machine runs.
     lags
         Smallest and largest lag behind the line, s, one pair a machine.
+    stretch
+        How many times as long as usual every phase lasts.
     """
 
-    def __init__(self, seed: int, pin: int, lags: tuple[tuple[int, int], ...]) -> None:
-        self._seed = seed
+    def __init__(
+        self, seed: int, pin: int, lags: tuple[tuple[int, int], ...], stretch: int = 1
+    ) -> None:
+        self._seed, self._stretch = seed, stretch
         self._lags = lags
         self._low = 0
         self._edges = np.array([pin - BEFORE_S, pin + AFTER_S], np.int64)
         self._own = [np.full(2, low, np.int64) for low, _ in lags]
-        while self._edges[0] > -4 * RUN_S[1]:
+        while self._edges[0] > -4 * RUN_S[1] * stretch:
             self._grow_back()
 
     def _draw(self, chunk: int, back: bool) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
         random = np.random.default_rng([self._seed, 1 + back, chunk])
         first = 1 + chunk * _CHUNK
         index = np.arange(first, first + _CHUNK)
-        runs = random.integers(*RUN_S, _CHUNK)
-        stops = random.integers(*STOP_S, _CHUNK)
+        runs = random.integers(*RUN_S, _CHUNK) * self._stretch
+        stops = random.integers(*STOP_S, _CHUNK) * self._stretch
         lags = [random.integers(low, high + 1, _CHUNK) for low, high in self._lags]
         return np.where(index % 2 == 0, runs, stops), lags
 
@@ -151,7 +155,7 @@ class Schedule:
 
         `jog` is its speed in changeover, part of the rated one; `ramp_s` the time of a ramp, s.
         """
-        while self._edges[-1] <= first + count + RUN_S[1]:
+        while self._edges[-1] <= first + count + RUN_S[1] * self._stretch:
             self._grow()
         edges = self._edges + self._own[machine]
         modes = _mode_of(np.arange(len(edges)) + self._low)

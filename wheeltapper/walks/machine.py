@@ -19,6 +19,9 @@ PUMP = f"{LINE}/pump-2"
 OVERHAUL = {"flow": 1.03, "power": 1.05, "current": 1.05, "discharge_pressure": 1.03}
 """What a new, larger impeller does to signals; part of what they were."""
 PIECE = 6 * HOUR_S
+STRETCH = 8
+"""Runs last 8 to 20 minutes and stops 3 to 5, not two minutes as in the demo: in windows of ten
+seconds little is left of a stop of half a minute."""
 
 
 def pump_rows(seed: int, start: int, hours: int, overhaul_h: float) -> tuple[list[Tag], Rows]:
@@ -35,7 +38,7 @@ def pump_rows(seed: int, start: int, hours: int, overhaul_h: float) -> tuple[lis
     overhaul_h
         Hours after which it has a new impeller.
     """
-    line = SimulatedLine(seed, fault="none", start=start)
+    line = SimulatedLine(seed, fault="none", start=start, stretch=STRETCH)
     columns = [at for at, tag in enumerate(line.tags) if tag.asset == PUMP]
     tags = [line.tags[at] for at in columns]
     rows = np.concatenate(
