@@ -56,12 +56,15 @@ class StrictSession:
     Parameters
     ----------
     config
-        The server; its `timeout_s` is the patience with one answer.
+        The server.
     tags
         The nodes that may be read or written.
+    patience_s
+        Longest wait for one answer, s.
     """
 
-    def __init__(self, config: OpcUaConfig, tags: Sequence[Tag]) -> None:
+    def __init__(self, config: OpcUaConfig, tags: Sequence[Tag], patience_s: float) -> None:
+        self._patience_s = patience_s
         self._name = config.name
         self._config = config
         self._tags = tags
@@ -135,7 +138,7 @@ class StrictSession:
             client = self._standing()
             try:
                 if asked:
-                    async with asyncio.timeout(self._config.timeout_s):
+                    async with asyncio.timeout(self._patience_s):
                         read = await client.uaclient.session.read(parameters)
             except FAILURES as error:
                 self.cut()
@@ -157,7 +160,7 @@ class StrictSession:
         async with self._turn:
             client = self._standing()
             try:
-                async with asyncio.timeout(self._config.timeout_s):
+                async with asyncio.timeout(self._patience_s):
                     results = await client.uaclient.session.write_attributes([found.node], [value])
             except UaStatusCodeError as error:
                 self._judge(name, [int(error.code)])
