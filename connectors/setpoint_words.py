@@ -35,7 +35,7 @@ def crc(words: Iterable[int]) -> int:
     Examples
     --------
     >>> f"{crc([0x3132, 0x3334, 0x3536, 0x3738]):04X}"
-    '37DC'
+    '37DD'
     """
     total = 0xFFFF
     for word in words:

@@ -81,11 +81,12 @@ class ActuatorUnderTest:
 Check = Callable[[ActuatorUnderTest], Awaitable[None]]
 
 
-async def _until(what: Callable[[], bool], peer: ActuatorUnderTest, sentence: str) -> None:
+async def _applied(peer: ActuatorUnderTest, count: int) -> None:
+    """Wait until so many setpoints came into force."""
     deadline = time.monotonic() + peer.patience
-    while not what() and time.monotonic() < deadline:
+    while len(peer.applied()) < count and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(POLL_S)
-    require(what(), sentence)
+    require(len(peer.applied()) >= count, "a write comes into force")
 
 
 async def _armed(peer: ActuatorUnderTest, actuator: Actuator) -> int:
@@ -160,7 +161,7 @@ async def check_writes_and_reads_back(peer: ActuatorUnderTest) -> None:
             sequence = await _armed(peer, actuator)
             done = len(peer.applied())
             await actuator.write(peer.setpoint(value, sequence))
-            await _until(lambda n=done: len(peer.applied()) > n, peer, "a write comes into force")
+            await _applied(peer, done + 1)
             await _read_back(peer, actuator, value, sequence)
     applied = peer.applied()
     require(
@@ -181,7 +182,7 @@ async def _read_back(
 
 
 async def check_refuses_what_does_not_fit(peer: ActuatorUnderTest) -> None:
-    """Write what cannot be held exactly, in another unit, too late, or elsewhere: nothing leaves."""
+    """Write what cannot be held exactly, in another unit, too late, elsewhere: nothing leaves."""
     good = peer.setpoint(peer.values[0])
     bad = (
         peer.setpoint(peer.unfit),
