@@ -214,12 +214,17 @@ also where the controller's clock is a tenth slow."""
 def left_s(setpoint: Setpoint, now_ns: int, patience_s: float) -> float:
     """Tell for how long a block may still take a setpoint, s.
 
+    Parameters
+    ----------
+    patience_s
+        What is left of the caller's.
+
     Raises
     ------
     Rejected
-        The deadline is over.
+        The deadline is over, or the caller's patience.
     """
-    left = (setpoint.deadline - now_ns) / 1e9
+    left = min((setpoint.deadline - now_ns) / 1e9, SAFE_SHARE * patience_s)
     if left <= 0:
         raise Rejected(f"{setpoint.tag}: the deadline is over; nothing was written")
-    return min(left, SAFE_SHARE * patience_s)
+    return left

@@ -110,9 +110,10 @@ class OpcUaActuator:
             left_s(setpoint, time.time_ns(), self._patience_s)
             await self._session.write(setpoint.tag, value)
             return
-        count = counts_of(outlet.tag, setpoint)
+        count, begun = counts_of(outlet.tag, setpoint), time.monotonic()
         _, answer = await self._block(setpoint.tag)
-        left = left_s(setpoint, time.time_ns(), self._patience_s)
+        patience = self._patience_s - (time.monotonic() - begun)
+        left = left_s(setpoint, time.time_ns(), patience)
         deadline = deadline_ms(answer.clock, left)
         words = request_words(count, setpoint.sequence, deadline, answer.clock)
         await self._session.write(_request_of(setpoint.tag), words_value(words))
@@ -142,7 +143,7 @@ class OpcUaActuator:
         return said_of(outlet.tag, answer)
 
     def _new_session(self) -> StrictSession:
-        return StrictSession(self._config, tuple(self._tags.values()), self._patience_s)
+        return StrictSession(self._config, self._tags, self._patience_s)
 
     def _has_block(self, tag: str) -> bool:
         return tag in self._outlets and self._outlets[tag].block is not None
