@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -197,3 +198,59 @@ def test_p25_the_libraries_alone(row: Row) -> None:
     row.measured(pymodbus_late=modbus, asyncua_late=opcua)
     assert modbus
     assert opcua
+
+
+KILLED_AFTER_S = 0.5
+
+
+async def killed(controller: Controller, wire: Wire, how: Sequence[str]) -> list[int]:
+    """Kill a writer for each word of `how` in the middle of its write; give what came of each."""
+    own = await asyncio.gather(
+        *(
+            asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.faults.setpoints.killed_writer"),
+                *(word, controller.host, str(controller.ports["modbus"]), str(loop)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            for loop, word in enumerate(how, 1)
+        )
+    )
+    for process in own:
+        assert process.stdout
+        assert await process.stdout.readline() == b"ready\n"
+    wire.lose()
+    for process in own:
+        assert process.stdin
+        process.stdin.write(b"go\n")
+        await process.stdin.drain()
+    await asyncio.sleep(KILLED_AFTER_S)
+    for process in own:
+        process.kill()
+        await process.wait()
+    await asyncio.sleep(HOLES_S[0])
+    wire.mend()
+    await asyncio.sleep(HOLES_S[0] + MORE_S)
+    return [len(controller.of("written", loop, "plain")) for loop, _ in enumerate(how, 1)]
+
+
+@pytest.mark.pain(
+    "P25",
+    "the writing process killed with -9 in the middle of its write, over a cable cut for 8 s",
+    "a controller in a network namespace, Modbus",
+    "0 late of ours; those of a program that knows nothing of this are seen",
+)
+def test_p25_killed_writer(row: Row, full: bool) -> None:
+    ours = EACH_FULL if full else EACH
+
+    async def run() -> list[int]:
+        with wired() as wire:
+            async with Controller(ours + 2, wire.far, wire.inside, ("modbus",)) as controller:
+                return await killed(controller, wire, ("ours",) * ours + ("plain",) * 2)
+
+    came = asyncio.run(run())
+    row.measured(
+        late_of_ours=f"{sum(came[:ours])} of {ours}", late_of_plain=f"{sum(came[ours:])} of 2"
+    )
+    assert not sum(came[:ours])
+    assert sum(came[ours:]) == 2
