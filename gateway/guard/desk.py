@@ -53,11 +53,11 @@ class Desk:
     """
 
     def __init__(
-        self, accounts: Path, cost: Cost = Cost(), clock: Callable[[], float] = time.monotonic
+        self, accounts: Path, cost: Cost | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._file = accounts
         self._waits = Waits(FAILURES, FORGET_S, clock)
-        self._unmatched = unmatched(cost)
+        self._unmatched = unmatched(cost or Cost())
         self._one = asyncio.Semaphore(1)
         self._queued = 0
 

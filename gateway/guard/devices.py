@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
@@ -62,7 +63,7 @@ class Devices:
         self._device_of = device_of
         self._open: dict[str, Actuator] = {}
         self._locks = {name: asyncio.Lock() for name in makers}
-        self._opening = {name: asyncio.Lock() for name in makers}
+        self._busy = {name: asyncio.Lock() for name in makers}
 
     def lock(self, tag: str) -> asyncio.Lock:
         """Give the lock of a tag's device: held from the reading that decides to the read-back."""
@@ -78,7 +79,7 @@ class Devices:
         found: dict[str, Reading] = {}
         for device, wanted in by_device.items():
             try:
-                readings = await self._use(device, READ_S, lambda one, w=wanted: one.read(w))
+                readings = await self._use(device, READ_S, partial(_read, wanted))
             except (PlantError, OSError, TimeoutError):
                 await self.cut(device)
                 continue
@@ -98,14 +99,18 @@ class Devices:
             Nobody knows; the connection was cut.
         """
         device = self._device_of[setpoint.tag]
-        await self._opened(device)
-        try:
-            await self._use(device, WRITE_S, lambda one: one.write(setpoint))
-        except Rejected:
-            raise
-        except (PlantError, OSError, TimeoutError) as error:
-            await self.cut(device)
-            raise Doubtful(str(error) or type(error).__name__) from error
+        async with self._busy[device]:
+            if device not in self._open:
+                # What the decision rests on was read over a connection that is gone.
+                raise Unreachable(f"{device}: the connection was lost")
+            try:
+                async with asyncio.timeout(WRITE_S):
+                    await self._open[device].write(setpoint)
+            except Rejected:
+                raise
+            except (PlantError, OSError, TimeoutError) as error:
+                await self.cut(device)
+                raise Doubtful(str(error) or type(error).__name__) from error
 
     async def read_back(self, tag: str, *, anew: bool = False) -> Readback:
         """Read a setpoint back; `anew`: over another connection. Unreachable when it cannot be."""
@@ -136,19 +141,23 @@ class Devices:
             await self.cut(device)
 
     async def _use(self, device: str, most_s: float, what: Callable[[Actuator], Awaitable[T]]) -> T:
-        actuator = await self._opened(device)
-        async with asyncio.timeout(most_s):
-            return await what(actuator)
+        async with self._busy[device]:
+            actuator = await self._opened(device)
+            async with asyncio.timeout(most_s):
+                return await what(actuator)
 
     async def _opened(self, device: str) -> Actuator:
         """Give the open connection; Unreachable when there is none to be had."""
-        async with self._opening[device]:
-            if device not in self._open:
-                actuator = self._makers[device]()
-                try:
-                    async with asyncio.timeout(OPEN_S):
-                        await actuator.__aenter__()
-                except (PlantError, OSError, TimeoutError) as error:
-                    raise Unreachable(f"{device}: {error or type(error).__name__}") from error
-                self._open[device] = actuator
-            return self._open[device]
+        if device not in self._open:
+            actuator = self._makers[device]()
+            try:
+                async with asyncio.timeout(OPEN_S):
+                    await actuator.__aenter__()
+            except (PlantError, OSError, TimeoutError) as error:
+                raise Unreachable(f"{device}: {error or type(error).__name__}") from error
+            self._open[device] = actuator
+        return self._open[device]
+
+
+async def _read(tags: Sequence[str], actuator: Actuator) -> Sequence[Reading]:
+    return await actuator.read(tags)
