@@ -181,7 +181,7 @@ def granted(s: Situation) -> Mode:
         return lowest(mode, Mode.ADVISORY)
     days, share = s.past.proven
     proven = days >= limits.proven_days and share >= PROVEN_SHARE
-    return mode if proven and limits.contract == "block" else lowest(mode, Mode.APPROVE)
+    return mode if proven and limits.block else lowest(mode, Mode.APPROVE)
 
 
 PROVEN_SHARE = 0.95

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 from plant.errors import PlantError, Rejected, Unreachable
 from plant.setpoints import Doubtful, Readback, Reading, Setpoint
@@ -42,6 +42,15 @@ class Actuator(Protocol):
 
     async def read_back(self, tag: str) -> Readback:
         """Read what the device says of a setpoint."""
+        ...
+
+
+@runtime_checkable
+class Beating(Protocol):
+    """An actuator of blocks, which want a sign of life every second."""
+
+    async def beat(self, tag: str, *, enable: bool = True) -> Readback:
+        """Show the block of a tag that the guard lives, or hand its loop back to the operator."""
         ...
 
 
@@ -108,6 +117,9 @@ class Devices:
                     await self._open[device].write(setpoint)
             except Rejected:
                 raise
+            except Unreachable:
+                await self.cut(device)
+                raise
             except (PlantError, OSError, TimeoutError) as error:
                 await self.cut(device)
                 raise Doubtful(str(error) or type(error).__name__) from error
@@ -131,9 +143,13 @@ class Devices:
                 async with asyncio.timeout(OPEN_S):
                     await gone.__aexit__(None, None, None)
 
-    async def release(self, tag: str) -> None:
-        """Cut the connection of a tag's device: a block sees the heartbeat end."""
-        await self.cut(self._device_of[tag])
+    async def beat(self, tag: str, *, enable: bool = True) -> None:
+        """Show the block of a tag that the guard lives, or hand its loop back; tried once."""
+        device = self._device_of[tag]
+        with suppress(PlantError, OSError, TimeoutError):
+            await self._use(device, READ_S, partial(_beat, tag, enable))
+            return
+        await self.cut(device)
 
     async def close(self) -> None:
         """Cut all connections."""
@@ -157,6 +173,11 @@ class Devices:
                 raise Unreachable(f"{device}: {error or type(error).__name__}") from error
             self._open[device] = actuator
         return self._open[device]
+
+
+async def _beat(tag: str, enable: bool, actuator: Actuator) -> None:
+    if isinstance(actuator, Beating):
+        await actuator.beat(tag, enable=enable)
 
 
 async def _read(tags: Sequence[str], actuator: Actuator) -> Sequence[Reading]:

@@ -17,6 +17,8 @@ from plant.setpoints import BLOCK_OK, Code, Doubtful, Readback, Setpoint, State
 
 TWICE_S = 1.0
 """From the first look at a written value to the second."""
+JUDGED_S = 4.0
+"""Longer than a block takes a request: behind its deadline it is too late for it."""
 MOST_DOUBTS = 8
 
 
@@ -82,13 +84,14 @@ class Hand:
         try:
             await self._devices.write(setpoint)
             self._book.move(ticket, Event.SENT)
-            for event in (Event.SEEN, Event.KEPT):
-                if event is Event.KEPT:
-                    await self._sleep(TWICE_S)
-                back = await self._devices.read_back(limits.tag)
-                if not self._agrees(ticket, limits, record, setpoint, back):
-                    return
-                self._book.move(ticket, event)
+            back = await self._first_look(limits, setpoint)
+            if not self._agrees(ticket, limits, record, setpoint, back):
+                return
+            self._book.move(ticket, Event.SEEN)
+            back = await self._second_look(limits, setpoint)
+            if not self._agrees(ticket, limits, record, setpoint, back, followed=True):
+                return
+            self._book.move(ticket, Event.KEPT)
         except Rejected as error:
             self._not_sent(ticket, record, Code.REFUSED, str(error))
         except (Unreachable, Doubtful, NoAudit) as error:
@@ -101,6 +104,7 @@ class Hand:
         else:
             record.intent, record.known = None, ticket.request.value
             record.renewed = None if ticket.back else self._now()
+            record.beating = bool(limits.block)
             self._kept()
 
     async def settle(self, limits: Limits, record: Record) -> None:
@@ -141,7 +145,7 @@ class Hand:
     async def begin(self, limits: Limits, record: Record, live: float) -> None:
         """Take a setpoint as it is found: its value is the operator's, a block's number is ours."""
         self._book.note("guard", "baseline", tag=limits.tag, value=live)
-        if limits.contract == "block":
+        if limits.block:
             back = await self._devices.read_back(limits.tag)
             record.sequence = back.accepted or 0
         record.known = record.baseline = live
@@ -176,6 +180,7 @@ class Hand:
         record.known = record.baseline = live
         record.operator = self._now()
         record.renewed = record.returning = None
+        record.beating = False
 
     def _armed(self, ticket: Ticket, record: Record, live: float) -> int:
         """Put on disk what is about to be written, and give its number; 0 when it is not there."""
@@ -196,11 +201,38 @@ class Hand:
             return 0
         return sequence
 
+    async def _first_look(self, limits: Limits, sent: Setpoint) -> Readback:
+        """Read back; a block is given the time in which it may still take the request."""
+        begun = self._now()
+        while True:
+            back = await self._devices.read_back(limits.tag)
+            judged = back.accepted in (None, sent.sequence)
+            if judged or self._now().since(begun) > JUDGED_S:
+                return back
+            await self._sleep(JUDGED_S / 20)
+
+    async def _second_look(self, limits: Limits, sent: Setpoint) -> Readback:
+        """Read back once more, until the loop follows or had its time to."""
+        begun = self._now()
+        while True:
+            await self._sleep(TWICE_S)
+            back = await self._devices.read_back(limits.tag)
+            there = back.active is None or abs(back.active.value - sent.value) <= limits.tolerance
+            if there or self._now().since(begun) > limits.follow_s:
+                return back
+
     def _agrees(
-        self, ticket: Ticket, limits: Limits, record: Record, sent: Setpoint, back: Readback
+        self,
+        ticket: Ticket,
+        limits: Limits,
+        record: Record,
+        sent: Setpoint,
+        back: Readback,
+        *,
+        followed: bool = False,
     ) -> bool:
         """Hold what was read back against what was sent; what differs locks, or was refused."""
-        seen = [back.setpoint, *([back.active] if back.active is not None else [])]
+        seen = [back.setpoint, *([back.active] if back.active is not None and followed else [])]
         bad = [flaw(one, limits.fresh_s, self._now()) for one in seen]
         if any(bad):
             raise Doubtful(f"read back: {', '.join(filter(None, bad))}")

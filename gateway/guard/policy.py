@@ -76,7 +76,10 @@ class Limits:
     tolerance: float
     mode: Mode = Mode.ADVISORY
     persons: int = 1
-    contract: str = "plain"
+    block: str = ""
+    """Address of its block in the PLC; without one there is no auto."""
+    active: str = ""
+    follow_s: float = 10.0
     recipe: str = ""
     interval_s: float = 60.0
     fresh_s: float = 2.0
@@ -359,7 +362,9 @@ class _Reading:
             **{name: table.number(name, 0.0) for name in _POSITIVE},
             mode=table.word("mode", Mode, Mode.ADVISORY),
             persons=table.whole("persons", 1, 2, 1),
-            contract=table.word("contract", _Contract, _Contract.PLAIN).value,
+            block=table.text("block") if "block" in table.raw else "",
+            active=table.tag("active"),
+            follow_s=table.number("follow_s", 1.0, 600.0, 10.0),
             recipe=table.tag("recipe"),
             interval_s=table.number("interval_s", 1.0, 86_400.0, 60.0),
             fresh_s=table.number("fresh_s", 0.05, 3600.0, 2.0),
@@ -383,11 +388,6 @@ class _Reading:
         for key, what in contradictions(made):
             table.wrong(key, what)
         return made
-
-
-class _Contract(StrEnum):
-    PLAIN = "plain"
-    BLOCK = "block"
 
 
 _POSITIVE = (
@@ -419,7 +419,7 @@ def contradictions(made: Limits) -> list[tuple[str, str]]:
             safe is not None and not made.low <= safe <= made.high,
             "is outside low and high",
         ),
-        ("contract", auto and made.contract != "block", "auto needs the block in the PLC"),
+        ("block", auto and not made.block, "is missing: auto needs the block in the PLC"),
         ("hold_s", auto and made.hold_s == 0, "is missing: auto needs to know when to fall back"),
         ("persons", auto and made.persons == 2, "two people and auto contradict each other"),
     )

@@ -209,7 +209,8 @@ class Guard:
         for ticket in self.book.tickets(State.PENDING):
             self.book.reject(ticket, Code.STOPPED, f"by {who}")
         for record in self._store.records.values():
-            record.returning = None
+            # A block hears no heartbeat any more, and does what its engineer has chosen.
+            record.returning, record.beating = None, False
         with suppress(NoAudit):
             self.book.note(who, "stopped")
             self._store.keep()
@@ -288,6 +289,12 @@ class Guard:
         if reading is not None and not self._blind and reading.value != 0.0 and not self.stopped():
             self.stop(f"the tag {tag}")
 
+    async def beat(self) -> None:
+        """Show the blocks that the guard lives, as long as something of ours is in force."""
+        for tag, limits in self.policy.limits.items():
+            if self._store.records.get(tag, Record()).beating and limits.block:
+                await self._devices.beat(tag)
+
     async def close(self) -> None:
         """Cut all connections and sign what was written."""
         await self._devices.close()
@@ -310,6 +317,13 @@ class Guard:
         elif self._forsaken(limits, record):
             await self._fall_back(limits, record)
 
+    async def _let_go(self, limits: Limits, record: Record) -> None:
+        """Hand the loop back to the operator's setpoint where a block can do so."""
+        record.beating = False
+        self._store.keep()
+        if limits.block:
+            await self._devices.beat(limits.tag, enable=False)
+
     def _forsaken(self, limits: Limits, record: Record) -> bool:
         """Tell whether a value of ours is in force that nobody has renewed for too long."""
         if record.renewed is None or record.returning is not None or self.stopped():
@@ -329,7 +343,7 @@ class Guard:
             record.returning = (target, "fallback")
         self._store.keep()
         if limits.fallback is Fallback.RELEASE:
-            await self._devices.release(limits.tag)
+            await self._let_go(limits, record)
 
     async def _lead_back(self, limits: Limits, record: Record) -> None:
         """Take one step towards the value that a setpoint returns to, within step and slope."""
@@ -340,7 +354,7 @@ class Guard:
         if abs(gap) <= limits.tolerance:
             self.book.note("guard", "returned", tag=limits.tag, value=record.known, who=who)
             record.returning = record.renewed = None
-            self._store.keep()
+            await self._let_go(limits, record)
             for ticket in self.book.tickets(State.HELD):
                 if ticket.request.tag == limits.tag and not ticket.back:
                     self.book.move(ticket, Event.REVERT)

@@ -59,6 +59,7 @@ class Server:
         loops = [
             asyncio.create_task(_over_and_over(self._guard.tick, TICK_S)),
             asyncio.create_task(_over_and_over(self._guard.look_at_the_stop_tag, STOP_S)),
+            asyncio.create_task(_over_and_over(self._guard.beat, STOP_S)),
         ]
         try:
             await asyncio.wait(

@@ -46,6 +46,8 @@ class Record:
         The value that it is led back to, step by step, and for whom.
     renewed
         When somebody last stood by the value; None while it is the operator's.
+    beating
+        Whether a block is shown that the guard lives: something of ours is in force.
     asked, granted
         Requests that people decided upon, and those that they approved, since `since`.
     """
@@ -60,6 +62,7 @@ class Record:
     doubts: list[float] = field(default_factory=list)
     returning: tuple[float, str] | None = None
     renewed: Moment | None = None
+    beating: bool = False
     asked: int = 0
     granted: int = 0
     since: Moment | None = None
