@@ -304,9 +304,7 @@ class SetpointsSection(_Section):
     ] = []
     access: Annotated[
         Path | None,
-        Field(
-            description="TOML file of the credentials that may write, for the guard alone"
-        ),
+        Field(description="TOML file of the credentials that may write, for the guard alone"),
     ] = None
 
     @model_validator(mode="after")

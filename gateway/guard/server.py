@@ -46,8 +46,15 @@ class Server:
             "stop": self._stop, "start": self._start,
         }  # fmt: skip
 
-    async def run(self, ended: asyncio.Event) -> None:
+    async def run(self, ended: asyncio.Event, begun: Callable[[], None] = lambda: None) -> None:
         """Serve until `ended`; what is being written is still read back then.
+
+        Parameters
+        ----------
+        ended
+            Ends it.
+        begun
+            Is called once it listens.
 
         Raises
         ------
@@ -56,6 +63,7 @@ class Server:
         """
         own = _socket(self._path)
         server = await asyncio.start_unix_server(self._line, sock=own)
+        begun()
         loops = [
             asyncio.create_task(_over_and_over(self._guard.tick, TICK_S)),
             asyncio.create_task(_over_and_over(self._guard.look_at_the_stop_tag, STOP_S)),

@@ -1,9 +1,11 @@
 """Requests on their way, and what is said of them: the audit has each step first."""
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from gateway.guard.audit import Audit, NoAudit
@@ -14,6 +16,15 @@ from plant.setpoints import Code, Request, State
 
 MOST = 2000
 """Requests that are kept in mind; the audit keeps all."""
+
+
+def boot_clock() -> Callable[[], Moment]:
+    """Make what tells the moment, on the clocks of this start of the machine."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        boot = str((time.time_ns() - time.monotonic_ns()) // 10**9)
+    return lambda: Moment(time.time_ns(), time.monotonic(), boot)
 
 
 @dataclass(slots=True)
