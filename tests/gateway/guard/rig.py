@@ -201,15 +201,18 @@ class Rig:
     def again(self) -> Guard:
         self.store = self._store(self.folder / "store.json")
         self.audit = self._audit(self.folder / "audit.jsonl", KEY)
-        self.devices = Devices(
-            {"plc": lambda: InMemory(self.plc)}, {tag: one.device for tag, one in KNOWN.items()}
-        )
+        self.devices = self.fresh_devices()
         self.guard = Guard(
             self.policy, self.mode, self.folder, self.devices, self.audit, self.store,
             Desk(self.folder / "accounts.toml", CHEAP, lambda: self.clock.mono), self.clock,
             self.clock.sleep,
         )  # fmt: skip
         return self.guard
+
+    def fresh_devices(self) -> Devices:
+        return Devices(
+            {"plc": lambda: InMemory(self.plc)}, {tag: one.device for tag, one in KNOWN.items()}
+        )
 
     def request(self, value: float = 51.0, **said: Any) -> Request:
         now = self.clock.wall
