@@ -9,7 +9,7 @@ DATA      ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fix bench bench-sources bench-overload bench-central bench-detection \
-    weeks faults faults-uplink clean
+    weeks faults faults-uplink faults-setpoints clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 24
@@ -56,6 +56,9 @@ faults: $(INSTALLED) ## do to the gateway what plants do to it, and print the fi
 
 faults-uplink: $(INSTALLED) ## do to the way upstream what networks and stores do to it (12 to 25 minutes)
 	$(BIN)/pytest -q -m uplinkfaults --tb=line --show-capture=no tests/faults/uplink $(ARGS)
+
+faults-setpoints: $(INSTALLED) ## prove the guard of setpoints, and print the figures (FULL=1: the long counts)
+	$(BIN)/pytest -q -m setpointfaults --tb=line --show-capture=no tests/gateway/guard $(ARGS)
 
 clean: ## forget the installed environment
 	rm -rf $(VENV)
