@@ -90,7 +90,7 @@ class Sequence:
             await self.step()
             self.judge()
 
-    async def step(self) -> None:  # noqa: C901 - one line a kind
+    async def step(self) -> None:  # noqa: C901
         draw, plc, rig = self.draw, self.plc, self.rig
         kind = draw.choices(KINDS, WEIGHTS)[0]
         if kind == "ask":
