@@ -22,6 +22,7 @@ from wheeltapper import (
     export,
     gaps,
     grafana,
+    guard,
     health,
     init,
     models,
@@ -29,6 +30,8 @@ from wheeltapper import (
     replay,
     run,
     secret,
+    setpointaudit,
+    setpoints,
     simulate,
     trust,
     uplink,
@@ -98,5 +101,8 @@ app.add_typer(trust.app, name="trust")
 app.add_typer(central.app, name="central")
 app.add_typer(grafana.app, name="grafana")
 app.add_typer(models.app, name="models")
+app.command("guard")(guard.guard)
+setpoints.app.add_typer(setpointaudit.app, name="audit")
+app.add_typer(setpoints.app, name="setpoints")
 app.command("secret")(secret.secret)
 app.command("simulate", hidden=True)(simulate.simulate)

@@ -126,6 +126,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     results.write_text(json.dumps([asdict(row) for row in rows], indent=1), "utf-8")
     terminalreporter.write_line(f"figures: {results}")
     if config.getoption("--write", default=False):
-        whole = not config.option.keyword and config.args == [CAMPAIGNS[name]]
+        whole = not config.option.keyword and CAMPAIGNS[name] in config.args
         write(document, rows, _where(), whole=whole)
         terminalreporter.write_line(f"table renewed: {document}")
