@@ -145,15 +145,13 @@ class Writer:
     def gated(self, gate: Gate) -> None:
         """Have it stop at the gate right before the bytes of the write leave."""
         if isinstance(self.actuator, ModbusActuator):
-            connection = self.actuator._connection
-            ask = connection.ask
+            put = self.actuator._put
 
-            async def asked(request: Any) -> Any:
-                if request.size is None:
-                    await gate.passed()
-                return await ask(request)
+            async def asked(request: Any, tag: str) -> None:
+                await gate.passed()
+                await put(request, tag)
 
-            connection.ask = asked  # type: ignore[method-assign]
+            self.actuator._put = asked  # type: ignore[method-assign]
         else:
             session = self.actuator._session
             write = session.write
