@@ -10,7 +10,7 @@ DATA      ?=
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fix bench bench-sources bench-overload bench-central bench-registry \
     bench-firstview bench-boards bench-detection bench-training bench-federation federation weeks \
-    walk faults faults-uplink clean
+    walk faults faults-uplink faults-setpoints clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 24
@@ -79,6 +79,9 @@ faults: $(INSTALLED) ## do to the gateway what plants do to it, and print the fi
 
 faults-uplink: $(INSTALLED) ## do to the way upstream what networks and stores do to it (12 to 25 minutes)
 	$(BIN)/pytest -q -m uplinkfaults --tb=line --show-capture=no tests/faults/uplink $(ARGS)
+
+faults-setpoints: $(INSTALLED) ## writes over cut links and hung controllers, and the guard before them (about 15 minutes)
+	$(BIN)/pytest -q -m setpointfaults --tb=line --show-capture=no tests/faults/setpoints tests/gateway/guard $(ARGS)
 
 clean: ## forget the installed environment
 	rm -rf $(VENV)

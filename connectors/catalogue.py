@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, assert_never
+from typing import Annotated, TypeVar, assert_never
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from connectors.contract import Sink, Source
+from connectors.contract import Actuator, Outlet, Sink, Source
 from connectors.influx.config import InfluxConfig
 from connectors.modbus.address import address_of
 from connectors.modbus.config import ModbusConfig
@@ -51,6 +51,88 @@ def build(config: SourceConfig, tags: Sequence[TagHandle]) -> Source:
             return ReplaySource(config, own)
         case _:
             assert_never(config)
+
+
+class WriteAccess(BaseModel):
+    """Credentials that may write, in place of those that a source reads with.
+
+    Parameters
+    ----------
+    user, password_file
+        User of an OPC UA server, and the file whose first line is the password.
+    user_certificate, user_key
+        Certificate that stands for that user instead, and its key.
+    certificate, key
+        Application certificate of OPC UA or of Modbus over TLS, and its key.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    user: str | None = Field(default=None, min_length=1)
+    password_file: Path | None = None
+    user_certificate: Path | None = None
+    user_key: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+_USER = frozenset({"user", "password_file", "user_certificate", "user_key"})
+
+
+def build_actuator(
+    config: SourceConfig,
+    tags: Sequence[Tag],
+    outlets: Sequence[Outlet],
+    access: WriteAccess | None = None,
+) -> Actuator:
+    """Make the actuator of the device that a source reads, with credentials of its own.
+
+    Parameters
+    ----------
+    tags
+        What it may read: interlocks, modes, values that a request rests on.
+    outlets
+        What it may write.
+
+    Raises
+    ------
+    Misconfigured
+        When an address, a file or the credentials cannot be used, or nothing can be written there.
+        Nothing is connected yet.
+    """
+    own = [tag for tag in tags if tag.source == config.name]
+    ways = [outlet for outlet in outlets if outlet.tag.source == config.name]
+    match config:
+        case OpcUaConfig():
+            from connectors.opcua.actuator import OpcUaActuator
+
+            return OpcUaActuator(_with_access(config, access), own, ways)
+        case ModbusConfig():
+            from connectors.modbus.actuator import ModbusActuator
+
+            return ModbusActuator(_with_access(config, access), own, ways)
+        case ReplayConfig():
+            raise Misconfigured(f"{config.name}: a recording takes no setpoints")
+        case _:
+            assert_never(config)
+
+
+Writable = TypeVar("Writable", OpcUaConfig, ModbusConfig)
+
+
+def _with_access(config: Writable, access: WriteAccess | None) -> Writable:
+    given = access.model_dump(exclude_none=True) if access is not None else {}
+    kept = config.model_dump(exclude_unset=True)
+    if _USER & given.keys():
+        kept = {name: value for name, value in kept.items() if name not in _USER}
+    try:
+        return type(config).model_validate({**kept, **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise Misconfigured(
+            f"{config.name}: the credentials that may write do not fit: {place} {first['msg']}"
+        ) from None
 
 
 def build_sink(config: SinkConfig, tags: Sequence[TagHandle], gateway: str, folder: Path) -> Sink:

@@ -12,7 +12,9 @@ from typing import Protocol, Self, runtime_checkable
 
 from plant.records import Record
 from plant.samples import Batch
+from plant.setpoints import Readback, Reading, Setpoint
 from plant.summaries import Windows
+from plant.tags import Tag
 
 
 @runtime_checkable
@@ -257,5 +259,117 @@ class History(Protocol):
             kept have no windows.
         Unreachable, Misconfigured
             The other side does not answer, or does not let us.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlet:
+    """How a setpoint reaches its controller.
+
+    Parameters
+    ----------
+    tag
+        What is set, with its address, unit and scaling. With a block its counts are those of the
+        block: engineering value = count · scale + offset.
+    block
+        Address of the setpoint block (docs/plc/README.md) that takes it; None for a plain register
+        or node, which the tag's own address names.
+    active
+        Where the controller shows the setpoint in force, beside a plain register or node.
+    """
+
+    tag: Tag
+    block: str | None = None
+    active: Tag | None = None
+
+
+@runtime_checkable
+class Actuator(Protocol):
+    """Writes setpoints, one attempt each; whether to write is not decided here.
+
+    Called by the guard alone, one call at a time. It has a connection of its own, with the
+    credentials that may write. Whatever is in doubt ends that connection at once, with a reset, so
+    that nothing that is still on its way arrives later; from then on only `read_back` works, which
+    goes over a connection of its own. Whoever wants to write again enters a fresh actuator.
+    """
+
+    name: str
+
+    async def __aenter__(self) -> Self:
+        """Connect; nothing is left open when it raises `Unreachable` or `Misconfigured`."""
+        ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Disconnect, within 2 s, whatever the state."""
+        ...
+
+    async def read(self, tags: Sequence[str]) -> Sequence[Reading]:
+        """Read these tags now, from the device, in this order and scaled.
+
+        What the device does not give is a reading with its StatusCode and NaN.
+
+        Raises
+        ------
+        Unreachable
+            The device does not answer; the connection is cut.
+        Rejected
+            A tag that this actuator was not made for.
+        """
+        ...
+
+    async def write(self, setpoint: Setpoint) -> None:
+        """Try once; when it returns, the device has said that it took the value.
+
+        That it keeps it, and acts on it, is for `read_back` to find out.
+
+        Raises
+        ------
+        Rejected
+            Nothing was written: the value does not fit the register exactly, the unit is another,
+            the deadline is over, or the device said no.
+        Unreachable
+            Nothing was written: the link was gone before.
+        Doubtful
+            Nobody knows. The connection was cut before this is raised.
+        """
+        ...
+
+    async def read_back(self, tag: str) -> Readback:
+        """Ask, over a fresh connection, what the device keeps; works after a doubt too.
+
+        Without a doubt the fresh connection takes the place of the old one.
+
+        Raises
+        ------
+        Unreachable, Misconfigured
+            The device does not answer, or does not let us in.
+        Rejected
+            A tag that is not written here.
+        """
+        ...
+
+
+@runtime_checkable
+class Beating(Protocol):
+    """An actuator of setpoint blocks, which want a sign of life every second."""
+
+    async def beat(self, tag: str, *, enable: bool = True) -> Readback:
+        """Show the block of this tag that the guard lives, and read it; harmless when it is late.
+
+        Without it for as long as the block holds (5 s) the controller falls back by itself. With
+        ``enable=False`` the loop is handed back to the operator's setpoint.
+
+        Raises
+        ------
+        Rejected
+            The tag has no block, or the device said no.
+        Unreachable, Doubtful
+            As for `Actuator.write`; the connection is cut.
         """
         ...

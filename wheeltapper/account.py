@@ -194,7 +194,7 @@ def _change(path: Path, name: str, change: "Callable[[Accounts], Accounts]") -> 
     with alone(path):
         before = read_accounts(path)
         after = change(before)
-        by, now = _user(), _now()
+        by, now = user(), _now()
         own = after.by_name.get(name)
         if own is not None:
             stamped = {**after.by_name, name: replace(own, changed=now, by=by)}
@@ -207,14 +207,15 @@ def _hashed(name: str, file: Path | None) -> str:
     from gateway.accounts.passwords import hashed, objection
     from plant.errors import Rejected
 
-    said = _asked(name) if file is None else _first_line(file)
+    said = _asked(name) if file is None else first_line(file)
     why = objection(said, name)
     if why:
         raise Rejected(f"{name}: {why}" if file is None else f"{file}: {why}")
     return hashed(said)
 
 
-def _first_line(file: Path) -> str:
+def first_line(file: Path) -> str:
+    """Give the first line of a file of a password."""
     from plant.errors import Misconfigured
 
     try:
@@ -240,7 +241,7 @@ def _asked(name: str) -> str:
     return said
 
 
-def _user() -> str:
+def user() -> str:
     """Name the user of this machine who does it, also behind sudo."""
     import getpass
     import os

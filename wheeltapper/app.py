@@ -24,6 +24,7 @@ from wheeltapper import (
     federation,
     gaps,
     grafana,
+    guard,
     health,
     init,
     model,
@@ -33,6 +34,8 @@ from wheeltapper import (
     retrain,
     run,
     secret,
+    setpointaudit,
+    setpoints,
     simulate,
     train,
     trust,
@@ -112,5 +115,8 @@ federation.app.command("receive")(consolidation.receive)
 federation.app.command("merge")(consolidation.merge)
 federation.app.command("compare")(consolidation.compare)
 app.add_typer(walk.app, name="walk")
+app.command("guard")(guard.guard)
+setpoints.app.add_typer(setpointaudit.app, name="audit")
+app.add_typer(setpoints.app, name="setpoints")
 app.command("secret")(secret.secret)
 app.command("simulate", hidden=True)(simulate.simulate)

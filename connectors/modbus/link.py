@@ -47,6 +47,8 @@ class Link(asyncio.Protocol):
         self._waiting: asyncio.Future[None] | None = None
         self._failure: Exception | None = None
         self.heard = time.monotonic()
+        self.stream: asyncio.Transport | None = None
+        """What TCP and TLS go over; None on a serial line."""
         self.tls: ssl.SSLObject | None = None
         self.valid_until: float | None = None
         """When the first certificate in use ends, s since 1970."""
@@ -79,6 +81,7 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a TCP or TLS transport."""
         stream = cast("asyncio.Transport", transport)
+        self.stream = stream
         self.tls = stream.get_extra_info("ssl_object")
         self.send = stream.write
         self.cut = lambda: _reset(stream)

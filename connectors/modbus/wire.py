@@ -100,6 +100,12 @@ class Answer:
         return self.silent or self.status is Status.BAD_NO_COMMUNICATION
 
     @property
+    def exception(self) -> int:
+        """The exception code of an answer that carries the number of its request; 0 without."""
+        head, code = self.frame[7:8], self.frame[8:9]
+        return code[0] if head and head[0] & _REFUSED else 0
+
+    @property
     def refused(self) -> bool:
         """Whether the unit will not have these addresses, or not so many of them."""
         return self.status in (Status.BAD_NODE_ID_UNKNOWN, Status.BAD_OUT_OF_RANGE)
@@ -185,9 +191,18 @@ class Framing(Protocol):
 
 
 class TcpFraming:
-    """Frames with a header (Modbus Messaging on TCP/IP V1.0b §3.1.3); also within TLS."""
+    """Frames with a header (Modbus Messaging on TCP/IP V1.0b §3.1.3); also within TLS.
+
+    Parameters
+    ----------
+    strangers
+        Frames that are looked at for one answer.
+    """
 
     numbered = True
+
+    def __init__(self, strangers: int = STRANGERS) -> None:
+        self._strangers = strangers
 
     def frame(self, request: Request, transaction: int) -> bytes:
         """Give the bytes to send."""
@@ -196,7 +211,7 @@ class TcpFraming:
 
     async def answer(self, exactly: Exactly, request: Request, transaction: int) -> Answer:
         """Read up to the answer of this transaction, past late ones of older transactions."""
-        for _ in range(STRANGERS):
+        for _ in range(self._strangers):
             header = await exactly(7)
             number, protocol, length, unit = struct.unpack(">HHHB", header)
             if protocol or not 2 < length <= _LONGEST_ADU:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.catalogue import SinkConfig, SourceConfig
-from gateway.config.plan import AlarmPlan, ConsolePlan, ModelsPlan, Plan
+from gateway.config.plan import AlarmPlan, ConsolePlan, ModelsPlan, Plan, SetpointsPlan
 
 
 def described(plan: Plan) -> dict[str, Any]:
@@ -21,6 +21,7 @@ def described(plan: Plan) -> dict[str, Any]:
         "sources": [entry_described(source) for source in plan.sources],
         "history": asdict(plan.history),
         **({"models": models_described(plan.models)} if plan.models.keys else {}),
+        **({"setpoints": setpoints_described(plan.setpoints)} if plan.setpoints.limits else {}),
         "sinks": [entry_described(sink) for sink in plan.sinks],
         "tags": [asdict(tag) for tag in plan.tags],
         "assets": [asdict(asset) for asset in plan.assets],
@@ -46,6 +47,15 @@ def models_described(models: ModelsPlan) -> dict[str, Any]:
         for key, value in asdict(models).items()
     }
     return {**told, "keys": [str(key) for key in models.keys]}
+
+
+def setpoints_described(setpoints: SetpointsPlan) -> dict[str, Any]:
+    """Give how far the guard may go."""
+    return {
+        "mode": str(setpoints.mode),
+        "limits": str(setpoints.limits),
+        "keys": [str(key) for key in setpoints.keys],
+    }
 
 
 def alarms_described(alarms: AlarmPlan) -> dict[str, Any]:

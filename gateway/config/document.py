@@ -289,6 +289,32 @@ class ModelsSection(_Section):
         return self
 
 
+class SetpointsSection(_Section):
+    """How far the guard of setpoints may go, and which signed limits it goes by."""
+
+    mode: Annotated[
+        Literal["off", "advisory", "approve", "auto"],
+        Field(description="The most that may happen; the signed limits can only say less"),
+    ] = "off"
+    limits: Annotated[
+        Path | None, Field(description="The signed file of limits, below this file's folder")
+    ] = None
+    keys: Annotated[
+        list[Path], Field(description="Public keys (PEM) of whoever may sign limits")
+    ] = []
+    access: Annotated[
+        Path | None,
+        Field(description="TOML file of the credentials that may write, for the guard alone"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.mode != "off" and (self.limits is None or not self.keys):
+            missing = "limits" if self.limits is None else "keys"
+            raise ValueError(f"{missing}: is missing: no setpoint goes without signed limits")
+        return self
+
+
 class TagEntry(_Section):
     """One tag: a ``[[tag]]`` table, or a row of the tags CSV."""
 
@@ -412,6 +438,7 @@ class Document(_Section):
     alarms: AlarmsSection = AlarmsSection()
     history: HistorySection = HistorySection()
     models: ModelsSection = ModelsSection()
+    setpoints: SetpointsSection = SetpointsSection()
     source: list[SourceConfig] = []
     sink: Annotated[
         list[SinkConfig], Field(description="Stores that are sent what the journal holds")

@@ -25,6 +25,7 @@ from gateway.config.document import (
     HistorySection,
     JournalSection,
     ModelsSection,
+    SetpointsSection,
     TagEntry,
     listed,
 )
@@ -39,12 +40,14 @@ from gateway.config.plan import (
     JournalPlan,
     ModelsPlan,
     Plan,
+    SetpointsPlan,
 )
 from gateway.config.problems import Problems, nearest
 from gateway.config.tagsheet import PlacedTag, read_sheet
 from gateway.config.wording import key_text, sharpened, within
 from plant.assets import Asset, asset_of
 from plant.errors import Misconfigured
+from plant.setpoints import Mode
 from plant.tags import Role
 
 VERSION = 1
@@ -60,6 +63,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "alarms": AlarmsSection,
     "history": HistorySection,
     "models": ModelsSection,
+    "setpoints": SetpointsSection,
 }
 
 
@@ -95,6 +99,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None, *, reads: boo
         reading.wrong(("gateway", "data"), f'"{document.gateway.data}" is a file, not a folder')
     console = reading.console(document, data)
     models = reading.models(document)
+    setpoints = reading.setpoints(document)
     reading.problems.stop_if_any()
     return Plan(
         name=document.gateway.name,
@@ -109,6 +114,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None, *, reads: boo
         sinks=sinks,
         history=HistoryPlan(**document.history.model_dump()),
         models=models,
+        setpoints=setpoints,
         cycles=cycles,
         notice=document.gateway.notice,
     )
@@ -233,6 +239,22 @@ class _Reading:
                 )
         folder = None if section.folder is None else self.path.parent / section.folder
         return ModelsPlan(**(said | {"keys": keys, "root": root, "folder": folder}))
+
+    def setpoints(self, document: Document) -> SetpointsPlan:
+        """Place the files of the guard beside the file; what is signed in them it reads itself."""
+        section = document.setpoints
+        beside = self.path.parent
+        keys = tuple(beside / key for key in section.keys)
+        limits = None if section.limits is None else beside / section.limits
+        wanted: list[tuple[KeyPath, Path]] = [
+            (("setpoints", "keys", place), key) for place, key in enumerate(keys)
+        ]
+        wanted += [] if limits is None else [(("setpoints", "limits"), limits)]
+        for place, file in wanted:
+            if not file.is_file():
+                self.wrong(place, f"{file}: no such file; see wheeltapper setpoints sign --help")
+        access = None if section.access is None else beside / section.access
+        return SetpointsPlan(Mode(section.mode), limits, keys, access)
 
     def sources(self, configs: list[SourceConfig]) -> list[SourceConfig]:
         """Check the names and files of the sources, and place relative paths beside the file."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from plant.assets import Asset
+from plant.setpoints import Mode
 from plant.tags import Tag
 
 if TYPE_CHECKING:
@@ -125,6 +126,28 @@ class AlarmPlan:
 
 
 CycleBy = Literal["trigger", "rising", "part", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class SetpointsPlan:
+    """How far the guard of setpoints may go.
+
+    Parameters
+    ----------
+    mode
+        The most that may happen; the signed limits can only say less.
+    limits
+        The signed file of limits.
+    keys
+        Public keys (PEM) of whoever may sign them.
+    access
+        TOML file of the credentials that may write: a table for each source.
+    """
+
+    mode: Mode = Mode.OFF
+    limits: Path | None = None
+    keys: tuple[Path, ...] = ()
+    access: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +278,8 @@ class Plan:
         How they are sent it.
     models
         Which models from elsewhere may judge.
+    setpoints
+        How far the guard of setpoints may go.
     cycles
         How the parts of an asset are judged, by its path; as `CyclePlan` has it where none is.
     simulated
@@ -277,6 +302,7 @@ class Plan:
     sinks: "tuple[SinkConfig, ...]" = ()
     history: HistoryPlan = field(default_factory=HistoryPlan)
     models: ModelsPlan = field(default_factory=ModelsPlan)
+    setpoints: SetpointsPlan = field(default_factory=SetpointsPlan)
     cycles: Mapping[str, CyclePlan] = field(default_factory=dict)
     simulated: bool = False
     notice: str = ""

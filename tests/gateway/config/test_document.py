@@ -9,6 +9,7 @@ def test_schema_knows_every_section_and_forbids_others() -> None:
     assert set(described["properties"]) == {
         *("version", "tags", "gateway", "console", "journal", "detection", "alarms", "history"),
         "models",
+        "setpoints",
         *("source", "sink", "tag", "asset"),
     }
 

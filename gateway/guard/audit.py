@@ -1,0 +1,275 @@
+"""The audit: one JSON object a line, each holding the hash of the one before, on disk first.
+
+Every `EVERY` records or `EVERY_S` seconds a checkpoint is signed, which holds the number of records
+and the hash of the last. Whoever can write the file can begin it anew; he cannot sign it. What was
+cut off after the last checkpoint shows where a copy of that checkpoint was kept elsewhere.
+"""
+
+import hashlib
+import json
+import os
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from gateway.guard.checks import Moment
+from gateway.guard.keys import has_signed, has_tpm, key_id
+from plant.errors import Misconfigured
+
+EVERY, EVERY_S = 100, 60.0
+FIRST = "0" * 64
+LONGEST = 262_144
+"""Bytes of a line."""
+CHECKPOINT = "checkpoint"
+
+
+class NoAudit(Misconfigured):
+    """The record is not on disk: nothing may leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a look at an audit found.
+
+    Parameters
+    ----------
+    records
+        Records that are whole, in a row from the first.
+    signed
+        How many of them a checkpoint has signed.
+    bad
+        Number of the first record that is not as it was written; 0: none.
+    why
+        What is wrong with it.
+    torn
+        Bytes of a last line that was never finished: a crash while it was written, no tampering.
+    last
+        Hash of the last whole record.
+    """
+
+    records: int
+    signed: int
+    bad: int = 0
+    why: str = ""
+    torn: int = 0
+    last: str = FIRST
+
+
+class Audit:
+    """Appends to an audit; a torn last line of a crash is cut off first, and said.
+
+    Parameters
+    ----------
+    file
+        Where it is kept.
+    key
+        Signs the checkpoints.
+
+    Raises
+    ------
+    NoAudit
+        What is there is not as it was written, or cannot be written.
+    """
+
+    def __init__(self, file: Path, key: Ed25519PrivateKey) -> None:
+        self._file = file
+        self._key = key
+        found = verify(file, [key.public_key()]) if file.exists() else Finding(0, 0)
+        if found.bad:
+            raise NoAudit(
+                f"{file}: record {found.bad}: {found.why}; nothing is written to the plant on it: "
+                "keep the file for whoever looks into it, and move it away"
+            )
+        self.count, self._last = found.records, found.last
+        self._unsigned = found.records - found.signed
+        self._since: float | None = None
+        self.trouble = ""
+        try:
+            made = not file.exists()
+            self._handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            if found.torn:
+                os.ftruncate(self._handle, os.fstat(self._handle).st_size - found.torn)
+                os.fsync(self._handle)
+            if made:
+                folder = os.open(file.parent, os.O_RDONLY)
+                os.fsync(folder)
+                os.close(folder)
+        except OSError as error:
+            raise NoAudit(f"{file}: cannot be written: {error.strerror}") from error
+        self.torn = found.torn
+
+    def note(self, at: Moment, actor: str, event: str, **facts: Any) -> int:
+        """Write one record and give its number; on disk when it returns.
+
+        Raises
+        ------
+        NoAudit
+            It is not, and whether part of it is cannot be told: no other is taken until the next
+            start, which looks at the file.
+        """
+        number = self._append(at, actor, event, facts)
+        self._since = at.mono if self._since is None else self._since
+        if self._unsigned >= EVERY:
+            self.checkpoint(at)
+        return number
+
+    def tick(self, at: Moment) -> None:
+        """Sign what has been waiting for its checkpoint long enough; raises as `note` does."""
+        if self._since is not None and at.mono - self._since >= EVERY_S:
+            self.checkpoint(at)
+
+    def checkpoint(self, at: Moment) -> None:
+        """Sign what is there now, if anything is new; raises as `note` does."""
+        if not self._unsigned:
+            return
+        facts = {
+            "of": self.count,
+            "head": self._last,
+            "key": key_id(self._key.public_key()),
+            "held_in": "file",
+            "tpm": "present, not used" if has_tpm() else "none",
+        }
+        signature = b64encode(self._key.sign(_signed_words(facts))).decode()
+        self._append(at, "guard", CHECKPOINT, {**facts, "signature": signature})
+        self._unsigned, self._since = 0, None
+
+    def close(self) -> None:
+        """Let go of the file; idempotent."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    def _append(self, at: Moment, actor: str, event: str, facts: dict[str, Any]) -> int:
+        if self.trouble or self._handle < 0:
+            raise NoAudit(self.trouble or "the audit is closed")
+        record = {
+            "n": self.count + 1, "wall": at.wall, "mono": at.mono, "boot": at.boot, "actor": actor,
+            "event": event, **facts, "prev": self._last,
+        }  # fmt: skip
+        record["hash"] = _hash(record)
+        line = _canonical(record) + b"\n"
+        if len(line) > LONGEST:
+            raise NoAudit(f"a record of {len(line)} bytes; {LONGEST} are the most")
+        try:
+            written = os.write(self._handle, line)
+            os.fsync(self._handle)
+            if written != len(line):
+                raise OSError(0, "the disk took a part of it")
+        except OSError as error:
+            # After a failed fsync nobody knows what is on disk (fsync(2)): it is not tried again.
+            self.trouble = f"{self._file}: cannot be written: {error.strerror}"
+            raise NoAudit(self.trouble) from error
+        self.count, self._last = self.count + 1, record["hash"]
+        self._unsigned += 1
+        return self.count
+
+
+def verify(file: Path, keys: Sequence[Ed25519PublicKey], *, kept: str = "") -> Finding:
+    """Look whether an audit is as it was written.
+
+    Parameters
+    ----------
+    file
+        The audit.
+    keys
+        Whose checkpoints are believed.
+    kept
+        Hash of a record that was kept elsewhere; one that is missing means that the end was cut.
+
+    Raises
+    ------
+    Misconfigured
+        It cannot be read.
+    """
+    records, signed, last, seen = 0, 0, FIRST, kept in ("", FIRST)
+    for line in _lines(file):
+        if not line.endswith(b"\n"):
+            if len(line) <= LONGEST:
+                return _ended(records, signed, last, seen, torn=len(line))
+            return Finding(records, signed, records + 1, "is longer than any record", last=last)
+        why = _objection(line, records + 1, last, keys)
+        if why:
+            return Finding(records, signed, records + 1, why, last=last)
+        record = json.loads(line)
+        records, last = records + 1, record["hash"]
+        seen = seen or last == kept
+        if record["event"] == CHECKPOINT:
+            signed = records
+        elif records - signed > EVERY + 1:
+            why = f"no checkpoint in more than {EVERY} records: they were taken out"
+            return Finding(records - 1, signed, records, why, last=last)
+    return _ended(records, signed, last, seen)
+
+
+def records_of(file: Path) -> Iterator[dict[str, Any]]:
+    """Give the records in order, without looking whether they are as they were written."""
+    for line in _lines(file):
+        if line.endswith(b"\n"):
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                yield record
+
+
+def _ended(records: int, signed: int, last: str, seen: bool, torn: int = 0) -> Finding:
+    if not seen:
+        why = "is missing: the record that was kept elsewhere is not in the file"
+        return Finding(records, signed, records + 1, why, torn, last)
+    return Finding(records, signed, torn=torn, last=last)
+
+
+def _lines(file: Path) -> Iterator[bytes]:
+    try:
+        with file.open("rb") as opened:
+            while line := opened.readline(LONGEST + 1):
+                yield line
+    except OSError as error:
+        raise Misconfigured(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def _objection(line: bytes, number: int, last: str, keys: Sequence[Ed25519PublicKey]) -> str:
+    """Say why a line is not the record that was written there; empty when it is."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return "is no JSON"
+    if not isinstance(record, dict) or _canonical(record) + b"\n" != line:
+        return "is not written as the guard writes"
+    if record.get("n") != number:
+        return f"bears the number {record.get('n')}: one was taken out, put in or moved"
+    if record.get("prev") != last:
+        return "does not follow the one before"
+    if record.get("hash") != _hash(record):
+        return "was changed"
+    if record.get("event") != CHECKPOINT:
+        return ""
+    words = _signed_words(record)
+    try:
+        signature = b64decode(str(record.get("signature")), validate=True)
+    except ValueError:
+        return "bears no signature"
+    if (record.get("of"), record.get("head")) != (number - 1, last):
+        return "signs something else"
+    if not any(has_signed(key, signature, words) for key in keys):
+        return "is signed by no key that is believed"
+    return ""
+
+
+def _signed_words(facts: dict[str, Any]) -> bytes:
+    return _canonical({key: facts.get(key) for key in ("of", "head", "key", "held_in", "tpm")})
+
+
+def _hash(record: dict[str, Any]) -> str:
+    body = {key: value for key, value in record.items() if key != "hash"}
+    return hashlib.sha256(str(record["prev"]).encode() + _canonical(body)).hexdigest()
+
+
+def _canonical(record: dict[str, Any]) -> bytes:
+    """Write JSON one way (after RFC 8785: sorted keys, no spaces); NaN stays readable."""
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()

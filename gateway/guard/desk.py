@@ -1,0 +1,149 @@
+"""Who asks and who approves: accounts and tokens, looked at here and believed from nobody else."""
+
+import asyncio
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.accounts.passwords import Cost, matches, unmatched
+from gateway.accounts.register import read_accounts
+from gateway.accounts.roles import RIGHTS, Right, Role, refusal
+from gateway.accounts.waits import Waits
+from gateway.guard.policy import Policy
+from plant.errors import Rejected, Unreachable
+
+FAILURES, FORGET_S = 5, 86_400.0
+QUEUE = 8
+"""Passwords that wait to be looked at; one more is sent away."""
+PERSON_PER_HOUR = 60
+BURST, PER_S = 20.0, 1.0
+"""Requests that a proposer may have at once, and a second in the long run."""
+OFF_AFTER = 200
+"""Requests above that, without a minute's pause, after which a proposer is switched off."""
+PAUSE_S = 60.0
+PROPOSE = frozenset({Role.ENGINEER, Role.ADMIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks, and what he may; see `checks.Situation`."""
+
+    name: str
+    person: bool = False
+    known: bool = True
+    models: tuple[str, ...] = ()
+    tags: tuple[str, ...] | None = None
+    per_hour: int = PERSON_PER_HOUR
+
+
+class Desk:
+    """Looks at passwords, one at a time, and at tokens.
+
+    Parameters
+    ----------
+    accounts
+        The file of accounts, read anew each time.
+    cost
+        What a guess at a name that is none costs.
+    clock
+        Monotonic time, s.
+    """
+
+    def __init__(
+        self, accounts: Path, cost: Cost | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._file = accounts
+        self._waits = Waits(FAILURES, FORGET_S, clock)
+        self._unmatched = unmatched(cost or Cost())
+        self._one = asyncio.Semaphore(1)
+        self._queued = 0
+
+    async def person(self, name: str, password: str, may: Right | frozenset[Role]) -> Role:
+        """Give the role of whoever has shown that he is `name`.
+
+        Raises
+        ------
+        Rejected
+            Wrong name or password, too many of them, or the role does not allow it.
+        Unreachable
+            Too many others wait.
+        Misconfigured
+            The file of accounts cannot be read.
+        """
+        left = self._waits.left(name)
+        if left:
+            raise Rejected(f"too many wrong passwords for {name}: try again in {left} s")
+        if self._queued >= QUEUE:
+            raise Unreachable("too many passwords are being looked at", retry_after=5.0)
+        account = read_accounts(self._file).by_name.get(name)
+        usable = account is not None and account.enabled
+        kept = account.password if account is not None and usable else self._unmatched
+        self._queued += 1
+        try:
+            async with self._one:
+                right = await asyncio.to_thread(matches, password, kept)
+        finally:
+            self._queued -= 1
+        if account is None or not usable or not right:
+            self._waits.failed(name)
+            raise Rejected("name or password is wrong")
+        self._waits.forget(name)
+        if isinstance(may, Right):
+            if may not in RIGHTS[account.role]:
+                raise Rejected(refusal(name, account.role, may))
+        elif account.role not in may:
+            raise Rejected(f"{name} is {account.role}; only {' or '.join(sorted(may))} may ask")
+        return account.role
+
+    @staticmethod
+    def program(policy: Policy, name: str, token: str) -> Actor:
+        """Give the program that has shown its token; one that has not is known to nobody."""
+        proposer = policy.proposers.get(name)
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+        if proposer is None or not hmac.compare_digest(digest, proposer.token_sha256):
+            return Actor(name, known=False, tags=())
+        return Actor(name, models=proposer.models, tags=proposer.tags, per_hour=proposer.per_hour)
+
+
+@dataclass(slots=True)
+class _Bucket:
+    left: float
+    at: float
+    over: int = 0
+
+
+class Throttle:
+    """Counts requests by who asks, and tells who asks too often.
+
+    Parameters
+    ----------
+    clock
+        Monotonic time, s.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._buckets: dict[str, _Bucket] = {}
+
+    def over(self, name: str) -> int:
+        """Count a request and give how many of them were too many in a row; 0: it may pass."""
+        now = self._clock()
+        if len(self._buckets) > 1000:
+            self._buckets = {key: one for key, one in self._buckets.items() if one.over}
+        bucket = self._buckets.setdefault(name, _Bucket(BURST, now))
+        if now - bucket.at > PAUSE_S:
+            bucket.over = 0
+        bucket.left = min(BURST, bucket.left + PER_S * (now - bucket.at))
+        bucket.at = now
+        if bucket.left >= 1.0:
+            bucket.left -= 1.0
+            return 0
+        bucket.over += 1
+        return bucket.over
+
+    def forget(self, name: str) -> None:
+        """Begin anew."""
+        self._buckets.pop(name, None)

@@ -1,0 +1,532 @@
+"""The guard at work: what people and programs ask of it, and what it does by itself.
+
+Nothing leaves before the audit and the store are on disk. A write of which nobody knows locks its
+setpoint until it was read back over another connection, or a person has looked.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from gateway.accounts.roles import Right
+from gateway.guard.audit import Audit, NoAudit
+from gateway.guard.checks import HOUR_S, MINUTE_S, NS, Moment, Situation, Verdict, decide, flaw
+from gateway.guard.desk import OFF_AFTER, PROPOSE, Actor, Desk, Throttle
+from gateway.guard.devices import Devices
+from gateway.guard.hand import Hand
+from gateway.guard.lifecycle import Event, after
+from gateway.guard.policy import Fallback, Limits, Policy, lowest
+from gateway.guard.store import Record, Store
+from gateway.guard.tickets import Book, Ticket
+from plant.errors import Rejected, Unreachable
+from plant.setpoints import LONGEST_S, Code, Mode, Reading, Request, State
+
+MOST_PENDING = 20
+"""Requests of one proposer that wait for people."""
+STOP = "stopped"
+"""File of the kill switch in the guard's folder; whoever can make it has pulled it."""
+OWN = Actor("guard", person=True)
+STEPS = (
+    (2, Event.KNOWN), (2, Event.FORMED), (3, Event.ALLOWED), (7, Event.BOUNDED),
+    (12, Event.PERMITTED),
+)  # fmt: skip
+"""After which check a request has come how far."""
+
+
+class Guard:
+    """Decides on requests.
+
+    Parameters
+    ----------
+    policy
+        What may be done.
+    mode
+        The most that the configuration allows.
+    folder
+        Where the stop file is.
+    devices, audit, store, desk
+        Its hands, its memory, and who it believes.
+    now, sleep
+        Tells the moment; waits.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        mode: Mode,
+        folder: Path,
+        devices: Devices,
+        audit: Audit,
+        store: Store,
+        desk: Desk,
+        now: Callable[[], Moment],
+        sleep: Callable[[float], Any] = asyncio.sleep,
+    ) -> None:
+        self.policy, self.mode = policy, lowest(mode, policy.mode)
+        self._stop, self._devices, self._store = folder / STOP, devices, store
+        self._desk, self._now = desk, now
+        self.book = Book(audit, now)
+        self._hand = Hand(devices, store, self.book, policy.settle_s, self.stopped, now, sleep)
+        self._throttle = Throttle(lambda: now().mono)
+        self._anchor = self._steady = now()
+        self._pulled, self._blind = False, False
+        self._told: dict[str, str] = {}
+        self.book.note(
+            "guard", "started", serial=policy.serial, signer=policy.signer, mode=self.mode
+        )
+        for tag, record in store.records.items():
+            if record.intent is not None and not record.locked:
+                record.locked = "unknown: the guard ended between a write and its read-back"
+            if record.locked:
+                self.book.alarm(tag, record.locked)
+        store.serial = max(store.serial, policy.serial)
+        store.keep()
+
+    # What people and programs ask.
+
+    async def ask(self, request: Request, actor: Actor) -> Ticket:
+        """Take a request, and carry it as far as it goes for now."""
+        moment, twin = self._now(), self.book.twin(actor.name, request.key)
+        over = self._throttle.over(actor.name)
+        if over > 1 or actor.name in self._store.off:
+            # Not each of a thousand is written down: that would be a flood of its own.
+            self._flooding(actor, over)
+            return self._bounced(request, actor, Code.FLOODING)
+        if twin is not None and actor.known:
+            same = replace(twin.request, id=request.id, not_after=request.not_after) == request
+            return twin if same else self._bounced(request, actor, Code.TWICE)
+        left = (request.not_after - moment.wall) / NS
+        if self.book.get(request.id) is not None:
+            return self._bounced(request, actor, Code.TWICE)
+        if left > LONGEST_S:
+            return self._bounced(request, actor, Code.MALFORMED)
+        ticket = Ticket(request, actor, moment, moment.mono + left)
+        self.book.put(ticket)
+        try:
+            self.book.note(actor.name, "received", request=asdict(request))
+        except NoAudit as error:
+            return self.book.reject(ticket, Code.NO_AUDIT, str(error))
+        await self._carry(ticket, flooding=over > 0)
+        return ticket
+
+    def malformed(self, actor: Actor) -> None:
+        """Count what was no request at all; the first of a row is written down."""
+        over = self._throttle.over(actor.name)
+        if over == 0:
+            self.book.note(actor.name, "malformed")
+        self._flooding(actor, over)
+
+    async def ask_as(self, request: Request, name: str, password: str) -> Ticket:
+        """Take a request of a person; raises as `Desk.person` does."""
+        await self._desk.person(name, password, PROPOSE)
+        return await self.ask(request, Actor(name, person=True))
+
+    async def approve(self, key: str, name: str, password: str) -> Ticket:
+        """Approve a request that waits.
+
+        Raises
+        ------
+        Rejected
+            It does not wait, or this person may not.
+        """
+        await self._desk.person(name, password, Right.APPROVE)
+        ticket = self._waiting(key)
+        if name in (ticket.actor.name, ticket.request.proposer):
+            raise Rejected(f"{name} has asked for it: somebody else has to approve")
+        if name in ticket.approvals:
+            raise Rejected(f"{name} has approved already: it takes two people")
+        self.book.note(name, "approved", request=key)
+        ticket.approvals.append(name)
+        await self._carry(ticket)
+        return ticket
+
+    async def reject(self, key: str, name: str, password: str, why: str = "") -> Ticket:
+        """Say no to a request that waits; raises as `approve` does."""
+        await self._desk.person(name, password, Right.APPROVE)
+        ticket = self._waiting(key)
+        self.book.note(name, "denied", request=key, why=why)
+        return self.book.reject(ticket, Code.DENIED, f"{name}: {why}" if why else f"by {name}")
+
+    async def revert(self, tag: str, name: str, password: str) -> float:
+        """Lead a setpoint back to the value before its last write, and give that value.
+
+        Raises
+        ------
+        Rejected
+            This person may not, or there is nothing to revert.
+        """
+        await self._desk.person(name, password, Right.ACKNOWLEDGE)
+        limits, record = self._limits(tag), self._store.of(tag)
+        last = record.writes[-1] if record.writes else None
+        if (
+            record.locked
+            or last is None
+            or last.model == OWN.name
+            or record.baseline == record.known
+        ):
+            raise Rejected(f"{tag}: {record.locked or 'nothing of the guard is in force'}")
+        if self._now().since(last.at) > limits.revert_s:
+            raise Rejected(f"{tag}: the last write is more than {limits.revert_s:g} s old")
+        self.book.note(name, "revert", tag=tag, to=last.before)
+        record.returning = (last.before, name)
+        self._store.keep()
+        await self._lead_back(limits, record)
+        return last.before
+
+    async def unlock(self, tag: str, name: str, password: str) -> float:
+        """Take a person's word that a locked setpoint was looked at; give the value it has now.
+
+        Raises
+        ------
+        Rejected
+            This person may not, or the setpoint is not locked.
+        Unreachable
+            It cannot be read.
+        """
+        await self._desk.person(name, password, Right.APPROVE)
+        limits, record = self._limits(tag), self._store.of(tag)
+        async with self._devices.lock(tag):
+            if not record.locked:
+                raise Rejected(f"{tag} is not locked")
+            live = await self._hand.live(limits)
+            if live is None:
+                raise Unreachable(f"{tag} cannot be read")
+            self.book.note(name, "unlocked", tag=tag, was=record.locked, value=live)
+            self._hand.unlock(record, live)
+            self.book.alarms.pop(tag, None)
+        return live
+
+    def stop(self, who: str) -> None:
+        """Pull the kill switch: from now on everything is advice, also after a restart."""
+        self._pulled = True
+        try:
+            self._stop.write_text(f"{who}\n", encoding="utf-8")
+        except OSError as error:
+            self.book.alarm("stop", f"stopped, but only until the next start: {error.strerror}")
+        for ticket in self.book.tickets(State.PENDING):
+            self.book.reject(ticket, Code.STOPPED, f"by {who}")
+        for record in self._store.records.values():
+            # A block hears no heartbeat any more, and does what its engineer has chosen.
+            record.returning, record.beating = None, False
+        with suppress(NoAudit):
+            self.book.note(who, "stopped")
+            self._store.keep()
+
+    async def start(self, name: str, password: str) -> None:
+        """Push the kill switch back, and take proposers back that were switched off."""
+        await self._desk.person(name, password, Right.APPROVE)
+        self.book.note(name, "started again", off=sorted(self._store.off))
+        for proposer in self._store.off:
+            self._throttle.forget(proposer)
+            self.book.alarms.pop(f"proposer {proposer}", None)
+        self._store.off = {}
+        self._store.keep()
+        self._stop.unlink(missing_ok=True)
+        self._pulled = False
+        self.book.alarms.pop("stop", None)
+
+    def stopped(self) -> str:
+        """Say why everything is advice only; empty when it is not."""
+        if self._pulled or self._stop.exists():
+            return "stopped"
+        return "the stop tag cannot be read" if self._blind else ""
+
+    def status(self) -> dict[str, Any]:
+        """Give how things stand."""
+        return {
+            "mode": str(self.mode),
+            "stopped": self.stopped(),
+            "serial": self.policy.serial,
+            "signer": self.policy.signer,
+            "expires": self.policy.expires,
+            "audit": self.book.audit.count,
+            "alarms": dict(self.book.alarms),
+            "off": dict(self._store.off),
+            "setpoints": {tag: self._standing(one) for tag, one in self.policy.limits.items()},
+        }
+
+    def program(self, name: str, token: str) -> Actor:
+        """See `Desk.program`."""
+        return self._desk.program(self.policy, name, token)
+
+    # What it does by itself, once or twice a second.
+
+    async def tick(self) -> None:
+        """Look at the clock, the stop tag, what waits, what is unknown, and what nobody renews.
+
+        Raises
+        ------
+        NoAudit
+            The audit takes no more; nothing is written any more.
+        """
+        moment = self._now()
+        self._look_at_the_clock(moment)
+        for ticket in self.book.tickets(State.PENDING):
+            if moment.mono > ticket.void:
+                self.book.move(ticket, Event.EXPIRE)
+        if self.mode is Mode.OFF:
+            return
+        await self.look_at_the_stop_tag()
+        for tag, limits in self.policy.limits.items():
+            if limits.mode is Mode.OFF or self._devices.lock(tag).locked():
+                continue
+            record = self._store.of(tag)
+            async with self._devices.lock(tag):
+                await self._look_at(limits, record)
+            await self._lead_back(limits, record)
+        self.book.audit.tick(self._now())
+
+    async def look_at_the_stop_tag(self) -> None:
+        """Stop when the plant says so; as long as nobody knows what it says, all is advice."""
+        tag = self.policy.stop_tag
+        if not tag or self.mode is Mode.OFF:
+            return
+        reading = (await self._devices.read([tag])).get(tag)
+        self._blind = bool(flaw(reading, self.policy.clock_s, self._now()))
+        if reading is not None and not self._blind and reading.value != 0.0 and not self.stopped():
+            self.stop(f"the tag {tag}")
+
+    async def beat(self) -> None:
+        """Show the blocks that the guard lives, as long as something of ours is in force."""
+        for tag, limits in self.policy.limits.items():
+            if self._store.records.get(tag, Record()).beating and limits.block:
+                await self._devices.beat(tag)
+
+    async def close(self) -> None:
+        """Cut all connections and sign what was written."""
+        await self._devices.close()
+        with suppress(NoAudit):
+            self.book.audit.checkpoint(self._now())
+        self.book.audit.close()
+
+    async def _look_at(self, limits: Limits, record: Record) -> None:
+        """Settle what is unknown; see a second writer and a late write; fall back."""
+        if record.intent is not None:
+            await self._hand.settle(limits, record)
+            return
+        live = None if record.locked else await self._hand.live(limits)
+        if live is None:
+            return
+        if record.known is None:
+            await self._hand.begin(limits, record, live)
+        elif abs(live - record.known) > limits.tolerance:
+            self._hand.second_writer(limits, record, live)
+        elif self._forsaken(limits, record):
+            await self._fall_back(limits, record)
+
+    async def _let_go(self, limits: Limits, record: Record) -> None:
+        """Hand the loop back to the operator's setpoint where a block can do so."""
+        record.beating = False
+        self._store.keep()
+        if limits.block:
+            await self._devices.beat(limits.tag, enable=False)
+
+    def _forsaken(self, limits: Limits, record: Record) -> bool:
+        """Tell whether a value of ours is in force that nobody has renewed for too long."""
+        if record.renewed is None or record.returning is not None or self.stopped():
+            return False
+        return 0 < limits.hold_s < self._now().since(record.renewed)
+
+    async def _fall_back(self, limits: Limits, record: Record) -> None:
+        """Do what the process engineer has chosen for a value that nobody renews."""
+        targets = {
+            Fallback.RAMP_TO_LAST_GOOD: record.baseline,
+            Fallback.RAMP_TO_SAFE_VALUE: limits.safe_value,
+        }
+        target = targets.get(limits.fallback)
+        self.book.note("guard", "fallback", tag=limits.tag, action=limits.fallback, to=target)
+        record.renewed = None
+        if target is not None:
+            record.returning = (target, "fallback")
+        self._store.keep()
+        if limits.fallback is Fallback.RELEASE:
+            await self._let_go(limits, record)
+
+    async def _lead_back(self, limits: Limits, record: Record) -> None:
+        """Take one step towards the value that a setpoint returns to, within step and slope."""
+        if record.returning is None or record.known is None or self.stopped():
+            return
+        (target, who), moment = record.returning, self._now()
+        gap = target - record.known
+        if abs(gap) <= limits.tolerance:
+            self.book.note("guard", "returned", tag=limits.tag, value=record.known, who=who)
+            record.returning = record.renewed = None
+            await self._let_go(limits, record)
+            for ticket in self.book.tickets(State.HELD):
+                if ticket.request.tag == limits.tag and not ticket.back:
+                    self.book.move(ticket, Event.REVERT)
+            return
+        value = record.known + step_back(limits, record, gap, moment)
+        if value == record.known:
+            return
+        key = f"back-{limits.tag}-{moment.wall}"
+        request = Request(
+            id=key, tag=limits.tag, value=value, unit=limits.unit, proposer=who, key=key,
+            reason=f"back to {target:g}", not_after=moment.wall + int(LONGEST_S * NS),
+        )  # fmt: skip
+        ticket = Ticket(request, OWN, moment, moment.mono + LONGEST_S, back=True)
+        await self._carry(ticket)
+        if ticket.state is State.ADVISED:
+            record.returning = None
+        elif ticket.state is not State.REJECTED:
+            self.book.put(ticket)
+
+    # The way of a request.
+
+    async def _carry(self, ticket: Ticket, *, flooding: bool = False) -> None:
+        """Check a request, and move it on: to advice, to the people, or to the device."""
+        limits = self.policy.limits.get(ticket.request.tag)
+        try:
+            if limits is None or self.mode is Mode.OFF:
+                self._judge(ticket, {}, flooding)
+                return
+            async with self._devices.lock(limits.tag):
+                await self._carry_alone(ticket, limits, flooding)
+        except NoAudit as error:
+            self.book.reject(ticket, Code.NO_AUDIT, str(error))
+
+    async def _carry_alone(self, ticket: Ticket, limits: Limits, flooding: bool) -> None:
+        switch = (self.policy.key_switch,) if self.policy.key_switch else ()
+        basis = tuple(one.tag for one in ticket.request.based_on)
+        readings = await self._devices.read((*limits.reads(), *switch, *basis))
+        if ticket.state not in (State.RECEIVED, State.PENDING):
+            return  # decided upon while this waited for the device
+        seen = self._now()
+        verdict = self._judge(ticket, readings, flooding)
+        if verdict.code is not None:
+            self._learn(limits, verdict, readings)
+        elif verdict.mode is Mode.ADVISORY:
+            self._advise(ticket)
+        elif verdict.asks:
+            self._ask_people(ticket, limits)
+        else:
+            await self._hand.send(ticket, limits, readings[limits.tag].value, seen)
+
+    def _judge(self, ticket: Ticket, readings: Mapping[str, Reading], flooding: bool) -> Verdict:
+        """Have a request checked, write down what was seen, and move it as far as it came."""
+        request, actor, moment = ticket.request, ticket.actor, self._now()
+        record = self._store.records.get(request.tag, Record())
+        verdict = decide(
+            Situation(
+                request=request, policy=self.policy, mode=self.mode, stopped=bool(self.stopped()),
+                known=actor.known, person=actor.person, flooding=flooding, models=actor.models,
+                tags=actor.tags, per_hour=actor.per_hour, tokens=self._tokens(ticket, moment),
+                readings=readings, past=record.past(moment), received=ticket.received, now=moment,
+                anchor=self._anchor, back=ticket.back, approvals=len(ticket.approvals),
+            )
+        )  # fmt: skip
+        failed = verdict.code
+        # A way back that waits for its interlock is tried every second, and told once.
+        if not ticket.back or str(failed) != self._told.get(request.tag):
+            checks = [[one.check, str(one.code or ""), one.seen] for one in verdict.findings]
+            self.book.note("guard", "checked", request=request.id, tag=request.tag, checks=checks)
+        if ticket.back:
+            self._told[request.tag] = str(failed)
+        passed = len(verdict.findings) - (failed is not None)
+        if ticket.state is State.RECEIVED:
+            for number, event in STEPS:
+                if passed >= number:
+                    ticket.state = after(ticket.state, event)
+        if failed is not None:
+            last = verdict.findings[-1]
+            self.book.reject(ticket, failed, f"check {last.check}: {last.seen}", quiet=ticket.back)
+        return verdict
+
+    def _learn(self, limits: Limits, verdict: Verdict, readings: Mapping[str, Reading]) -> None:
+        """Take from a rejected request what it says of the plant, and of the proposer."""
+        record, live = self._store.of(limits.tag), readings.get(limits.tag)
+        if verdict.code is Code.SECOND_WRITER and live is not None:
+            self._hand.second_writer(limits, record, live.value)
+        elif verdict.code is Code.DEADBAND and record.renewed is not None:
+            record.renewed = self._now()
+
+    def _advise(self, ticket: Ticket) -> None:
+        if ticket.state is State.PENDING:
+            self.book.reject(ticket, Code.STOPPED, "advice only, since it was asked for")
+        else:
+            self.book.move(ticket, Event.ADVISE)
+
+    def _ask_people(self, ticket: Ticket, limits: Limits) -> None:
+        if ticket.state is State.PENDING:
+            return
+        name = ticket.actor.name
+        waiting = sum(one.actor.name == name for one in self.book.tickets(State.PENDING))
+        if waiting >= MOST_PENDING:
+            self.book.reject(ticket, Code.FLOODING, f"{waiting} of {name} wait")
+            return
+        record = self._store.of(limits.tag)
+        self.book.move(ticket, Event.ASK)
+        record.asked += 1
+        record.since = record.since or self._now()
+        self._store.keep()
+
+    # Small things.
+
+    def _standing(self, limits: Limits) -> dict[str, Any]:
+        record = self._store.records.get(limits.tag, Record())
+        return {
+            "mode": str(lowest(limits.mode, self.mode)),
+            "value": record.known,
+            "baseline": record.baseline,
+            "locked": record.locked,
+            "returning": record.returning is not None,
+            "unit": limits.unit,
+            "low": limits.low,
+            "high": limits.high,
+        }
+
+    def _tokens(self, ticket: Ticket, moment: Moment) -> int:
+        """Count the writes of the last hour that a model has brought about."""
+        return sum(
+            one.model == ticket.model and moment.since(one.at) < HOUR_S
+            for record in self._store.records.values()
+            for one in record.writes
+        )
+
+    def _limits(self, tag: str) -> Limits:
+        if tag not in self.policy.limits:
+            raise Rejected(f"{tag} is no setpoint of the limits in force")
+        return self.policy.limits[tag]
+
+    def _waiting(self, key: str) -> Ticket:
+        ticket = self.book.get(key)
+        if ticket is None or ticket.state is not State.PENDING:
+            state = f"is {ticket.state}" if ticket else "is not known"
+            raise Rejected(f"{key} {state}: only what is pending can be decided")
+        if self._now().mono > ticket.void:
+            self.book.move(ticket, Event.EXPIRE)
+            raise Rejected(f"{key} has expired")
+        return ticket
+
+    def _look_at_the_clock(self, moment: Moment) -> None:
+        """Believe the clock again after it has gone evenly for a minute."""
+        slip = (moment.wall - self._steady.wall) / NS - (moment.mono - self._steady.mono)
+        if abs(slip) > self.policy.clock_s / 2:
+            self._steady = moment
+        elif moment.mono - self._steady.mono >= MINUTE_S:
+            self._anchor = self._steady = moment
+
+    def _flooding(self, actor: Actor, over: int) -> None:
+        """Switch off a program that never stops, and name it."""
+        if over == OFF_AFTER and actor.known and not actor.person:
+            self._store.off[actor.name] = f"{over} requests too many"
+            self.book.alarm(f"proposer {actor.name}", f"floods: switched off after {over} too many")
+            self._store.keep()
+
+    def _bounced(self, request: Request, actor: Actor, code: Code) -> Ticket:
+        """Turn a request away that is not even taken up."""
+        return Ticket(request, actor, self._now(), 0.0, State.REJECTED, code, str(code))
+
+
+def step_back(limits: Limits, record: Record, gap: float, now: Moment) -> float:
+    """Give the next step towards a value `gap` away, within step and slope; 0: not yet."""
+    recent = [one for one in record.writes if now.since(one.at) < MINUTE_S]
+    left = limits.slope_per_min - sum(abs(one.value - one.before) for one in recent)
+    # Sums of floats: a hair's breadth is left, or the check would find too much.
+    size = min(abs(gap), limits.max_step * (1 - 1e-9), left * (1 - 1e-9))
+    if size < min(abs(gap), max(limits.deadband, limits.tolerance)):
+        return 0.0
+    return size if gap > 0 else -size

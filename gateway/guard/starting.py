@@ -1,0 +1,147 @@
+"""From a configuration to a guard that runs: keys, limits, credentials, and one guard a folder."""
+
+import asyncio
+import fcntl
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import TypeAdapter, ValidationError
+
+from connectors.catalogue import SourceConfig, WriteAccess, build_actuator
+from connectors.contract import Outlet
+from gateway.config.access import accounts_of
+from gateway.config.plan import Plan
+from gateway.guard.audit import Audit
+from gateway.guard.desk import Desk
+from gateway.guard.devices import Actuator, Devices
+from gateway.guard.keys import make_key, private_key, public_key
+from gateway.guard.policy import Known, Policy, load_policy
+from gateway.guard.process import Guard
+from gateway.guard.server import Server
+from gateway.guard.store import Store
+from gateway.guard.tickets import boot_clock
+from gateway.guard.words import FOLDER
+from plant.errors import Misconfigured
+from plant.setpoints import Mode
+
+AUDIT, STORE, KEY = "audit.jsonl", "store.json", "audit.key"
+
+
+def folder_of(plan: Plan) -> Path:
+    """Tell where the guard keeps what it knows."""
+    return plan.data / FOLDER
+
+
+def known_tags(plan: Plan) -> dict[str, Known]:
+    """Give the tags of a configuration as the limits may name them."""
+    hosts = {source.name: _host(source) for source in plan.sources}
+    return {tag.name: Known(tag.unit, tag.source, hosts.get(tag.source, "")) for tag in plan.tags}
+
+
+def limits_of(plan: Plan, now: int, serial: int = 0) -> Policy:
+    """Read the signed limits of a configuration; Misconfigured says all that is wrong."""
+    if plan.setpoints.limits is None:
+        raise Misconfigured('[setpoints] names no limits: limits = "limits.toml", keys = [...]')
+    keys = [public_key(file) for file in plan.setpoints.keys]
+    return load_policy(plan.setpoints.limits, keys, known_tags(plan), now, serial=serial)
+
+
+def makers_of(plan: Plan, policy: Policy) -> dict[str, Callable[[], Actuator]]:
+    """Give what makes the actuator of each device; each is made once, to see that it can be.
+
+    Raises
+    ------
+    Misconfigured
+        A file of credentials, an address or a block cannot be used.
+    """
+    access = _access(plan.setpoints.access)
+    by_name = {tag.name: tag for tag in plan.tags}
+    outlets = [
+        Outlet(
+            tag=by_name[limits.tag],
+            block=limits.block or None,
+            active=by_name[limits.active] if limits.active else None,
+        )
+        for limits in policy.limits.values()
+        if limits.mode is not Mode.OFF
+    ]
+    writing = {outlet.tag.source for outlet in outlets}
+    named = {tag for limits in policy.limits.values() for tag in limits.reads()}
+    named |= {tag for tag in (policy.stop_tag, policy.key_switch) if tag}
+    reading = {by_name[tag].source for tag in named}
+    made: dict[str, Callable[[], Actuator]] = {}
+    for source in plan.sources:
+        if source.name in writing | reading:
+            maker = partial(build_actuator, source, plan.tags, outlets, access.get(source.name))
+            maker()
+            made[source.name] = maker
+    return made
+
+
+async def serve(plan: Plan, ended: asyncio.Event, told: Callable[[Guard], None]) -> None:
+    """Run the guard of a configuration until `ended`.
+
+    Parameters
+    ----------
+    told
+        Is called once it listens.
+
+    Raises
+    ------
+    Misconfigured
+        Something in the configuration, the limits or the folder is not as it has to be, or a
+        guard runs there already.
+    """
+    folder = folder_of(plan)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Misconfigured(f"{folder}: a guard runs here already") from error
+        guard = guard_of(plan, folder)
+        await Server(guard, folder).run(ended, lambda: told(guard))
+    finally:
+        os.close(lock)
+
+
+def guard_of(plan: Plan, folder: Path) -> Guard:
+    """Make the guard of a configuration; raises as `serve` does."""
+    now = boot_clock()
+    store = Store(folder / STORE)
+    policy = limits_of(plan, now().wall, store.serial)
+    makers = {} if plan.setpoints.mode is Mode.OFF else makers_of(plan, policy)
+    key_file = folder / KEY
+    key = private_key(key_file) if key_file.exists() else make_key(key_file)
+    devices = Devices(makers, {tag.name: tag.source for tag in plan.tags})
+    audit = Audit(folder / AUDIT, key)
+    desk = Desk(accounts_of(plan.console, plan.data))
+    return Guard(policy, plan.setpoints.mode, folder, devices, audit, store, desk, now)
+
+
+def _host(source: SourceConfig) -> str:
+    url = getattr(source, "url", None)
+    return str(urlsplit(url).hostname or "") if url else str(getattr(source, "host", None) or "")
+
+
+def _access(file: Path | None) -> Mapping[str, WriteAccess]:
+    if file is None:
+        return {}
+    try:
+        if file.stat().st_mode & 0o077:
+            raise Misconfigured(f"{file}: holds what may write: chmod 600 {file}")
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+        return TypeAdapter(dict[str, WriteAccess]).validate_python(raw)
+    except OSError as error:
+        raise Misconfigured(f"{file}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{file}: is no TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise Misconfigured(f"{file}: {place}: {first['msg']}") from error
