@@ -57,8 +57,8 @@ faults: $(INSTALLED) ## do to the gateway what plants do to it, and print the fi
 faults-uplink: $(INSTALLED) ## do to the way upstream what networks and stores do to it (12 to 25 minutes)
 	$(BIN)/pytest -q -m uplinkfaults --tb=line --show-capture=no tests/faults/uplink $(ARGS)
 
-faults-setpoints: $(INSTALLED) ## prove the guard of setpoints, and print the figures (FULL=1: the long counts)
-	$(BIN)/pytest -q -m setpointfaults --tb=line --show-capture=no tests/gateway/guard $(ARGS)
+faults-setpoints: $(INSTALLED) ## writes over cut links and hung controllers, and the guard before them (about 15 minutes)
+	$(BIN)/pytest -q -m setpointfaults --tb=line --show-capture=no tests/faults/setpoints tests/gateway/guard $(ARGS)
 
 clean: ## forget the installed environment
 	rm -rf $(VENV)

@@ -35,7 +35,7 @@ def crc(words: Iterable[int]) -> int:
     Examples
     --------
     >>> f"{crc([0x3132, 0x3334, 0x3536, 0x3738]):04X}"
-    '37DC'
+    '37DD'
     """
     total = 0xFFFF
     for word in words:
@@ -214,12 +214,17 @@ also where the controller's clock is a tenth slow."""
 def left_s(setpoint: Setpoint, now_ns: int, patience_s: float) -> float:
     """Tell for how long a block may still take a setpoint, s.
 
+    Parameters
+    ----------
+    patience_s
+        What is left of the caller's.
+
     Raises
     ------
     Rejected
-        The deadline is over.
+        The deadline is over, or the caller's patience.
     """
-    left = (setpoint.deadline - now_ns) / 1e9
+    left = min((setpoint.deadline - now_ns) / 1e9, SAFE_SHARE * patience_s)
     if left <= 0:
         raise Rejected(f"{setpoint.tag}: the deadline is over; nothing was written")
-    return min(left, SAFE_SHARE * patience_s)
+    return left

@@ -158,10 +158,11 @@ class ModbusActuator:
         return self._outlets[tag]
 
     async def _block_request(self, setpoint: Setpoint, tag: Tag) -> Request:
-        count = counts_of(tag, setpoint)
+        count, begun = counts_of(tag, setpoint), time.monotonic()
         with _nothing_sent():
             answer = await self._block_answer(self._connection, tag.name)
-        left = left_s(setpoint, time.time_ns(), self._patience_s)
+        patience = self._patience_s - (time.monotonic() - begun)
+        left = left_s(setpoint, time.time_ns(), patience)
         deadline = deadline_ms(answer.clock, left)
         words = request_words(count, setpoint.sequence, deadline, answer.clock)
         place = self._blocks[tag.name]

@@ -63,15 +63,15 @@ class OpcUaActuator:
         patience_s: float = PATIENCE_S,
     ) -> None:
         self.name = config.name
-        self._config = config.model_copy(update={"timeout_s": patience_s})
-        self._patience_s = patience_s
+        self._config = config
+        self._patience_s = min(patience_s, config.timeout_s)
         self._outlets = {outlet.tag.name: outlet for outlet in outlets}
         self._tags = {tag.name: tag for tag in _nodes_of(tags, outlets)}
         for tag in self._tags.values():
             element = parse_address(tag.address, tag.name).element
             if element is not None and tag.name in self._outlets:
                 raise Misconfigured(f"tag {tag.name}: an element of an array cannot be set alone")
-        self._session = StrictSession(self._config, tuple(self._tags.values()))
+        self._session = self._new_session()
 
     async def __aenter__(self) -> Self:
         """Connect, sign in, and look for the nodes."""
@@ -110,9 +110,10 @@ class OpcUaActuator:
             left_s(setpoint, time.time_ns(), self._patience_s)
             await self._session.write(setpoint.tag, value)
             return
-        count = counts_of(outlet.tag, setpoint)
+        count, begun = counts_of(outlet.tag, setpoint), time.monotonic()
         _, answer = await self._block(setpoint.tag)
-        left = left_s(setpoint, time.time_ns(), self._patience_s)
+        patience = self._patience_s - (time.monotonic() - begun)
+        left = left_s(setpoint, time.time_ns(), patience)
         deadline = deadline_ms(answer.clock, left)
         words = request_words(count, setpoint.sequence, deadline, answer.clock)
         await self._session.write(_request_of(setpoint.tag), words_value(words))
@@ -141,6 +142,9 @@ class OpcUaActuator:
         await self._session.write(_request_of(tag), words_value(words))
         return said_of(outlet.tag, answer)
 
+    def _new_session(self) -> StrictSession:
+        return StrictSession(self._config, self._tags, self._patience_s)
+
     def _has_block(self, tag: str) -> bool:
         return tag in self._outlets and self._outlets[tag].block is not None
 
@@ -159,7 +163,7 @@ class OpcUaActuator:
         """Give another session in place of the first; after a doubt for this reading alone."""
         kept = self._session.alive
         await self._session.close()
-        session = StrictSession(self._config, tuple(self._tags.values()))
+        session = self._new_session()
         await session.open()
         try:
             yield session

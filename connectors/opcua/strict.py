@@ -1,7 +1,7 @@
 """A session for writing: one request under way, and anything strange is its end."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from asyncua import ua
 from asyncua.client.client import Client
@@ -56,12 +56,15 @@ class StrictSession:
     Parameters
     ----------
     config
-        The server; its `timeout_s` is the patience with one answer.
+        The server.
     tags
-        The nodes that may be read or written.
+        What may be read or written, by name; each is looked for when it is first read.
+    patience_s
+        Longest wait for one answer, s.
     """
 
-    def __init__(self, config: OpcUaConfig, tags: Sequence[Tag]) -> None:
+    def __init__(self, config: OpcUaConfig, tags: Mapping[str, Tag], patience_s: float) -> None:
+        self._patience_s = patience_s
         self._name = config.name
         self._config = config
         self._tags = tags
@@ -76,23 +79,11 @@ class StrictSession:
         return self._client is not None
 
     async def open(self) -> None:
-        """Connect, sign in and look for the nodes; raise `Unreachable` or `Misconfigured`."""
+        """Connect and sign in; raise `Unreachable` or `Misconfigured`."""
         client = self._client = await connect_secure(self._config)
         protocol = client.uaclient.protocol
         if protocol is not None and protocol.transport is not None:
             never_late(protocol.transport)
-        handles = [TagHandle(number, tag) for number, tag in enumerate(self._tags)]
-        limits = limits_of(self._config.items_per_call)
-        try:
-            found, refused = await find_nodes(client, handles, limits)
-        except FAILURES as error:
-            self.cut()
-            raise Unreachable(f"{self._name}: the nodes were not found ({error!r})") from error
-        except BaseException:
-            self.cut()
-            raise
-        self._found = {one.tag.tag.name: one for one in found}
-        self._found |= {one.tag.tag.name: one.status for one in refused}
         self._keeping = [
             asyncio.create_task(self._renew(client)),
             asyncio.create_task(self._live()),
@@ -127,16 +118,15 @@ class StrictSession:
         Unreachable
             No answer, or one that does not fit. The connection was reset.
         """
-        found = [self._found[name] for name in names]
-        asked = [one for one in found if isinstance(one, Found)]
-        parameters = ua.ReadParameters(NodesToRead=[_to_read(one) for one in asked])
-        read: list[ua.DataValue] = []
         async with self._turn:
             client = self._standing()
             try:
-                if asked:
-                    async with asyncio.timeout(self._config.timeout_s):
-                        read = await client.uaclient.session.read(parameters)
+                async with asyncio.timeout(self._patience_s):
+                    await self._look_for(client, names)
+                    found = [self._found[name] for name in names]
+                    asked = [_to_read(one) for one in found if isinstance(one, Found)]
+                    parameters = ua.ReadParameters(NodesToRead=asked)
+                    read = await client.uaclient.session.read(parameters) if asked else []
             except FAILURES as error:
                 self.cut()
                 raise Unreachable(f"{self._name}: no answer to a read ({error!r})") from error
@@ -150,14 +140,14 @@ class StrictSession:
         return [next(values) if isinstance(one, Found) else refusal(one) for one in found]
 
     async def write(self, name: str, value: ua.DataValue) -> None:
-        """Write the node of a tag once; raises as `Actuator.write` does."""
+        """Write the node of a tag that was read before, once; raises as `Actuator.write` does."""
         found = self._found[name]
         if not isinstance(found, Found):
             raise Rejected(f"{name}: the server has no such node ({status_name(found)})")
         async with self._turn:
             client = self._standing()
             try:
-                async with asyncio.timeout(self._config.timeout_s):
+                async with asyncio.timeout(self._patience_s):
                     results = await client.uaclient.session.write_attributes([found.node], [value])
             except UaStatusCodeError as error:
                 self._judge(name, [int(error.code)])
@@ -169,6 +159,17 @@ class StrictSession:
                 self.cut()
                 raise
             self._judge(name, [int(result.value) for result in results])
+
+    async def _look_for(self, client: Client, names: Sequence[str]) -> None:
+        """Find the nodes of tags that were not asked for yet on this session."""
+        new = [name for name in names if name not in self._found]
+        if not new:
+            return
+        handles = [TagHandle(number, self._tags[name]) for number, name in enumerate(new)]
+        limits = limits_of(self._config.items_per_call)
+        found, refused = await find_nodes(client, handles, limits)
+        self._found |= {one.tag.tag.name: one for one in found}
+        self._found |= {one.tag.tag.name: one.status for one in refused}
 
     def _judge(self, name: str, codes: Sequence[int]) -> None:
         if codes == [Status.GOOD]:

@@ -178,9 +178,9 @@ def step(settings: Settings, memory: Memory, inputs: Inputs) -> Memory:
 
 
 def _listened(settings: Settings, now: Memory, inputs: Inputs) -> Memory:
-    """Take a heartbeat that is newer than the newest: an old one proves nothing."""
+    """Take a heartbeat unless a newer one was there: an old one proves nothing."""
     age = (now.clock - unsigned(*inputs.request[6:8])) % CLOCK
-    if age > settings.hold_ms or age >= now.age_ms:
+    if age > settings.hold_ms or age > now.age_ms:
         return now
     return replace(now, age_ms=age, enabled=inputs.request[8] == 1)
 

@@ -31,6 +31,8 @@ class SetpointModbus:
 
     Attributes
     ----------
+    plc : SetpointPlc
+        The controller; another with the same loops may take its place.
     lie : Lie or None
         What is made of the answers to writes; may be changed at any time.
     """
@@ -40,7 +42,7 @@ class SetpointModbus:
         self.lie: Lie | None = None
         self.connections = 0
         self._host = host
-        self._plc = plc
+        self.plc = plc
         self._links: set[_Link] = set()
         self._server: asyncio.Server | None = None
 
@@ -65,9 +67,13 @@ class SetpointModbus:
         """Stop listening and drop the clients."""
         if self._server is not None:
             self._server.close()
+        self.drop()
+        await asyncio.sleep(0)
+
+    def drop(self) -> None:
+        """End every connection."""
         for link in list(self._links):
             link.transport.abort()
-        await asyncio.sleep(0)
 
     def hang(self) -> None:
         """Read nothing any more: what comes waits in the system's buffers."""
@@ -99,7 +105,7 @@ class SetpointModbus:
         words = (count,) if function == _WRITE_ONE else _words(body, count)
         if words is None:
             return bytes((function | _REFUSED, _ILLEGAL_VALUE))
-        if not self._plc.write(unit, at, words, peer):
+        if not self.plc.write(unit, at, words, peer):
             return bytes((function | _REFUSED, _ILLEGAL_ADDRESS))
         if self.lie is None:
             return body[:5]
@@ -107,7 +113,7 @@ class SetpointModbus:
         return None if lied is None else bytes((lied[0],)) + lied[1]
 
     def _read(self, unit: int, at: int, count: int) -> bytes:
-        loop = self._plc.loops.get(unit)
+        loop = self.plc.loops.get(unit)
         words = loop.words(at, count) if loop is not None else None
         if not words:
             return bytes((_READ | _REFUSED, _ILLEGAL_ADDRESS))

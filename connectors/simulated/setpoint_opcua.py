@@ -73,6 +73,8 @@ class SetpointOpcua:
 
     Attributes
     ----------
+    plc : SetpointPlc
+        The controller; another with the same loops may take its place.
     lie : Lie or None
         What is made of the results of a write; may be changed at any time.
     """
@@ -81,7 +83,7 @@ class SetpointOpcua:
         self.port = port
         self.lie: Lie | None = None
         self._host = host
-        self._plc = plc
+        self.plc = plc
         self._nodes: dict[ua.NodeId, tuple[int, str]] = {}
         self._server: Server | None = None
 
@@ -96,7 +98,7 @@ class SetpointOpcua:
         await server.init()
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         space = ua.Int16(await server.register_namespace(SPACE))
-        for number in self._plc.loops:
+        for number in self.plc.loops:
             await self._build(server, space, number)
 
         async def start(port: int) -> None:
@@ -118,6 +120,11 @@ class SetpointOpcua:
         server, self._server = self._server, None
         if server is not None:
             await server.stop()
+
+    def drop(self) -> None:
+        """End every connection."""
+        for transport in self._transports():
+            transport.abort()
 
     def hang(self) -> None:
         """Read nothing any more: what comes waits in the system's buffers."""
@@ -147,15 +154,15 @@ class SetpointOpcua:
             return _status("BadNotWritable")
         content = asked.Value.Value.Value if asked.Value.Value is not None else None
         if name == _SETPOINT and isinstance(content, int):
-            taken = self._plc.write(number, PLAIN_AT, pair(content), peer)
+            taken = self.plc.write(number, PLAIN_AT, pair(content), peer)
         elif name == _REQUEST and isinstance(content, list):
-            taken = self._plc.write(number, BLOCK_AT, [int(word) for word in content], peer)
+            taken = self.plc.write(number, BLOCK_AT, [int(word) for word in content], peer)
         else:
             taken = False
         return _status("Good" if taken else "BadTypeMismatch")
 
     def _shown(self, number: int, name: str) -> ua.Variant:
-        loop = self._plc.loops[number]
+        loop = self.plc.loops[number]
         if name == _SETPOINT:
             return ua.Variant(signed(*loop.plain), ua.VariantType.Int32)
         words = loop.request if name == _REQUEST else loop.memory.answer.words()
@@ -178,7 +185,7 @@ class SetpointOpcua:
     def _transports(self) -> list[asyncio.Transport]:
         if self._server is None:
             return []
-        return [cast("asyncio.Transport", one) for one in self._server.iserver.asyncio_transports]
+        return cast("list[asyncio.Transport]", list(self._server.iserver.asyncio_transports))
 
 
 def _status(name: str) -> ua.StatusCode:

@@ -120,6 +120,8 @@ class SetpointPlc:
         Everything that happened, in order.
     ignoring : bool
         While it is set a write is acknowledged and not taken: the controller lies.
+    refusing : bool
+        While it is set a write is refused.
     """
 
     def __init__(
@@ -132,6 +134,7 @@ class SetpointPlc:
         self.loops = {n: Loop(settings=kept) for n in range(1, loops + 1)}
         self.log: list[Written | Applied] = []
         self.ignoring = False
+        self.refusing = False
         self._told = told
         self._task: asyncio.Task[None] | None = None
         self._called = time.monotonic()
@@ -166,7 +169,7 @@ class SetpointPlc:
     def write(self, number: int, at: int, words: Sequence[int], peer: str) -> bool:
         """Take a write of registers; tell whether they may be written."""
         loop = self.loops.get(number)
-        if loop is None or not words:
+        if loop is None or not words or self.refusing:
             return False
         target, first = (loop.plain, PLAIN_AT) if at < BLOCK_AT else (loop.request, BLOCK_AT)
         if at < first or at - first + len(words) > len(target):

@@ -10,12 +10,14 @@ import connectors
 from connectors.catalogue import (
     SinkConfig,
     SourceConfig,
+    WriteAccess,
     build,
+    build_actuator,
     build_sink,
     check_addresses,
     embedded,
 )
-from connectors.contract import Sink, Source
+from connectors.contract import Actuator, Outlet, Sink, Source
 from plant.errors import Misconfigured
 from plant.tags import Tag, TagHandle
 
@@ -112,3 +114,60 @@ def test_no_protocol_library_is_imported_before_it_is_needed() -> None:
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert printed.stdout == "set()\n", printed.stderr
+
+
+@pytest.mark.parametrize("kind", ["modbus", "opcua"])
+def test_builds_the_actuator_of_a_device(kind: str) -> None:
+    own, strange = tag(ADDRESSES[kind]), tag("nonsense", "another")
+    outlets = [Outlet(tag=own), Outlet(tag=strange)]
+    actuator = build_actuator(config(kind), [own, strange], outlets)
+    assert isinstance(actuator, Actuator)
+    assert actuator.name == "door"
+
+
+def test_a_recording_takes_no_setpoints() -> None:
+    with pytest.raises(Misconfigured, match="a recording takes no setpoints"):
+        build_actuator(config("replay"), [], [])
+
+
+@pytest.mark.parametrize(
+    ("more", "outlet"),
+    [
+        ({"transport": "rtu", "device": "/dev/null", "host": None}, "unit 1, holding 0, int16"),
+        ({"transport": "rtu-over-tcp"}, "unit 1, holding 0, int16"),
+    ],
+)
+def test_a_serial_line_carries_no_setpoints(more: dict[str, Any], outlet: str) -> None:
+    words = {"type": "modbus", "name": "door", **CONFIGS["modbus"], **more}
+    given = {key: value for key, value in words.items() if value is not None}
+    with pytest.raises(Misconfigured, match="carries no setpoints"):
+        build_actuator(READER.validate_python(given), [], [Outlet(tag=tag(outlet))])
+
+
+@pytest.mark.parametrize(
+    ("kind", "block"),
+    [
+        ("modbus", "unit 1, input 0"),
+        ("modbus", "unit 1, holding 65520"),
+        ("modbus", "holding 1"),
+        ("opcua", "ns=2;s=Block"),
+    ],
+)
+def test_a_wrong_block_names_its_tag(kind: str, block: str) -> None:
+    outlet = Outlet(tag=tag(ADDRESSES[kind]), block=block)
+    with pytest.raises(Misconfigured, match="site/area/line/pump-1/flow"):
+        build_actuator(config(kind), [], [outlet])
+
+
+def test_an_element_of_an_array_is_not_set_alone() -> None:
+    outlet = Outlet(tag=tag("nsu=urn:plant:plc;s=Line1.Zones;[2]"))
+    with pytest.raises(Misconfigured, match="cannot be set alone"):
+        build_actuator(config("opcua"), [], [outlet])
+
+
+def test_credentials_that_do_not_fit_are_refused() -> None:
+    access = WriteAccess(user="writer", password_file=Path("secret"))
+    with pytest.raises(Misconfigured, match="credentials that may write do not fit"):
+        build_actuator(config("opcua"), [], [], access)
+    with pytest.raises(Misconfigured, match="user"):
+        build_actuator(config("modbus"), [], [], access)

@@ -20,9 +20,14 @@ import pytest
 from tests.faults.rows import Row, table, write
 
 DOCS, BUILD = (Path(__file__).parents[2] / name for name in ("docs", "build"))
-UPLINK = Path(__file__).parent / "uplink"
-CAMPAIGNS = {"faults": "tests/faults", "uplink": "tests/faults/uplink"}
-"""Each with its folder: what is done to the sources, and what to the stores."""
+CAMPAIGNS = {
+    "faults": "tests/faults",
+    "uplink": "tests/faults/uplink",
+    "setpoints": "tests/faults/setpoints",
+}
+"""Each with its folder: what is done to the sources, to the stores, and to what is written."""
+DOCUMENTS = {"faults": "faults.md", "uplink": "uplink.md", "setpoints": "plc/faults.md"}
+MARKERS = {"faults": "faults", "uplink": "uplinkfaults", "setpoints": "setpointfaults"}
 LONGEST_S = 1500
 ROWS = pytest.StashKey[dict[str, Row]]()
 
@@ -38,8 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     if item.get_closest_marker("pain"):
-        of_stores = UPLINK in item.path.parents
-        item.add_marker(pytest.mark.uplinkfaults if of_stores else pytest.mark.faults)
+        item.add_marker(MARKERS.get(item.path.parent.name, "faults"))
         item.add_marker(pytest.mark.timeout(LONGEST_S))
 
 
@@ -115,12 +119,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     terminalreporter.section("fault campaign")
     terminalreporter.write_line(table(rows))
-    name = "uplink" if config.option.markexpr == "uplinkfaults" else "faults"
-    results, document = BUILD / f"{name}.json", DOCS / f"{name}.md"
+    named = {marker: name for name, marker in MARKERS.items()}
+    name = named.get(config.option.markexpr, "faults")
+    results, document = BUILD / f"{name}.json", DOCS / DOCUMENTS[name]
     BUILD.mkdir(exist_ok=True)
     results.write_text(json.dumps([asdict(row) for row in rows], indent=1), "utf-8")
     terminalreporter.write_line(f"figures: {results}")
     if config.getoption("--write", default=False):
-        whole = not config.option.keyword and config.args == [CAMPAIGNS[name]]
+        whole = not config.option.keyword and CAMPAIGNS[name] in config.args
         write(document, rows, _where(), whole=whole)
         terminalreporter.write_line(f"table renewed: {document}")
