@@ -53,7 +53,7 @@ def changes(node: ast.AST) -> Iterator[Callable[[], None]]:  # noqa: C901
         case ast.Compare(ops=ops):
             for place, one in enumerate(ops):
                 if type(one) in _COMPARED:
-                    yield lambda p=place, o=one: ops.__setitem__(p, _COMPARED[type(o)]())  # type: ignore[misc]
+                    yield lambda p=place, o=one: node.ops.__setitem__(p, _COMPARED[type(o)]())  # type: ignore[misc]
         case ast.BoolOp(op=ast.And()):
             yield lambda: setattr(node, "op", ast.Or())
         case ast.BoolOp(op=ast.Or()):

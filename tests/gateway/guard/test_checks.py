@@ -331,7 +331,7 @@ def test_just_outside_is_rejected_by_its_own_check(
     assert (verdict.findings[-1].check, verdict.code) == (number, code)
     assert verdict.findings[-1].seen
     assert [one.code for one in verdict.findings[:-1]] == [None] * (number - 1)
-    assert verdict.mode is Mode.OFF
+    assert (verdict.mode, verdict.asks) == (Mode.OFF, 0)
 
 
 def test_there_are_thirteen() -> None:
@@ -388,3 +388,26 @@ def test_what_was_seen_is_said() -> None:
         "1/min", "51", "from 50 by 1", "3 of 10 in an hour", "1",
     )  # fmt: skip
     assert (seen[8], seen[12]) == ("1 tags", "speeds@1")
+
+
+@pytest.mark.parametrize(
+    ("case", "number", "seen"),
+    [
+        (with_readings(reading(SWITCH, 0.0)), 1, "key switch not REMOTE"),
+        (without(SWITCH, "stale"), 1, "key switch stale"),
+        (situation(person=True), 12, "a person"),
+        (situation(back=True), 12, "on the way back"),
+        (situation(request=request(not_after=WALL - NS)), 13, "1.0 s ago"),
+        (situation(request=request(value=60.5)), 4, "60.5 in 40 … 60"),
+        (situation(tokens=10), 6, "10 of 10 in an hour"),
+    ],
+)
+def test_the_words_for_what_was_seen(case: Situation, number: int, seen: str) -> None:
+    assert {one.check: one.seen for one in decide(case).findings}[number] == seen
+
+
+def test_of_a_setpoint_of_which_nothing_is_known_nothing_is_proven() -> None:
+    assert Past() == Past(None, None, None, "", (), (0.0, 0.0))
+    assert decide(situation(BLOCK, past=Past())).asks == 1
+    assert decide(situation(mode=Mode.ADVISORY)).asks == 0
+    assert flaw(reading(RUN, 1.0, age_basis=NOW.mono - 2.1), 2.0, NOW) == "stale"

@@ -10,7 +10,7 @@ from tests.gateway.guard.sequences import many
 from tests.patience import FULL
 
 TWO = LIMITS.replace("persons = 1", "persons = 2")
-QUICK, LONG = 150, 1_000_000 if FULL else 30_000
+QUICK, LONG = 400, 1_000_000 if FULL else 30_000
 
 
 @pytest.mark.parametrize("text", [LIMITS, TWO], ids=["one person", "two people"])
