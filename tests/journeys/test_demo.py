@@ -18,7 +18,7 @@ import pytest
 
 from gateway.journal import Journal, SampleRecord
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]  # three demos go on beside each
 STOP_S, SHARED = 5.0, 3.0
 """What is promised on a machine of its own, and how much longer a shared one may take."""
 SEEDS = {36: (), 28: ("--hours", "1"), 16: ("--hours", "1")}
