@@ -72,6 +72,8 @@ ON CONFLICT (kind) DO UPDATE SET
 """
 
 
+_NO_TEXT = "Could not decode to UTF-8"
+"""Python's own error about a text whose bytes were changed; SQLite has no objection to it."""
 _MAGIC, _HEAD, _NEWEST_SCHEMA = b"SQLite format 3\0", 100, 4
 
 MEND = f"a gateway that starts with it keeps what can still be read; if it does not start, {MOVE}"
@@ -97,6 +99,8 @@ def is_full(error: sqlite3.Error) -> bool:
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Tell whether the file is not as SQLite wrote it."""
+    if str(error).startswith(_NO_TEXT):
+        return True
     return primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 

@@ -76,6 +76,14 @@ def test_a_bit_of_the_head_that_sqlite_believes(
     told(look(damaged(whole, tmp_path / "x", change)))
 
 
+@pytest.mark.parametrize("text", [b"influx", b"a/p/t1", b"a/p/t3", b"line"])
+def test_a_text_that_is_none_any_more(whole: Path, tmp_path: Path, text: bytes) -> None:
+    def change(data: bytearray) -> None:
+        data[data.index(text) + 1] ^= 0x80
+
+    told(look(damaged(whole, tmp_path / "x", change)))
+
+
 def test_what_is_lost_is_a_gap_of_its_source(whole: Path, tmp_path: Path) -> None:
     pages = range(60, 70)
 
