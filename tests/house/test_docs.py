@@ -56,7 +56,7 @@ def test_make_has_the_commands(name: str) -> None:
 def test_the_product_has_the_commands() -> None:
     groups = {
         "alarms", "central", "config", "federation", "grafana", "model", "models", "parts", "trust",
-        "uplink", "walk",
+        "setpoints", "uplink", "walk",
     }  # fmt: skip
     top = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     inner = {f"{group} {name}" for group in groups for name in top[group].commands}
