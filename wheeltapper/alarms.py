@@ -187,6 +187,7 @@ def ordered(data: Path | None, url: str, path: str, content: dict[str, Any], wha
 
 def answered(data: Path | None, url: str, path: str, kept: "Callable[[Journal], Any]") -> Any:
     """Ask the running gateway or, when none runs, read its journal."""
+    from gateway.journal.file import Held
     from plant.errors import Unreachable
     from wheeltapper.running import ask, console_of
 
@@ -197,9 +198,12 @@ def answered(data: Path | None, url: str, path: str, kept: "Callable[[Journal], 
     if console is not None:
         try:
             return ask(console, path)
-        except Unreachable:
+        except Unreachable as error:
             # Killed before it could take its address back: then the journal is free to be read.
-            return _from_journal(folder, kept)
+            try:
+                return _from_journal(folder, kept)
+            except Held:
+                raise error from None  # it runs, and is too busy to answer
     return _from_journal(folder, kept)
 
 

@@ -83,6 +83,10 @@ class Damaged(Misconfigured):
     """The file is a journal, and not as it was written."""
 
 
+class Held(Misconfigured):
+    """Another process has the journal."""
+
+
 def translate(path: Path, error: sqlite3.Error) -> PlantError:
     """Say SQLite's error in the words of `plant.errors`; damage is a case of its own here."""
     if is_damage(error):
@@ -135,7 +139,7 @@ def lock(path: Path) -> IO[str]:
         held.seek(0)
         owner = held.read().strip() or "unknown"
         held.close()
-        raise Misconfigured(
+        raise Held(
             f"journal {path} is in use by another gateway (process {owner}): stop that one, "
             "or give this one a data folder of its own"
         ) from None

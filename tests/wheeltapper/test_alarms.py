@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.alarms import alarm_body
-from gateway.journal import EventRecord, Journal
+from gateway.journal import EventRecord, Journal, Limits
 from gateway.rows import alarm_row, instrument_row
 from plant.alarms import Alarm, AlarmState
 from plant.instruments import Doubt, InstrumentFault, doubt_body
@@ -295,3 +296,16 @@ def test_file_that_may_not_be_read_is_named(
     monkeypatch.setattr(Path, "is_file", refuse)
     ended = command("alarms", "list", "--data", tmp_path)
     assert (ended.code, ended.err) == (2, f"{tmp_path}/gateway.json: Permission denied\n")
+
+
+def test_a_gateway_that_runs_and_does_not_answer_is_no_mistake(
+    command: Command, tmp_path: Path
+) -> None:
+    """One that is busy for a while holds its journal: that is no answer, and not another gateway."""
+    with closing(Journal.open(tmp_path / "journal.db", Limits())):
+        (tmp_path / "gateway.json").write_text('{"url": "http://127.0.0.1:9"}')
+
+        ended = command("alarms", "list", "--data", tmp_path)
+
+    assert ended.code == 3
+    assert "no gateway answers there" in ended.err

@@ -20,6 +20,9 @@ from wheeltapper.running import ask, console_of
 PATIENCE_S = 900.0
 LOOK_S = 0.5
 LEAVE_S = 30.0
+NO_ANSWER, BUSY_S = 3, 120.0
+"""Exit code of a command whom nobody answers, and how long it is tried again: a gateway that reads
+hundreds of times faster than a plant is sometimes busy."""
 
 
 class Stage:
@@ -76,10 +79,15 @@ class Stage:
         """
         if not self._as_json and not quiet:
             terminal.say(f"   $ wheeltapper {shlex.join(words)}")
-        done = subprocess.run(  # noqa: S603 our own commands, words of our own
-            command(words), cwd=self.folder, env=environment(), capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
+        until = time.monotonic() + BUSY_S
+        while True:
+            done = subprocess.run(  # noqa: S603 our own commands, words of our own
+                command(words), cwd=self.folder, env=environment(), capture_output=True,
+                text=True, check=False,
+            )  # fmt: skip
+            if done.returncode != NO_ANSWER or code == NO_ANSWER or time.monotonic() > until:
+                break
+            time.sleep(LOOK_S)
         printed = (done.stdout + done.stderr).rstrip()
         if not self._as_json and not quiet:
             for line in printed.splitlines():
