@@ -301,7 +301,7 @@ def test_file_that_may_not_be_read_is_named(
 def test_a_gateway_that_runs_and_does_not_answer_is_no_mistake(
     command: Command, tmp_path: Path
 ) -> None:
-    """One that is busy for a while holds its journal: that is no answer, and not another gateway."""
+    """One that is busy holds its journal: that is no answer, and not another gateway."""
     with closing(Journal.open(tmp_path / "journal.db", Limits())):
         (tmp_path / "gateway.json").write_text('{"url": "http://127.0.0.1:9"}')
 
