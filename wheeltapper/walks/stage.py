@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -10,8 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from types import FrameType, TracebackType
+from typing import Any, NoReturn, Self
 
 from plant.errors import Rejected, Unreachable
 from wheeltapper import terminal
@@ -43,6 +44,7 @@ class Stage:
         self._begin = time.monotonic()
 
     def __enter__(self) -> Self:
+        signal.signal(signal.SIGTERM, _asked_to_end)
         return self
 
     def __exit__(
@@ -162,6 +164,11 @@ def command(words: Sequence[str]) -> list[str]:
 def environment() -> dict[str, str]:
     """Give the environment of the commands: plain tables, whatever the terminal."""
     return {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
+
+
+def _asked_to_end(number: int, _frame: FrameType | None) -> NoReturn:
+    """End in order, so that nothing that was started goes on without the walk."""
+    raise SystemExit(128 + number)
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
