@@ -39,7 +39,8 @@ FROM python
 RUN groupadd --gid 1000 wheeltapper \
  && useradd --uid 1000 --gid 1000 --home-dir /var/lib/wheeltapper --no-create-home wheeltapper \
  && install --directory --owner 1000 --group 1000 --mode 0700 /var/lib/wheeltapper \
-    /secrets/console /secrets/grafana /secrets/store /secrets/tokens /srv/boards /srv/models
+    /secrets/console /secrets/grafana /secrets/models /secrets/store /secrets/tokens \
+    /srv/boards /srv/kit /srv/models
 COPY --from=builder /opt/wheeltapper /opt/wheeltapper
 ENV PATH=/opt/wheeltapper/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -53,7 +53,7 @@ def test_it_cannot_fill_the_box(service: dict[str, Any]) -> None:
 
 @SERVICE
 def test_its_image_is_one_version(service: dict[str, Any]) -> None:
-    assert re.fullmatch(r"[a-z/]+:\d+\.\d+\.\d+", service["image"])
+    assert re.fullmatch(r"[a-z/-]+:\d+\.\d+\.\d+", service["image"])
 
 
 @SERVICE
@@ -91,6 +91,7 @@ def test_secrets_are_read_only_but_where_they_are_made() -> None:
         ("prepare", "grafana-secrets"),
         ("prepare", "console-secrets"),
         ("setup", "tokens"),
+        ("trainer", "model-keys"),
     }
 
 
@@ -120,7 +121,12 @@ def test_images_are_those_that_were_looked_at() -> None:
     grafana = SERVICES["grafana"]["image"].partition(":")[2]
     assert f'"@grafana/schema": "{grafana}"' in boards
     assert SERVICES["influxdb"]["image"] == "influxdb:2.9.1"
-    assert {one["image"] for one in OURS.values()} == {f"wheeltapper:{project['version']}"}
+    version = project["version"]
+    train = SERVICES["trainer"]
+    assert train["image"] == f"wheeltapper-train:{version}"
+    assert (train["build"]["args"]["WITHOUT"], train["profiles"]) == ("", ["train"])
+    others = {one["image"] for name, one in OURS.items() if name != "trainer"}
+    assert others == {f"wheeltapper:{version}"}
 
 
 def test_the_image_is_made_of_what_is_here() -> None:

@@ -125,6 +125,9 @@ def test_init_says_what_belongs_where(tmp_path: Path, command: Command) -> None:
     again = plant.run("init", "--line", LINE)
     assert again.code == 2
     assert "is a registry already" in again.err
+    kept = content(plant.registry / "metadata" / "1.root.json")
+    assert plant.run("init", "--line", LINE, "--if-missing").code == 0
+    assert content(plant.registry / "metadata" / "1.root.json") == kept
 
 
 def content(path: Path) -> bytes:

@@ -31,6 +31,9 @@ def init(
         typer.Option(min=1, max=365, help="For which the online keys sign: 7 to 30 is usual."),
     ] = 14.0,
     passphrase_file: PassphraseFile = None,
+    if_missing: Annotated[
+        bool, typer.Option("--if-missing", help="Leave a registry that is there as it is.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a registry, the keys of its roles, and the kit for gateways; say what belongs where.
@@ -48,6 +51,8 @@ def init(
     for each in line:
         checked_line(each)
     if (registry / "metadata").exists():
+        if if_missing:
+            return
         raise Misconfigured(
             f"{registry} is a registry already; another line gets its key by: wheeltapper models "
             f"keys add {registry} LINE"
