@@ -46,11 +46,13 @@ class Cause(StrEnum):
     AGE = "age"
     FIRST = "first"
     """None has been trained for it."""
+    UNDECIDED = "undecided"
+    """The one before it is a person's to decide on."""
 
     @property
     def a_person_decides(self) -> bool:
         """Whether it could be a fault, so that no rule may put into force what it proposed."""
-        return self in (Cause.DRIFT, Cause.SCORE, Cause.MODE)
+        return self in (Cause.DRIFT, Cause.SCORE, Cause.MODE, Cause.UNDECIDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,19 @@ def _old(trained_until: int, now: int, oldest_days: float) -> Iterator[Reason]:
             f"what it was trained from ended {days:.0f} days ago; {oldest_days:g} is the most",
             {"days": round(days, 1), "oldest": oldest_days},
         )
+
+
+def follows(version: int) -> Reason:
+    """Say that a model comes after one that a person decides on.
+
+    What that one learnt is no drift against it any more, so the next one, whatever speaks for it,
+    would bring what may be a fault past that person.
+    """
+    return Reason(
+        Cause.UNDECIDED,
+        f"it follows model {version}, which a person decides on, and has learnt from the same",
+        {"version": version},
+    )
 
 
 def a_person_decides(found: Sequence[Reason]) -> bool:

@@ -9,7 +9,7 @@ import typer
 from wheeltapper.options import AsJson
 
 if TYPE_CHECKING:
-    from gateway.journal import Journal
+    from gateway.journal import EventRecord, Journal
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -223,12 +223,33 @@ def _from_journal(data: Path, kept: "Callable[[Journal], Any]") -> Any:
 
 def alarms_kept(journal: "Journal") -> dict[str, Any]:
     """Give the alarms of a journal as they last were, newest first."""
+    events, damaged = journal.events("alarm")
+    return {"alarms": _as_they_last_were(journal.path, events, damaged)}
+
+
+def every_alarm(path: Path) -> list[Any]:
+    """Give every alarm of a journal's file as it last was, newest first, whoever writes it now.
+
+    A running gateway remembers the newest thousand that are closed; what must not be learnt has no
+    such end.
+
+    Raises
+    ------
+    Misconfigured
+        The file is damaged, or is no journal.
+    """
+    from gateway.journal import file, trends
+
+    with file.reader(path) as connection:
+        return _as_they_last_were(path, *trends.events_of(connection, "alarm"))
+
+
+def _as_they_last_were(path: Path, events: "Sequence[EventRecord]", damaged: int) -> list[Any]:
     from gateway.alarms import alarm_from
     from gateway.rows import alarm_row
     from plant.errors import Misconfigured
 
-    events, damaged = journal.events("alarm")
     if damaged:
-        raise Misconfigured(f"{journal.path}: {damaged} events of alarms are damaged")
+        raise Misconfigured(f"{path}: {damaged} events of alarms are damaged")
     latest = {alarm.id: alarm for alarm in (alarm_from(event.body) for event in events)}
-    return {"alarms": [alarm_row(latest[number]) for number in sorted(latest, reverse=True)]}
+    return [alarm_row(latest[number]) for number in sorted(latest, reverse=True)]

@@ -1,5 +1,6 @@
 """``wheeltapper retrain``: which models should be trained again, and on request doing so."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,16 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plant.errors import Rejected
+from plant.errors import Rejected, Unreachable
 from wheeltapper.models.keyring import HERE, Keyring, Keys, PassphraseFile, Place, Trainer
 from wheeltapper.options import AsJson
 
 if TYPE_CHECKING:
-    from analytics.modelfiles import Model
+    from analytics.modelfiles import Header, Model
     from analytics.proposals import Reason
+    from analytics.training.selection import Event
     from connectors.registry.registry import Registry
     from plant.records import JSON
-    from wheeltapper.training.jobs import Job
+    from wheeltapper.training.jobs import Job, Outcome
 
 HOUR_NS = 3600 * 10**9
 SPAN = "30d"
@@ -59,6 +61,9 @@ def retrain(
         float | None,
         typer.Option("--every", metavar="HOURS", min=0.01, help="Do it again and again."),
     ] = None,
+    without_mode: Annotated[
+        list[int] | None, typer.Option(metavar="N", help="Mode that need not be seen. Repeatable.")
+    ] = None,
     keys: Keys = HERE,
     trainer: Trainer = None,
     passphrase_file: PassphraseFile = None,
@@ -76,24 +81,39 @@ def retrain(
     """
     import time
 
+    from connectors.registry.names import checked_ring
     from gateway.config.loader import load
     from wheeltapper import terminal
     from wheeltapper.train import assets_of, store_of
+    from wheeltapper.training.jobs import BACKENDS
 
+    if backend not in BACKENDS:
+        raise typer.BadParameter(f"--backend {backend!r}: one of {', '.join(BACKENDS)}")
+    checked_ring(ring)
     plan = load(config, reads=False)
     held = Keyring(keys, passphrase_file)
     chosen = assets_of(plan, assets or [], every_asset)
     round_ = Round(
         registry, ring, held, held.trainer(trainer), plan, chosen,
         store_of(plan, data, from_central, token_file, config), (since, until), oldest_days,
-        propose, jobs, backend, as_json,
+        propose, jobs, backend, as_json, frozenset(without_mode or ()),
     )  # fmt: skip
     while True:
-        trained, refused = round_.run()
-        if every_h is None:
-            raise typer.Exit(1 if refused else 0)
-        if not as_json:
-            terminal.say(f"{trained} trained; looks again in {every_h:g} h")
+        try:
+            trained, refused = round_.run()
+        except Unreachable as error:
+            if every_h is None:
+                raise
+            # A store or a share that is away for a night must not end what runs for years.
+            if as_json:
+                terminal.record({"asset": None, "message": str(error)})
+            else:
+                terminal.say(f"{error}; looks again in {every_h:g} h")
+        else:
+            if every_h is None:
+                raise typer.Exit(1 if refused else 0)
+            if not as_json:
+                terminal.say(f"{trained} trained; looks again in {every_h:g} h")
         time.sleep(every_h * 3600)
 
 
@@ -138,6 +158,7 @@ class Round:
     jobs: int
     backend: str
     as_json: bool
+    without: frozenset[int]
 
     def run(self) -> tuple[int, int]:
         """Look, tell, and train what is due; give how many were trained, and how many refused."""
@@ -168,41 +189,66 @@ class Round:
 
     def _look(self, registry: "Registry", asset: Any) -> Due:
         """Say what speaks for training an asset again."""
-        from analytics.modelfiles import public_pem, read_model, watch_of
-        from analytics.proposals import Cause, Reason, Seen, reasons
+        from analytics.modelfiles import public_pem, read_model
+        from analytics.proposals import Cause, Reason, Seen, follows, reasons
         from analytics.training.selection import select
         from plant.alarms import Label
         from wheeltapper.export import span
         from wheeltapper.train import Order
-        from wheeltapper.training.jobs import course_of
+        from wheeltapper.training.jobs import course_of, watch_in_force
 
         start, stop = span(*self.since)
         newest = max(
             (one.version for one in registry.models() if one.asset == asset.path), default=None
         )
-        events = tuple(sorted(self.store.alarms(start, stop).get(asset.path, ())))
-        order = Order(self.plan, None, self.store, (start, stop), 0, 0.2, frozenset())
-        job = order.job(asset, events)
+        order = Order(self.plan, None, self.store, (start, stop), 0, 0.2, self.without)
         if newest is None:
             first = Reason(Cause.FIRST, "no model has been trained for it")
-            return Due(job, None, (first,))
-        pem = public_pem(self.key.public_key())
+            return Due(order.job(asset, self._events(asset, start, stop)), None, (first,))
+        keys = [self.key.public_key(), *registry.keys_of(asset.path)]
         file = registry.read(asset.path, newest)
-        before = read_model(file, [self.key.public_key(), *registry.keys_of(asset.path)])
+        before = read_model(file, keys)
         until = before.header.stop
-        job = replace(job, in_force=file, believed=(pem,))
-        course = course_of(replace(job, start=min(until, stop)))
+        begin = min(until, stop)
+        # alarms from where it was trained on, which may lie before the time that is learnt from
+        events = self._events(asset, min(start, begin), stop)
+        job = replace(
+            order.job(asset, events), in_force=file, believed=tuple(map(public_pem, keys))
+        )
+        watch = watch_in_force(job)
+        assert watch is not None  # noqa: S101 - the job has its file
+        course = course_of(replace(job, start=begin))
         chosen = select(course, job.machine, events, job.wishes.margin)
         seen = Seen(
             course.at, course.values["mean"][:, : len(job.machine.signals)], chosen.mode,
             chosen.healthy,
         )  # fmt: skip
-        called = self.store.called(asset.path, until, stop)
+        called = self.store.called(asset.path, until, stop) - Counter(_heard(before.header))
         found = reasons(
-            watch_of(before), seen, trained_until=until, now=stop, oldest_days=self.oldest_days,
+            watch, seen, trained_until=until, now=stop, oldest_days=self.oldest_days,
             called_false=called[Label.FALSE], called_expected=called[Label.EXPECTED],
         )  # fmt: skip
+        if found and _waits(before.header):
+            found.append(follows(before.header.version))
         return Due(_from_the_change_on(job, found), before, tuple(found))
+
+    def _events(self, asset: Any, start: int, stop: int) -> "tuple[Event, ...]":
+        return tuple(sorted(self.store.alarms(start, stop).get(asset.path, ())))
+
+    def _card(self, due: Due, outcome: "Outcome") -> "dict[str, JSON]":
+        """Add to a data card what speaks for the model, and what had been said of alarms by then.
+
+        The next look begins where this model was taught last, before the hold-out, and has to
+        tell what was said since from what this one knows.
+        """
+        from plant.alarms import Label
+
+        called = self.store.called(due.job.machine.path, outcome.stop, due.job.stop)
+        heard: dict[str, JSON] = {
+            str(label): called[label] for label in (Label.FALSE, Label.EXPECTED) if called[label]
+        }
+        proposed = {name: due.row[name] for name in ("reasons", "a_person_decides")}
+        return {**(outcome.card or {}), "proposed": {**proposed, "heard": heard}}
 
     def _refuse(self, asset: str, error: Rejected) -> None:
         from wheeltapper import terminal
@@ -259,8 +305,7 @@ class Round:
             outcomes = run_all([each.job for each in due], min(self.jobs, len(due)), self.backend)
             for each, outcome in zip(due, outcomes, strict=True):
                 if outcome.card is not None:
-                    proposed = {name: each.row[name] for name in ("reasons", "a_person_decides")}
-                    outcome = replace(outcome, card={**outcome.card, "proposed": proposed})
+                    outcome = replace(outcome, card=self._card(each, outcome))
                 written = teller.tell(each.job.machine, outcome)
                 if written is None or written.file is None:
                     continue
@@ -269,6 +314,22 @@ class Round:
                     online, self.ring,
                 )  # fmt: skip
         return teller.trained, len(teller.refused)
+
+
+def _heard(header: "Header") -> "dict[str, int]":
+    """Give how many alarms behind what a model was taught had been called what, when it was."""
+    match header.card.get("proposed"):
+        case {"heard": dict(told)}:
+            return {label: count for label, count in told.items() if isinstance(count, int)}
+    return {}
+
+
+def _waits(header: "Header") -> bool:
+    """Tell whether a model is one that a person decides on: here nobody knows whether one did."""
+    match header.card.get("proposed"):
+        case {"a_person_decides": True}:
+            return True
+    return False
 
 
 def _from_the_change_on(job: "Job", found: "Sequence[Reason]") -> "Job":

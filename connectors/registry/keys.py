@@ -51,7 +51,10 @@ def read_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateK
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        raise Misconfigured(f"{path}: no key can be read there: {error.strerror}") from error
+        raise Misconfigured(
+            f"{path}: no key can be read there: {error.strerror}; name the folder of keys with "
+            "--keys, or make them: wheeltapper models init"
+        ) from error
     if mode & _OTHERS:
         raise Misconfigured(
             f"{path}: others on this machine can read this private key (mode {mode & 0o777:04o}); "

@@ -120,6 +120,7 @@ def test_age_is_a_reason(watch: Watch, days: int, count: int) -> None:
         (Cause.DRIFT, True),
         (Cause.SCORE, True),
         (Cause.MODE, True),
+        (Cause.UNDECIDED, True),
         (Cause.FEEDBACK, False),
         (Cause.AGE, False),
     ],

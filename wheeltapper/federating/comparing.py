@@ -59,6 +59,11 @@ class Comparison:
         self._learnt: dict[str, list[Span]] = card["learnt"]
         self._scored: dict[str, list[Span]] = card["scored"]
         self._known = {site for each in card["modes"] for site in each["sites"]}
+        if strange := sorted(set(faults) - self._known):
+            raise Misconfigured(
+                f"faults: {strange[0]!r} is no site of this model; write gateway and asset as in: "
+                f"{', '.join(sorted(self._known))}"
+            )
         self._faults = faults
         self.sites: list[Site] = []
 
@@ -171,6 +176,8 @@ def faults_of(path: Path | None) -> Faults:
             try:
                 ends = [datetime.fromisoformat(row[name]).timestamp() for name in ("from", "to")]
                 start, stop = (round(end * 1000) * MS for end in ends)
+                if stop <= start:
+                    raise ValueError("'to' does not lie behind 'from'")
                 found.setdefault(f"{row['gateway']}:{row['asset']}", []).append((start, stop))
             except (KeyError, TypeError, ValueError) as error:
                 raise Misconfigured(

@@ -18,7 +18,10 @@ KEY = "key.pem"
 def private(path: Path) -> Ed25519PrivateKey:
     """Read a private key from a file."""
     if not path.is_file():
-        raise Misconfigured(f"{path}: there is no key; make it with `wheeltapper federation key`")
+        raise Misconfigured(
+            f"{path}: there is no key; a gateway's is made with `wheeltapper federation key`, the "
+            "centre's as docs/federation.md says"
+        )
     return private_key(path.read_bytes(), str(path))
 
 

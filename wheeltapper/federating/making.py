@@ -113,8 +113,9 @@ class Making:
         }
         if dry_run:
             return event | {"fields": [each.row() for each in fields(data)]}
-        self.ledger.keep(event["file"], data)
+        # The line first: after a power cut between the two nothing can leave that is not listed.
         self.ledger.note(event)
+        self.ledger.keep(event["file"], data)
         return event
 
     def _model(self, data: bytes, keys: Sequence[Ed25519PublicKey]) -> Any:

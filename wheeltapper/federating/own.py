@@ -99,12 +99,13 @@ def unhealthy(data: Path) -> dict[str, list[Span]] | None:
 
     None where there is no journal that could tell.
     """
-    from wheeltapper.alarms import alarms_kept, answered
+    from wheeltapper.alarms import every_alarm
 
-    if not (data / "journal.db").is_file():
+    journal = data / "journal.db"
+    if not journal.is_file():
         return None
     found: dict[str, list[Span]] = {}
-    for row in answered(data, "", "/api/alarms", alarms_kept)["alarms"]:
+    for row in every_alarm(journal):
         feedback = row["feedback"]
         if feedback is not None and feedback["label"] in HARMLESS:
             continue

@@ -99,7 +99,7 @@ def run_job(job: Job) -> Outcome:
         with threadpool_limits(1):
             course = course_of(job)
             trained = train(
-                job.machine, course, job.events, job.settings, job.wishes, _in_force(job),
+                job.machine, course, job.events, job.settings, job.wishes, watch_in_force(job),
                 time.process_time,
             )  # fmt: skip
     except NothingTrained as error:
@@ -133,7 +133,14 @@ def course_of(job: Job) -> Course:
         return Course.gather(pieces, machine.sources, start, stop, every)
 
 
-def _in_force(job: Job) -> Watch | None:
+def watch_in_force(job: Job) -> Watch | None:
+    """Read the model in force of a job; None where there is none.
+
+    Raises
+    ------
+    NothingTrained
+        It is of other signals or units than the configuration has now.
+    """
     if not job.in_force:
         return None
     keys = [public_key(pem, "the key of the model in force") for pem in job.believed]

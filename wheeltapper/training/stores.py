@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from analytics.training.fit import NothingTrained
 from analytics.training.selection import Event
@@ -87,12 +87,12 @@ class Store:
             ]
 
     def _kept(self) -> list[tuple[str, int, int | None, str]]:
-        """List the alarms of the journal beside the history, or of the gateway that runs on it."""
-        from wheeltapper.alarms import alarms_kept, answered
+        """List the alarms of the journal beside the history, even while a gateway writes it."""
+        from wheeltapper.alarms import every_alarm
 
-        if not (self.folder / "journal.db").is_file():
+        journal = self.folder / "journal.db"
+        if not journal.is_file():
             return []
-        rows: list[Any] = answered(self.folder, "", "/api/alarms", alarms_kept)["alarms"]
         return [
             (
                 row["asset"],
@@ -100,7 +100,7 @@ class Store:
                 None if row["ended"] is None else round(row["ended"] * MS),
                 "" if row["feedback"] is None else str(row["feedback"]["label"]),
             )
-            for row in rows
+            for row in every_alarm(journal)
         ]
 
 

@@ -1,0 +1,153 @@
+"""`retrain`: what speaks for training again, and what of it a person decides."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analytics.modelfiles import private_key, read_model, write_model
+from connectors.registry.registry import Registry
+from connectors.sqlite.config import SqliteConfig
+from connectors.sqlite.sink import SqliteSink
+from gateway.alarms import alarm_body
+from gateway.journal import EventRecord, Journal
+from plant.alarms import Alarm, AlarmState, Feedback, Label
+from plant.reasons import Reason
+from plant.summaries import MINUTE, TEN_SECONDS
+from tests import mill
+from tests.analytics.training.courses import instant
+from wheeltapper.training.stores import Store
+
+pytestmark = pytest.mark.timeout(600)
+Command = Callable[..., Any]
+SPAN = ("--from", "2026-01-05T12:00Z", "--to", "2026-01-05T15:00Z")
+LATER = ("--from", "2026-01-05T12:00Z", "--to", "2026-01-05T17:00Z", "--oldest-days", "0.1")
+HELD_OUT = 9600
+"""Within the last fifth, s."""
+
+
+def called(number: int, label: Label, begin: int = HELD_OUT) -> EventRecord:
+    onset, ended = instant(begin + 20 * number), instant(begin + 20 * number + 10)
+    alarm = Alarm(
+        id=number, asset=mill.PATH, priority=3, state=AlarmState.NORMAL, beneath=AlarmState.NORMAL,
+        onset=onset, raised=onset, changed=ended, occurrences=1, reason=Reason(6.0, 3.0, ()),
+        ended=ended, feedback=Feedback(label, "", "kim", ended),
+    )  # fmt: skip
+    return EventRecord("alarm", ended, alarm_body(alarm))
+
+
+class Line:
+    """A gateway's folder with three hours of history, and a registry beside it."""
+
+    def __init__(self, folder: Path, command: Command) -> None:
+        self.folder, self.command = folder, command
+        self.registry, self.keys = folder / "registry", folder / "keys"
+        mill.folder(folder)
+        records = [mill.summaries(mill.rows(3 * 3600), every) for every in (TEN_SECONDS, MINUTE)]
+        with SqliteSink(SqliteConfig(), mill.HANDLES, "line-1", folder / "data") as sink:
+            sink.write(records)
+        self.say()
+        line = mill.PATH.rpartition("/")[0]
+        assert (
+            command("models", "init", self.registry, "--line", line, "--keys", self.keys).code == 0
+        )
+
+    def say(self, *events: EventRecord) -> None:
+        journal = Journal.open(self.folder / "data" / "journal.db")
+        journal.append(*events)
+        journal.close()
+
+    def retrain(self, *options: object, config: str = "gateway.toml") -> Any:
+        return self.command(
+            "retrain", self.registry, "mill", "--config", self.folder / config, "--keys",
+            self.keys, "--data", self.folder / "data", "--backend", "sequential", "--json",
+            *options,
+        )  # fmt: skip
+
+    def reasons(self, *options: object) -> tuple[list[str], bool]:
+        """Look, train nothing, and give causes, and whether a person decides."""
+        row = json.loads(self.retrain("--propose", *options).out)
+        return [one["cause"] for one in row["reasons"]], row["a_person_decides"]
+
+    def waits_for_a_person(self) -> None:
+        """Publish the newest model again as one that drift has proposed."""
+        key = private_key((self.keys / "trainer" / "trainer.pem").read_bytes(), "here")
+        old = read_model(Registry(self.registry).read(mill.PATH, 1), [key.public_key()])
+        proposed = {"a_person_decides": True, "reasons": [{"cause": "drift"}]}
+        header = replace(old.header, version=2, card={**old.header.card, "proposed": proposed})
+        file = self.folder / "2.wtm"
+        file.write_bytes(write_model(header, old.arrays, key))
+        words = ("models", "publish", self.registry, file, "--keys", self.keys)
+        assert self.command(*words).code == 0
+
+
+@pytest.fixture
+def line(tmp_path: Path, command: Command) -> Line:
+    return Line(tmp_path, command)
+
+
+def test_what_follows_a_model_that_waits_for_a_person_waits_too(line: Line) -> None:
+    assert line.reasons(*SPAN) == (["first"], False)
+    assert line.retrain(*SPAN).code == 0
+    assert line.reasons(*SPAN) == ([], False)
+    assert line.reasons(*LATER) == (["age"], False)
+
+    line.waits_for_a_person()
+
+    assert line.reasons(*SPAN) == ([], False)
+    assert line.reasons(*LATER) == (["age", "undecided"], True)
+    assert line.retrain(*LATER).code == 0
+    newest = read_model(
+        Registry(line.registry).read(mill.PATH, 3), Registry(line.registry).keys_of(mill.PATH)
+    )
+    assert newest.header.card["proposed"]["a_person_decides"] is True
+
+
+@pytest.mark.parametrize(("later", "causes"), [((), []), ((3,), []), ((3, 4), ["feedback"])])
+def test_what_people_said_is_heard_once(
+    line: Line, later: Sequence[int], causes: list[str]
+) -> None:
+    line.say(called(1, Label.FALSE), called(2, Label.EXPECTED))
+    assert line.retrain(*SPAN).code == 0
+
+    line.say(*(called(number, Label.FALSE) for number in later))
+
+    assert line.reasons(*SPAN) == (causes, False)
+
+
+def test_a_model_in_another_unit_is_not_taken_for_drift(line: Line) -> None:
+    assert line.retrain(*SPAN).code == 0
+    other = line.folder / "other.toml"
+    other.write_text(mill.config(("/min", "N.m", "kW", "K")))
+
+    ended = line.retrain("--propose", *SPAN, config="other.toml")
+
+    assert ended.code == 1
+    assert "units have changed since the model" in json.loads(ended.out)["message"]
+
+
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [(("--backend", "ray"), "--backend 'ray': one of"), (("--ring", "a b"), "no name of a ring")],
+)
+def test_what_cannot_be_meant_is_refused_before_the_look(
+    line: Line, option: tuple[str, str], complaint: str
+) -> None:
+    ended = line.retrain(*SPAN, *option)
+    assert ended.code != 0
+    assert ended.out == ""
+    assert complaint in " ".join(ended.err.replace("│", "").split())
+
+
+def test_alarms_are_known_while_a_gateway_writes_them(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "journal.db")
+    journal.append(*(called(number, Label.REAL, begin=0) for number in range(1, 1102)))
+    journal.commit_now()
+
+    found = Store(tmp_path).alarms(instant(0), instant(30_000))
+
+    journal.close()
+    assert len(found[mill.PATH]) == 1101
