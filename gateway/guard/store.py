@@ -14,6 +14,7 @@ from plant.errors import Misconfigured
 
 FORMAT = 1
 LAST_SEQUENCE = 65_535
+UNSETTLED = "unknown: a write has not come to its end"
 
 
 @dataclass(slots=True)
@@ -68,12 +69,13 @@ class Record:
     since: Moment | None = None
 
     def past(self, now: Moment) -> Past:
-        """Give what a decision may know of it."""
+        """Give what a decision may know of it; a write without its end locks, whatever ended it."""
         self.writes = [one for one in self.writes if now.since(one.at) < DAY_S]
         days = now.since(self.since) / DAY_S if self.since else 0.0
         share = self.granted / self.asked if self.asked else 0.0
+        locked = self.locked or (UNSETTLED if self.intent is not None else "")
         return Past(
-            self.known, self.baseline, self.operator, self.locked, tuple(self.writes), (days, share)
+            self.known, self.baseline, self.operator, locked, tuple(self.writes), (days, share)
         )
 
     def next_sequence(self) -> int:
