@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from gateway.guard.audit import NoAudit
@@ -84,13 +85,7 @@ class Hand:
         left = ticket.void - self._now().mono
         deadline = self._now().wall + int(left * NS)
         setpoint = Setpoint(limits.tag, ticket.request.value, limits.unit, deadline, sequence)
-
-        def last_look() -> None:
-            late = self._now().since(seen) > limits.fresh_s
-            if self._stopped() or late or ticket.void <= self._now().mono:
-                code = Code.STOPPED if self._stopped() else Code.STALE if late else Code.EXPIRED
-                raise Withdrawn(code)
-
+        last_look = partial(self._last_look, ticket, limits, seen)
         try:
             last_look()
             await self._devices.write(setpoint, last_look)
@@ -202,6 +197,14 @@ class Hand:
         record.operator = self._now()
         record.renewed = record.returning = None
         record.beating = False
+
+    def _last_look(self, ticket: Ticket, limits: Limits, seen: Moment) -> None:
+        """Raise `Withdrawn` where what was armed may not leave any more."""
+        late = self._now().since(seen) > limits.fresh_s
+        if self._stopped() or late or ticket.void <= self._now().mono:
+            raise Withdrawn(
+                Code.STOPPED if self._stopped() else Code.STALE if late else Code.EXPIRED
+            )
 
     def _armed(self, ticket: Ticket, record: Record, live: float) -> int:
         """Put on disk what is about to be written, and give its number; 0 when it is not there."""

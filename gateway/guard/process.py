@@ -19,7 +19,7 @@ from gateway.guard.devices import Devices
 from gateway.guard.hand import Hand
 from gateway.guard.lifecycle import Event, after
 from gateway.guard.policy import Fallback, Limits, Policy, lowest
-from gateway.guard.store import Record, Store
+from gateway.guard.store import Record, Store, put_for_good
 from gateway.guard.tickets import Book, Ticket
 from plant.errors import Rejected, Unreachable
 from plant.setpoints import LONGEST_S, Code, Mode, Reading, Request, State
@@ -205,7 +205,7 @@ class Guard:
         """Pull the kill switch: from now on everything is advice, also after a restart."""
         self._pulled = True
         try:
-            self._stop.write_text(f"{who}\n", encoding="utf-8")
+            put_for_good(self._stop, f"{who}\n".encode())
         except OSError as error:
             self.book.alarm("stop", f"stopped, but only until the next start: {error.strerror}")
         for ticket in self.book.tickets(State.PENDING):

@@ -121,12 +121,7 @@ class Store:
             "records": {tag: asdict(record) for tag, record in self.records.items()},
         }
         try:
-            files.put(self._file, json.dumps(body).encode(), 0o600)
-            folder = os.open(self._file.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            put_for_good(self._file, json.dumps(body).encode())
         except OSError as error:
             raise NoAudit(f"{self._file}: cannot be written: {error.strerror}") from error
 
@@ -145,6 +140,16 @@ class Store:
                 f"{self._file}: is not as the guard wrote it ({error}): look at each setpoint at "
                 "the plant, move the file away and start again; all is read anew"
             ) from error
+
+
+def put_for_good(file: Path, content: bytes) -> None:
+    """Write a file as a whole, and its name with it: a loss of power takes neither."""
+    files.put(file, content, 0o600)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _record(raw: dict[str, Any]) -> Record:

@@ -1,6 +1,7 @@
 """A request from its first word to the last look at the device."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from itertools import chain, repeat
 from pathlib import Path
@@ -626,3 +627,18 @@ def test_two_who_lead_back_at_once_take_one_step(
 
     ran(story())
     assert [sent.value for sent, _ in rig.plc.log] == [51.0, 50.0]
+
+
+def test_a_stop_is_on_disk_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(tmp_path)
+    synced: list[int] = []
+    sync = os.fsync
+
+    def noted(handle: int) -> None:
+        synced.append(os.fstat(handle).st_ino)
+        sync(handle)
+
+    monkeypatch.setattr("plant.files.os.fsync", noted)
+    monkeypatch.setattr(rig.store, "keep", lambda: None)
+    rig.guard.stop("otto")
+    assert {(tmp_path / STOP).stat().st_ino, tmp_path.stat().st_ino} <= set(synced)
