@@ -323,10 +323,12 @@ class Actuator(Protocol):
         """
         ...
 
-    async def write(self, setpoint: Setpoint) -> None:
+    async def write(self, setpoint: Setpoint, last_look: Callable[[], None] = lambda: None) -> None:
         """Try once; when it returns, the device has said that it took the value.
 
-        That it keeps it, and acts on it, is for `read_back` to find out.
+        That it keeps it, and acts on it, is for `read_back` to find out. `last_look` is called
+        right before the frame leaves, with nothing to wait for in between; where it raises
+        `Rejected`, nothing was written.
 
         Raises
         ------

@@ -24,6 +24,8 @@ PasswordFile = Annotated[
     typer.Option(metavar="FILE", help="File whose first line is the password; else it is asked."),
 ]
 RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="Its id, or how it begins.")]
+STOP_S = 1.0
+"""So long a stop waits for the guard's answer."""
 TagName = Annotated[str, typer.Argument(metavar="TAG")]
 
 
@@ -237,18 +239,20 @@ def unlock(
 def stop(data: Place = None, as_json: AsJson = False) -> None:
     """Stop: from now on everything is advice, also after a restart. Asks for nothing."""
     from gateway.guard.process import STOP
-    from gateway.guard.words import FOLDER
+    from gateway.guard.store import put_for_good
+    from gateway.guard.words import FOLDER, tell
     from plant.errors import Unreachable
     from wheeltapper import terminal
     from wheeltapper.account import user
 
     try:
-        _tell(data, {"op": "stop", "name": user()})
+        # One that hangs is not waited for: the file binds it as soon as it goes on.
+        tell(folder(data), {"op": "stop", "name": user()}, STOP_S)
         words = "stopped: everything is advice"
     except Unreachable:
         file = folder(data) / FOLDER / STOP
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.write_text(f"{user()}\n", encoding="utf-8")
+        put_for_good(file, f"{user()}\n".encode())
         words = "no guard answers; stopped all the same, for when one does"
     if as_json:
         terminal.record({"stopped": True, "what": words})

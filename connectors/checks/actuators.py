@@ -202,6 +202,21 @@ async def check_refuses_what_does_not_fit(peer: ActuatorUnderTest) -> None:
     require(not peer.attempts(), "what does not fit never leaves")
 
 
+async def check_what_is_withdrawn_does_not_leave(peer: ActuatorUnderTest) -> None:
+    """Withdraw a write at its last look: no frame leaves, and the connection goes on."""
+
+    def withdrawn() -> None:
+        raise Rejected("withdrawn")
+
+    async with peer.make() as actuator:
+        setpoint = peer.setpoint(peer.values[0], await _armed(peer, actuator))
+        with raises(Rejected, when="a write that is withdrawn at the last look"):
+            await actuator.write(setpoint, withdrawn)
+        (reading,) = await actuator.read([peer.tag])
+        require(reading.status == Status.GOOD, "after a withdrawal the connection goes on")
+    require(not peer.attempts(), "what is withdrawn never leaves")
+
+
 async def check_a_refusal_is_no_doubt(peer: ActuatorUnderTest) -> None:
     """Write what the controller refuses: `Rejected`, and the connection goes on."""
     async with peer.make() as actuator:
@@ -290,6 +305,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     check_reads,
     check_writes_and_reads_back,
     check_refuses_what_does_not_fit,
+    check_what_is_withdrawn_does_not_leave,
     check_a_refusal_is_no_doubt,
     check_a_lost_link_is_no_doubt,
     check_write_after_close_raises,

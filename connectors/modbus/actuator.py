@@ -7,7 +7,7 @@ our reset no longer reaches: nobody could promise that it is not applied late.
 import math
 import struct
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Self
@@ -109,7 +109,7 @@ class ModbusActuator:
         with _nothing_sent():
             return [await self._one(name) for name in tags]
 
-    async def write(self, setpoint: Setpoint) -> None:
+    async def write(self, setpoint: Setpoint, last_look: Callable[[], None] = lambda: None) -> None:
         """Try once."""
         outlet = self._outlet(setpoint.tag)
         if outlet.block is None:
@@ -119,6 +119,7 @@ class ModbusActuator:
             left_s(setpoint, time.time_ns(), self._patience_s)
         else:
             request = await self._block_request(setpoint, outlet.tag)
+        last_look()
         await self._put(request, setpoint.tag)
 
     async def read_back(self, tag: str) -> Readback:

@@ -1,7 +1,7 @@
 """Setpoints over OPC UA: one attempt on a session of its own, and a reset at the first doubt."""
 
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -101,14 +101,14 @@ class OpcUaActuator:
             for tag, value in zip(tags, values, strict=True)
         ]
 
-    async def write(self, setpoint: Setpoint) -> None:
+    async def write(self, setpoint: Setpoint, last_look: Callable[[], None] = lambda: None) -> None:
         """Try once."""
         outlet = self._outlet(setpoint.tag)
         if outlet.block is None:
             (held,) = await self._session.read([setpoint.tag])
             value = plain_value(setpoint, outlet.tag, held)
             left_s(setpoint, time.time_ns(), self._patience_s)
-            await self._session.write(setpoint.tag, value)
+            await self._session.write(setpoint.tag, value, last_look)
             return
         count, begun = counts_of(outlet.tag, setpoint), time.monotonic()
         _, answer = await self._block(setpoint.tag)
@@ -116,7 +116,7 @@ class OpcUaActuator:
         left = left_s(setpoint, time.time_ns(), patience)
         deadline = deadline_ms(answer.clock, left)
         words = request_words(count, setpoint.sequence, deadline, answer.clock)
-        await self._session.write(_request_of(setpoint.tag), words_value(words))
+        await self._session.write(_request_of(setpoint.tag), words_value(words), last_look)
 
     async def read_back(self, tag: str) -> Readback:
         """Ask over a fresh connection what the server keeps."""

@@ -1,7 +1,7 @@
 """A session for writing: one request under way, and anything strange is its end."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from asyncua import ua
 from asyncua.client.client import Client
@@ -139,13 +139,16 @@ class StrictSession:
         values = iter(read)
         return [next(values) if isinstance(one, Found) else refusal(one) for one in found]
 
-    async def write(self, name: str, value: ua.DataValue) -> None:
-        """Write the node of a tag that was read before, once; raises as `Actuator.write` does."""
+    async def write(
+        self, name: str, value: ua.DataValue, last_look: Callable[[], None] = lambda: None
+    ) -> None:
+        """Write the node of a tag that was read before, once; see `Actuator.write`."""
         found = self._found[name]
         if not isinstance(found, Found):
             raise Rejected(f"{name}: the server has no such node ({status_name(found)})")
         async with self._turn:
             client = self._standing()
+            last_look()
             try:
                 async with asyncio.timeout(self._patience_s):
                     results = await client.uaclient.session.write_attributes([found.node], [value])

@@ -203,7 +203,7 @@ def flaw(reading: Reading | None, fresh_s: float, now: Moment) -> str:
 def _enabled(s: Situation) -> Result:
     """1: switched on, and the key switch at REMOTE."""
     limits = s.policy.limits.get(s.request.tag)
-    mode = lowest(s.mode, s.policy.mode, limits.mode if limits else Mode.AUTO)
+    mode = lowest(s.mode, s.policy.mode, limits.mode if limits else Mode.AUTO, s.request.mode)
     if mode is Mode.OFF:
         return Code.OFF, "mode off"
     if s.now.wall >= s.policy.expires:

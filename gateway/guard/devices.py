@@ -36,7 +36,7 @@ class Actuator(Protocol):
         """Read now, from the device."""
         ...
 
-    async def write(self, setpoint: Setpoint) -> None:
+    async def write(self, setpoint: Setpoint, last_look: Callable[[], None]) -> None:
         """Try exactly once; Rejected: nothing was written; Doubtful: nobody knows."""
         ...
 
@@ -95,8 +95,14 @@ class Devices:
             found |= {reading.tag: reading for reading in readings if reading.tag in wanted}
         return found
 
-    async def write(self, setpoint: Setpoint) -> None:
+    async def write(self, setpoint: Setpoint, last_look: Callable[[], None]) -> None:
         """Write once.
+
+        Parameters
+        ----------
+        last_look
+            Is called right before the frame leaves, after all waiting for the connection and the
+            device; what it raises keeps the frame here.
 
         Raises
         ------
@@ -114,7 +120,7 @@ class Devices:
                 raise Unreachable(f"{device}: the connection was lost")
             try:
                 async with asyncio.timeout(WRITE_S):
-                    await self._open[device].write(setpoint)
+                    await self._open[device].write(setpoint, last_look)
             except Rejected:
                 raise
             except Unreachable:
@@ -128,7 +134,8 @@ class Devices:
         """Read a setpoint back; `anew`: over another connection. Unreachable when it cannot be."""
         device = self._device_of[tag]
         if anew:
-            await self.cut(device)
+            async with self._busy[device]:
+                await self.cut(device)
         try:
             return await self._use(device, READ_S, lambda one: one.read_back(tag))
         except (PlantError, OSError, TimeoutError) as error:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from gateway.guard.audit import NoAudit
@@ -20,6 +21,14 @@ TWICE_S = 1.0
 JUDGED_S = 4.0
 """Longer than a block takes a request: behind its deadline it is too late for it."""
 MOST_DOUBTS = 8
+
+
+class Withdrawn(Rejected):
+    """What was armed may not leave any more: stopped, stale or void, right before the frame."""
+
+    def __init__(self, code: Code) -> None:
+        super().__init__(str(code))
+        self.code = code
 
 
 class Hand:
@@ -73,16 +82,13 @@ class Hand:
         sequence = self._armed(ticket, record, live)
         if not sequence:
             return
-        late = self._now().since(seen) > limits.fresh_s
         left = ticket.void - self._now().mono
-        if self._stopped() or late or left <= 0:
-            code = Code.STOPPED if self._stopped() else Code.STALE if late else Code.EXPIRED
-            self._not_sent(ticket, record, code, "after it was armed")
-            return
         deadline = self._now().wall + int(left * NS)
         setpoint = Setpoint(limits.tag, ticket.request.value, limits.unit, deadline, sequence)
+        last_look = partial(self._last_look, ticket, limits, seen)
         try:
-            await self._devices.write(setpoint)
+            last_look()
+            await self._devices.write(setpoint, last_look)
             self._book.move(ticket, Event.SENT)
             back = await self._first_look(limits, setpoint)
             if not self._agrees(ticket, limits, record, setpoint, back):
@@ -92,6 +98,8 @@ class Hand:
             if not self._agrees(ticket, limits, record, setpoint, back, followed=True):
                 return
             self._book.move(ticket, Event.KEPT)
+        except Withdrawn as error:
+            self._not_sent(ticket, record, error.code, "after it was armed")
         except Rejected as error:
             self._not_sent(ticket, record, Code.REFUSED, str(error))
         except (Unreachable, Doubtful, NoAudit) as error:
@@ -104,7 +112,8 @@ class Hand:
         else:
             record.intent, record.known = None, ticket.request.value
             record.renewed = None if ticket.back else self._now()
-            record.beating = bool(limits.block)
+            # A stop that came meanwhile holds: the block is not kept from its fallback.
+            record.beating = bool(limits.block) and not self._stopped()
             self._kept()
 
     async def settle(self, limits: Limits, record: Record) -> None:
@@ -143,11 +152,18 @@ class Hand:
             ticket.code = None if applied else Code.NOT_APPLIED
 
     async def begin(self, limits: Limits, record: Record, live: float) -> None:
-        """Take a setpoint as it is found: its value is the operator's, a block's number is ours."""
-        self._book.note("guard", "baseline", tag=limits.tag, value=live)
+        """Take a setpoint as it is found: its value is the operator's, a block's number is ours.
+
+        One that cannot be read is tried again at the next look.
+        """
+        sequence = record.sequence
         if limits.block:
-            back = await self._devices.read_back(limits.tag)
-            record.sequence = back.accepted or 0
+            try:
+                sequence = (await self._devices.read_back(limits.tag)).accepted or 0
+            except Unreachable:
+                return
+        self._book.note("guard", "baseline", tag=limits.tag, value=live)
+        record.sequence = sequence
         record.known = record.baseline = live
         self._store.keep()
 
@@ -181,6 +197,14 @@ class Hand:
         record.operator = self._now()
         record.renewed = record.returning = None
         record.beating = False
+
+    def _last_look(self, ticket: Ticket, limits: Limits, seen: Moment) -> None:
+        """Raise `Withdrawn` where what was armed may not leave any more."""
+        late = self._now().since(seen) > limits.fresh_s
+        if self._stopped() or late or ticket.void <= self._now().mono:
+            raise Withdrawn(
+                Code.STOPPED if self._stopped() else Code.STALE if late else Code.EXPIRED
+            )
 
     def _armed(self, ticket: Ticket, record: Record, live: float) -> int:
         """Put on disk what is about to be written, and give its number; 0 when it is not there."""

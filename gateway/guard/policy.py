@@ -180,7 +180,7 @@ def read_policy(
     problems.stop_if_any()
     try:
         raw = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also for a number of 5,000 digits
         line = re.search(r"line (\d+)", str(error))
         problems.add(place, int(line[1]) if line else 0, "", f"not TOML: {error}")
         problems.stop_if_any()
@@ -336,7 +336,9 @@ class _Reading:
                     key, f'its device is at "{host}"; beside safety zones only an IP will do'
                 )
                 continue
-            if any(address in network for network in networks):
+            # The same device, written as an IPv6 address (RFC 4291 §2.5.5.2).
+            plain = getattr(address, "ipv4_mapped", None) or address
+            if any(one in network for network in networks for one in (address, plain)):
                 self.wrong(key, f"its device, {host}, is in a zone of the safety system")
 
     def proposer(self, table: "_Table") -> Proposer:
@@ -509,6 +511,8 @@ class _Table:
         said = self.take(key)
         if said is None and default is not None:
             return default
+        if isinstance(said, int) and abs(said) >= 2**63:
+            said = math.inf  # TOML knows no larger number
         if isinstance(said, bool) or not isinstance(said, int | float) or not math.isfinite(said):
             self.wrong(key, "is missing or no number")
         elif not low <= said <= high:

@@ -19,7 +19,7 @@ from gateway.guard.devices import Devices
 from gateway.guard.hand import Hand
 from gateway.guard.lifecycle import Event, after
 from gateway.guard.policy import Fallback, Limits, Policy, lowest
-from gateway.guard.store import Record, Store
+from gateway.guard.store import Record, Store, put_for_good
 from gateway.guard.tickets import Book, Ticket
 from plant.errors import Rejected, Unreachable
 from plant.setpoints import LONGEST_S, Code, Mode, Reading, Request, State
@@ -72,7 +72,7 @@ class Guard:
         self._hand = Hand(devices, store, self.book, policy.settle_s, self.stopped, now, sleep)
         self._throttle = Throttle(lambda: now().mono)
         self._anchor = self._steady = now()
-        self._pulled, self._blind = False, False
+        self._pulled, self._blind = self._stop_file(), False
         self._told: dict[str, str] = {}
         self.book.note(
             "guard", "started", serial=policy.serial, signer=policy.signer, mode=self.mode
@@ -82,6 +82,8 @@ class Guard:
                 record.locked = "unknown: the guard ended between a write and its read-back"
             if record.locked:
                 self.book.alarm(tag, record.locked)
+            if self._pulled:
+                record.returning, record.beating = None, False
         store.serial = max(store.serial, policy.serial)
         store.keep()
 
@@ -203,7 +205,7 @@ class Guard:
         """Pull the kill switch: from now on everything is advice, also after a restart."""
         self._pulled = True
         try:
-            self._stop.write_text(f"{who}\n", encoding="utf-8")
+            put_for_good(self._stop, f"{who}\n".encode())
         except OSError as error:
             self.book.alarm("stop", f"stopped, but only until the next start: {error.strerror}")
         for ticket in self.book.tickets(State.PENDING):
@@ -230,7 +232,7 @@ class Guard:
 
     def stopped(self) -> str:
         """Say why everything is advice only; empty when it is not."""
-        if self._pulled or self._stop.exists():
+        if self._pulled or self._stop_file():
             return "stopped"
         return "the stop tag cannot be read" if self._blind else ""
 
@@ -280,11 +282,16 @@ class Guard:
         self.book.audit.tick(self._now())
 
     async def look_at_the_stop_tag(self) -> None:
-        """Stop when the plant says so; as long as nobody knows what it says, all is advice."""
+        """Stop when the plant or a file says so; while nobody knows the tag, all is advice."""
+        if not self._pulled and self._stop_file():
+            self.stop(f"the file {STOP}")
         tag = self.policy.stop_tag
-        if not tag or self.mode is Mode.OFF:
-            return
-        reading = (await self._devices.read([tag])).get(tag)
+        if tag and self.mode is not Mode.OFF:
+            self._heed((await self._devices.read([tag])).get(tag))
+
+    def _heed(self, reading: Reading | None) -> None:
+        """Take what the stop tag says now."""
+        tag = self.policy.stop_tag
         self._blind = bool(flaw(reading, self.policy.clock_s, self._now()))
         if reading is not None and not self._blind and reading.value != 0.0 and not self.stopped():
             self.stop(f"the tag {tag}")
@@ -367,11 +374,13 @@ class Guard:
             id=key, tag=limits.tag, value=value, unit=limits.unit, proposer=who, key=key,
             reason=f"back to {target:g}", not_after=moment.wall + int(LONGEST_S * NS),
         )  # fmt: skip
-        ticket = Ticket(request, OWN, moment, moment.mono + LONGEST_S, back=True)
+        ticket = Ticket(
+            request, OWN, moment, moment.mono + LONGEST_S, before=record.known, back=True
+        )
         await self._carry(ticket)
         if ticket.state is State.ADVISED:
             record.returning = None
-        elif ticket.state is not State.REJECTED:
+        elif ticket.state not in (State.REJECTED, State.RECEIVED):
             self.book.put(ticket)
 
     # The way of a request.
@@ -391,19 +400,25 @@ class Guard:
     async def _carry_alone(self, ticket: Ticket, limits: Limits, flooding: bool) -> None:
         switch = (self.policy.key_switch,) if self.policy.key_switch else ()
         basis = tuple(one.tag for one in ticket.request.based_on)
-        readings = await self._devices.read((*limits.reads(), *switch, *basis))
+        halt = (self.policy.stop_tag,) if self.policy.stop_tag else ()
+        readings = await self._devices.read((*limits.reads(), *switch, *basis, *halt))
+        if halt:
+            self._heed(readings.get(self.policy.stop_tag))
         if ticket.state not in (State.RECEIVED, State.PENDING):
             return  # decided upon while this waited for the device
+        record = self._store.of(limits.tag)
+        if ticket.back and (record.returning is None or record.known != ticket.before):
+            return  # this step was taken, or is not wanted any more
         seen = self._now()
         verdict = self._judge(ticket, readings, flooding)
         if verdict.code is not None:
             self._learn(limits, verdict, readings)
-        elif verdict.mode is Mode.ADVISORY:
-            self._advise(ticket)
         elif verdict.asks:
             self._ask_people(ticket, limits)
-        else:
+        elif verdict.mode in (Mode.APPROVE, Mode.AUTO):
             await self._hand.send(ticket, limits, readings[limits.tag].value, seen)
+        else:
+            self._advise(ticket)
 
     def _judge(self, ticket: Ticket, readings: Mapping[str, Reading], flooding: bool) -> Verdict:
         """Have a request checked, write down what was seen, and move it as far as it came."""
@@ -464,6 +479,16 @@ class Guard:
         self._store.keep()
 
     # Small things.
+
+    def _stop_file(self) -> bool:
+        """Tell whether the file of the kill switch is there; where it cannot be told, it is."""
+        try:
+            self._stop.lstat()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return True
 
     def _standing(self, limits: Limits) -> dict[str, Any]:
         record = self._store.records.get(limits.tag, Record())

@@ -116,9 +116,15 @@ class Server:
             answer = {"ok": True, **await op({**said, "peer": peer})}
         except PlantError as error:
             answer = {"ok": False, "why": str(error), "class": type(error).__name__}
-        with suppress(OSError):
-            writer.write(framed(answer))
-            await writer.drain()
+        try:
+            frame = framed(answer)
+        except Rejected as error:
+            frame = framed({"ok": False, "why": f"the answer is {error}", "class": "Rejected"})
+        # Whoever does not take his answer may not hold a line for ever.
+        with suppress(OSError, TimeoutError):
+            writer.write(frame)
+            async with asyncio.timeout(REST_S):
+                await writer.drain()
 
     async def _status(self, _said: dict[str, Any]) -> dict[str, Any]:
         return self._guard.status()

@@ -98,6 +98,8 @@ async def serve(plan: Plan, ended: asyncio.Event, told: Callable[[Guard], None])
     """
     folder = folder_of(plan)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o022:
+        raise Misconfigured(f"{folder}: others can write there what the guard goes by: chmod 700")
     lock = os.open(folder, os.O_RDONLY)
     try:
         try:

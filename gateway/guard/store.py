@@ -14,6 +14,7 @@ from plant.errors import Misconfigured
 
 FORMAT = 1
 LAST_SEQUENCE = 65_535
+UNSETTLED = "unknown: a write has not come to its end"
 
 
 @dataclass(slots=True)
@@ -68,12 +69,13 @@ class Record:
     since: Moment | None = None
 
     def past(self, now: Moment) -> Past:
-        """Give what a decision may know of it."""
+        """Give what a decision may know of it; a write without its end locks, whatever ended it."""
         self.writes = [one for one in self.writes if now.since(one.at) < DAY_S]
         days = now.since(self.since) / DAY_S if self.since else 0.0
         share = self.granted / self.asked if self.asked else 0.0
+        locked = self.locked or (UNSETTLED if self.intent is not None else "")
         return Past(
-            self.known, self.baseline, self.operator, self.locked, tuple(self.writes), (days, share)
+            self.known, self.baseline, self.operator, locked, tuple(self.writes), (days, share)
         )
 
     def next_sequence(self) -> int:
@@ -119,12 +121,7 @@ class Store:
             "records": {tag: asdict(record) for tag, record in self.records.items()},
         }
         try:
-            files.put(self._file, json.dumps(body).encode(), 0o600)
-            folder = os.open(self._file.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            put_for_good(self._file, json.dumps(body).encode())
         except OSError as error:
             raise NoAudit(f"{self._file}: cannot be written: {error.strerror}") from error
 
@@ -143,6 +140,16 @@ class Store:
                 f"{self._file}: is not as the guard wrote it ({error}): look at each setpoint at "
                 "the plant, move the file away and start again; all is read anew"
             ) from error
+
+
+def put_for_good(file: Path, content: bytes) -> None:
+    """Write a file as a whole, and its name with it: a loss of power takes neither."""
+    files.put(file, content, 0o600)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _record(raw: dict[str, Any]) -> Record:

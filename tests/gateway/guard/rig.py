@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import math
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -154,7 +154,8 @@ class InMemory:
         self._there()
         return [self.plc.reading(tag) for tag in tags if tag in self.plc.values]
 
-    async def write(self, setpoint: Setpoint) -> None:
+    async def write(self, setpoint: Setpoint, last_look: Callable[[], None] = lambda: None) -> None:
+        last_look()
         self.plc.attempts += 1
         how, self.plc.next_write = self.plc.next_write, "take"
         if how == "refuse":

@@ -255,6 +255,19 @@ def test_setpoints_in_a_zone_of_the_safety_system() -> None:
     assert "is no network" in refused(ZONES.replace("10.0.0.0/24", "10.0.0.7/24") + LIMITS)
 
 
+def test_a_safety_zone_holds_however_its_address_is_written() -> None:
+    known = {**KNOWN, SPEED: Known("1/min", "plc", "::ffff:10.0.0.7")}
+    content = sign((ZONES + LIMITS).encode(), KEY)
+    with pytest.raises(Misconfigured, match="is in a zone of the safety system"):
+        read_policy(content, "l", [KEY.public_key()], known, WALL)
+
+
+def test_a_number_of_any_length_is_refused_with_its_line() -> None:
+    assert "high: is missing or no number" in refused(
+        LIMITS.replace("high = 60", f"high = {10**400}")
+    )
+
+
 def test_how_long_a_condition_may_be() -> None:
     term = f"{RUN} != 0"
     assert len(condition(" and ".join([term] * MOST_TERMS))[0]) == MOST_TERMS

@@ -1,6 +1,9 @@
 """A request from its first word to the last look at the device."""
 
 import asyncio
+import os
+from collections.abc import Sequence
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from gateway.guard.desk import OFF_AFTER, Actor
 from gateway.guard.process import STOP
 from plant.errors import Rejected
-from plant.setpoints import Code, Mode, State
+from plant.setpoints import Code, Mode, Reading, State
 from tests.gateway.guard.rig import (
     ALARM,
     HALT,
@@ -19,6 +22,7 @@ from tests.gateway.guard.rig import (
     TEMP,
     TOKEN,
     WORD,
+    InMemory,
     Rig,
     ran,
 )
@@ -475,3 +479,166 @@ def test_two_approvals_at_once_write_once(tmp_path: Path) -> None:
 
     ran(story())
     assert rig.plc.attempts == 1
+
+
+BLOCK = LIMITS.replace("persons = 1", 'persons = 1\nblock = "unit 3, holding 400"')
+
+
+@pytest.mark.parametrize("mode", [Mode.ADVISORY, Mode.APPROVE, Mode.AUTO])
+def test_a_request_that_wants_to_go_nowhere_goes_nowhere(tmp_path: Path, mode: Mode) -> None:
+    rig = Rig(tmp_path, mode=mode)
+    ticket = ran(rig.guard.ask(rig.request(mode=Mode.OFF), rig.program))
+    assert (ticket.state, ticket.code) == (State.REJECTED, Code.OFF)
+    assert rig.plc.attempts == 0
+
+
+def test_a_stop_that_comes_while_the_write_waits_for_its_connection_binds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = Rig(tmp_path)
+    reading, seen = asyncio.Event(), InMemory.read
+
+    async def slow(actuator: InMemory, tags: Sequence[str]) -> Sequence[Reading]:
+        found = await seen(actuator, tags)
+        reading.set()
+        await asyncio.sleep(0.02)
+        return found
+
+    async def story() -> None:
+        ticket = await rig.guard.ask(rig.request(), rig.program)
+        monkeypatch.setattr(InMemory, "read", slow)
+        approval = asyncio.create_task(rig.guard.approve(ticket.request.id, "ana", WORD))
+        await reading.wait()
+        rig.plc.values[HALT] = 1.0
+        await asyncio.gather(approval, rig.guard.look_at_the_stop_tag())
+        assert (ticket.state, ticket.code) == (State.REJECTED, Code.STOPPED)
+
+    ran(story())
+    assert rig.plc.attempts == 0
+    assert rig.store.of(SPEED).intent is None
+
+
+def test_the_stop_tag_is_read_for_each_decision(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+
+    async def story() -> None:
+        waiting = await rig.guard.ask(rig.request(), rig.program)
+        rig.plc.values[HALT] = 1.0
+        await rig.guard.approve(waiting.request.id, "ana", WORD)
+        assert (waiting.state, waiting.code) == (State.REJECTED, Code.STOPPED)
+        assert (await rig.guard.ask(rig.request(), rig.program)).state is State.ADVISED
+
+    ran(story())
+    assert rig.plc.attempts == 0
+
+
+def test_a_stop_during_the_read_back_ends_the_heartbeat(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, BLOCK)
+    sleep = rig.clock.sleep
+
+    async def pulled(seconds: float) -> None:
+        rig.guard.stop("otto")
+        await sleep(seconds)
+
+    async def story() -> None:
+        ticket = await rig.guard.ask(rig.request(), rig.program)
+        rig.clock.sleep = pulled  # type: ignore[method-assign]
+        rig.again().book.put(ticket)
+        await rig.guard.approve(ticket.request.id, "ana", WORD)
+        assert ticket.state is State.HELD
+
+    ran(story())
+    assert not rig.store.of(SPEED).beating
+
+
+def test_a_stop_without_a_running_guard_ends_the_heartbeat_of_the_next(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, BLOCK)
+    ran(walk(rig, 51.0))
+    assert rig.store.of(SPEED).beating
+    (tmp_path / STOP).symlink_to(tmp_path / "nowhere")
+    rig.again()
+    assert rig.guard.stopped()
+    assert not rig.store.of(SPEED).beating
+    (tmp_path / STOP).unlink()
+    assert rig.guard.stopped()
+
+
+def test_a_stop_file_made_by_hand_ends_the_heartbeat_and_what_waits(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, BLOCK)
+
+    async def story() -> None:
+        await walk(rig, 51.0)
+        waiting = await rig.guard.ask(rig.request(52.0), rig.program)
+        assert waiting.state is State.PENDING
+        (tmp_path / STOP).touch()
+        await rig.guard.look_at_the_stop_tag()
+        assert waiting.code is Code.STOPPED
+
+    ran(story())
+    assert not rig.store.of(SPEED).beating
+
+
+def test_a_write_that_broke_off_in_a_way_nobody_foresaw_locks(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+
+    async def story() -> None:
+        await rig.guard.tick()
+        ticket = await rig.guard.ask(rig.request(), rig.program)
+
+        def strange(_setpoint: object) -> None:
+            raise ValueError("not foreseen")
+
+        rig.plc.apply = strange  # type: ignore[method-assign,assignment]
+        with pytest.raises(ValueError, match="not foreseen"):
+            await rig.guard.approve(ticket.request.id, "ana", WORD)
+        rig.clock.move(61)
+        assert (await rig.guard.ask(rig.request(50.6), rig.program)).code is Code.LOCKED
+
+    ran(story())
+    assert rig.plc.attempts == 1
+
+
+def test_two_who_lead_back_at_once_take_one_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = Rig(tmp_path)
+    seen, keep = InMemory.read, rig.store.keep
+    at_once, looking, wanted = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    gates = chain([at_once], repeat(wanted))
+
+    async def slow(actuator: InMemory, tags: Sequence[str]) -> Sequence[Reading]:
+        gate = next(gates)
+        await gate.wait()
+        looking.set()
+        return await seen(actuator, tags)
+
+    def kept() -> None:
+        keep()
+        wanted.set()
+
+    async def story() -> None:
+        await walk(rig, 51.0)
+        monkeypatch.setattr(InMemory, "read", slow)
+        monkeypatch.setattr(rig.store, "keep", kept)
+        at_once.set()
+        ticking = asyncio.create_task(rig.guard.tick())
+        await looking.wait()
+        await asyncio.gather(ticking, rig.guard.revert(SPEED, "otto", WORD))
+
+    ran(story())
+    assert [sent.value for sent, _ in rig.plc.log] == [51.0, 50.0]
+
+
+def test_a_stop_is_on_disk_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(tmp_path)
+    synced: list[int] = []
+    sync = os.fsync
+
+    def noted(handle: int) -> None:
+        synced.append(os.fstat(handle).st_ino)
+        sync(handle)
+
+    monkeypatch.setattr("plant.files.os.fsync", noted)
+    monkeypatch.setattr(rig.store, "keep", lambda: None)
+    rig.guard.stop("otto")
+    assert {(tmp_path / STOP).stat().st_ino, tmp_path.stat().st_ino} <= set(synced)

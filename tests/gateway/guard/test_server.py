@@ -164,3 +164,12 @@ def code_lines(path: Path) -> int:
     words = [n for n in nodes if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)]
     said = {line for one in words for line in range(one.lineno, (one.end_lineno or 0) + 1)}
     return len({node.lineno for node in nodes} - said)
+
+
+def test_an_answer_that_is_too_long_is_said_to_be(tmp_path: Path) -> None:
+    def say(rig: Rig) -> None:
+        rig.guard.book.alarms["a"] = "x" * MOST_BYTES
+        with pytest.raises(Rejected, match="are the most"):
+            tell(tmp_path, {"op": "status"})
+
+    served(tmp_path, say)
