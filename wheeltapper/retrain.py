@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plant.errors import Rejected, Unreachable
+from plant.errors import Misconfigured, Rejected, Unreachable
 from wheeltapper.models.keyring import HERE, Keyring, Keys, PassphraseFile, Place, Trainer
 from wheeltapper.options import AsJson
 
@@ -93,9 +93,12 @@ def retrain(
     plan = load(config, reads=False)
     held = Keyring(keys, passphrase_file)
     chosen = assets_of(plan, assets or [], every_asset)
+    store = store_of(plan, data, from_central, token_file, config)
+    if store.blind:
+        raise Misconfigured(store.blind.partition(";")[0] + "; retrain needs them: see --data")
     round_ = Round(
         registry, ring, held, held.trainer(trainer), plan, chosen,
-        store_of(plan, data, from_central, token_file, config), (since, until), oldest_days,
+        store, (since, until), oldest_days,
         propose, jobs, backend, as_json, frozenset(without_mode or ()),
     )  # fmt: skip
     while True:

@@ -122,6 +122,8 @@ def train(
     shelf = Shelf(out, parent, version, _stamp(created), own, tuple(map(believed, trust or ())))
     shelf.check(len(chosen))
     store = store_of(plan, data, from_central, token_file, config)
+    if store.blind:
+        typer.echo(store.blind, err=True)
     order = Order(plan, shelf, store, span_ns, LENGTHS[every], held, frozenset(without_mode or ()))
     wrong = _events(store, plan, chosen, span_ns, labels)
     work = [order.job(asset, events) for asset, events in zip(chosen, wrong, strict=True)]

@@ -327,3 +327,9 @@ def test_a_picture_is_also_told_in_lines() -> None:
     told = ElementTree.fromstring(painted(sheet, ".svg"))
     assert [node.text for node in told.iter() if node.tag.endswith("}text")] == ["a < b"]
     assert told.tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_a_history_without_its_journal_says_that_no_alarm_is_known(tmp_path: Path) -> None:
+    assert "name the times of faults with --labels" in Place(tmp_path).blind
+    (tmp_path / "journal.db").touch()
+    assert Place(tmp_path).blind == ""

@@ -43,6 +43,16 @@ class Store:
         """Where it is, for people."""
         return str(self.folder) if self.influx is None else self.influx.place
 
+    @property
+    def blind(self) -> str:
+        """Why nothing is known of alarms here; empty if something is."""
+        if self.influx is not None or (self.folder / "journal.db").is_file():
+            return ""
+        return (
+            f"{self.folder}: no journal.db beside the history: alarms, and what people called "
+            "them, are not known here; name the times of faults with --labels"
+        )
+
     def open(self) -> "AbstractContextManager[History]":
         """Give the history, not entered."""
         if self.influx is not None:
