@@ -68,6 +68,7 @@ class ModelWalk:
         self._second_model()
         self._careless_model()
         self._thief()
+        self._way_back()
         self._stage.step("What the audit has to show for it")
         self._stage.run("audit", "--data", "data")
 
@@ -142,15 +143,11 @@ class ModelWalk:
         stage = self._stage
         stage.step(
             "A valid but terrible model, well signed",
-            "Its limits are a fifth of what they should be. Beside the one in force it shows so. "
-            "Somebody puts it into force all the same: the gateway takes it back.",
+            "Its limits are a fifth of what they should be. Beside the one in force it shows so, "
+            "acts on nothing, and is blocked before anybody could put it into force.",
         )
         self._publish(3, _too_narrow)
-        self._tried(3)
-        stage.run(
-            "model", "promote", "pump-2", "--actor", ENGINEER, "--reason", "in a hurry",
-        )  # fmt: skip
-        stage.wait("it is taken back", lambda: self._in_force() == 2)
+        stage.wait("it is blocked", lambda: self._asset()["blocked"])
         stage.run("model", "show", "pump-2")
         stage.step(
             "A model with a NaN in it, well signed", "It is refused before anything is built of it."
@@ -174,6 +171,18 @@ class ModelWalk:
         stage.run("models", "pull", "gateway.toml", code=1)
         if self._in_force() != 2:
             raise Rejected("the model in force is another one")
+
+    def _way_back(self) -> None:
+        stage = self._stage
+        stage.step(
+            "The way back",
+            "A model that fails, is late, alarms too often or strays is taken back by the gateway "
+            "itself; a person can do it at any time. It is blocked for good then.",
+        )
+        stage.run(
+            "model", "return", "pump-2", "--actor", ENGINEER, "--reason", "the old impeller is back"
+        )
+        stage.wait("model 1 is in force", lambda: self._in_force() == 1)
 
     def _publish(self, version: int, spoil: Callable[[dict[str, Any]], None]) -> None:
         """Publish a spoilt copy of the newest good model as a later version, well signed."""
