@@ -106,7 +106,7 @@ def allowed(mean: float) -> int:
     Examples
     --------
     >>> allowed(1 / 7), allowed(4.0)
-    (1, 7)
+    (1, 8)
     """
     count = 0
     while tail(count + 1, mean) > CHANCE:
