@@ -294,6 +294,8 @@ def decode(row: Row, subject: str, blob: bytes) -> Record:
         The checksum does not fit: something was changed after it was written.
     """
     body = blob[: -_CRC.size]
+    if not isinstance(blob, bytes):  # a flipped bit of the page turns a blob into a text
+        raise Rejected("its content is not what was written: the file was damaged afterwards")
     if not fits(row.packed(), subject, blob):
         raise Rejected("the checksum does not fit: the file was damaged after it was written")
     if row.kind == Kind.SAMPLES:

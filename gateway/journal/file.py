@@ -115,6 +115,9 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise translate(path, error) from error
+    except UnicodeDecodeError as error:
+        # what SQLite says of a damaged name, with the name in it
+        raise Damaged(f"journal {path}: holds a text that is none; {MEND}") from error
 
 
 def lock(path: Path) -> IO[str]:

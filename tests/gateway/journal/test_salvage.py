@@ -84,6 +84,14 @@ def test_a_text_that_is_none_any_more(whole: Path, tmp_path: Path, text: bytes) 
     told(look(damaged(whole, tmp_path / "x", change)))
 
 
+@pytest.mark.parametrize("place", [0.619983203504576, 0.10114039093158])
+def test_a_type_or_a_name_that_python_cannot_take(
+    whole: Path, tmp_path: Path, place: float
+) -> None:
+    """A blob that became a text, and an index whose name is in SQLite's own words."""
+    told(look(damaged(whole, tmp_path / "x", flipped(place, 7))))
+
+
 def test_what_is_lost_is_a_gap_of_its_source(whole: Path, tmp_path: Path) -> None:
     pages = range(60, 70)
 
