@@ -11,6 +11,7 @@ import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -202,6 +203,8 @@ def _adopt(connection: sqlite3.Connection, path: Path) -> None:
             f"journal {path} has format {version}, this release writes format {VERSION}: "
             "use the release that made it, or name another file to start a new one"
         )
+    elif version == VERSION and not _made() <= _objects(connection):
+        raise Damaged(f"journal {path}: its tables are not as they were made; {MEND}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     # Debian's SQLite overwrites what is deleted: a gigabyte evicted would be a gigabyte written.
@@ -209,6 +212,20 @@ def _adopt(connection: sqlite3.Connection, path: Path) -> None:
     if version == 1:
         with transaction(connection):
             _extend(connection)
+
+
+def _objects(connection: sqlite3.Connection) -> frozenset[tuple[str, ...]]:
+    """Give kind, name, table and statement of everything in the schema."""
+    query = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master"
+    return frozenset(connection.execute(query).fetchall())
+
+
+@cache
+def _made() -> frozenset[tuple[str, ...]]:
+    """Give what a journal of this format has: a flipped bit in a statement renames a column."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(_SCHEMA + ";".join(_SECOND))
+        return _objects(connection)
 
 
 def _is_ours(connection: sqlite3.Connection) -> bool:

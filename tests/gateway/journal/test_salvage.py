@@ -84,12 +84,19 @@ def test_a_text_that_is_none_any_more(whole: Path, tmp_path: Path, text: bytes) 
     told(look(damaged(whole, tmp_path / "x", change)))
 
 
-@pytest.mark.parametrize("place", [0.619983203504576, 0.10114039093158])
-def test_a_type_or_a_name_that_python_cannot_take(
-    whole: Path, tmp_path: Path, place: float
+@pytest.mark.parametrize(
+    ("place", "bit"),
+    [
+        (0.619983203504576, 7),  # a blob became a text
+        (0.10114039093158, 7),  # a name in the schema is none any more
+        (0.10133790563227252, 6),  # a column has another name
+        (0.10742066001873274, 6),  # a key is no key any more
+    ],
+)
+def test_a_bit_that_only_thousands_of_tries_found(
+    whole: Path, tmp_path: Path, place: float, bit: int
 ) -> None:
-    """A blob that became a text, and an index whose name is in SQLite's own words."""
-    told(look(damaged(whole, tmp_path / "x", flipped(place, 7))))
+    told(look(damaged(whole, tmp_path / "x", flipped(place, bit))))
 
 
 def test_what_is_lost_is_a_gap_of_its_source(whole: Path, tmp_path: Path) -> None:
