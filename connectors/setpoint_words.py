@@ -5,11 +5,13 @@ controller would have to round, cast or scale before it can judge.
 """
 
 import math
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from plant.errors import Rejected
-from plant.setpoints import Setpoint
+from plant.quality import Status
+from plant.setpoints import Readback, Reading, Setpoint
 from plant.tags import Tag
 
 REQUEST_WORDS, ANSWER_WORDS, ANSWER_AT = 9, 10, 16
@@ -228,3 +230,31 @@ def left_s(setpoint: Setpoint, now_ns: int, patience_s: float) -> float:
     if left <= 0:
         raise Rejected(f"{setpoint.tag}: the deadline is over; nothing was written")
     return left
+
+
+def timely_words(
+    setpoint: Setpoint, count: int, clock: int, now_ns: int, patience_s: float
+) -> tuple[int, ...]:
+    """Give the request of a block that must not be taken after the caller has given up.
+
+    Parameters
+    ----------
+    count
+        The value, see `counts_of`.
+    clock
+        The controller's own, as it was just read.
+    now_ns, patience_s
+        See `left_s`, which raises `Rejected` when it is too late.
+    """
+    deadline = deadline_ms(clock, left_s(setpoint, now_ns, patience_s))
+    return request_words(count, setpoint.sequence, deadline, clock)
+
+
+def said_of(tag: Tag, answer: BlockAnswer) -> Readback:
+    """Give what a block says, in the unit of the tag."""
+    at, now, good = time.time_ns(), time.monotonic(), int(Status.GOOD)
+    target, active = (
+        Reading(tag.name, engineering(tag, count), good, at, now)
+        for count in (answer.target, answer.active)
+    )
+    return Readback(target, active, answer.accepted, answer.code)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from connectors.registry.registry import Registry
     from plant.records import JSON
     from wheeltapper.training.jobs import Job, Outcome
+    from wheeltapper.training.stores import Told
 
-HOUR_NS = 3600 * 10**9
 SPAN = "30d"
 
 
@@ -127,6 +127,8 @@ class Due:
     job: "Job"
     before: "Model | None"
     reasons: "tuple[Reason, ...]"
+    told: "Told"
+    """What was known of alarms at this look."""
 
     @property
     def row(self) -> "dict[str, JSON]":
@@ -172,11 +174,14 @@ class Round:
         online = self.held.online()
         if online is not None and not self.propose:
             registry.refresh(online)
+        newest: dict[str, int] | None = None
         due, refused = [], 0
         with Bar("assets") as bar:
             for done, asset in enumerate(self.assets, 1):
                 try:
-                    found = self._look(registry, asset)
+                    if newest is None:
+                        newest = _newest(registry)
+                    found = self._look(registry, asset, newest.get(asset.path))
                 except Rejected as error:
                     refused += 1
                     self._refuse(asset.path, error)
@@ -190,7 +195,7 @@ class Round:
         trained, more = self._train(registry, due)
         return trained, refused + more
 
-    def _look(self, registry: "Registry", asset: Any) -> Due:
+    def _look(self, registry: "Registry", asset: Any, newest: int | None) -> Due:
         """Say what speaks for training an asset again."""
         from analytics.modelfiles import public_pem, read_model
         from analytics.proposals import Cause, Reason, Seen, follows, reasons
@@ -201,20 +206,20 @@ class Round:
         from wheeltapper.training.jobs import course_of, watch_in_force
 
         start, stop = span(*self.since)
-        newest = max(
-            (one.version for one in registry.models() if one.asset == asset.path), default=None
-        )
         order = Order(self.plan, None, self.store, (start, stop), 0, 0.2, self.without)
         if newest is None:
             first = Reason(Cause.FIRST, "no model has been trained for it")
-            return Due(order.job(asset, self._events(asset, start, stop)), None, (first,))
+            told = self.store.told(start, stop)
+            job = order.job(asset, _events(told, asset.path, start, stop))
+            return Due(job, None, (first,), told)
         keys = [self.key.public_key(), *registry.keys_of(asset.path)]
         file = registry.read(asset.path, newest)
         before = read_model(file, keys)
         until = before.header.stop
         begin = min(until, stop)
         # alarms from where it was trained on, which may lie before the time that is learnt from
-        events = self._events(asset, min(start, begin), stop)
+        told = self.store.told(min(start, begin), stop)
+        events = _events(told, asset.path, min(start, begin), stop)
         job = replace(
             order.job(asset, events), in_force=file, believed=tuple(map(public_pem, keys))
         )
@@ -226,17 +231,14 @@ class Round:
             course.at, course.values["mean"][:, : len(job.machine.signals)], chosen.mode,
             chosen.healthy,
         )  # fmt: skip
-        called = self.store.called(asset.path, until, stop) - Counter(_heard(before.header))
+        called = told.called(asset.path, until, stop) - Counter(_heard(before.header))
         found = reasons(
             watch, seen, trained_until=until, now=stop, oldest_days=self.oldest_days,
             called_false=called[Label.FALSE], called_expected=called[Label.EXPECTED],
         )  # fmt: skip
         if found and _waits(before.header):
             found.append(follows(before.header.version))
-        return Due(_from_the_change_on(job, found), before, tuple(found))
-
-    def _events(self, asset: Any, start: int, stop: int) -> "tuple[Event, ...]":
-        return tuple(sorted(self.store.alarms(start, stop).get(asset.path, ())))
+        return Due(_from_the_change_on(job, found), before, tuple(found), told)
 
     def _card(self, due: Due, outcome: "Outcome") -> "dict[str, JSON]":
         """Add to a data card what speaks for the model, and what had been said of alarms by then.
@@ -246,7 +248,7 @@ class Round:
         """
         from plant.alarms import Label
 
-        called = self.store.called(due.job.machine.path, outcome.stop, due.job.stop)
+        called = due.told.called(due.job.machine.path, outcome.stop, due.job.stop)
         heard: dict[str, JSON] = {
             str(label): called[label] for label in (Label.FALSE, Label.EXPECTED) if called[label]
         }
@@ -319,6 +321,14 @@ class Round:
         return teller.trained, len(teller.refused)
 
 
+def _newest(registry: "Registry") -> dict[str, int]:
+    """Give the newest version of each asset."""
+    found: dict[str, int] = {}
+    for one in registry.models():
+        found[one.asset] = max(one.version, found.get(one.asset, 0))
+    return found
+
+
 def _heard(header: "Header") -> "dict[str, int]":
     """Give how many alarms behind what a model was taught had been called what, when it was."""
     match header.card.get("proposed"):
@@ -333,6 +343,10 @@ def _waits(header: "Header") -> bool:
         case {"a_person_decides": True}:
             return True
     return False
+
+
+def _events(told: "Told", asset: str, start: int, stop: int) -> "tuple[Event, ...]":
+    return tuple(sorted(told.events(start, stop).get(asset, ())))
 
 
 def _from_the_change_on(job: "Job", found: "Sequence[Reason]") -> "Job":

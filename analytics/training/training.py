@@ -20,8 +20,6 @@ from plant.summaries import MINUTE
 
 HELD_ROWS = 100_000
 """Rows of the hold-out that are judged at most, the newest."""
-LEAST_HELD = 600
-"""Rows of hold-out below which no figure of it means anything: ten minutes at a row a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

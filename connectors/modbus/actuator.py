@@ -27,11 +27,11 @@ from connectors.setpoint_words import (
     BlockAnswer,
     beat_words,
     counts_of,
-    deadline_ms,
     engineering,
     left_s,
     raw_of,
-    request_words,
+    said_of,
+    timely_words,
 )
 from plant.errors import Misconfigured, Rejected, Unreachable
 from plant.quality import Status, status_name
@@ -127,7 +127,7 @@ class ModbusActuator:
         outlet = self._outlet(tag)
         async with self._fresh() as connection:
             if outlet.block is not None:
-                return _said(outlet.tag, await self._block_answer(connection, tag))
+                return said_of(outlet.tag, await self._block_answer(connection, tag))
             setpoint = await self._reading(connection, outlet.tag)
             if outlet.active is None:
                 return Readback(setpoint)
@@ -143,12 +143,12 @@ class ModbusActuator:
         place = self._blocks[tag]
         words = beat_words(answer.clock, enable=enable)
         await self._put(write_registers(place.unit, place.offset + BEAT_AT, words), tag)
-        return _said(outlet.tag, answer)
+        return said_of(outlet.tag, answer)
 
     async def _one(self, tag: str) -> Reading:
         if tag in self._blocks:
             answer = await self._block_answer(self._connection, tag)
-            return _said(self._outlets[tag].tag, answer).setpoint
+            return said_of(self._outlets[tag].tag, answer).setpoint
         if tag not in self._tags:
             raise Rejected(f"{self.name}: {tag} is none of this actuator's tags")
         return await self._reading(self._connection, self._tags[tag])
@@ -163,9 +163,7 @@ class ModbusActuator:
         with _nothing_sent():
             answer = await self._block_answer(self._connection, tag.name)
         patience = self._patience_s - (time.monotonic() - begun)
-        left = left_s(setpoint, time.time_ns(), patience)
-        deadline = deadline_ms(answer.clock, left)
-        words = request_words(count, setpoint.sequence, deadline, answer.clock)
+        words = timely_words(setpoint, count, answer.clock, time.time_ns(), patience)
         place = self._blocks[tag.name]
         return write_registers(place.unit, place.offset, words)
 
@@ -246,15 +244,6 @@ def _block(text: str, tag: Tag) -> Address:
             f'registers, like "{_BLOCK_EXAMPLE}"'
         )
     return place
-
-
-def _said(tag: Tag, answer: BlockAnswer) -> Readback:
-    return Readback(
-        _read_now(tag, engineering(tag, answer.target), Status.GOOD),
-        _read_now(tag, engineering(tag, answer.active), Status.GOOD),
-        answer.accepted,
-        answer.code,
-    )
 
 
 def _read_now(tag: Tag, value: float, status: int) -> Reading:

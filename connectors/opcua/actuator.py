@@ -13,7 +13,7 @@ from connectors.contract import Outlet
 from connectors.opcua.address import parse_address
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.strict import StrictSession
-from connectors.opcua.values import numbers_of, plain_value, reading_of, said_of, words_value
+from connectors.opcua.values import numbers_of, plain_value, reading_of, words_value
 from connectors.setpoint_words import (
     ANSWER_WORDS,
     BEAT_AT,
@@ -21,9 +21,9 @@ from connectors.setpoint_words import (
     BlockAnswer,
     beat_words,
     counts_of,
-    deadline_ms,
     left_s,
-    request_words,
+    said_of,
+    timely_words,
 )
 from plant.errors import Misconfigured, Rejected
 from plant.setpoints import Readback, Reading, Setpoint
@@ -113,9 +113,7 @@ class OpcUaActuator:
         count, begun = counts_of(outlet.tag, setpoint), time.monotonic()
         _, answer = await self._block(setpoint.tag)
         patience = self._patience_s - (time.monotonic() - begun)
-        left = left_s(setpoint, time.time_ns(), patience)
-        deadline = deadline_ms(answer.clock, left)
-        words = request_words(count, setpoint.sequence, deadline, answer.clock)
+        words = timely_words(setpoint, count, answer.clock, time.time_ns(), patience)
         await self._session.write(_request_of(setpoint.tag), words_value(words), last_look)
 
     async def read_back(self, tag: str) -> Readback:

@@ -8,10 +8,10 @@ from typing import cast
 
 from asyncua import ua
 
-from connectors.setpoint_words import BlockAnswer, engineering, raw_of
+from connectors.setpoint_words import engineering, raw_of
 from plant.errors import Rejected
 from plant.quality import Status, status_name
-from plant.setpoints import Readback, Reading, Setpoint
+from plant.setpoints import Reading, Setpoint
 from plant.tags import Tag
 
 _FIELDS = {
@@ -82,16 +82,6 @@ def numbers_of(value: ua.DataValue, count: int, tag: str) -> tuple[int, ...]:
             f"({status_name(status_of(value))}); nothing was written"
         )
     return tuple(int(word) & 0xFFFF for word in content)
-
-
-def said_of(tag: Tag, answer: BlockAnswer) -> Readback:
-    """Give what a block says, in the unit of the tag."""
-    at, now, good = time.time_ns(), time.monotonic(), int(Status.GOOD)
-    target, active = (
-        Reading(tag.name, engineering(tag, count), good, at, now)
-        for count in (answer.target, answer.active)
-    )
-    return Readback(target, active, answer.accepted, answer.code)
 
 
 def words_value(words: Sequence[int]) -> ua.DataValue:

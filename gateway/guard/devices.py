@@ -4,54 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from types import TracebackType
-from typing import Protocol, Self, TypeVar, runtime_checkable
+from typing import TypeVar
 
+from connectors.contract import Actuator, Beating
 from plant.errors import PlantError, Rejected, Unreachable
 from plant.setpoints import Doubtful, Readback, Reading, Setpoint
 
 READ_S, WRITE_S, OPEN_S = 3.0, 4.0, 5.0
 T = TypeVar("T")
-
-
-class Actuator(Protocol):
-    """What the guard asks of a door that writes; see `connectors.contract`."""
-
-    name: str
-
-    async def __aenter__(self) -> Self:
-        """Connect."""
-        ...
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Cut the connection."""
-        ...
-
-    async def read(self, tags: Sequence[str]) -> Sequence[Reading]:
-        """Read now, from the device."""
-        ...
-
-    async def write(self, setpoint: Setpoint, last_look: Callable[[], None]) -> None:
-        """Try exactly once; Rejected: nothing was written; Doubtful: nobody knows."""
-        ...
-
-    async def read_back(self, tag: str) -> Readback:
-        """Read what the device says of a setpoint."""
-        ...
-
-
-@runtime_checkable
-class Beating(Protocol):
-    """An actuator of blocks, which want a sign of life every second."""
-
-    async def beat(self, tag: str, *, enable: bool = True) -> Readback:
-        """Show the block of a tag that the guard lives, or hand its loop back to the operator."""
-        ...
 
 
 class Devices:

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from connectors.catalogue import SourceConfig, WriteAccess, build_actuator
-from connectors.contract import Outlet
+from connectors.contract import Actuator, Outlet
 from gateway.config.access import accounts_of
 from gateway.config.plan import Plan
 from gateway.guard.audit import Audit
 from gateway.guard.desk import Desk
-from gateway.guard.devices import Actuator, Devices
+from gateway.guard.devices import Devices
 from gateway.guard.keys import make_key, private_key, public_key
 from gateway.guard.policy import Known, Policy, load_policy
 from gateway.guard.process import Guard

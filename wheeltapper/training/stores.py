@@ -24,6 +24,29 @@ NAMES = {TEN_SECONDS: "10s", MINUTE: "1m"}
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Alarms as they were read: asset, onset, end (None: it stands), and what people called it."""
+
+    rows: Sequence[tuple[str, int, int | None, str]]
+
+    def events(self, start: int, stop: int) -> dict[str, list[Event]]:
+        """Give those of a time for each asset, but for what people called false."""
+        found: dict[str, list[Event]] = {}
+        for asset, onset, ended, label in self.rows:
+            end = stop if ended is None else ended
+            if label != Label.FALSE and onset < stop and end >= start:
+                event = Event(onset, end, label or "alarm", labelled=label == Label.REAL)
+                found.setdefault(asset, []).append(event)
+        return found
+
+    def called(self, asset: str, start: int, stop: int) -> Counter[str]:
+        """Count what people called the alarms of an asset that began in a time; "" = nothing."""
+        return Counter(
+            label for path, onset, _, label in self.rows if path == asset and start <= onset < stop
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """A history: the embedded one of a data folder, or a central one.
 
@@ -71,30 +94,19 @@ class Store:
 
     def alarms(self, start: int, stop: int) -> dict[str, list[Event]]:
         """Give what alarms there were of each asset, but those that people called false."""
-        found: dict[str, list[Event]] = {}
-        for asset, onset, ended, label in self._told(start, stop):
-            end = stop if ended is None else ended
-            if label != Label.FALSE and onset < stop and end >= start:
-                event = Event(onset, end, label or "alarm", labelled=label == Label.REAL)
-                found.setdefault(asset, []).append(event)
-        return found
+        return self.told(start, stop).events(start, stop)
 
-    def called(self, asset: str, start: int, stop: int) -> Counter[str]:
-        """Count what people called the alarms of an asset that began in a time; "" = nothing."""
-        told = self._told(start, stop)
-        return Counter(
-            label for path, onset, _, label in told if path == asset and start <= onset < stop
-        )
-
-    def _told(self, start: int, stop: int) -> list[tuple[str, int, int | None, str]]:
+    def told(self, start: int, stop: int) -> Told:
+        """Read the alarms of a time."""
         if self.influx is None:
-            return self._kept()
+            return Told(self._kept())
         from connectors.influx.history import InfluxHistory
 
         with InfluxHistory(self.influx) as history:
-            return [
-                (one.asset, one.onset, one.ended, one.label) for one in history.alarms(start, stop)
-            ]
+            return Told(
+                [(one.asset, one.onset, one.ended, one.label)
+                 for one in history.alarms(start, stop)]
+            )  # fmt: skip
 
     def _kept(self) -> list[tuple[str, int, int | None, str]]:
         """List the alarms of the journal beside the history, even while a gateway writes it."""
