@@ -60,7 +60,7 @@ def sign_(
 ) -> None:
     """Sign a file of limits in its last line; one that is wrong is left as it was."""
     from gateway.guard.keys import key_id, private_key
-    from gateway.guard.policy import read_policy, sign
+    from gateway.guard.limits import read_policy, sign
     from gateway.guard.starting import known_tags
     from plant import files
     from wheeltapper import terminal

@@ -19,7 +19,8 @@ from gateway.guard.audit import Audit
 from gateway.guard.desk import Desk
 from gateway.guard.devices import Devices
 from gateway.guard.keys import make_key, private_key, public_key
-from gateway.guard.policy import Known, Policy, load_policy
+from gateway.guard.limits import load_policy
+from gateway.guard.policy import Known, Policy
 from gateway.guard.process import Guard
 from gateway.guard.server import Server
 from gateway.guard.store import Store

@@ -17,7 +17,8 @@ from gateway.guard.audit import Audit
 from gateway.guard.checks import Moment
 from gateway.guard.desk import Desk
 from gateway.guard.devices import Devices
-from gateway.guard.policy import Known, read_policy, sign
+from gateway.guard.limits import read_policy, sign
+from gateway.guard.policy import Known
 from gateway.guard.process import Guard
 from gateway.guard.store import Store
 from gateway.guard.tickets import Ticket

@@ -4,11 +4,11 @@ Sentences for people are left alone; everything else is changed: comparisons, an
 plus and minus, true and false, names of keys, conditions, and what is returned. Each mistake is
 tried in a process of its own, on the tests that are named.
 
-``python -m tests.gateway.guard.mutants checks lifecycle policy`` prints what no test noticed.
+``python -m tests.gateway.guard.mutants checks:4 limits`` tries each fourth mistake in the checks and
+all in the reading of limits, and prints what no test noticed.
 """
 
 import ast
-import contextlib
 import copy
 import importlib
 import importlib.abc
@@ -21,6 +21,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -29,7 +30,8 @@ ROOT = Path(__file__).parents[3]
 TESTS = {
     "checks": ("test_checks", "test_process"),
     "lifecycle": ("test_lifecycle",),
-    "policy": ("test_policy", "test_checks"),
+    "limits": ("test_limits",),
+    "policy": ("test_policy", "test_limits", "test_checks", "test_process"),
 }
 LONGEST_S = 60
 """A test that does not end has noticed."""
@@ -175,20 +177,31 @@ def cases(function: Any) -> Iterator[dict[str, Any]]:
     yield from rows
 
 
-def noticed(tests: str) -> bool:
-    """Tell whether a test of a module fails."""
+def _folder(stack: ExitStack) -> Path:
+    return Path(stack.enter_context(tempfile.TemporaryDirectory()))
+
+
+def _patch(stack: ExitStack) -> Any:
     import pytest
 
+    return stack.enter_context(pytest.MonkeyPatch.context())
+
+
+FIXTURES: dict[str, Callable[[ExitStack], Any]] = {"tmp_path": _folder, "monkeypatch": _patch}
+
+
+def noticed(tests: str) -> bool:
+    """Tell whether a test of a module fails."""
     try:
         module = importlib.import_module(f"tests.gateway.guard.{tests}")
         for name, function in vars(module).items():
             if not name.startswith("test_") or not inspect.isfunction(function):
                 continue
+            asked = inspect.signature(function).parameters
             for row in cases(function):
-                asked = inspect.signature(function).parameters
-                with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-                    fixtures = {"tmp_path": Path(folder), "monkeypatch": patch}
-                    function(**row, **{key: fixtures[key] for key in asked if key in fixtures})
+                with ExitStack() as stack:
+                    made = {key: FIXTURES[key](stack) for key in asked if key not in row}
+                    function(**row, **made)
     except BaseException:  # noqa: BLE001 - whatever it is: it was noticed
         return True
     return False
@@ -232,13 +245,13 @@ def tried(module: str, every: int = 1) -> tuple[int, list[str]]:
 
 def warmed() -> None:
     """Import what the tests need and no mistake is put into, so that no child has to."""
-    with contextlib.suppress(ImportError):
+    with suppress(ImportError):
         for one in (
             "asyncio", "hashlib", "pytest", "numpy", "gateway.accounts.passwords",
             "gateway.accounts.register", "gateway.config.lines", "gateway.config.problems",
             "gateway.accounts.waits", "plant.setpoints",
             "cryptography.hazmat.primitives.asymmetric.ed25519",
-            "cryptography.hazmat.primitives.kdf.argon2",
+            "cryptography.hazmat.primitives.kdf.argon2", "connectors.contract",
         ):  # fmt: skip
             importlib.import_module(one)
 

@@ -5,6 +5,7 @@ import hashlib
 import math
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -18,7 +19,8 @@ from gateway.guard.audit import Audit
 from gateway.guard.checks import NS, Moment
 from gateway.guard.desk import Desk
 from gateway.guard.devices import Devices
-from gateway.guard.policy import Known, Policy, read_policy, sign
+from gateway.guard.limits import read_policy, sign
+from gateway.guard.policy import Known, Policy
 from gateway.guard.process import Guard
 from gateway.guard.store import Store
 from gateway.guard.words import new_id
@@ -78,6 +80,7 @@ revert_s = 600
 """
 
 
+@cache
 def policy_of(text: str = LIMITS, now: int = WALL) -> Policy:
     return read_policy(sign(text.encode(), KEY), "limits.toml", [KEY.public_key()], KNOWN, now)
 
