@@ -4,8 +4,8 @@ Sentences for people are left alone; everything else is changed: comparisons, an
 plus and minus, true and false, names of keys, conditions, and what is returned. Each mistake is
 tried in a process of its own, on the tests that are named.
 
-``python -m tests.gateway.guard.mutants checks:4 limits`` tries each fourth mistake in the checks and
-all in the reading of limits, and prints what no test noticed.
+``python -m tests.gateway.guard.mutants checks:4 limits`` tries each fourth mistake in the checks,
+and all in the reading of limits, and prints what no test noticed.
 """
 
 import ast
