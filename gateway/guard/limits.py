@@ -5,7 +5,7 @@ import sys
 import tomllib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from gateway.config.lines import KeyPath, key_lines
 from gateway.config.problems import Problem, Problems, nearest
+from gateway.guard import outlets
 from gateway.guard.keys import has_signed, key_id
 from gateway.guard.policy import (
     Condition,
@@ -175,6 +176,7 @@ TOP = {
     "clock_s": number(0.1, 10.0),
     "settle_s": number(1.0, 3600.0),
     "safety_zones": Kind("a list of texts", (list,), _networks, ()),
+    outlets.TABLE: Kind("a table", (dict,), lambda said, _known: said, None),
     "proposer": tables("proposer"),
     "setpoint": tables("setpoint"),
 }
@@ -222,10 +224,15 @@ SETPOINT = {
 
 def sign(content: bytes, key: Ed25519PrivateKey) -> bytes:
     """Give a file of limits with its signature in the last line; an older one gives way."""
-    found = _SIGNED.fullmatch(content)
-    text = found["text"] if found else content
+    text = unsigned(content)
     text = text if text.endswith(b"\n") else text + b"\n"
     return text + b"# signed " + b64encode(key.sign(text)) + b"\n"
+
+
+def unsigned(content: bytes) -> bytes:
+    """Give a file of limits without its signature, if it has one."""
+    found = _SIGNED.fullmatch(content)
+    return found["text"] if found else content
 
 
 def read_policy(
@@ -325,7 +332,7 @@ class _Page:
     def policy(self, raw: dict[str, Any], signer: str, now: int, serial: int) -> Policy:
         """Read all of it."""
         top = self.table((), raw, TOP, Policy)
-        zones = top.pop("safety_zones", ())
+        zones, signed = top.pop("safety_zones", ()), top.pop(outlets.TABLE, None)
         limits = [
             self.limits(("setpoint", number), one)
             for number, one in enumerate(top.pop("setpoint", ()))
@@ -347,6 +354,7 @@ class _Page:
             self.wrong(("serial",), what)
         self.once("setpoint", [one.tag for one in limits])
         self.once("proposer", [one.name for one in proposers])
+        made = self.outlets(made, signed)
         for number, limit in enumerate(limits):
             self.apart(("setpoint", number, "tag"), limit.tag, zones)
         for number, proposer in enumerate(proposers):
@@ -355,6 +363,22 @@ class _Page:
                     hint = nearest(tag, made.limits)
                     self.wrong(("proposer", number, "tags"), f'"{tag}" is no setpoint here{hint}')
         return made
+
+    def outlets(self, made: Policy, signed: object) -> Policy:
+        """Hold where the tags lead against what was signed, and against each other."""
+        ways = {tag: self.known[tag].way for tag in made.reads() if tag in self.known}
+        for key, what in outlets.objections(signed, made.reads(), ways):
+            self.wrong((outlets.TABLE, *key), what)
+        numbers = {tag: number for number, tag in enumerate(made.limits)}
+        taken = {
+            tag: outlets.cells(ways[tag], one.block)
+            for tag, one in made.limits.items()
+            if tag in ways
+        }
+        for tag, before in outlets.shared(taken):
+            what = f"it is written at the same place as {before}: one setpoint has one name"
+            self.wrong(("setpoint", numbers[tag], "tag"), what)
+        return replace(made, signed_at=outlets.signed_at(signed), ways=ways)
 
     def limits(self, path: KeyPath, raw: dict[str, Any]) -> Limits:
         """Read what may be done to one setpoint."""

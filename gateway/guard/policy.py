@@ -3,9 +3,10 @@
 import math
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from gateway.guard.outlets import Way
 from plant.setpoints import MODES, Mode
 from plant.tags import TAG_NAME
 
@@ -109,15 +110,25 @@ class Policy:
     key_switch: str = ""
     clock_s: float = 2.0
     settle_s: float = 120.0
+    signed_at: int = 0
+    """When it was signed, wall time, ns; 0: it does not say."""
+    ways: Mapping[str, Way] = field(default_factory=dict)
+    """Where its tags lead; the same was signed."""
+
+    def reads(self) -> tuple[str, ...]:
+        """Give all tags that it names, those that are written first."""
+        named = [tag for one in self.limits.values() for tag in (*one.reads(), one.active)]
+        return tuple(dict.fromkeys(filter(None, (*named, self.stop_tag, self.key_switch))))
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A tag of the configuration: its unit, the device that has it, and that device's host."""
+    """A tag of the configuration: unit, device, that device's host, and where the tag leads."""
 
     unit: str
     device: str
     host: str = ""
+    way: Way = field(default_factory=dict)
 
 
 def condition(text: str) -> Condition:
