@@ -176,7 +176,9 @@ TOP = {
     "clock_s": number(0.1, 10.0),
     "settle_s": number(1.0, 3600.0),
     "safety_zones": Kind("a list of texts", (list,), _networks, ()),
-    outlets.TABLE: Kind("a table", (dict,), lambda said, _known: said, None),
+    outlets.TABLE: Kind(
+        "a table: leave it to setpoints sign --config", (dict,), lambda said, _known: said, None
+    ),
     "proposer": tables("proposer"),
     "setpoint": tables("setpoint"),
 }
