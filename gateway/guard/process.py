@@ -7,7 +7,7 @@ setpoint until it was read back over another connection, or a person has looked.
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from gateway.guard.hand import Hand
 from gateway.guard.lifecycle import Event, after
 from gateway.guard.policy import Fallback, Limits, Policy, lowest
 from gateway.guard.store import Record, Store, put_for_good
-from gateway.guard.tickets import Book, Ticket
+from gateway.guard.tickets import Book, Ticket, told
 from plant.errors import Rejected, Unreachable
 from plant.setpoints import LONGEST_S, Code, Mode, Reading, Request, State
 
@@ -108,7 +108,7 @@ class Guard:
         ticket = Ticket(request, actor, moment, moment.mono + left)
         self.book.put(ticket)
         try:
-            self.book.note(actor.name, "received", request=asdict(request))
+            self.book.note(actor.name, "received", request=told(request))
         except NoAudit as error:
             return self.book.reject(ticket, Code.NO_AUDIT, str(error))
         await self._carry(ticket, flooding=over > 0)

@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from gateway.guard.audit import Audit, NoAudit
 from gateway.guard.checks import Moment
 from gateway.guard.desk import Actor
 from gateway.guard.lifecycle import Event, after
-from plant.setpoints import Code, Request, State
+from plant.setpoints import Basis, Code, Request, State
 
 MOST = 2000
 """Requests that are kept in mind; the audit keeps all."""
@@ -25,6 +25,13 @@ def boot_clock() -> Callable[[], Moment]:
     except OSError:
         boot = str((time.time_ns() - time.monotonic_ns()) // 10**9)
     return lambda: Moment(time.time_ns(), time.monotonic(), boot)
+
+
+def told(request: Request) -> dict[str, Any]:
+    """Give all that a request says; `dataclasses.asdict` would copy each text of it."""
+    said = {name: getattr(request, name) for name in Request.__slots__}
+    rows = [{name: getattr(one, name) for name in Basis.__slots__} for one in request.based_on]
+    return {**said, "based_on": rows}
 
 
 @dataclass(slots=True)
@@ -65,7 +72,7 @@ class Ticket:
     def shown(self) -> dict[str, Any]:
         """Give it as what may be shown."""
         return {
-            **asdict(self.request),
+            **told(self.request),
             "proposer": self.actor.name,
             "state": str(self.state),
             "code": str(self.code or ""),

@@ -1,26 +1,50 @@
 """Random sequences of everything that can happen to a guard; the PLC's own log is the judge.
 
 What may be written is worked out anew here from what the world did, not from the guard's code.
+``python -m tests.gateway.guard.sequences 1000000`` tells every ten thousand how it stands.
 """
 
 import asyncio
 import random
+import sys
+import tempfile
+import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from gateway.guard import process, tickets
 from gateway.guard.audit import Audit
 from gateway.guard.checks import NS
 from gateway.guard.desk import Actor, Desk
+from gateway.guard.lifecycle import Event, after
 from gateway.guard.process import Guard
 from gateway.guard.store import Store
 from plant.errors import PlantError
-from plant.setpoints import Basis, Mode, Setpoint, State
-from tests.gateway.guard.rig import ALARM, HALT, LOOP, RUN, SPEED, SWITCH, TEMP, Plc, Rig
+from plant.setpoints import Basis, Mode, Request, Setpoint, State
+from tests.gateway.guard.rig import (
+    ALARM,
+    HALT,
+    LIMITS,
+    LOOP,
+    RUN,
+    SPEED,
+    SWITCH,
+    TEMP,
+    TOKEN,
+    Plc,
+    Rig,
+)
 
 CLOSE = 1e-6
+FIRST, STEPS, CHUNK = 10**6, 12, 10_000
+"""First seed of the many, things that happen in each, and after how many of them it is told."""
+MEMORY = Path("/dev/shm")
 
 
 class Remembered(Audit):
@@ -30,11 +54,15 @@ class Remembered(Audit):
         del file, key
         self.count, self.trouble, self.torn = 0, "", 0
         self.armed: list[tuple[str, float]] = []
+        self.rejecting = Counter[int]()
 
     def note(self, at: Any, actor: str, event: str, **facts: Any) -> int:
         self.count += 1
         if event == "armed":
             self.armed.append((facts["request"], facts["value"]))
+        elif event == "checked":
+            number, code, _ = facts["checks"][-1]
+            self.rejecting.update([number] if code else [])
         return self.count
 
     def tick(self, at: Any) -> None:
@@ -82,7 +110,7 @@ class Sequence:
         self.stopped = False
         self.broken: list[str] = []
         self.seen = Counter[str]()
-        self.judged = 0
+        self.judged = self.asked = 0
 
     async def run(self, steps: int) -> None:
         """Do so many things, and judge after each."""
@@ -92,7 +120,7 @@ class Sequence:
 
     async def step(self) -> None:  # noqa: C901
         draw, plc, rig = self.draw, self.plc, self.rig
-        kind = draw.choices(KINDS, WEIGHTS)[0]
+        kind = draw.choices(KINDS, cum_weights=UP_TO)[0]
         if kind == "ask":
             await self.ask()
         elif kind == "approve":
@@ -131,21 +159,24 @@ class Sequence:
     async def ask(self) -> None:
         draw, rig = self.draw, self.rig
         live = rig.plc.values[SPEED]
-        value = draw.choice(
-            (live + draw.uniform(-2.2, 2.2), live + draw.choice((-2, 2, 0.5)), draw.uniform(30, 70),
-             float("nan"), 40.0, 60.0)
-        )  # fmt: skip
+        value = draw.choice(VALUES)(draw, live)
         age = draw.choice((0, 0, 0, 1, 3)) * NS
         said = {
             "based_on": (Basis(TEMP, rig.clock.wall - age, 0),),
             "healthy": draw.random() > 0.05,
             "unit": draw.choice(("1/min",) * 12 + ("Hz",)),
             "version": draw.choice(("1",) * 12 + ("2",)),
-            "not_after": rig.clock.wall + draw.choice((-1, 1, 20, 30, 31)) * NS,
+            "not_after": rig.clock.wall + draw.choice(VOID_S) * NS,
         }
-        actor = draw.choice((rig.program, rig.program, Actor("eve", person=True),
-                             rig.guard.program("speeds", "guess")))  # fmt: skip
-        ticket = await rig.guard.ask(rig.request(value, **said), actor)
+        who, token = draw.choice(ASKING)
+        actor = rig.guard.program(who, token) if token else Actor(who, person=True)
+        self.asked += 1
+        key = f"request-{self.asked}"
+        request = Request(
+            id=key, key=key, tag=SPEED, value=value, proposer="speeds", reason="why",
+            model="speeds", **said,
+        )  # fmt: skip
+        ticket = await rig.guard.ask(request, actor)
         self.seen[str(ticket.code or ticket.state)] += 1
 
     async def approve(self) -> None:
@@ -208,6 +239,17 @@ KINDS = (
     "start", "revert", "clock", "unlock",
 )  # fmt: skip
 WEIGHTS = (30, 30, 18, 12, 4, 2, 9, 2, 2, 1, 3, 3, 1, 3)
+UP_TO = tuple(accumulate(WEIGHTS))
+VALUES: tuple[Callable[[random.Random, float], float], ...] = (
+    *(lambda draw, live: live + draw.uniform(-2.2, 2.2),) * 6,
+    *(lambda draw, live: live + draw.choice((-2, -1, -0.6, 0.6, 1, 2, 0.5, 0.4)),) * 6,
+    *(lambda draw, _live: draw.uniform(30, 70),) * 2,
+    lambda _draw, _live: 40.0,
+    lambda _draw, _live: 60.0,
+    lambda draw, _live: draw.choice((float("nan"), float("inf"))),
+)
+VOID_S = (-1, 1, 5, 10, 20, 20, 25, 29, 30, 31)
+ASKING = (("speeds", TOKEN),) * 8 + (("eve", ""),) * 3 + (("speeds", "a guess"),)
 NORMAL = {
     RUN: (0.0, 1.0, 2.0), TEMP: (60.0, 79.9, 80.0, 95.0), ALARM: (0.0, 1.0), LOOP: (0.0, 1.0),
     SWITCH: (0.0, 1.0),
@@ -223,14 +265,39 @@ class Outcome:
     writes: int = 0
     broken: list[str] = field(default_factory=list)
     seen: Counter[str] = field(default_factory=Counter)
+    rejecting: Counter[int] = field(default_factory=Counter)
+    """How often each check was the one that rejected."""
+    reached: Counter[State] = field(default_factory=Counter)
+    """How often a request came into each state."""
+
+    def add(self, other: "Outcome") -> None:
+        """Count others in."""
+        self.sequences += other.sequences
+        self.steps += other.steps
+        self.writes += other.writes
+        self.broken += other.broken
+        for mine, theirs in (
+            (self.seen, other.seen), (self.rejecting, other.rejecting),
+            (self.reached, other.reached),
+        ):  # fmt: skip
+            mine.update(theirs)  # type: ignore[arg-type]
+
+    def words(self) -> str:
+        """Say what it came to."""
+        checks = ", ".join(f"{number}: {self.rejecting[number]:,}" for number in range(1, 14))
+        states = ", ".join(f"{state}: {self.reached[state]:,}" for state in State)
+        return (
+            f"{self.sequences:,} sequences of {self.steps:,} steps, {self.writes:,} writes, "
+            f"{len(self.broken)} outside what was signed; rejected by check {checks}; "
+            f"reached {states}"
+        )
 
 
-def many(folder: Path, sequences: int, text: str, first: int = 0, steps: int = 6) -> Outcome:
+def many(sequences: int, text: str, first: int = 0, steps: int = 6) -> Outcome:
     """Run sequences, each on a guard in its first minute, and judge all writes."""
     outcome = Outcome()
-    rig = Rig(folder, text, audit=Remembered, store=Forgetful, plc=JudgingPlc)
 
-    async def story() -> None:
+    async def story(rig: Rig) -> None:
         for seed in range(first, first + sequences):
             renewed(rig)
             one = Sequence(rig, seed)
@@ -238,11 +305,30 @@ def many(folder: Path, sequences: int, text: str, first: int = 0, steps: int = 6
             outcome.sequences += 1
             outcome.steps += steps
             outcome.writes += len(one.plc.log)
-            outcome.seen += one.seen
+            outcome.seen.update(one.seen)
+            outcome.rejecting.update(rig.audit.rejecting)  # type: ignore[attr-defined]
+            outcome.reached[State.RECEIVED] += one.asked
             outcome.broken += [f"seed {seed}: {words}" for words in one.broken]
 
-    asyncio.run(story())
+    def watched(state: State, event: Event) -> State:
+        moved = after(state, event)
+        outcome.reached[moved] += 1
+        return moved
+
+    with (
+        off_disk() as folder,
+        patch.object(process, "after", watched),
+        patch.object(tickets, "after", watched),
+    ):
+        asyncio.run(story(Rig(folder, text, audit=Remembered, store=Forgetful, plc=JudgingPlc)))
     return outcome
+
+
+@contextmanager
+def off_disk() -> Iterator[Path]:
+    """Give a folder in memory where the machine has one: the kill switch is pulled often."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        yield Path(folder)
 
 
 def renewed(rig: Rig) -> None:
@@ -259,3 +345,17 @@ def renewed(rig: Rig) -> None:
         rig.policy, Mode.AUTO, rig.folder, rig.devices, rig.audit, rig.store, desk, rig.clock,
         rig.clock.sleep,
     )  # fmt: skip
+
+
+def main() -> None:
+    """Run as many sequences as are asked for, and say after each ten thousand what came of them."""
+    whole, begun = Outcome(), time.monotonic()
+    last = FIRST + int(sys.argv[1])
+    for first in range(FIRST, last, CHUNK):
+        whole.add(many(min(CHUNK, last - first), LIMITS, first=first, steps=STEPS))
+        sys.stdout.write(f"{whole.words()}; {time.monotonic() - begun:,.0f} s\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

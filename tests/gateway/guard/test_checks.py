@@ -7,8 +7,6 @@ import pytest
 
 from gateway.guard.checks import (
     CHECKS,
-    DAY_S,
-    HOUR_S,
     NS,
     Moment,
     Past,
@@ -110,15 +108,15 @@ PASSES = {
         request=request(value=52.0), past=past(written(3599.0, 48.0, 50.0))
     ),
     "an hour ago does not count": situation(
-        request=request(value=51.0), past=past(written(HOUR_S, 46.0, 50.0))
+        request=request(value=51.0), past=past(written(3600.0, 46.0, 50.0))
     ),
     "the whole drift of a day": with_readings(
         reading(SPEED, 53.0),
         request=request(value=54.0),
-        past=past(written(DAY_S - 1, 46.0, 53.0), known=53.0),
+        past=past(written(86_399.0, 46.0, 53.0), known=53.0),
     ),
     "a day ago does not count": situation(
-        request=request(value=51.0), past=past(written(DAY_S, 40.0, 50.0))
+        request=request(value=51.0), past=past(written(86_400.0, 40.0, 50.0))
     ),
     "the interval is over": situation(past=past(written(60.0, 49.0, 50.0))),
     "one token left": situation(tokens=9),
@@ -141,6 +139,9 @@ PASSES = {
     "the other interlock": with_readings(reading(RUN, 2.0), reading(TEMP, 90.0)),
     "just below the interlock": with_readings(reading(TEMP, 79.999)),
     "the operator's peace is over": situation(past=past(operator=ago(600))),
+    "known at the end of the tolerance": with_readings(
+        reading(SPEED, 50.25), text=LIMITS.replace("tolerance = 0.05", "tolerance = 0.25")
+    ),
     "known within the tolerance": with_readings(reading(SPEED, 50.0499)),
     "a person's own model": situation(person=True, models=(), request=request(healthy=False)),
     "at the last moment": situation(request=request(not_after=WALL)),
@@ -233,7 +234,7 @@ FAILS: dict[str, tuple[Situation, int, Code]] = {
     "too far in a day": (
         with_readings(
             reading(SPEED, 53.0), request=request(value=54.0),
-            past=past(written(DAY_S - 1, 45.999, 53.0), known=53.0),
+            past=past(written(86_399.0, 45.999, 53.0), known=53.0),
         ), 5, Code.DRIFT,
     ),
     "too far from the operator's value": (
@@ -400,6 +401,14 @@ def test_what_was_seen_is_said() -> None:
         (situation(request=request(not_after=WALL - NS)), 13, "1.0 s ago"),
         (situation(request=request(value=60.5)), 4, "60.5 in 40 … 60"),
         (situation(tokens=10), 6, "10 of 10 in an hour"),
+        (
+            with_readings(reading(TEMP, 60.0, at=WALL - 5 * NS)),
+            8,
+            f"{TEMP} -5.0 s off",
+        ),
+        (situation(), 9, "holds"),
+        (with_readings(reading(ALARM, 1.0)), 10, f"{ALARM} stands"),
+        (without(ALARM, "stale"), 10, f"{ALARM} stale"),
     ],
 )
 def test_the_words_for_what_was_seen(case: Situation, number: int, seen: str) -> None:
