@@ -73,7 +73,10 @@ class Remembered(Audit):
 
 
 class Forgetful(Store):
-    """A store that is not written."""
+    """A store that is neither read nor written."""
+
+    def __init__(self, file: Path) -> None:
+        self.serial, self.off, self.records = 0, {}, {}
 
     def keep(self) -> None:
         return None
@@ -335,10 +338,10 @@ def renewed(rig: Rig) -> None:
     """Make all anew but for the files."""
     rig.clock.wall, rig.clock.mono = 1_800_000_000 * NS, 1000.0
     rig.plc = JudgingPlc(rig.clock)
-    rig.store = Forgetful(rig.folder / "none")
-    rig.audit = Remembered(rig.folder / "none", None)
-    stop = rig.folder / "stopped"
-    stop.unlink(missing_ok=True)
+    rig.store = Forgetful(rig.folder)
+    rig.audit = Remembered(rig.folder, None)
+    if rig.guard.stopped():
+        (rig.folder / process.STOP).unlink(missing_ok=True)
     desk = Anybody.__new__(Anybody)
     rig.devices = rig.fresh_devices()
     rig.guard = Guard(
