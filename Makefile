@@ -9,7 +9,7 @@ DATA      ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fix bench bench-sources bench-overload bench-central bench-registry \
-    bench-firstview bench-boards bench-detection bench-training bench-federation federation weeks \
+    bench-setpoints bench-firstview bench-boards bench-detection bench-training bench-federation federation weeks \
     walk faults faults-uplink faults-setpoints clean
 
 help: ## this list
@@ -51,6 +51,9 @@ bench-central: $(INSTALLED) ## measure what sending to a central store costs (se
 
 bench-registry: $(INSTALLED) ## measure what delivering models costs a gateway (half a minute)
 	@$(BIN)/python -m bench.registry $(ARGS)
+
+bench-setpoints: $(INSTALLED) ## how long the guard takes to decide, and how much of it the disk does (a minute)
+	@$(BIN)/python -m bench.setpoints $(ARGS)
 
 bench-federation: $(INSTALLED) ## local-only, federated, centralised on unlike machines (minutes)
 	@$(BIN)/python -m bench.federation $(ARGS)

@@ -25,6 +25,9 @@ FIRST = "0" * 64
 LONGEST = 262_144
 """Bytes of a line."""
 CHECKPOINT = "checkpoint"
+FOLLOWED = frozenset({"received", "checked"})
+"""Records on which nothing leaves and nothing is answered before another follows them: its fsync
+puts them on disk too (fsync(2) syncs the whole file). A process that is killed loses none."""
 
 
 class NoAudit(Misconfigured):
@@ -103,7 +106,7 @@ class Audit:
         self.torn = found.torn
 
     def note(self, at: Moment, actor: str, event: str, **facts: Any) -> int:
-        """Write one record and give its number; on disk when it returns.
+        """Write one record and give its number; on disk when it returns, unless `FOLLOWED`.
 
         Raises
         ------
@@ -156,7 +159,8 @@ class Audit:
             raise NoAudit(f"a record of {len(line)} bytes; {LONGEST} are the most")
         try:
             written = os.write(self._handle, line)
-            os.fsync(self._handle)
+            if event not in FOLLOWED:
+                os.fsync(self._handle)
             if written != len(line):
                 raise OSError(0, "the disk took a part of it")
         except OSError as error:

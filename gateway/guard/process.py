@@ -476,7 +476,6 @@ class Guard:
         self.book.move(ticket, Event.ASK)
         record.asked += 1
         record.since = record.since or self._now()
-        self._store.keep()
 
     # Small things.
 
