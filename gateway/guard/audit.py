@@ -28,6 +28,8 @@ CHECKPOINT = "checkpoint"
 FOLLOWED = frozenset({"received", "checked"})
 """Records on which nothing leaves and nothing is answered before another follows them: its fsync
 puts them on disk too (fsync(2) syncs the whole file). A process that is killed loses none."""
+STARTED_AGAIN = "started again"
+"""An approver's word, also that the clock is right: times before it prove nothing any more."""
 
 
 class NoAudit(Misconfigured):
@@ -60,6 +62,8 @@ class Finding:
     why: str = ""
     torn: int = 0
     last: str = FIRST
+    newest: int = 0
+    """Latest wall time of any since an approver last said that the clock is right, ns."""
 
 
 class Audit:
@@ -87,7 +91,7 @@ class Audit:
                 f"{file}: record {found.bad}: {found.why}; nothing is written to the plant on it: "
                 "keep the file for whoever looks into it, and move it away"
             )
-        self.count, self._last = found.records, found.last
+        self.count, self._last, self.newest = found.records, found.last, found.newest
         self._unsigned = found.records - found.signed
         self._since: float | None = None
         self.trouble = ""
@@ -104,6 +108,9 @@ class Audit:
         except OSError as error:
             raise NoAudit(f"{file}: cannot be written: {error.strerror}") from error
         self.torn = found.torn
+
+    newest = 0
+    """See `Finding`."""
 
     def note(self, at: Moment, actor: str, event: str, **facts: Any) -> int:
         """Write one record and give its number; on disk when it returns, unless `FOLLOWED`.
@@ -168,6 +175,7 @@ class Audit:
             self.trouble = f"{self._file}: cannot be written: {error.strerror}"
             raise NoAudit(self.trouble) from error
         self.count, self._last = self.count + 1, record["hash"]
+        self.newest = _newest(self.newest, record)
         self._unsigned += 1
         return self.count
 
@@ -189,24 +197,24 @@ def verify(file: Path, keys: Sequence[Ed25519PublicKey], *, kept: str = "") -> F
     Misconfigured
         It cannot be read.
     """
-    records, signed, last, seen = 0, 0, FIRST, kept in ("", FIRST)
+    records, signed, last, newest, seen = 0, 0, FIRST, 0, kept in ("", FIRST)
     for line in _lines(file):
         if not line.endswith(b"\n"):
             if len(line) <= LONGEST:
-                return _ended(records, signed, last, seen, torn=len(line))
+                return _ended(records, signed, last, newest, seen, torn=len(line))
             return Finding(records, signed, records + 1, "is longer than any record", last=last)
         why = _objection(line, records + 1, last, keys)
         if why:
             return Finding(records, signed, records + 1, why, last=last)
         record = json.loads(line)
         records, last = records + 1, record["hash"]
-        seen = seen or last == kept
+        newest, seen = _newest(newest, record), seen or last == kept
         if record["event"] == CHECKPOINT:
             signed = records
         elif records - signed > EVERY + 1:
             why = f"no checkpoint in more than {EVERY} records: they were taken out"
             return Finding(records - 1, signed, records, why, last=last)
-    return _ended(records, signed, last, seen)
+    return _ended(records, signed, last, newest, seen)
 
 
 def records_of(file: Path) -> Iterator[dict[str, Any]]:
@@ -221,11 +229,16 @@ def records_of(file: Path) -> Iterator[dict[str, Any]]:
                 yield record
 
 
-def _ended(records: int, signed: int, last: str, seen: bool, torn: int = 0) -> Finding:
+def _newest(before: int, record: dict[str, Any]) -> int:
+    wall = record["wall"] if type(record.get("wall")) is int else 0
+    return wall if record["event"] == STARTED_AGAIN else max(before, wall)
+
+
+def _ended(records: int, signed: int, last: str, newest: int, seen: bool, torn: int = 0) -> Finding:
     if not seen:
         why = "is missing: the record that was kept elsewhere is not in the file"
         return Finding(records, signed, records + 1, why, torn, last)
-    return Finding(records, signed, torn=torn, last=last)
+    return Finding(records, signed, torn=torn, last=last, newest=newest)
 
 
 def _lines(file: Path) -> Iterator[bytes]:

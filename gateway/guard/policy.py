@@ -84,6 +84,10 @@ class Limits:
         named = (self.tag, *((self.recipe,) if self.recipe else ()), *self.alarms, *terms)
         return tuple(dict.fromkeys(named))
 
+    def named(self) -> tuple[str, ...]:
+        """Give the tags that it names: those that it reads, and where its active value is."""
+        return (*self.reads(), *((self.active,) if self.active else ()))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposer:
@@ -117,7 +121,7 @@ class Policy:
 
     def reads(self) -> tuple[str, ...]:
         """Give all tags that it names, those that are written first."""
-        named = [tag for one in self.limits.values() for tag in (*one.reads(), one.active)]
+        named = [tag for one in self.limits.values() for tag in one.named()]
         return tuple(dict.fromkeys(filter(None, (*named, self.stop_tag, self.key_switch))))
 
 

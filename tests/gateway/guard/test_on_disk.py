@@ -52,12 +52,14 @@ def test_all_is_on_disk_before_the_frame(tmp_path: Path, monkeypatch: pytest.Mon
     assert seen == [(True, True, True), (True, True)]
 
 
-@pytest.mark.parametrize(("value", "state"), [(99.0, State.REJECTED), (51.0, State.PENDING)])
-def test_an_answer_waits_for_the_disk_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float, state: State
+@pytest.mark.parametrize(
+    ("value", "state", "count"), [(99.0, State.REJECTED, 1), (51.0, State.PENDING, 3)]
+)
+def test_before_an_answer_the_audit_waits_for_the_disk_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float, state: State, count: int
 ) -> None:
     rig, disk = Rig(tmp_path), Disk(monkeypatch)
     assert ran(rig.guard.ask(rig.request(value), rig.program)).state is state
     assert disk.has(tmp_path / "audit.jsonl")
-    assert disk.count == 1
+    assert disk.count == count
     assert {"received", "checked"} == FOLLOWED
