@@ -244,7 +244,7 @@ def read_policy(
     known: Mapping[str, Known],
     now: int,
     *,
-    serial: int = 0,
+    serial: int = 1,
 ) -> Policy:
     """Read the limits that one of the keys has signed.
 
@@ -286,7 +286,7 @@ def load_policy(
     known: Mapping[str, Known],
     now: int,
     *,
-    serial: int = 0,
+    serial: int = 1,
 ) -> Policy:
     """Read a file of limits; see `read_policy`."""
     try:

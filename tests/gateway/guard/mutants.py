@@ -28,11 +28,15 @@ from typing import Any
 
 ROOT = Path(__file__).parents[3]
 TESTS = {
-    "checks": ("test_checks", "test_process"),
+    "checks": ("test_checks", "test_process", "test_review"),
     "lifecycle": ("test_lifecycle",),
-    "limits": ("test_limits",),
+    "limits": ("test_limits", "test_outlets"),
     "policy": ("test_policy", "test_limits", "test_checks", "test_process"),
 }
+SAME = {
+    ("opened.read(MOST_BYTES + 1)", "1 → 2"): "one byte too many is enough to see; two are as well",
+}
+"""Mistakes that are none, by the line they are in, and why."""
 LONGEST_S = 60
 """A test that does not end has noticed."""
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -126,7 +130,7 @@ def skipped(tree: ast.Module) -> set[int]:  # noqa: C901
 
 def mutants(source: str) -> Iterator[tuple[str, CodeType]]:
     """Give each mistake: where it is, and the module with it."""
-    tree = ast.parse(source)
+    tree, lines = ast.parse(source), source.splitlines()
     left = skipped(tree)
     nodes = [node for node in ast.walk(tree) if id(node) not in left]
     for node in nodes:
@@ -136,10 +140,10 @@ def mutants(source: str) -> Iterator[tuple[str, CodeType]]:
             inner = node.func.id if isinstance(node, ast.Call) else ""  # type: ignore[attr-defined]
             change()
             fixed = ast.fix_missing_locations(tree)
-            words = (
-                f"line {getattr(node, 'lineno', 0)}: {was} → {ast.unparse(node).splitlines()[0]}"
-            )
-            yield words, compile(fixed, "<mutant>", "exec")
+            number = getattr(node, "lineno", 0)
+            words = f"{was} → {ast.unparse(node).splitlines()[0]}"
+            if not any(line in lines[number - 1] and words == what for line, what in SAME):
+                yield f"line {number}: {words}", compile(fixed, "<mutant>", "exec")
             node.__dict__.update(before)
             if ops is not None:
                 node.ops = ops  # type: ignore[attr-defined]

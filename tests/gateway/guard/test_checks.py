@@ -127,6 +127,7 @@ PASSES = {
     ),
     "a person rests on nothing": situation(request=request(based_on=()), person=True),
     "a clock just believed": situation(anchor=Moment(WALL - 2 * NS, NOW.mono, "boot")),
+    "a clock at what is past for certain": situation(earliest=WALL),
     "a source's clock just believed": with_readings(
         reading(TEMP, 60.0, at=WALL - 4 * NS),
         request=request(based_on=(Basis(TEMP, WALL - 4 * NS, 0),)),
@@ -259,6 +260,7 @@ FAILS: dict[str, tuple[Situation, int, Code]] = {
     "another start of the machine": (
         situation(anchor=Moment(WALL, NOW.mono, "another")), 8, Code.CLOCK,
     ),
+    "a clock behind what is past for certain": (situation(earliest=WALL + 1), 8, Code.CLOCK),
     "rests on nothing": (situation(request=request(based_on=())), 8, Code.STALE),
     "rests on what is not read": (
         situation(request=request(based_on=(Basis("l/other", WALL, 0),))), 8, Code.STALE,
@@ -370,11 +372,27 @@ def test_how_far_it_may_go(case: Situation, mode: Mode, asks: int) -> None:
     assert (verdict.code, verdict.mode, verdict.asks) == (None, mode, asks)
 
 
-def test_time_since() -> None:
-    assert NOW.since(ago(5)) == 5
-    assert NOW.since(Moment(WALL + NS, NOW.mono + 1, "boot")) == 0
-    assert NOW.since(Moment(WALL - 7 * NS, NOW.mono + 100, "another")) == 7
-    assert NOW.since(Moment(WALL + 7 * NS, 0.0, "another")) == 0
+@pytest.mark.parametrize(
+    ("then", "least", "most"),
+    [
+        (ago(5), 5, 5),
+        (Moment(WALL - 7 * NS, NOW.mono - 5, "boot"), 5, 5),
+        (Moment(WALL + NS, NOW.mono + 1, "boot"), 0, 0),
+        (Moment(WALL - 7 * NS, NOW.mono + 100, "another"), 7, NOW.mono),
+        (Moment(WALL + 7 * NS, 0.0, "another"), 0, NOW.mono),
+        (Moment(WALL - 9000 * NS, 0.0, "another"), NOW.mono, 9000),
+    ],
+)
+def test_time_since(then: Moment, least: float, most: float) -> None:
+    assert (NOW.since(then), NOW.since_at_most(then)) == (least, most)
+
+
+def test_what_lies_in_the_future_of_another_start_is_now() -> None:
+    later, same = Moment(WALL + 1, 1.0, "another"), Moment(WALL, 1.0, "another")
+    assert later.no_later_than(NOW) is NOW
+    assert same.no_later_than(NOW) is same
+    own = Moment(WALL + 1, NOW.mono + 1, "boot")
+    assert own.no_later_than(NOW) is own
 
 
 def test_what_is_wrong_with_a_reading() -> None:
@@ -405,6 +423,12 @@ def test_what_was_seen_is_said() -> None:
             with_readings(reading(TEMP, 60.0, at=WALL - 5 * NS)),
             8,
             f"{TEMP} -5.0 s off",
+        ),
+        (situation(earliest=WALL + 3 * NS), 8, "3 s behind what is past for certain"),
+        (
+            situation(anchor=Moment(WALL - 3 * NS, NOW.mono, "boot")),
+            8,
+            "stepped by 3.0 s",
         ),
         (situation(), 9, "holds"),
         (with_readings(reading(ALARM, 1.0)), 10, f"{ALARM} stands"),

@@ -47,7 +47,7 @@ NUMBERS: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
     ("[[proposer]]", "per_hour"): (("1", "3600"), ("0", "3601")),
     ("[[setpoint]]", "low"): (("59.999", "-1e308"), ()),
     ("[[setpoint]]", "high"): (("40.001", "1e308"), ()),
-    ("[[setpoint]]", "band"): (("0", "1e308"), ("-0.001",)),
+    ("[[setpoint]]", "band"): (("0", "1.7976931348623157e308"), ("-0.001",)),
     ("[[setpoint]]", "max_step"): (("0",), ("-0.001",)),
     ("[[setpoint]]", "slope_per_min"): (("0", "1e308"), ("-0.001",)),
     ("[[setpoint]]", "drift_1h"): (("0",), ("-0.001",)),
@@ -218,7 +218,10 @@ BAD = {
     "an infinite step": ("max_step = 2", "max_step = inf", "max_step: is not a number"),
     "expired": ("expires = 2030-01-01", "expires = 2027-01-01", "expires: it has expired on"),
     "no digest": ('token_sha256 = "', 'token_sha256 = "x', "token_sha256: is the SHA-256"),
-    "proposer of a strange tag": (f'tags = ["{SPEED}"]', f'tags = ["{RUN}"]', "is no setpoint"),
+    "proposer of a strange tag": (
+        f'tags = ["{SPEED}"]', f'tags = ["{RUN}"]',
+        f'limits.toml:10: tags: "{RUN}" is no setpoint here',
+    ),
     "proposer with a strange key": ("per_hour = 10", "perhour = 10", "perhour: is not known here"),
     "setpoint no table": ("[[setpoint]]", "[setpoint]", "setpoint: is not written as [[setpoint]]"),
     "no toml": ("low = 40", "low = ", "not TOML"),
@@ -349,15 +352,32 @@ def test_the_line_is_the_one_of_the_mistake(old: str, new: str, line: int) -> No
     assert refused(LIMITS.replace(old, new, 1)).startswith(f"limits.toml:{line}: ")
 
 
+def sized(size: int) -> bytes:
+    """Give a signed file of so many bytes."""
+    return sign(b"#" * (size - len(sign(b"", KEY))), KEY)
+
+
 def test_each_mistake_is_named_in_one_go() -> None:
     text = LIMITS.replace("low = 40", "low = 99").replace("persons = 1", "persons = 7")
     assert len(refused(text).splitlines()) == 2
 
 
 def test_twice_the_same() -> None:
-    assert f'"{SPEED}" is there twice' in refused(LIMITS + SETPOINT)
-    assert '"speeds" is there twice' in refused(LIMITS + PROPOSER)
-    assert "limits.toml:37: setpoint:" in refused(LIMITS + SETPOINT)
+    twice = f'limits.toml:37: setpoint: "{SPEED}" is there twice'
+    assert twice in refused(LIMITS + SETPOINT).splitlines()
+    assert refused(LIMITS + PROPOSER) == 'limits.toml:37: proposer: "speeds" is there twice'
+
+
+def test_what_is_missing_in_the_second_table_is_told_of_the_second() -> None:
+    second = SETPOINT.replace("low = 40\n", "")
+    assert "limits.toml:37: low: is missing: a number" in refused(LIMITS + second).splitlines()
+
+
+@pytest.mark.parametrize("key", ["setpoint", "proposer"])
+@pytest.mark.parametrize("said", ["[{ a = 1 }, 1]", "{ a = 1 }", "1"])
+def test_what_is_no_row_of_tables(key: str, said: str) -> None:
+    text = f"serial = 1\nexpires = 2030-01-01\n{key} = {said}\n"
+    assert refused(text) == f"limits.toml:3: {key}: is not written as [[{key}]]"
 
 
 def test_a_moment_with_a_zone_and_one_without() -> None:
@@ -368,7 +388,8 @@ def test_a_moment_with_a_zone_and_one_without() -> None:
 
 
 def test_an_older_serial_is_refused_and_the_same_one_taken() -> None:
-    assert "3 is older than 4" in refused(LIMITS, serial=4)
+    older = "limits.toml:1: serial: 3 is older than 4, which was in force before"
+    assert refused(LIMITS, serial=4) == older
     content = sign(LIMITS.encode(), KEY)
     assert read_policy(content, "l", [KEY.public_key()], KNOWN, WALL, serial=3).serial == 3
 
@@ -381,8 +402,10 @@ def test_an_older_serial_is_refused_and_the_same_one_taken() -> None:
         (sign(LIMITS.encode(), KEY).replace(b"high = 60", b"high = 66"), "changed since"),
         (sign(LIMITS.encode(), KEY) + b"# more\n", "or something follows its signature"),
         (sign(LIMITS.encode(), KEY)[:-1], "is not signed"),
-        (sign(b"\xff\n", KEY), "is no UTF-8 text"),
-        (sign(b"# " + b"x" * MOST_BYTES, KEY), "is larger than 1,000,000 bytes"),
+        (sign(b"\xff\n", KEY), "limits.toml: is no UTF-8 text"),
+        (sized(MOST_BYTES), "limits.toml:1: serial: is missing"),
+        (sized(MOST_BYTES + 1), "limits.toml: is larger than 1,000,000 bytes"),
+        (sign(b"serial = " + b"1" * 5000, KEY), "limits.toml: not TOML: "),
     ],
 )
 def test_what_nobody_signed_is_not_even_read(content: bytes, said: str) -> None:
@@ -404,7 +427,10 @@ def test_one_of_two_keys_is_enough_and_signing_again_replaces() -> None:
 
 
 def test_setpoints_in_a_zone_of_the_safety_system() -> None:
-    assert "10.0.0.7, is in a zone of the safety system" in refused(ZONES + LIMITS)
+    within = "limits.toml:16: tag: its device, 10.0.0.7, is in a zone of the safety system"
+    assert refused(ZONES + LIMITS) == within
+    unknown = LIMITS.replace(f'tag = "{SPEED}"\nunit', 'tag = "l/x"\nunit', 1)
+    assert '"l/x" is no tag of the configuration' in refused(ZONES + unknown)
     other = ZONES.replace("10.0.0.0/24", "10.0.1.0/24")
     assert policy_of(other + LIMITS).limits
     known = {tag: Known(one.unit, "plc", "plc.north") for tag, one in KNOWN.items()}

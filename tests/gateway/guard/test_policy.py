@@ -6,7 +6,18 @@ import pytest
 
 from gateway.guard.policy import MOST_TERMS, Term, condition, lowest
 from plant.setpoints import Mode
-from tests.gateway.guard.rig import RUN, TEMP
+from tests.gateway.guard.rig import (
+    ALARM,
+    HALT,
+    LIMITS,
+    LOOP,
+    RECIPE,
+    RUN,
+    SPEED,
+    SWITCH,
+    TEMP,
+    policy_of,
+)
 
 TERM = f"{RUN} != 0"
 
@@ -57,3 +68,14 @@ def test_operators(sign: str, below: bool, at: bool, above: bool) -> None:
 def test_the_least_of_modes() -> None:
     assert lowest(Mode.AUTO, Mode.APPROVE, Mode.AUTO) is Mode.APPROVE
     assert lowest(Mode.ADVISORY, Mode.OFF) is Mode.OFF
+
+
+def test_what_is_read_and_what_is_named() -> None:
+    text = LIMITS.replace("band = 6", f'band = 6\nrecipe = "{RECIPE}"\nactive = "l/c/loop"')
+    limits = policy_of(text.replace(f'alarms = ["{ALARM}"]', f'alarms = ["{ALARM}", "{RUN}"]'))
+    (one,) = limits.limits.values()
+    assert one.reads() == (SPEED, RECIPE, ALARM, RUN, TEMP, LOOP)
+    assert one.named() == (*one.reads(), LOOP)
+    assert limits.reads() == (*one.reads(), HALT, SWITCH)
+    (bare,) = policy_of().limits.values()
+    assert bare.named() == bare.reads() == (SPEED, ALARM, RUN, TEMP, LOOP)
