@@ -92,7 +92,7 @@ class Meter:
         self.rows: list[dict[str, Any]] = []
         self.frame = self._begun = self._cpu = 0.0
         self._count, self._spent, self._sync = 0, 0.0, os.fsync
-        os.fsync = self._timed
+        os.fsync = self._timed  # type: ignore[assignment]
 
     def _timed(self, handle: Any) -> None:
         begun = time.perf_counter()
@@ -117,6 +117,8 @@ class Meter:
 
 class Simulated:
     """A device that answers at once."""
+
+    name = "plc"
 
     def __init__(self, values: dict[str, float], meter: Meter) -> None:
         self._values, self._meter = values, meter
@@ -271,7 +273,7 @@ def told(rows: list[dict[str, Any]], walls: dict[str, list[float]]) -> dict[str,
         without = [row["wall_ms"] - row["fsync_ms"] for row in mine]
         found[kind] = {
             "decisions": len(mine),
-            "fsyncs": max(row["fsyncs"] for row in mine),
+            "fsyncs": of([row["fsyncs"] for row in mine]),
             **{name: of([row[name] for row in mine]) for name in ("cpu_ms", "wall_ms", "fsync_ms")},
             "wall_without_fsync_ms": of(without),
             "over_the_socket_ms": of(walls[kind]),

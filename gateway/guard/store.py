@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +132,10 @@ class Store:
             "format": FORMAT,
             "serial": self.serial,
             "off": self.off,
-            "records": {tag: asdict(record) for tag, record in self.records.items()},
+            "records": self.records,
         }
         try:
-            put_for_good(self._file, json.dumps(body).encode())
+            put_for_good(self._file, json.dumps(body, default=_fields).encode())
         except OSError as error:
             raise NoAudit(f"{self._file}: cannot be written: {error.strerror}") from error
 
@@ -164,6 +164,11 @@ def put_for_good(file: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _fields(one: Record | Write | Intent | Moment) -> dict[str, Any]:
+    """Give what is in it; `dataclasses.asdict` would copy all of it, before each frame."""
+    return {name: getattr(one, name) for name in one.__slots__}
 
 
 def _record(raw: dict[str, Any]) -> Record:
