@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,7 +180,7 @@ class Audit:
         return self.count
 
 
-def verify(file: Path, keys: Sequence[Ed25519PublicKey], *, kept: str = "") -> Finding:
+def verify(file: Path, keys: Sequence[Ed25519PublicKey], *, kept: Collection[str] = ()) -> Finding:
     """Look whether an audit is as it was written.
 
     Parameters
@@ -190,31 +190,33 @@ def verify(file: Path, keys: Sequence[Ed25519PublicKey], *, kept: str = "") -> F
     keys
         Whose checkpoints are believed.
     kept
-        Hash of a record that was kept elsewhere; one that is missing means that the end was cut.
+        Hashes of records that were kept elsewhere; one that is missing means that the end was cut,
+        or that all was written anew.
 
     Raises
     ------
     Misconfigured
         It cannot be read.
     """
-    records, signed, last, newest, seen = 0, 0, FIRST, 0, kept in ("", FIRST)
+    records, signed, last, newest, missing = 0, 0, FIRST, 0, set(kept) - {FIRST}
     for line in _lines(file):
         if not line.endswith(b"\n"):
             if len(line) <= LONGEST:
-                return _ended(records, signed, last, newest, seen, torn=len(line))
+                return _ended(records, signed, last, newest, missing, torn=len(line))
             return Finding(records, signed, records + 1, "is longer than any record", last=last)
         why = _objection(line, records + 1, last, keys)
         if why:
             return Finding(records, signed, records + 1, why, last=last)
         record = json.loads(line)
         records, last = records + 1, record["hash"]
-        newest, seen = _newest(newest, record), seen or last == kept
+        newest = _newest(newest, record)
+        missing.discard(last)
         if record["event"] == CHECKPOINT:
             signed = records
         elif records - signed > EVERY + 1:
             why = f"no checkpoint in more than {EVERY} records: they were taken out"
             return Finding(records - 1, signed, records, why, last=last)
-    return _ended(records, signed, last, newest, seen)
+    return _ended(records, signed, last, newest, missing)
 
 
 def records_of(file: Path) -> Iterator[dict[str, Any]]:
@@ -234,9 +236,12 @@ def _newest(before: int, record: dict[str, Any]) -> int:
     return wall if record["event"] == STARTED_AGAIN else max(before, wall)
 
 
-def _ended(records: int, signed: int, last: str, newest: int, seen: bool, torn: int = 0) -> Finding:
-    if not seen:
-        why = "is missing: the record that was kept elsewhere is not in the file"
+def _ended(
+    records: int, signed: int, last: str, newest: int, missing: set[str], torn: int = 0
+) -> Finding:
+    if missing:
+        of = f"{len(missing)} that were kept elsewhere are not in the file, one is {min(missing)}"
+        why = f"is missing: {of}"
         return Finding(records, signed, records + 1, why, torn, last)
     return Finding(records, signed, torn=torn, last=last, newest=newest)
 
