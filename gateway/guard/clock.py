@@ -30,8 +30,12 @@ class Clock:
 
     @property
     def earliest(self) -> int:
-        """Wall time, ns, that is past for certain: of the newest record, and of the signature."""
-        return max(self._policy.signed_at, self._book.audit.newest)
+        """Wall time, ns, that is past for certain, less what the clock may slip.
+
+        It is the time of the newest record, or of the signature.
+        """
+        newest = max(self._policy.signed_at, self._book.audit.newest)
+        return newest - int(self._policy.clock_s * NS)
 
     def look(self, moment: Moment) -> None:
         """Believe it again after it has gone evenly for a minute; say where it must be wrong."""

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.accounts.register import Accounts, read_accounts, write_accounts
+from gateway.guard.checks import NS, Moment
 from gateway.guard.desk import OFF_AFTER, Actor
 from gateway.guard.process import STOP
 from plant.errors import Rejected
@@ -22,6 +24,7 @@ from tests.gateway.guard.rig import (
     TEMP,
     TOKEN,
     WORD,
+    Clock,
     InMemory,
     Rig,
     ran,
@@ -642,3 +645,37 @@ def test_a_stop_is_on_disk_with_its_name(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(rig.store, "keep", lambda: None)
     rig.guard.stop("otto")
     assert {(tmp_path / STOP).stat().st_ino, tmp_path.stat().st_ino} <= set(synced)
+
+
+class Ticking(Clock):
+    """Goes on by itself each time it is looked at."""
+
+    def __call__(self) -> Moment:
+        self.wall += 1
+        return super().__call__()
+
+
+def test_an_approval_that_is_struck_out_waits_for_another(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, TWO)
+    rig.clock.__class__ = Ticking
+
+    async def story() -> None:
+        ticket = await rig.guard.ask(rig.request(), rig.program)
+        await rig.guard.approve(ticket.request.id, "ana", WORD)
+        accounts = read_accounts(tmp_path / "accounts.toml").by_name
+        left = {name: one for name, one in accounts.items() if name != "ana"}
+        write_accounts(tmp_path / "accounts.toml", Accounts(left))
+        await rig.guard.approve(ticket.request.id, "ben", WORD)
+        assert (ticket.state, ticket.approvals) == (State.PENDING, ["ben"])
+
+    ran(story())
+    assert len(rig.events("approval void")) == 1
+
+
+@pytest.mark.parametrize(("back_s", "state"), [(2.0, State.PENDING), (2.001, State.REJECTED)])
+def test_a_clock_that_goes_back_no_further_than_it_may_slip(
+    tmp_path: Path, back_s: float, state: State
+) -> None:
+    rig = Rig(tmp_path)
+    rig.clock.wall -= int(back_s * NS)
+    assert ran(rig.guard.ask(rig.request(), rig.program)).state is state
