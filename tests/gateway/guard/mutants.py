@@ -17,6 +17,7 @@ import inspect
 import json
 import os
 import re
+import resource
 import signal
 import sys
 import tempfile
@@ -37,8 +38,8 @@ SAME = {
     ("opened.read(MOST_BYTES + 1)", "1 → 2"): "one byte too many is enough to see; two are as well",
 }
 """Mistakes that are none, by the line they are in, and why."""
-LONGEST_S = 60
-"""A test that does not end has noticed."""
+LONGEST_S, SLOWEST_S = 60, 900
+"""A test that does not end has noticed: processor time, s, and wall time on the busiest machine."""
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
@@ -218,7 +219,8 @@ def survives(name: str, code: CodeType, tests: tuple[str, ...]) -> bool:
         with Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), 1)
             os.dup2(nowhere.fileno(), 2)
-        signal.alarm(LONGEST_S)
+        resource.setrlimit(resource.RLIMIT_CPU, (LONGEST_S, LONGEST_S))
+        signal.alarm(SLOWEST_S)
         sys.meta_path.insert(0, _Put(name, code))
         os._exit(int(any(noticed(one) for one in tests)))
     _, status = os.waitpid(child, 0)
@@ -256,6 +258,7 @@ def warmed() -> None:
             "gateway.accounts.waits", "plant.setpoints",
             "cryptography.hazmat.primitives.asymmetric.ed25519",
             "cryptography.hazmat.primitives.kdf.argon2", "connectors.contract",
+            "connectors.catalogue", "gateway.config.loader", "typer.testing",
         ):  # fmt: skip
             importlib.import_module(one)
 
