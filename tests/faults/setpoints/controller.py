@@ -156,9 +156,9 @@ class Writer:
             session = self.actuator._session
             write = session.write
 
-            async def written(name: str, value: Any) -> None:
+            async def written(name: str, value: Any, *look: Any) -> None:
                 await gate.passed()
-                await write(name, value)
+                await write(name, value, *look)
 
             session.write = written  # type: ignore[method-assign]
 
