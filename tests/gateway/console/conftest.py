@@ -32,6 +32,7 @@ from gateway.console.view import (
     ModelsRow,
     PartRow,
     PartsRow,
+    ProposerRow,
     ReportRow,
     SavingsRow,
     ScoreSeries,
@@ -265,6 +266,7 @@ class Plant:
                 "journal": self.disk_words,
                 "unsent": [f"{self.prefix}central: {self.outage_words}"] if self.outage else [],
                 "models": [f"{self.prefix}pump-2: {self.model_words}"] if self.model_words else [],
+                "proposers": [],
                 "unsecured": [] if self.secured else [f"{self.prefix}press-modbus"],
             },
             "now": self.now,
@@ -326,6 +328,9 @@ class Plant:
             "the oldest unsent record has waited for 26 min: "
             f"{self.prefix}https://influx.works:8086 does not answer"
         )
+
+    def proposers(self) -> list[ProposerRow]:
+        return []
 
     def sinks(self) -> list[SinkRow]:
         kept: SinkRow = {
