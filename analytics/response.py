@@ -415,8 +415,10 @@ def read_response(text: str, place: str) -> Response:
                 Column(
                     _text(one["tag"]),
                     int(one["power"]),
-                    *(_finite(one[key]) for key in ("coefficient", "standard_error", "mean")),
-                    _finite(one["deviation"]),
+                    coefficient=_finite(one["coefficient"]),
+                    error=_finite(one["standard_error"]),
+                    mean=_finite(one["mean"]),
+                    deviation=_finite(one["deviation"]),
                 )
                 for one in said["columns"]
             ),
