@@ -44,10 +44,11 @@ INTERVAL = 1.96
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: a tag, or its square; its coefficient is for one standard deviation of it."""
+    """One column: (tag − centre) to a power; its coefficient is for one standard deviation."""
 
     tag: str
     power: int
+    centre: float
     coefficient: float
     error: float
     mean: float
@@ -108,7 +109,7 @@ class Response:
 
     def _row(self, values: Mapping[str, float]) -> Columns:
         """Give the standardised columns (k,) at these values."""
-        powers = [values[one.tag] ** one.power for one in self.columns]
+        powers = [(values[one.tag] - one.centre) ** one.power for one in self.columns]
         return np.array(
             [
                 (power - one.mean) / one.deviation
@@ -153,8 +154,10 @@ class Response:
             ``minimise``, ``maximise``, or ``hold`` at `target`.
         """
         own = [one for one in self.columns if one.tag == tag]
+        bends = [one for one in own if one.power == 2]
+        bend = sum(one.coefficient / one.deviation for one in bends)
         slope = sum(one.coefficient / one.deviation for one in own if one.power == 1)
-        bend = sum(one.coefficient / one.deviation for one in own if one.power == 2)
+        slope -= sum(2 * one.centre * one.coefficient / one.deviation for one in bends)
         rest = self.expected(values) - slope * values[tag] - bend * values[tag] ** 2
         roots = np.roots([bend, slope, rest - target]) if aim == "hold" else np.empty(0)
         turning = [-slope / (2 * bend)] if bend else []
@@ -303,6 +306,7 @@ def _explained(column: Columns, others: Columns) -> float:
 @dataclass(frozen=True, slots=True)
 class _Fit:
     intercept: float
+    centres: Columns
     weights: Columns
     errors: Columns
     means: Columns
@@ -312,19 +316,22 @@ class _Fit:
 
     @property
     def columns(self) -> tuple[Columns, ...]:
-        return self.weights, self.errors, self.means, self.deviations
+        return self.centres, self.weights, self.errors, self.means, self.deviations
 
     def t(self, k: int) -> float:
         return float(self.weights[k] / self.errors[k]) if self.errors[k] else math.inf
 
 
-def _raised(inputs: Columns, powers: Sequence[tuple[int, int]]) -> Columns:
-    return np.column_stack([inputs[:, place] ** power for place, power in powers])
+def _raised(inputs: Columns, powers: Sequence[tuple[int, int]], centres: Columns) -> Columns:
+    columns = zip(powers, centres, strict=True)
+    return np.column_stack([(inputs[:, at] - centre) ** power for (at, power), centre in columns])
 
 
 def _fit(inputs: Columns, effect: Columns, powers: Sequence[tuple[int, int]]) -> _Fit:
     """Fit the ridge; errors allow for residuals that follow one another."""
-    raw = _raised(inputs, powers)
+    # A square about zero would be another copy of its tag.
+    centres = np.array([inputs[:, at].mean() if power > 1 else 0.0 for at, power in powers])
+    raw = _raised(inputs, powers, centres)
     means, deviations = raw.mean(axis=0), raw.std(axis=0)
     deviations[deviations == 0] = 1.0
     z = (raw - means) / deviations
@@ -339,6 +346,7 @@ def _fit(inputs: Columns, effect: Columns, powers: Sequence[tuple[int, int]]) ->
     covariance = variance * (n / independent) * inverse @ gram @ inverse
     return _Fit(
         float(effect.mean()),
+        centres,
         weights,
         np.sqrt(np.diag(covariance)),
         means,
@@ -358,7 +366,7 @@ def _held_out(inputs: Columns, effect: Columns, powers: Sequence[tuple[int, int]
     """Give the R² on the last part, foretold from what was before."""
     cut = round(len(effect) * (1 - HELD_OUT))
     fit = _fit(inputs[:cut], effect[:cut], powers)
-    z = (_raised(inputs[cut:], powers) - fit.means) / fit.deviations
+    z = (_raised(inputs[cut:], powers, fit.centres) - fit.means) / fit.deviations
     left = effect[cut:] - fit.intercept - z @ fit.weights
     total = float(np.sum((effect[cut:] - effect[cut:].mean()) ** 2))
     return 1.0 - float(left @ left) / total if total else 0.0
@@ -380,6 +388,7 @@ def write_response(response: Response) -> str:
             {
                 "tag": one.tag,
                 "power": one.power,
+                "centre": one.centre,
                 "coefficient": one.coefficient,
                 "standard_error": one.error,
                 "mean": one.mean,
@@ -415,6 +424,7 @@ def read_response(text: str, place: str) -> Response:
                 Column(
                     _text(one["tag"]),
                     int(one["power"]),
+                    centre=_finite(one["centre"]),
                     coefficient=_finite(one["coefficient"]),
                     error=_finite(one["standard_error"]),
                     mean=_finite(one["mean"]),
