@@ -70,7 +70,7 @@ class Asking:
         left = self._waits.left(place)
         if left:
             return _later(429, "Too many wrong tokens.", left)
-        said = _said(await content_of(request), token)
+        said = said_of(await content_of(request), token)
         async with self._slot():
             try:
                 row = (await self._line.tell(said))["request"]
@@ -121,7 +121,7 @@ def _token(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _said(content: dict[str, Any], token: str) -> dict[str, Any]:
+def said_of(content: dict[str, Any], token: str) -> dict[str, Any]:
     """Give what the guard is told; an id, a key and an end are made where there are none."""
     name, within = content.pop("proposer", None), content.pop("within_s", LONGEST_S)
     if not isinstance(name, str) or not 0 < len(name) <= NAME or not name.isprintable():

@@ -1,5 +1,6 @@
 """Every proposer against every check, and every check against a proposer that breaks it."""
 
+import json
 import math
 import time
 from collections.abc import Callable
@@ -9,13 +10,28 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gateway.console import asking
+from gateway.guard import words
 from gateway.proposing import checks
 from gateway.proposing.checks import ALL_CHECKS, Check, ProposerUnderTest
 from gateway.proposing.contract import Look, Outcome
 from gateway.proposing.rule import Rule
 from plant.setpoints import Request
 from tests.gateway.proposing import scenes
+from tests.gateway.proposing.outside import Outside
 from tests.gateway.proposing.scenes import LOAD, SPEED, VIB, alarmed, look, on_condition, rule
+
+
+def as_the_guard_reads_it(body: dict[str, Any]) -> Request:
+    """Take a body the way it goes: through the console's door, and as the guard reads it."""
+    said = asking.said_of(json.loads(json.dumps(body)), "a token")
+    return words.request_of(words.unframed(words.framed(said)[words.LENGTH :])["request"],
+                            said["name"])  # fmt: skip
+
+
+def outside() -> Outside:
+    return Outside(scenes.LINE, as_the_guard_reads_it)
+
 
 CASES = {
     "rule, an alarm": ProposerUnderTest(rule, alarmed, "1/min"),
@@ -27,6 +43,7 @@ CASES = {
     "optimiser, holding": ProposerUnderTest(
         lambda: scenes.optimiser(aim="hold", target=4.5), look, "1/min"
     ),
+    "external": ProposerUnderTest(outside, look, "1/min"),
 }
 
 
