@@ -94,9 +94,9 @@ def _unsigned(policy: "Policy", one: "ProposerPlan", model: str, token: str) -> 
     if known is None:
         digest = hashlib.sha256(token.encode()).hexdigest()
         return [
-            f'the limits know no proposer "{one.name}"; they need: [[proposer]] '
-            f'name = "{one.name}" token_sha256 = "{digest}" tags = ["{one.tag}"] '
-            f'models = ["{model}"]'
+            f'the limits know no proposer "{one.name}"; they need:\n'
+            f'[[proposer]]\nname = "{one.name}"\ntoken_sha256 = "{digest}"\n'
+            f'tags = ["{one.tag}"]\nmodels = ["{model}"]'
         ]
     found = []
     if token and hashlib.sha256(token.encode()).hexdigest() != known.token_sha256:
@@ -130,7 +130,10 @@ def _say(row: dict[str, Any]) -> None:
 
     terminal.say(f"{row['name']}: {row['kind']} for {row['tag']}, model {row['model'] or 'none'}")
     for problem in row["problems"]:
-        terminal.say(f"  cannot ask: {problem}")
+        first, *lines = problem.splitlines()
+        terminal.say(f"  cannot ask: {first}")
+        for line in lines:
+            terminal.say(f"    {line}")
     for key, words in (("off", "switched off"), ("throttled", "throttled")):
         if row[key]:
             terminal.say(f"  {words}: {row[key]}")

@@ -226,7 +226,10 @@ def _draw(found: "Response", tag: str) -> None:
     most = max(value + width for value, width in zip(told, half, strict=True))
     scale = (WIDE - 1) / (most - least if most > least else 1.0)
     unit, effect = written(found.units[tag]), written(found.units[found.effect])
-    terminal.say(f"{tag.rpartition('/')[2]} [{unit}]  {found.effect.rpartition('/')[2]} [{effect}]")
+    terminal.say(
+        f"{tag.rpartition('/')[2]} [{unit}]  {found.effect.rpartition('/')[2]} [{effect}], "
+        "± of the change from the middle"
+    )
     for mark, value, width in zip(marks, told, half, strict=True):
         line = [" "] * WIDE
         ends = [round((value + side * width - least) * scale) for side in (-1, 1)]

@@ -37,7 +37,7 @@ def flaw_of(request: object, proposer: Proposer, unit: str, look: Look) -> str:
         return f"{request.unit!r} is not the unit of {request.tag}, {unit!r}"
     if not request.reason or not request.effect or not request.model or not request.version:
         return "reason, effect, model and version are needed"
-    if not look.now < request.not_after <= look.now + LONGEST_S * NS:
+    if not look.now < request.not_after <= look.now + int(LONGEST_S * NS):
         return f"it is void now, or only after more than {LONGEST_S:g} s"
     return _basis(request, look)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.proposing.contract import Outcome, Standing
+from gateway.proposing.requests import flaw_of
 from gateway.proposing.rule import AGAIN_S, Rule
 from plant.quality import Status
 from plant.setpoints import Code, State
@@ -218,6 +219,15 @@ def test_the_way_back_is_known_after_a_restart() -> None:
 
     assert asked(second, look(1.0, speed=47.5)) == []
     assert [one.value for one in asked(second, look(1.0 + AGAIN_S, speed=47.5))] == [50.0]
+
+
+@pytest.mark.parametrize("nanoseconds", range(40))
+def test_a_request_of_thirty_seconds_is_one_at_any_moment(nanoseconds: int) -> None:
+    made, seen = rule(), alarmed(nanoseconds * 7e-9)
+
+    (request,) = asked(made, seen)
+
+    assert flaw_of(request, made, "1/min", seen) == ""
 
 
 def test_another_rule_is_another_version() -> None:
