@@ -1,6 +1,7 @@
 """The ``[[proposer]]`` tables: what may ask for setpoints within a gateway."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -154,9 +155,7 @@ def proposers_of(
         made.append(
             _rule(entry, token_file)
             if isinstance(entry, RuleEntry)
-            else _optimiser(
-                entry, token_file, beside, lambda at, what, k=key: wrong((*k, at), what)
-            )
+            else _optimiser(entry, token_file, beside, partial(_at, wrong, key))
         )
         for at, tag in _named(entry):
             if tag not in tags:
@@ -167,6 +166,10 @@ def proposers_of(
             hint = nearest(entry.alarm, assets)
             wrong((*key, "alarm"), f'"{entry.alarm}" is no asset of the configuration{hint}')
     return tuple(made)
+
+
+def _at(wrong: Wrong, key: KeyPath, name: str, what: str) -> None:
+    wrong((*key, name), what)
 
 
 def _named(entry: RuleEntry | OptimiserEntry) -> list[tuple[str, str]]:

@@ -176,8 +176,9 @@ class Optimiser:
         at = "" if self.plan.target is None else f" at {self._effect(self.plan.target)}"
         return f"{self.plan.aim} {_signal(self.response.effect)}{at}"
 
-    def _nothing(self, why: str) -> None:
+    def _nothing(self, why: str) -> Request | None:
         self.why = why
+        return None
 
 
 def version_of(plan: OptimiserPlan, response: Response) -> str:

@@ -171,11 +171,9 @@ class Rule:
 
     def recall(self, kept: Mapping[str, Any]) -> None:
         """Take up the episode that lasted; what was on its way then is void by now."""
-        numbers = [kept.get(key) for key in ("before", "asked")]
-        if all(one is None or is_number(one) for one in numbers) and isinstance(
-            kept.get("name"), str
-        ):
-            self._episode = _Episode(str(kept["name"]), *numbers, kept.get("done") is True)
+        before, asked, name = (kept.get(key) for key in ("before", "asked", "name"))
+        if isinstance(name, str) and all(one is None or is_number(one) for one in (before, asked)):
+            self._episode = _Episode(name, before, asked, kept.get("done") is True)
             self._recalled = self._episode.asked is not None
 
     def _looked(self, look: Look) -> Finding:
@@ -254,8 +252,9 @@ class Rule:
         unit = written(self._setpoint.unit)
         return f"{_signal(self.tag)} {live:g} → {value:g} {unit}".rstrip()
 
-    def _nothing(self, why: str) -> None:
+    def _nothing(self, why: str) -> Request | None:
         self.why = why
+        return None
 
 
 def version_of(plan: RulePlan) -> str:
