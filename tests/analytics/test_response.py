@@ -141,8 +141,8 @@ BREAKS: dict[str, Any] = {
     "a text": {"noise": "little"},
     "a covariance of another size": {"covariance": [[1.0]]},
     "no deviation": {"columns": [{
-        "tag": SPEED, "power": 1, "centre": 0.0, "coefficient": 1.0, "standard_error": 1.0, "mean": 0.0,
-        "deviation": 0.0,
+        "tag": SPEED, "power": 1, "centre": 0.0, "coefficient": 1.0, "standard_error": 1.0,
+        "mean": 0.0, "deviation": 0.0,
     }], "covariance": [[1.0]]},
     "an unknown tag": {"setpoints": [OTHER]},
     "nothing seen": {"seen": {}},

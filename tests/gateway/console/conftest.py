@@ -119,6 +119,7 @@ class Plant:
         self.stuck = False
         self.tried = False
         self.model_words = ""
+        self.proposer_words = ""
         self.part_said: tuple[str, str, str, str] | None = None
 
     def alarmed(self, state: str = "UNACK", priority: int = 2) -> None:
@@ -266,7 +267,9 @@ class Plant:
                 "journal": self.disk_words,
                 "unsent": [f"{self.prefix}central: {self.outage_words}"] if self.outage else [],
                 "models": [f"{self.prefix}pump-2: {self.model_words}"] if self.model_words else [],
-                "proposers": [],
+                "proposers": [f"{self.prefix}speeds: {self.proposer_words}"]
+                if self.proposer_words
+                else [],
                 "unsecured": [] if self.secured else [f"{self.prefix}press-modbus"],
             },
             "now": self.now,
