@@ -30,7 +30,9 @@ from wheeltapper import (
     model,
     models,
     parts,
+    proposers,
     replay,
+    responses,
     retrain,
     run,
     secret,
@@ -117,6 +119,8 @@ federation.app.command("compare")(consolidation.compare)
 app.add_typer(walk.app, name="walk")
 app.command("guard")(guard.guard)
 setpoints.app.add_typer(setpointaudit.app, name="audit")
+setpoints.app.command("proposers")(proposers.proposers)
+setpoints.app.command("learn")(responses.learn)
 app.add_typer(setpoints.app, name="setpoints")
 app.command("secret")(secret.secret)
 app.command("simulate", hidden=True)(simulate.simulate)

@@ -13,6 +13,7 @@ from gateway.accounts.access import Access
 from gateway.accounts.roles import Right
 from gateway.console.answers import refuse
 from gateway.console.api import Api
+from gateway.console.asking import Asking
 from gateway.console.assets import FORMS, Assets
 from gateway.console.doors import Door, peer
 from gateway.console.entrance import Entrance, Records, no_records
@@ -31,6 +32,7 @@ def create_app(
     records: Records = no_records,
     names: Collection[str] = (),
     network: bool = False,
+    asking: Asking | None = None,
 ) -> Starlette:
     """Build the console over `view`.
 
@@ -46,9 +48,12 @@ def create_app(
         Gives the newest events of the audit.
     names, network
         See `Gate`.
+    asking
+        The way of programs to the guard of setpoints; None: there is none.
     """
+    routes = doors(view, stream or Stream(view), Entrance(access, records))
     app = Starlette(
-        routes=doors(view, stream or Stream(view), Entrance(access, records)),
+        routes=[*routes, *(asking.doors() if asking else ())],
         middleware=[Middleware(Gate, names=names, network=network, refused=_written_by(access))],
         exception_handlers={HTTPException: _refused, 500: _failed},
     )
@@ -75,6 +80,7 @@ def doors(view: View, stream: Stream, entrance: Entrance) -> list[Door]:
         ("/api/sources", api.sources),
         ("/api/sinks", api.sinks),
         ("/api/savings", api.savings),
+        ("/api/setpoints/proposers", api.proposers),
         ("/api/gaps", api.gaps),
         ("/events", stream),
     ]
