@@ -12,9 +12,11 @@ from gateway.accounts.audit import KINDS, Audit
 from gateway.accounts.register import read_accounts
 from gateway.config.access import accounts_of, metrics_token
 from gateway.config.plan import Plan
+from gateway.console.guardline import GuardLine
 from gateway.console.server import ConsoleServer
 from gateway.console.tls import facts, names_of_machine, pair_of, prepare
 from gateway.console.view import View
+from gateway.guard.words import FOLDER
 from gateway.journal import EventRecord, Journal, Record
 
 KNOWN = "accounts"
@@ -79,6 +81,7 @@ def open_console(
         records=partial(journal.newest, KINDS, 0),
         tls=pair,
         names=names,
+        guard=None if plan.setpoints.limits is None else GuardLine(plan.data / FOLDER),
     )
 
 

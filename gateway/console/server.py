@@ -16,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from gateway.accounts.access import Access
 from gateway.console.app import create_app
 from gateway.console.entrance import Records, no_records
+from gateway.console.guardline import GuardLine
 from gateway.console.stream import Stream
 from gateway.console.tls import Pair, Shown
 from gateway.console.view import View
@@ -84,6 +85,8 @@ class ConsoleServer:
         Certificate and key to serve with; None: in clear.
     names
         Names under which browsers may come, besides the loopback ones.
+    guard
+        See `create_app`.
 
     Raises
     ------
@@ -102,6 +105,7 @@ class ConsoleServer:
         records: Records = no_records,
         tls: Pair | None = None,
         names: Collection[str] = (),
+        guard: GuardLine | None = None,
     ) -> None:
         self._network = not _is_loopback(host)
         if self._network and (access is None or tls is None):
@@ -120,6 +124,7 @@ class ConsoleServer:
             records=records,
             names=names,
             network=self._network,
+            guard=guard,
         )
         shown = self._shown
         self._server = _QuietServer(

@@ -4,6 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from gateway.guard.desk import Actor
 from gateway.guard.lifecycle import Event, after
 from plant.setpoints import Code, Request, State
 
+PLACE: ContextVar[str] = ContextVar("place", default="")
+"""Where whoever is being served says that he comes from: the console's word, kept with his acts."""
 MOST = 2000
 """Requests that are kept in mind; the audit keeps all."""
 
@@ -144,6 +147,8 @@ class Book:
 
     def note(self, actor: str, event: str, **facts: Any) -> None:
         """Write a record; NoAudit when it is not on disk."""
+        if PLACE.get() and actor != "guard":
+            facts["place"] = PLACE.get()
         try:
             self.audit.note(self._now(), actor, event, **facts)
         except NoAudit as error:

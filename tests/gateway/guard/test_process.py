@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.guard.desk import OFF_AFTER, Actor
-from gateway.guard.process import STOP
+from gateway.guard.stopping import STOP
 from plant.errors import Rejected
 from plant.setpoints import Code, Mode, Reading, State
 from tests.gateway.guard.rig import (
