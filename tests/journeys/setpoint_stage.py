@@ -139,8 +139,9 @@ class Stage:
     def end_guard(self, kill: bool = False) -> None:
         """End it, as a service manager does or without any notice."""
         if self.running is not None:
-            (self.running.kill if kill else self.running.terminate)()
-            self.running.wait(PATIENCE_S)
+            with self.running as ending:
+                (ending.kill if kill else ending.terminate)()
+                ending.wait(PATIENCE_S)
             self.running = None
 
     def ask(self, value: float, **said: Any) -> dict[str, Any]:

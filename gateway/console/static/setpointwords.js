@@ -80,7 +80,7 @@ export const modeWords = (mode) => MODE[mode] || mode;
 export const shortTag = (tag) => tag.split("/").slice(-2).join(" ").replace(/_/g, " ");
 
 // A setpoint is shown as it is asked for and written, not rounded for a chart.
-export const exact = (value, code) => `${Number(value.toPrecision(9))}${unit(code)}`;
+export const exact = (value, code) => `${Number(value.toPrecision(9))} ${unit(code)}`.trim();
 
 // Which of those that have a say lets it go the least far, and how far the others would.
 export function leastWords(setpoint) {
