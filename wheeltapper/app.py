@@ -30,6 +30,7 @@ from wheeltapper import (
     model,
     models,
     parts,
+    rehearse,
     replay,
     retrain,
     run,
@@ -116,6 +117,7 @@ federation.app.command("merge")(consolidation.merge)
 federation.app.command("compare")(consolidation.compare)
 app.add_typer(walk.app, name="walk")
 app.command("guard")(guard.guard)
+setpoints.app.command("replay")(rehearse.replay)
 setpoints.app.add_typer(setpointaudit.app, name="audit")
 app.add_typer(setpoints.app, name="setpoints")
 app.command("secret")(secret.secret)
