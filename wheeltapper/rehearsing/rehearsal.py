@@ -29,8 +29,10 @@ from wheeltapper.rehearsing.recorded import Recorded
 from wheeltapper.rehearsing.requests import Asked
 
 NS = 10**9
-LOOK_NS, STEP_NS = NS, 5 * NS
-"""After a change the guard looks within a second; on a way back it is looked at so often."""
+LOOK_NS = NS
+"""After a change the guard looks within a second."""
+STEP_NS, REST_NS = 5 * NS, 80 * NS
+"""On a way back it is looked at so often; while nothing moves there, more and more seldom."""
 NEAR = 0.05
 """Share of the range that counts as near a limit."""
 DEVICE = "recording"
@@ -249,6 +251,7 @@ class Rehearsal:
             if tag in self.recorded.courses
         }
         self.moves: dict[str, list[Move]] = {tag: [] for tag in limits}
+        self._rest = dict.fromkeys(limits, STEP_NS)
         self._hands = Hands(self.recorded, self._clock, self._changes, self.moves)
 
     async def run(self, asked: Sequence[Asked], moved: Callable[[int], None]) -> list[Walk]:
@@ -302,7 +305,9 @@ class Rehearsal:
         writes = {tag: len(moves) for tag, moves in self.moves.items()}
         await self._guard.tick()
         for tag, count in writes.items():
-            self.moves[tag][count:] = [replace(one, back=True) for one in self.moves[tag][count:]]
+            steps = [replace(one, back=True) for one in self.moves[tag][count:]]
+            self.moves[tag][count:] = steps
+            self._rest[tag] = STEP_NS if steps else min(2 * self._rest[tag], REST_NS)
         stop = self.policy.stop_tag
         if stop and self._guard.stopped():
             # A person who has seen that the stop is gone starts again.
@@ -330,7 +335,7 @@ class Rehearsal:
         if record.renewed is not None and hold and record.returning is None:
             due.append(record.renewed.wall + round(hold * NS) + LOOK_NS)
         if record.returning is not None:
-            due.append(now + STEP_NS)
+            due.append(now + self._rest[tag])
         return due
 
     def _walk(self, limits: Limits) -> Walk:
