@@ -57,15 +57,15 @@ def replay(
     from plant.errors import Misconfigured
     from plant.setpoints import Mode
     from wheeltapper import terminal
+    from wheeltapper.evaluation.painting import demand, painted
     from wheeltapper.gaps import earliest
     from wheeltapper.rehearsing import requests as asking
     from wheeltapper.rehearsing.rehearsal import Rehearsal
     from wheeltapper.story import Bar
-    from wheeltapper.train import _check_picture
 
     if mode not in WALKED:
         raise typer.BadParameter(f"--mode {mode!r}: write {' or '.join(WALKED)}")
-    _check_picture(picture)
+    demand(picture)
     plan, drawn = load(config), sys.stderr.isatty() and not as_json
     now = datetime.now(UTC)
     start, stop = (round(earliest(one, now, name)) * 10**6
@@ -103,7 +103,6 @@ def replay(
     if picture is not None:
         from plant import files
         from wheeltapper.rehearsing.picture import picture as drawing
-        from wheeltapper.training.picture import painted
 
         files.put(picture, painted(drawing(walks, head), picture.suffix), 0o644)
         if not as_json:

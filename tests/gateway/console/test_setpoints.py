@@ -91,7 +91,11 @@ def guarded(folder: Path, people: People, answering: Answering) -> Iterator[tupl
 
 @contextmanager
 def open_console(folder: Path, people: People) -> Iterator[Browser]:
-    options = {"access": people.access, "records": people.records, "guard": GuardLine(folder)}
+    options: dict[str, Any] = {
+        "access": people.access,
+        "records": people.records,
+        "guard": GuardLine(folder),
+    }
     with Console(Plant(), **options) as console:
         yield Browser(console)
 
@@ -192,9 +196,7 @@ def test_everybody_who_is_let_in_may_stop_and_nobody_else(folder: Path, people: 
 @pytest.mark.parametrize(
     "answer", [b"", framed({"ok": False, "why": "no"}), b"\x00\x00\x00\x03[1]", b"\xff\xff\xff\xff"]
 )
-def test_a_stop_works_whatever_the_guard_does(
-    folder: Path, people: People, answer: bytes
-) -> None:
+def test_a_stop_works_whatever_the_guard_does(folder: Path, people: People, answer: bytes) -> None:
     with guarded(folder, people, lambda _said: answer) as (_, browser):
         assert browser.login("the-operator").post("/api/setpoints/stop", {}).status == 200
     found = stopped(folder)
@@ -254,9 +256,7 @@ def test_what_the_guard_says_is_shown_with_times_in_ms(folder: Path, people: Peo
 def test_many_pages_at_once_ask_the_guard_once(folder: Path, people: People) -> None:
     with guarded(folder, people, rightly) as (double, browser):
         seen = browser.login("the-viewer")
-        threads = [
-            threading.Thread(target=lambda: seen.get("/api/setpoints")) for _ in range(20)
-        ]
+        threads = [threading.Thread(target=lambda: seen.get("/api/setpoints")) for _ in range(20)]
         for thread in threads:
             thread.start()
         for thread in threads:
