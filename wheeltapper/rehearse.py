@@ -130,6 +130,8 @@ def _read(
     # What programs name as the ground of their requests is read too.
     every = wanted | {tag.name for tag in plan.tags}
     if recording is not None:
+        if drawn:
+            typer.echo(f"reading {recording} …", err=True)
         courses = from_csv(recording, every)
     else:
         bar = Bar("journal", 100, drawn)
