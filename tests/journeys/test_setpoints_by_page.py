@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Enter = Callable[[Stage, str], Page]
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
+HOSTILE = "</p><script>window.stolen=1</script><img src=x onerror=window.stolen=1>"
 expect.set_options(timeout=60_000)
 
 
@@ -74,14 +75,16 @@ def test_advice_is_shown_with_its_reason_and_nothing_is_written(
         expect(page.locator("li.setpoint")).to_contain_text(
             "the least is said by the configuration (the file of limits: approve"
         )
-        stage.ask(52.0)
+        # Words of whoever asks stay words.
+        stage.ask(52.0, effect="<img src=x onerror=window.stolen=1>", reason=HOSTILE)
         stage.ask(61.0)
 
         advice = history(page).nth(1)
         expect(advice).to_contain_text("50 → 52 1/min")
-        expect(advice).to_contain_text("advice: nothing was written: bearing alarm P2 stands")
+        expect(advice).to_contain_text(f"advice: nothing was written: {HOSTILE}")
         expect(history(page).first).to_contain_text("✕ rejected: outside the signed limits")
         expect(page.get_by_text("Nothing waits for approval.")).to_be_visible()
+        assert page.locator("main img, main script").count() == 0
         assert stage.plc.written == []
 
 
