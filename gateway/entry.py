@@ -12,12 +12,11 @@ from gateway.accounts.audit import KINDS, Audit
 from gateway.accounts.register import read_accounts
 from gateway.config.access import accounts_of, metrics_token
 from gateway.config.plan import Plan
-from gateway.console.asking import Asking
 from gateway.console.server import ConsoleServer
 from gateway.console.tls import facts, names_of_machine, pair_of, prepare
 from gateway.console.view import View
+from gateway.guard.line import GuardLine
 from gateway.journal import EventRecord, Journal, Record
-from gateway.proposing.line import GuardLine
 
 KNOWN = "accounts"
 """Kind of the event that holds what was last known of the accounts."""
@@ -81,7 +80,7 @@ def open_console(
         records=partial(journal.newest, KINDS, 0),
         tls=pair,
         names=names,
-        asking=None if plan.setpoints.limits is None else Asking(GuardLine(plan.data)),
+        guard=None if plan.setpoints.limits is None else GuardLine(plan.data),
     )
 
 

@@ -31,6 +31,7 @@ from wheeltapper import (
     models,
     parts,
     proposers,
+    rehearse,
     replay,
     responses,
     retrain,
@@ -118,6 +119,7 @@ federation.app.command("merge")(consolidation.merge)
 federation.app.command("compare")(consolidation.compare)
 app.add_typer(walk.app, name="walk")
 app.command("guard")(guard.guard)
+setpoints.app.command("replay")(rehearse.replay)
 setpoints.app.add_typer(setpointaudit.app, name="audit")
 setpoints.app.command("proposers")(proposers.proposers)
 setpoints.app.command("learn")(responses.learn)

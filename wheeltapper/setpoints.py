@@ -247,8 +247,7 @@ def unlock(
 @app.command("stop")
 def stop(data: Place = None, as_json: AsJson = False) -> None:
     """Stop: from now on everything is advice, also after a restart. Asks for nothing."""
-    from gateway.guard.process import STOP
-    from gateway.guard.store import put_for_good
+    from gateway.guard.stopping import pull
     from gateway.guard.words import FOLDER, tell
     from plant.errors import Unreachable
     from wheeltapper import terminal
@@ -259,9 +258,7 @@ def stop(data: Place = None, as_json: AsJson = False) -> None:
         tell(folder(data), {"op": "stop", "name": user()}, STOP_S)
         words = "stopped: everything is advice"
     except Unreachable:
-        file = folder(data) / FOLDER / STOP
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        put_for_good(file, f"{user()}\n".encode())
+        pull(folder(data) / FOLDER, user())
         words = "no guard answers; stopped all the same, for when one does"
     if as_json:
         terminal.record({"stopped": True, "what": words})

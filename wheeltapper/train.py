@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from wheeltapper.training.stores import Store
 
 LENGTHS = {"auto": 0, "10s": 10 * 10**9, "1m": 60 * 10**9, "1h": 3600 * 10**9}
-PICTURES = (".png", ".svg")
 MS = 10**6
 
 
@@ -105,6 +104,7 @@ def train(
     The same history gives the same bytes. Ends with 1 if of an asset nothing could be trained.
     """
     from gateway.config.loader import load
+    from wheeltapper.evaluation.painting import demand
     from wheeltapper.export import span
     from wheeltapper.training.jobs import BACKENDS, run_all
     from wheeltapper.training.models import Shelf, believed, signer
@@ -114,7 +114,7 @@ def train(
             raise typer.BadParameter(f"--{option} {said!r}: one of {', '.join(known)}")
     if out is not None and key is None:
         raise typer.BadParameter("--out: a model file is signed; name the trainer's --key as well")
-    _check_picture(picture)
+    demand(picture)
     plan = load(config, reads=False)
     chosen = assets_of(plan, assets or [], every_asset)
     span_ns = span(since, until)
@@ -143,20 +143,6 @@ def _stamp(created: str) -> int:
     from wheeltapper.gaps import earliest
 
     return round(earliest(created, datetime.now(UTC), "--created")) * MS if created else 0
-
-
-def _check_picture(picture: Path | None) -> None:
-    from plant.errors import Misconfigured
-    from wheeltapper.evaluation.png import demand_pillow
-
-    if picture is None:
-        return
-    if picture.suffix not in PICTURES:
-        raise Misconfigured(f"{picture}: let the name end with {' or '.join(PICTURES)}")
-    if not picture.parent.is_dir():
-        raise Misconfigured(f"{picture}: there is no folder {picture.parent}")
-    if picture.suffix == ".png":
-        demand_pillow()
 
 
 def assets_of(plan: "Plan", wanted: Sequence[str], every: bool) -> list["Asset"]:
@@ -322,7 +308,8 @@ class Teller:
             raise typer.Exit(1)
 
     def _draw(self, machine: "Machine", version: int, outcome: "Outcome") -> Path | None:
-        from wheeltapper.training.picture import painted, picture
+        from wheeltapper.evaluation.painting import painted
+        from wheeltapper.training.picture import picture
         from wheeltapper.training.words import card_lines
 
         if self.picture is None or outcome.card is None or outcome.comparison is None:

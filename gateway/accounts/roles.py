@@ -22,7 +22,7 @@ class Right(StrEnum):
     MODELS = "models"
     """Put a model into force, take it back, or have none of it."""
     APPROVE = "approve"
-    """Approve a setpoint. No endpoint asks for it yet."""
+    """Approve or reject a setpoint, unlock one, end a stop; the guard asks for the password too."""
     AUDIT = "audit"
 
 

@@ -18,10 +18,15 @@ from gateway.console.assets import FORMS, Assets
 from gateway.console.doors import Door, peer
 from gateway.console.entrance import Entrance, Records, no_records
 from gateway.console.gate import Gate, Refused
+from gateway.console.setpoints import Setpoints
 from gateway.console.stream import Stream
 from gateway.console.view import View
+from gateway.guard.line import GuardLine
 
-PAGES = ("/", "/asset", "/alarms", "/report", "/tags", "/sources", "/history", "/models", "/audit")
+PAGES = (
+    "/", "/asset", "/alarms", "/report", "/tags", "/sources", "/history", "/models", "/setpoints",
+    "/audit",
+)  # fmt: skip
 
 
 def create_app(
@@ -32,7 +37,7 @@ def create_app(
     records: Records = no_records,
     names: Collection[str] = (),
     network: bool = False,
-    asking: Asking | None = None,
+    guard: GuardLine | None = None,
 ) -> Starlette:
     """Build the console over `view`.
 
@@ -48,12 +53,16 @@ def create_app(
         Gives the newest events of the audit.
     names, network
         See `Gate`.
-    asking
-        The way of programs to the guard of setpoints; None: there is none.
+    guard
+        Line to the guard of setpoints; None: none is configured.
     """
-    routes = doors(view, stream or Stream(view), Entrance(access, records))
+    entrance = Entrance(access, records)
     app = Starlette(
-        routes=[*routes, *(asking.doors() if asking else ())],
+        routes=[
+            *doors(view, stream or Stream(view), entrance),
+            *setpoint_doors(Setpoints(guard, access)),
+            *(Asking(guard).doors() if guard else ()),
+        ],
         middleware=[Middleware(Gate, names=names, network=network, refused=_written_by(access))],
         exception_handlers={HTTPException: _refused, 500: _failed},
     )
@@ -112,6 +121,24 @@ def doors(view: View, stream: Stream, entrance: Entrance) -> list[Door]:
         Door("/api/audit", entrance.audit, Right.AUDIT),
         Door("/health", api.health, Right.MEASURE),
         Door("/metrics", api.metrics, Right.MEASURE),
+        *(Door(path, endpoint, right, changes=True) for path, endpoint, right in change),
+    ]
+
+
+def setpoint_doors(setpoints: Setpoints) -> list[Door]:
+    """Give the endpoints of setpoints; the guard decides for itself who may what."""
+    change = [
+        # A stop asks for nothing: it is better pulled once too often.
+        ("/api/setpoints/stop", setpoints.stop, Right.READ),
+        ("/api/setpoints/start", setpoints.start, Right.APPROVE),
+        ("/api/setpoints/approve", setpoints.approve, Right.APPROVE),
+        ("/api/setpoints/reject", setpoints.reject, Right.APPROVE),
+        ("/api/setpoints/revert", setpoints.revert, Right.ACKNOWLEDGE),
+        ("/api/setpoints/unlock", setpoints.unlock, Right.APPROVE),
+    ]
+    return [
+        Door("/api/setpoints", setpoints.all, Right.READ),
+        Door("/api/setpoints/switch", setpoints.switch, Right.READ),
         *(Door(path, endpoint, right, changes=True) for path, endpoint, right in change),
     ]
 

@@ -21,8 +21,8 @@ from gateway.accounts.waits import Waits, network_of
 from gateway.console.answers import answer, refuse
 from gateway.console.doors import Door, peer
 from gateway.console.queries import content_of
+from gateway.guard.line import GuardLine
 from gateway.guard.words import new_id
-from gateway.proposing.line import GuardLine
 from plant.errors import Rejected, Unreachable
 from plant.setpoints import LONGEST_S, Code
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -107,6 +107,16 @@ class PartsAsked:
     target: str | None
     verdict: str | None
     limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetpointOrder:
+    """What somebody wants of the guard; `target` a request or a tag, empty for the switch."""
+
+    target: str
+    password: str = field(repr=False)
+    actor: str
+    note: str
 
 
 def word(query: QueryParams, name: str) -> str:
@@ -214,6 +224,21 @@ async def holding(request: Request) -> Holding:
         _said(content.get("actor"), "Who does it ('actor')", ACTOR_LIMIT),
         _said(content.get("note"), "A reason ('note')", NOTE_LIMIT),
     )
+
+
+async def setpoint_order(request: Request) -> SetpointOrder:
+    """Read the JSON body of an order to the guard, who looks at the name and the password."""
+    content = await _content(request)
+    who: Who = request.scope["who"]
+    texts = {name: content.get(name, "") for name in ("target", "password", "actor", "note")}
+    limits = {"actor": ACTOR_LIMIT, "note": NOTE_LIMIT - 100}
+    for name, text in texts.items():
+        limit = limits.get(name, WORD_LIMIT)
+        if not isinstance(text, str) or len(text) > limit or not text.isprintable():
+            raise HTTPException(400, f"'{name}' is a text of {limit} characters at most.")
+    # Whoever is logged in speaks for himself.
+    actor = who.name if who.role is not None else texts["actor"].strip()
+    return SetpointOrder(texts["target"], texts["password"], actor, texts["note"].strip())
 
 
 def parts_asked(query: QueryParams) -> PartsAsked:

@@ -15,11 +15,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gateway.accounts.access import Access
 from gateway.console.app import create_app
-from gateway.console.asking import Asking
 from gateway.console.entrance import Records, no_records
 from gateway.console.stream import Stream
 from gateway.console.tls import Pair, Shown
 from gateway.console.view import View
+from gateway.guard.line import GuardLine
 from plant.errors import Misconfigured
 
 LOOPBACK = "127.0.0.1"
@@ -85,7 +85,7 @@ class ConsoleServer:
         Certificate and key to serve with; None: in clear.
     names
         Names under which browsers may come, besides the loopback ones.
-    asking
+    guard
         See `create_app`.
 
     Raises
@@ -105,7 +105,7 @@ class ConsoleServer:
         records: Records = no_records,
         tls: Pair | None = None,
         names: Collection[str] = (),
-        asking: Asking | None = None,
+        guard: GuardLine | None = None,
     ) -> None:
         self._network = not _is_loopback(host)
         if self._network and (access is None or tls is None):
@@ -124,7 +124,7 @@ class ConsoleServer:
             records=records,
             names=names,
             network=self._network,
-            asking=asking,
+            guard=guard,
         )
         shown = self._shown
         self._server = _QuietServer(

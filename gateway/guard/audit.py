@@ -219,9 +219,17 @@ def verify(file: Path, keys: Sequence[Ed25519PublicKey], *, kept: Collection[str
     return _ended(records, signed, last, newest, missing)
 
 
-def records_of(file: Path) -> Iterator[dict[str, Any]]:
-    """Give the records in order, without looking whether they are as they were written."""
-    for line in _lines(file):
+def records_of(file: Path, tail: int | None = None) -> Iterator[dict[str, Any]]:
+    """Give the records in order, without looking whether they are as they were written.
+
+    Parameters
+    ----------
+    file
+        The audit.
+    tail
+        Bytes at its end; None: all of it. What is cut off by that is no record.
+    """
+    for line in _lines(file, tail):
         if line.endswith(b"\n"):
             try:
                 record = json.loads(line)
@@ -246,9 +254,11 @@ def _ended(
     return Finding(records, signed, torn=torn, last=last, newest=newest)
 
 
-def _lines(file: Path) -> Iterator[bytes]:
+def _lines(file: Path, tail: int | None = None) -> Iterator[bytes]:
     try:
         with file.open("rb") as opened:
+            if tail is not None:
+                opened.seek(max(0, opened.seek(0, os.SEEK_END) - tail))
             while line := opened.readline(LONGEST + 1):
                 yield line
     except OSError as error:

@@ -21,7 +21,9 @@ from gateway.guard.hand import Hand
 from gateway.guard.lifecycle import Event, after
 from gateway.guard.policy import Limits, Policy, lowest
 from gateway.guard.proof import begin, serve
-from gateway.guard.returns import OWN, Returns
+from gateway.guard.returns import Returns
+from gateway.guard.standing import no_way_back, standing
+from gateway.guard.stopping import STOP, stopped
 from gateway.guard.store import Record, Store, put_for_good
 from gateway.guard.tickets import Book, Ticket, told
 from plant.errors import Rejected, Unreachable
@@ -29,8 +31,6 @@ from plant.setpoints import LONGEST_S, Code, Mode, Reading, Request, State
 
 MOST_PENDING = 20
 """Requests of one proposer that wait for people."""
-STOP = "stopped"
-"""File of the kill switch in the guard's folder; whoever can make it has pulled it."""
 STEPS = (
     (2, Event.KNOWN), (2, Event.FORMED), (3, Event.ALLOWED), (7, Event.BOUNDED),
     (12, Event.PERMITTED),
@@ -73,6 +73,7 @@ class Guard:
         sleep: Callable[[float], Any] = asyncio.sleep,
     ) -> None:
         self.policy, self.mode = policy, lowest(mode, policy.mode)
+        self._said = {"configuration": mode, "limits": policy.mode}
         self._stop, self._devices, self._store = folder / STOP, devices, store
         self._desk, self._now = desk, now
         self.book = Book(audit, now)
@@ -173,16 +174,10 @@ class Guard:
         """
         await self._desk.person(name, password, Right.ACKNOWLEDGE)
         limits, record = self._limits(tag), self._store.of(tag)
-        last = record.writes[-1] if record.writes else None
-        if (
-            record.locked
-            or last is None
-            or last.model == OWN.name
-            or record.baseline == record.known
-        ):
-            raise Rejected(f"{tag}: {record.locked or 'nothing of the guard is in force'}")
-        if self._now().since(last.at) > limits.revert_s:
-            raise Rejected(f"{tag}: the last write is more than {limits.revert_s:g} s old")
+        why = no_way_back(limits, record, self._now())
+        if why:
+            raise Rejected(f"{tag}: {why}")
+        last = record.writes[-1]
         self.book.note(name, "revert", tag=tag, to=last.before)
         record.returning = (last.before, name)
         self._store.keep()
@@ -263,6 +258,14 @@ class Guard:
             "setpoints": {tag: self._standing(one) for tag, one in self.policy.limits.items()},
         }
 
+    def standings(self) -> list[dict[str, Any]]:
+        """Give how each setpoint stands, for people; see `standing`."""
+        moment, halted = self._now(), bool(self.stopped())
+        return [
+            standing(one, self._store.records.get(tag, Record()), self._said, halted, moment)
+            for tag, one in self.policy.limits.items()
+        ]
+
     def program(self, name: str, token: str) -> Actor:
         """See `Desk.program`."""
         return self._desk.program(self.policy, name, token)
@@ -299,7 +302,9 @@ class Guard:
     async def look_at_the_stop_tag(self) -> None:
         """Stop when the plant or a file says so; while nobody knows the tag, all is advice."""
         if not self._pulled and self._stop_file():
-            self.stop(f"the file {STOP}")
+            # Who has made it may have put his name in it.
+            found = stopped(self._stop.parent)
+            self.stop((found.who if found else "") or f"the file {STOP}")
         tag = self.policy.stop_tag
         if tag and self.mode is not Mode.OFF:
             self._heed((await self._devices.read([tag])).get(tag))
@@ -365,7 +370,9 @@ class Guard:
         record = self._store.of(limits.tag)
         if ticket.back and (record.returning is None or record.known != ticket.before):
             return  # this step was taken, or is not wanted any more
-        seen = self._now()
+        seen, live = self._now(), readings.get(limits.tag)
+        if not ticket.back and live is not None and not flaw(live, limits.fresh_s, seen):
+            ticket.before = live.value
         verdict = self._judge(ticket, readings, flooding)
         if verdict.code is not None:
             self._learn(limits, verdict, readings)
@@ -373,9 +380,9 @@ class Guard:
             self._ask_people(ticket, limits)
         elif verdict.mode in (Mode.APPROVE, Mode.AUTO):
             needed = limits.persons if verdict.mode is Mode.APPROVE and not ticket.back else 0
-            live = readings[limits.tag].value
+            present = readings[limits.tag].value
             await self._hand.send(
-                ticket, limits, live, seen, lambda: self._approvals(ticket) >= needed
+                ticket, limits, present, seen, lambda: self._approvals(ticket) >= needed
             )
         else:
             self._advise(ticket)
@@ -424,7 +431,7 @@ class Guard:
         if ticket.state is State.PENDING:
             self.book.reject(ticket, Code.STOPPED, "advice only, since it was asked for")
         else:
-            self.book.move(ticket, Event.ADVISE)
+            self.book.move(ticket, Event.ADVISE, before=ticket.before)
 
     def _ask_people(self, ticket: Ticket, limits: Limits) -> None:
         if ticket.state is State.PENDING:
@@ -435,7 +442,7 @@ class Guard:
             self.book.reject(ticket, Code.FLOODING, f"{waiting} of {name} wait")
             return
         record = self._store.of(limits.tag)
-        self.book.move(ticket, Event.ASK)
+        self.book.move(ticket, Event.ASK, before=ticket.before)
         record.asked += 1
         self._store.keep()
 

@@ -12,6 +12,7 @@ from typing import Any
 from gateway.guard.audit import NoAudit
 from gateway.guard.desk import Actor
 from gateway.guard.process import Guard
+from gateway.guard.tickets import PLACE
 from gateway.guard.words import LENGTH, MOST_BYTES, SOCKET, framed, request_of, unframed
 from plant.errors import Misconfigured, PlantError, Rejected
 from plant.setpoints import State
@@ -43,7 +44,7 @@ class Server:
             "status": self._status, "request": self._request, "pending": self._pending,
             "requests": self._requests, "state": self._state, "approve": self._approve,
             "reject": self._reject, "revert": self._revert, "unlock": self._unlock,
-            "stop": self._stop, "start": self._start,
+            "stop": self._stop, "start": self._start, "setpoints": self._setpoints,
         }  # fmt: skip
 
     async def run(self, ended: asyncio.Event, begun: Callable[[], None] = lambda: None) -> None:
@@ -113,6 +114,7 @@ class Server:
             op = self._ops.get(str(said.get("op")))
             if op is None:
                 raise Rejected(f"there is no {str(said.get('op'))[:40]!r} here")
+            PLACE.set(_text(said, "place"))
             answer = {"ok": True, **await op({**said, "peer": peer})}
         except PlantError as error:
             answer = {"ok": False, "why": str(error), "class": type(error).__name__}
@@ -128,6 +130,14 @@ class Server:
 
     async def _status(self, _said: dict[str, Any]) -> dict[str, Any]:
         return self._guard.status()
+
+    async def _setpoints(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Say how setpoints stand, from the one numbered `from` on, as many as fit."""
+        rows, first = self._guard.standings(), said.get("from", 0)
+        if type(first) is not int or first < 0:
+            raise Rejected("malformed: from")
+        shown = _fitting(rows[first:])
+        return {"setpoints": shown, "left": max(0, len(rows) - first - len(shown))}
 
     async def _request(self, said: dict[str, Any]) -> dict[str, Any]:
         """Take a request of a program, with its token, or of a person, with his password."""
@@ -157,14 +167,7 @@ class Server:
 
     def _shown(self, *states: State) -> dict[str, Any]:
         newest = self._guard.book.tickets(*states)[-MOST_SHOWN:]
-        shown: list[dict[str, Any]] = []
-        room = MOST_BYTES - 1000
-        for ticket in reversed(newest):
-            room -= len(framed(ticket.shown()))
-            if room < 0:
-                break
-            shown.append(ticket.shown())
-        return {"requests": shown}
+        return {"requests": _fitting([one.shown() for one in reversed(newest)])}
 
     async def _state(self, said: dict[str, Any]) -> dict[str, Any]:
         """Say where a request stands, and no more of the plant than that."""
@@ -194,6 +197,18 @@ class Server:
     async def _start(self, said: dict[str, Any]) -> dict[str, Any]:
         await self._guard.start(_text(said, "name"), _text(said, "password"))
         return {"stopped": bool(self._guard.stopped())}
+
+
+def _fitting(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give the first rows, as many as one answer holds."""
+    shown: list[dict[str, Any]] = []
+    room = MOST_BYTES - 1000
+    for row in rows:
+        room -= len(framed(row))
+        if room < 0:
+            break
+        shown.append(row)
+    return shown
 
 
 def _text(said: dict[str, Any], key: str) -> str:

@@ -4,6 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from gateway.guard.lifecycle import Event, after
 from plant.errors import Misconfigured
 from plant.setpoints import Basis, Code, Request, State
 
+PLACE: ContextVar[str] = ContextVar("place", default="")
+"""Where whoever is being served says that he comes from: the console's word, kept with his acts."""
 MOST = 2000
 """Requests that are kept in mind; the audit keeps all."""
 
@@ -162,6 +165,8 @@ class Book:
 
     def note(self, actor: str, event: str, **facts: Any) -> None:
         """Write a record; NoAudit when it is not on disk."""
+        if PLACE.get() and actor != "guard":
+            facts["place"] = PLACE.get()
         try:
             self.audit.note(self._now(), actor, event, **facts)
         except NoAudit as error:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from gateway.console.view import ProposedRow, ProposerRow
+from gateway.guard.line import GuardLine
 from gateway.journal import JSON
 from gateway.proposing.contract import Look, Outcome, Proposer, Remembering
-from gateway.proposing.line import GuardLine
 from gateway.proposing.requests import flaw_of
 from gateway.proposing.worker import Worker
 from plant.errors import PlantError, Rejected, Unreachable

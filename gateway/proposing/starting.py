@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from analytics.response import read_response
 from gateway.config.access import metrics_token
 from gateway.config.plan import OptimiserPlan, Plan, ProposerPlan, RulePlan
+from gateway.guard.line import GuardLine
 from gateway.pipeline import Pipeline
 from gateway.proposing.contract import Look, Outcome, Proposer
-from gateway.proposing.line import GuardLine
 from gateway.proposing.looks import Looks
 from gateway.proposing.optimiser import Optimiser
 from gateway.proposing.rule import Rule

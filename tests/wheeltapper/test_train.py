@@ -31,9 +31,9 @@ from tests import mill
 from tests.analytics.training.courses import MACHINE, SETTINGS, instant
 from tests.parts.stores.servers import Store, fetched, influx1
 from wheeltapper.evaluation.drawing import Drawing, Rect, Text
+from wheeltapper.evaluation.painting import painted
 from wheeltapper.training.jobs import Job, run_all
 from wheeltapper.training.models import Shelf, signer
-from wheeltapper.training.picture import painted
 from wheeltapper.training.stores import Store as Place
 from wheeltapper.training.stores import length_of
 

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from analytics.training.comparison import Comparison, Course
 from wheeltapper.evaluation.drawing import Anchor, Drawing, Path, Rect, Role, Text, envelope
-from wheeltapper.evaluation.png import COLOURS, WIDTHS, png
-from wheeltapper.evaluation.svg import svg
 from wheeltapper.training.words import HEADS, figure_rows
 
 Columns = NDArray[np.float64]
@@ -90,18 +88,3 @@ def _table(sheet: Drawing, comparison: Comparison, y: float) -> float:
             sheet.add(Text(x, y, cell, "strong" if role == "strong" else "text"))
         y += 20
     return y
-
-
-def painted(drawing: Drawing, suffix: str) -> bytes:
-    """Give a drawing as the bytes of a PNG or an SVG file."""
-    if suffix == ".png":
-        return png(drawing)
-    style = "".join(
-        f"rect.{role},text.{role}{{fill:rgb{colour}}}path.{role}{{stroke:rgb{colour};"
-        f"stroke-width:{WIDTHS.get(role, 1.0)}}}"
-        for role, colour in COLOURS.items()
-    )
-    head = '<svg xmlns="http://www.w3.org/2000/svg" '
-    whole = svg(drawing).replace("<svg ", head, 1)
-    own = f"<style>path{{fill:none}}text{{font-family:sans-serif}}{style}</style>"
-    return whole.replace(">\n", f">\n{own}\n", 1).encode()

@@ -11,13 +11,16 @@ import {modelsPage} from "./models.js";
 import {badge} from "./parts.js";
 import {reportPage} from "./report.js";
 import {enter, may, me} from "./session.js";
+import {setpointsPage} from "./setpoints.js";
 import {sourcesPage} from "./sources.js";
+import {killSwitch} from "./switch.js";
 import {tagsPage} from "./tags.js";
 import {age, blinking, second, zoned} from "./words.js";
 
 const PAGES = {
   "/": linePage, "/asset": assetPage, "/alarms": alarmsPage, "/report": reportPage, "/tags": tagsPage,
-  "/sources": sourcesPage, "/history": historyPage, "/models": modelsPage, "/audit": auditPage,
+  "/sources": sourcesPage, "/history": historyPage, "/models": modelsPage,
+  "/setpoints": setpointsPage, "/audit": auditPage,
 };
 const AGAIN_MS = 3000;
 const at = (id) => document.getElementById(id);
@@ -101,9 +104,11 @@ async function begin() {
   }
   at("audit").hidden = !may("audit") || !me().accounts;
   update = PAGES[location.pathname](main);
+  const setpoints = killSwitch(at);
   new Live((line) => {
     waiting.remove();
     frame(line);
+    setpoints();
     update(line);
   }, liveness);
 }

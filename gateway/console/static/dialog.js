@@ -29,9 +29,9 @@ export function tick(id, words) {
 }
 
 // `submit(actor)` sends; it throws what the gateway refuses.
-export function dialog({title, sentence, fields, word, refused, submit, done}) {
+export function dialog({title, sentence, fields, word, refused, submit, done, nameless}) {
   const who = me();
-  const actor = text("actor", 80, !who.accounts);
+  const actor = text("actor", 80, !who.accounts && !nameless);
   const error = make("p", {class: "problem", role: "alert", hidden: true});
   const confirm = make("button", {type: "submit", text: word});
   const cancel = make("button", {type: "button", text: "Cancel", on: {click: () => box.close()}});
@@ -69,5 +69,5 @@ export function dialog({title, sentence, fields, word, refused, submit, done}) {
   box.showModal();
   const next = fields.flatMap((node) => [node, ...node.querySelectorAll("input")])
     .find((node) => node.tagName === "INPUT");
-  (actor.value ? next || confirm : actor).focus();
+  (actor.value || nameless ? next || confirm : actor).focus();
 }

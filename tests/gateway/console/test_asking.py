@@ -14,8 +14,8 @@ from gateway.console import asking
 from gateway.console.asking import AT_ONCE, FAILURES, PATH, Asking
 from gateway.console.doors import Door
 from gateway.guard.desk import BURST
+from gateway.guard.line import GuardLine
 from gateway.guard.words import new_id
-from gateway.proposing.line import GuardLine
 from tests.gateway.console.conftest import Answer, Console, Plant
 from tests.gateway.console.guarded import People
 from tests.gateway.guard.rig import SPEED, TEMP, TOKEN, Rig
@@ -27,7 +27,7 @@ SHOWN = {**JSON, "Authorization": f"Bearer {TOKEN}"}
 
 @contextmanager
 def console(data: Path, **options: Any) -> Iterator[Console]:
-    with Console(Plant(), asking=Asking(GuardLine(data)), **options) as server:
+    with Console(Plant(), guard=GuardLine(data), **options) as server:
         yield server
 
 

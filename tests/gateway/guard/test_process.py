@@ -11,7 +11,7 @@ import pytest
 from gateway.accounts.register import Accounts, read_accounts, write_accounts
 from gateway.guard.checks import NS, Moment
 from gateway.guard.desk import OFF_AFTER, Actor
-from gateway.guard.process import STOP
+from gateway.guard.stopping import STOP
 from plant.errors import Rejected
 from plant.setpoints import Code, Mode, Reading, State
 from tests.gateway.guard.rig import (

@@ -1,0 +1,1 @@
+"""A recorded month through the guard: what it would have done to the setpoints."""
