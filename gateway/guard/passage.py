@@ -100,6 +100,7 @@ class Passage:
 
     def _judge(self, ticket: Ticket, readings: Mapping[str, Reading], flooding: bool) -> Verdict:
         """Have a request checked, write down what was seen, and move it as far as it came."""
+        approvals = self._approvals(ticket)
         request, actor, moment = ticket.request, ticket.actor, self._now()
         record = self._store.records.get(request.tag, Record())
         verdict = decide(
@@ -109,7 +110,7 @@ class Passage:
                 flooding=flooding, models=actor.models,
                 tags=actor.tags, per_hour=actor.per_hour, tokens=self._tokens(ticket, moment),
                 readings=readings, past=record.past(moment), received=ticket.received, now=moment,
-                anchor=self._clock.anchor, back=ticket.back, approvals=self._approvals(ticket),
+                anchor=self._clock.anchor, back=ticket.back, approvals=approvals,
                 earliest=self._clock.earliest,
             )
         )  # fmt: skip
