@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from gateway.guard import process, tickets
+from gateway.guard import passage, process, tickets
 from gateway.guard.audit import Audit
 from gateway.guard.checks import NS
 from gateway.guard.desk import Actor, Desk
@@ -323,7 +323,7 @@ def many(sequences: int, text: str, first: int = 0, steps: int = 6) -> Outcome:
 
     with (
         off_disk() as folder,
-        patch.object(process, "after", watched),
+        patch.object(passage, "after", watched),
         patch.object(tickets, "after", watched),
     ):
         asyncio.run(story(Rig(folder, text, audit=Remembered, store=Forgetful, plc=JudgingPlc)))

@@ -157,7 +157,7 @@ def test_a_configuration_that_leads_elsewhere_is_refused_and_says_what(
     words = str(caught.value)
     assert re.search(rf"limits\.toml:\d+: {tag}: leads elsewhere than was signed: ", words)
     assert said in words
-    assert "setpoints sign LIMITS --config CONFIG" in words
+    assert "setpoints sign LIMITS --key KEY --config CONFIG" in words
 
 
 def test_what_names_no_setpoint_may_change(tmp_path: Path) -> None:
@@ -203,6 +203,9 @@ def test_limits_are_not_signed_without_it(tmp_path: Path) -> None:
     file = str(config(tmp_path))
     assert "fits the configuration" in ran("sign", str(limits), "--key", str(key), "--config", file)
     before = limits.read_bytes()
+    config(tmp_path, CONFIG.replace("unit 1, holding 0,", "unit 1, holding 8,"))
+    words = ran("sign", str(limits), "--key", str(key), "--config", file)
+    assert 'address "unit 1, holding 0, int32" before, "unit 1, holding 8, int32" now' in words
     assert "not held against" in ran("sign", str(limits), "--key", str(key))
     assert limits.read_bytes().count(b"\n") == before.count(b"\n")
 
@@ -239,7 +242,9 @@ def twice(tag: str, more: str = "") -> str:
 def test_one_place_under_two_names_is_refused(
     tmp_path: Path, text: str, tag: str, before: str
 ) -> None:
-    with pytest.raises(Misconfigured, match=f"at the same place as {before}"):
+    line = text.splitlines().index(f'tag = "{tag}"') + 1
+    words = rf"^limits\.toml:{line}: tag: it is written at the same place as {before}"
+    with pytest.raises(Misconfigured, match=words):
         signed(tmp_path, text.replace('"b"', '"nsu=urn:x;s=B"'))
 
 
