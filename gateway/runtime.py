@@ -539,7 +539,12 @@ class Gateway:
         if service is None:
             return asyncio.create_task(asyncio.sleep(0))
         self._view.proposing = service
-        return asyncio.create_task(service.run())
+        task = asyncio.create_task(service.run())
+        # A mistake of its own ends it, named among what is benched; nothing else ends with it.
+        task.add_done_callback(
+            lambda ended: ended.cancelled() or self._supervisor.contain("proposers", ended.result)
+        )
+        return task
 
     def _change_model(self, body: dict[str, JSON]) -> None:
         """Do what nobody orders of a model; what has changed meanwhile stands as it is."""

@@ -10,12 +10,16 @@ if TYPE_CHECKING:
     from gateway.config.plan import Plan, ProposerPlan
     from gateway.guard.policy import Policy
 
+MOST = 10_000
+"""Requests of the audit, the newest, among which the last one of a program is looked for."""
+LAST = ("id", "value", "reason", "effect", "state", "code", "why")
+
 
 def proposers(config: ConfigFile, as_json: AsJson = False) -> None:
-    """Show each proposer of a configuration, its last request, and why it asks for nothing.
+    """Show each proposer, its last request, and why it asks for nothing.
 
-    What is missing in the signed limits is named with what to write there. Ends with 1 when one of
-    them cannot ask.
+    Programs that ask from outside are those that only the limits know. What is missing in the
+    signed limits is named, with what to write there. Ends with 1 when one of them cannot ask.
     """
     from gateway.config.loader import load
     from gateway.proposing.service import FILE, read_file
@@ -25,11 +29,12 @@ def proposers(config: ConfigFile, as_json: AsJson = False) -> None:
     policy, why = _policy(plan)
     kept = read_file(plan.data / FILE)
     rows = [_row(plan, one, policy, why, kept.get(one.name, {})) for one in plan.proposers]
+    rows += _outside(plan, policy)
     if as_json:
         for row in rows:
             terminal.record(row)
     elif not rows:
-        terminal.say(f"{config}: no [[proposer]]; see docs/setpoints.md")
+        terminal.say(f"{config}: nobody proposes, neither here nor in the limits")
     else:
         for row in rows:
             _say(row)
@@ -64,7 +69,7 @@ def _row(
     try:
         made = proposer_of(one, tag)
         model = f"{made.model}@{made.version}"
-        problems += _unread(plan, policy, made.reads())
+        problems += _unread(plan, policy, [*made.reads(), *_culprits(plan, one)])
         token = metrics_token(one.token_file)
     except Misconfigured as error:
         problems.append(str(error))
@@ -84,6 +89,34 @@ def _row(
         "why": kept.get("why", "") if same else "this one has not run yet",
         "last": kept.get("last") if same else None,
     }
+
+
+def _outside(plan: "Plan", policy: "Policy | None") -> list[dict[str, Any]]:
+    """Tell of the programs that ask over the socket or over HTTP, by the guard's audit."""
+    from gateway.guard.history import history
+    from gateway.guard.starting import AUDIT, folder_of
+
+    own = {one.name for one in plan.proposers}
+    names = [] if policy is None else [name for name in policy.proposers if name not in own]
+    file = folder_of(plan) / AUDIT
+    asked = history(file, MOST) if names and file.exists() else []
+    rows = []
+    for name in names:
+        last = next((one for one in asked if one["proposer"] == name), None)
+        known = policy.proposers[name] if policy else None
+        rows.append({
+            "name": name,
+            "kind": "external",
+            "tag": ", ".join(known.tags if known else ()),
+            "unit": last["unit"] if last else "",
+            "model": ", ".join(known.models if known else ()),
+            "problems": [],
+            "off": "",
+            "throttled": "",
+            "why": "",
+            "last": last and {"at": last["received"] / 1e6} | {key: last[key] for key in LAST},
+        })  # fmt: skip
+    return rows
 
 
 def _unsigned(policy: "Policy", one: "ProposerPlan", model: str, token: str) -> list[str]:
@@ -108,6 +141,15 @@ def _unsigned(policy: "Policy", one: "ProposerPlan", model: str, token: str) -> 
     return found
 
 
+def _culprits(plan: "Plan", one: "ProposerPlan") -> list[str]:
+    """Give what a rule may rest on that takes whichever culprit its alarm has."""
+    from gateway.config.plan import RulePlan
+
+    if not isinstance(one, RulePlan) or one.culprit or not one.alarm:
+        return []
+    return [tag for asset in plan.assets if asset.path == one.alarm for tag in asset.signals]
+
+
 def _unread(plan: "Plan", policy: "Policy | None", tags: Any) -> list[str]:
     """Name devices that the guard does not read: what rests on them is stale to it."""
     if policy is None:
@@ -119,7 +161,7 @@ def _unread(plan: "Plan", policy: "Policy | None", tags: Any) -> list[str]:
     return [
         f"{tag} is of {sources[tag]}, which the guard does not read: name a tag of it in an "
         "interlock of the limits"
-        for tag in tags
+        for tag in dict.fromkeys(tags)
         if sources[tag] not in read
     ]
 

@@ -106,7 +106,7 @@ class Proposing:
     seats
         The proposers.
     look
-        Looks at the plant, in the event loop.
+        Looks at the plant, in the event loop; None when it cannot.
     line
         The way to the guard.
     folder
@@ -119,7 +119,7 @@ class Proposing:
     def __init__(
         self,
         seats: Sequence[Seat],
-        look: Callable[[], Look],
+        look: Callable[[], Look | None],
         line: GuardLine,
         folder: Path,
         announce: Announce,
@@ -140,6 +140,7 @@ class Proposing:
         try:
             while True:
                 begun = time.monotonic()
+                self._end_hung(begun)
                 if await self._guarded(begun):
                     self._round(begun)
                 await self._keep()
@@ -207,17 +208,19 @@ class Proposing:
         """Have those look that are due and idle; the others are let be."""
         look: Look | None = None
         for seat in self.seats:
-            if seat.off:
-                continue
-            if seat.worker.busy:
-                if now - seat.begun > HUNG_S:
-                    self._switch_off(seat, f"has not returned for {now - seat.begun:.0f} s")
-                continue
-            if now < seat.due or not self._at_rest(seat):
+            if seat.off or seat.worker.busy or now < seat.due or not self._at_rest(seat):
                 continue
             look = look or self._look()
+            if look is None:
+                return  # benched, with its reason
             seat.due, seat.begun = now + seat.every_s, now
             seat.task = asyncio.create_task(self._ask(seat, look))
+
+    def _end_hung(self, now: float) -> None:
+        """Switch off whoever does not come back, with a guard or without."""
+        for seat in self.seats:
+            if not seat.off and seat.worker.busy and now - seat.begun > HUNG_S:
+                self._switch_off(seat, f"has not returned for {now - seat.begun:.0f} s")
 
     def _at_rest(self, seat: Seat) -> bool:
         """Tell whether its last round has ended; a mistake of our own in it counts as well."""

@@ -55,7 +55,12 @@ def proposing_of(
         pipeline.book,
         [asset.path for asset in plan.assets],
     )
-    return Proposing(seats_of(plan), looks.take, GuardLine(plan.data), plan.data, announce)
+
+    def look() -> Look | None:
+        found: Look | None = supervisor.contain("proposers", looks.take)
+        return found
+
+    return Proposing(seats_of(plan), look, GuardLine(plan.data), plan.data, announce)
 
 
 def seats_of(plan: Plan) -> list[Seat]:

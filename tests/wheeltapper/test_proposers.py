@@ -19,6 +19,7 @@ from gateway.proposing.service import FILE
 from plant.records import SummaryRecord
 from plant.summaries import MINUTE
 from plant.tags import Tag, TagHandle
+from tests.gateway.guard.rig import Rig, ran
 from tests.gateway.proposing.scenes import rows
 from wheeltapper.app import app
 
@@ -240,6 +241,16 @@ def test_a_tag_that_the_guard_does_not_read_is_named(tmp_path: Path) -> None:
     assert f"{LINE}/temperature is of sensors, which the guard does not read" in row["problems"][0]
 
 
+def test_any_signal_of_its_machine_may_be_the_culprit(tmp_path: Path) -> None:
+    more = RULE.replace('when = "n/l/conveyor/{signal} > 5"', 'alarm = "n/l/conveyor"')
+
+    _, (row,) = shown(plant(tmp_path, more))
+    _, (named,) = shown(plant(tmp_path, f'{more}culprit = "n/l/conveyor/vibration"\n'))
+
+    assert [f"{LINE}/temperature is of sensors" in one for one in row["problems"]] == [True, False]
+    assert len(named["problems"]) == 1
+
+
 @pytest.mark.parametrize("text", ["{}", "not json", '{"format": 9}'])
 def test_a_response_that_is_none_keeps_its_proposer_from_asking(tmp_path: Path, text: str) -> None:
     (tmp_path / "speed.json").write_text(text)
@@ -254,4 +265,23 @@ def test_without_proposers_it_says_so(tmp_path: Path) -> None:
     code, said = run("proposers", plant(tmp_path))
 
     assert code == 0
-    assert "no [[proposer]]" in said
+    assert "nobody proposes" in said
+
+
+def test_a_program_that_only_the_limits_know_asks_from_outside(tmp_path: Path) -> None:
+    known = LIMITS + (
+        f'[[proposer]]\nname = "speeds"\ntoken_sha256 = "{"0" * 64}"\n'
+        f'tags = ["{LINE}/speed"]\nmodels = ["speeds@1"]\n'
+    )
+    config = plant(tmp_path, limits=known)
+    code, (row,) = shown(config)
+    assert (code, row["kind"], row["model"], row["last"]) == (0, "external", "speeds@1", None)
+
+    rig = Rig(tmp_path)
+    ran(rig.guard.ask(rig.request(61.0), rig.program))
+    ran(rig.guard.ask(rig.request(51.0), rig.program))
+    (tmp_path / "data" / "guard").mkdir(parents=True)
+    (tmp_path / "audit.jsonl").rename(tmp_path / "data" / "guard" / "audit.jsonl")
+    code, (row,) = shown(config)
+    assert (row["last"]["value"], row["last"]["state"]) == (51.0, "pending")
+    assert "51 1/min, pending" in run("proposers", config)[1]

@@ -1,6 +1,7 @@
 """``[[proposer]]``: every mistake with its line and its mend."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,27 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, what: str) -> None:
         load(written(tmp_path, {**table, **change}), {})
 
     assert f"plant.toml:{BEGIN + int(line)}:{words}" in str(raised.value)
+
+
+def test_what_the_documentation_shows_is_taken(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "setpoints.md").read_text()
+    shown = re.findall(r"```toml\n(\[\[proposer\]\]\nkind.*?)```", text, re.DOTALL)
+    line = "north/line-1/conveyor"
+    tags = "".join(
+        f'[[tag]]\ntag = "{line}/{name}"\nsource = "plc"\n'
+        f'address = "unit 1, holding {at}, float32"\n'
+        for at, name in ((10, "speed_sp"), (20, "vibration"), (30, "running"))
+    )
+    written(tmp_path)
+    for name in ("bearing.token", "speeds.token"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "plant.toml").write_text(CONFIG + tags + "".join(shown))
+
+    found = load(tmp_path / "plant.toml", {}).proposers
+
+    assert [(type(one), one.name) for one in found] == [
+        (RulePlan, "bearing"), (OptimiserPlan, "speeds"),
+    ]  # fmt: skip
 
 
 def test_a_name_is_there_once(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Programs that ask over HTTP: the guard judges, the console hands through and says one word."""
 
 import json
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -13,6 +14,7 @@ from gateway.accounts.roles import Right
 from gateway.console import asking
 from gateway.console.asking import AT_ONCE, FAILURES, PATH, Asking
 from gateway.console.doors import Door
+from gateway.console.tls import own_pair, prepare
 from gateway.guard.desk import BURST
 from gateway.guard.line import GuardLine
 from gateway.guard.words import new_id
@@ -189,6 +191,22 @@ def test_a_browser_of_somebody_logged_in_needs_its_page_and_a_token(
         assert ask(server, wanted(rig), own).status == 401
 
     over(tmp_path, say, access=people.access, records=people.records)
+
+
+def test_with_accounts_and_tls_a_program_needs_its_token_and_nothing_else(
+    tmp_path: Path, people: People
+) -> None:
+    pair = own_pair(tmp_path)
+    prepare(pair, ["localhost", "127.0.0.1"], ["localhost", "127.0.0.1"])
+    trusting = ssl.create_default_context(cafile=str(pair.certificate))
+
+    def say(server: Console, rig: Rig) -> None:
+        asked = ask(server, wanted(rig))
+        assert (asked.status, asked.content["state"]) == (200, "pending")
+        assert server.ask(f"{PATH}/{asked.content['id']}").content["state"] == "pending"
+        assert server.ask("/api/line", headers=SHOWN).status == 401
+
+    over(tmp_path, say, access=people.access, tls=pair, trusting=trusting)
 
 
 def test_its_doors_ask_for_no_right_since_the_guard_judges() -> None:

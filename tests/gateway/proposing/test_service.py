@@ -236,6 +236,20 @@ def test_a_guard_that_is_away_is_told_of_once_and_looked_for_again(tmp_path: Pat
     ]  # fmt: skip
 
 
+def test_one_that_hangs_is_switched_off_while_there_is_no_guard(tmp_path: Path) -> None:
+    odd = Odd(hanging)
+    story = Story(tmp_path, [odd])
+
+    async def play() -> None:
+        async with story.running():
+            await story.until(lambda: odd.calls)
+            story.line.away = True
+            story.service._gone("no guard answers")
+            await story.until(lambda: story.seats[0].off)
+
+    asyncio.run(play())
+
+
 def test_what_was_asked_is_known_after_a_restart(tmp_path: Path) -> None:
     first, second = Story(tmp_path, [rule(back=True)]), Story(tmp_path, [rule(back=True)])
 
