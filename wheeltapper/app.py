@@ -42,6 +42,7 @@ from wheeltapper import (
     uplink,
     walk,
 )
+from wheeltapper.federating import publishing
 
 app = typer.Typer(
     name="wheeltapper",
@@ -114,6 +115,7 @@ app.add_typer(federation.app, name="federation")
 federation.app.command("receive")(consolidation.receive)
 federation.app.command("merge")(consolidation.merge)
 federation.app.command("compare")(consolidation.compare)
+federation.app.command("publish")(publishing.publish)
 app.add_typer(walk.app, name="walk")
 app.command("guard")(guard.guard)
 setpoints.app.add_typer(setpointaudit.app, name="audit")

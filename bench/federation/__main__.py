@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench.federation.figures import LOADS, plan_of, seed_figures, summary
+from bench.federation import figures, watches
+from bench.federation.figures import LOADS, plan_of
 from bench.federation.sites import ASSET, LoadedLine, Machine, Struck, settle
 from bench.federation.walk import Walk, command, when
 from bench.machine import machine
@@ -69,16 +70,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.federation", description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--strength", type=float, default=0.25, help="of the faults")
+    parser.add_argument(
+        "--watches", action="store_true", help="what gateways raise, row by row (longer)"
+    )
     parser.add_argument("--walk", type=Path, metavar="FOLDER")
     wish = parser.parse_args()
     if wish.walk is not None:
         print(json.dumps(walked(wish.walk), indent=1))
         return
+    kind: Any = watches if wish.watches else figures
     rows = []
     for seed in range(wish.seeds):
-        rows += seed_figures(seed, wish.strength)
-        sys.stderr.write(f"seed {seed} done\n")
-    told = summary(rows) | {"strength": wish.strength, "seeds": wish.seeds, "rows": rows}
+        found = kind.seed_figures(seed, wish.strength)
+        rows += found
+        sys.stderr.write(f"seed {seed} done: {json.dumps(kind.summary(found))}\n")
+    told = kind.summary(rows) | {"strength": wish.strength, "seeds": wish.seeds, "rows": rows}
     print(json.dumps(told | {"machine": machine()}, indent=1))
 
 

@@ -183,6 +183,7 @@ class ModelDesk:
             beside.stopwatch.costs(),
             person=beside.tenure.person,
             alarmed=state.watch.alarmed or (alarm is not None and alarm.stands),
+            learnt=1.0 if beside.watch.learnt else beside.watch.progress,
             mode_name=state.asset.mode_name if state.mode is not None else lambda _: "any mode",
         )
 

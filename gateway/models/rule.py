@@ -120,11 +120,13 @@ def clauses(
     costs: Costs,
     *,
     alarmed: bool,
+    learnt: float = 1.0,
     person: str = "",
     mode_name: Callable[[int], str] = str,
 ) -> list[Clause]:
     """Hold a model that is tried beside the one in force against every demand."""
     return [
+        *_learnt(learnt),
         _hours(figures, terms),
         *_modes(figures, mode_name),
         _alarms(figures, terms),
@@ -146,6 +148,12 @@ def clauses(
             not person,
         ),
     ]
+
+
+def _learnt(share: float) -> list[Clause]:
+    """Say how far a model of a class is that learns this machine here; of others nothing."""
+    demand = "all of it, before it judges a row"
+    return [Clause("Learnt of this machine", f"{share:.0%}", demand, met=False)] * (share < 1)
 
 
 def _hours(figures: Figures, terms: Terms) -> Clause:

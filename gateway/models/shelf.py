@@ -12,6 +12,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from analytics.federation.watching import KIND as CLASS
+from analytics.federation.watching import watch_from
 from analytics.modelfiles import (
     MOST_BYTES,
     SUFFIX,
@@ -173,7 +175,7 @@ class Shelf:
             refused.append(Refused(asset, file.name, cause, str(error)))
             return None
         sha256 = model.sha256
-        found = Found(asset, version, sha256, f"found as {file.name}", person_decides(model.header))
+        found = Found(asset, version, sha256, _why(file, model), person_decides(model.header))
         self._ready = {key: kept for key, kept in self._ready.items() if key[0] != asset}
         self._ready[asset, version, sha256] = watch
         self._offered[asset] = stamp, found
@@ -181,12 +183,13 @@ class Shelf:
 
     def _read(self, file: Path, state: WatchedAsset, version: int) -> tuple[Watch, Model]:
         model = read_model(_bytes(file), self._keys, self._gateway)
-        own = state.watch
-        asset = state.asset.path
-        check_fits(model.header, asset, own.signals, own.units, own.settings)
+        own, settings = state.watch, state.settings
         if model.header.version != version:
             raise ModelRefused(Cause.MALFORMED, f"is version {model.header.version} by its header")
-        return watch_of(model, own.settings.quiet), model
+        if model.header.kind == CLASS:
+            return watch_from(model, state.asset, own.units, settings), model
+        check_fits(model.header, state.asset.path, own.signals, own.units, settings)
+        return watch_of(model, settings.quiet), model
 
     def _path(self, asset: str, version: int) -> Path:
         return self._folder / model_folder(asset) / f"{version}{SUFFIX}"
@@ -205,6 +208,12 @@ class Shelf:
                 why = "this gateway watches no asset of that path"
                 refused.append(Refused(asset, folder.name, str(Cause.OTHER_ASSET), why))
         return refused
+
+
+def _why(file: Path, model: Model) -> str:
+    card = model.header.card
+    learnt = f", learnt together as {card['class']}" if model.header.kind == CLASS else ""
+    return f"found as {file.name}{learnt}"
 
 
 def person_decides(header: Header) -> str:
