@@ -26,7 +26,15 @@ from bench.federation.figures import (
     struck,
 )
 from bench.federation.figures import rows_of as windows_of
-from bench.federation.sites import HOUR_S, SECOND, START, LoadedLine, Machine, pump_tags
+from bench.federation.sites import (
+    HOUR_S,
+    SECOND,
+    START,
+    LoadedLine,
+    Machine,
+    pump_columns,
+    pump_tags,
+)
 from plant.alarms import AlarmAction
 from plant.tags import Role
 
@@ -40,8 +48,7 @@ AFTER_S = 60
 def rows_of(machine: Machine) -> tuple[Columns, NDArray[np.int64]]:
     """Give all rows (n, p) of a machine, one a second, and its mode (n,)."""
     line = LoadedLine(machine)
-    tags = pump_tags(line)
-    columns = [line.tags.index(tag) for tag in tags]
+    tags, columns = pump_tags(line), pump_columns(line)
     values = np.concatenate(
         [
             line.values(first, HOUR_S)[:, columns]

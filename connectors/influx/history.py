@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 from connectors.influx.answers import Missing
 from connectors.influx.config import InfluxConfig
 from connectors.influx.influxql import Piece, asked, identifier, literal, select
-from connectors.influx.schema import ALARM, GAP, LEVELS, SUMMARIES, TAG, bucket_of, name_of, places
+from connectors.influx.schema import (
+    ALARM,
+    GAP,
+    LEVELS,
+    MODEL,
+    SUMMARIES,
+    TAG,
+    bucket_of,
+    name_of,
+    places,
+)
 from connectors.influx.server import Server
 from plant.errors import Misconfigured, Rejected, Unreachable
 from plant.summaries import Windows
@@ -167,6 +177,24 @@ class InfluxHistory:
             (one for _, one in found.values() if one.ended is None or one.ended >= start),
             key=lambda one: (one.asset, one.onset),
         )
+
+    def models(self) -> list[tuple[str, int, str, str]]:
+        """List what became of models at gateways, oldest first: asset, version, action, actor."""
+        levels = LEVELS[:-1]
+        fields = ", ".join(map(identifier, ("version", "action", "actor")))
+        rest = "GROUP BY " + ", ".join(map(identifier, (*levels, "gateway")))
+        found: list[tuple[int, tuple[str, int, str, str]]] = []
+        try:
+            for piece in self._ask(bucket_of(MODEL, self._config), select(fields, MODEL, rest)):
+                asset = "/".join(piece.tags[level] for level in levels if piece.tags.get(level))
+                for row in piece.rows:
+                    told = dict(zip(piece.columns, row, strict=True))
+                    if told["version"] is not None:  # a file that was refused has none
+                        words = str(told["action"]), str(told["actor"] or "")
+                        found.append((told["time"], (asset, int(told["version"]), *words)))
+        except Missing:
+            return []
+        return [told for _, told in sorted(found)]
 
     def lengths(self) -> tuple[int, ...]:
         """List the lengths that are kept, ns, ascending: those configured, and those found."""

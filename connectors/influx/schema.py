@@ -30,6 +30,7 @@ TAG = "tag"
 SCORE = "score"
 GAP = "gap"
 ALARM = "alarm"
+MODEL = "model"
 KEPT = {
     SIGNAL: TEN_YEARS,
     SUMMARIES[TEN_SECONDS]: A_MONTH,
@@ -45,7 +46,7 @@ KEPT = {
     "rate": ONE_YEAR,
     "instrument": TEN_YEARS,
     "part": TEN_YEARS,
-    "model": TEN_YEARS,
+    MODEL: TEN_YEARS,
     "gateway": A_QUARTER,
 }
 """How long each measurement is kept, where the buckets are split."""

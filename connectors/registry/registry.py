@@ -5,7 +5,7 @@ hash. A file is written before the metadata that names it, and the timestamp las
 something is published sees the one or the other whole.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -139,6 +139,7 @@ class Registry:
         trainer: Ed25519PrivateKey,
         online: Online | None,
         ring: str = EVERYWHERE,
+        keep: Collection[int] = (),
     ) -> Listed:
         """Sign a model for an asset and list it for a ring of gateways.
 
@@ -154,6 +155,8 @@ class Registry:
             Keys of snapshot and timestamp; without them it is out with the next `refresh`.
         ring
             Who gets it.
+        keep
+            Older versions of the asset that stay listed, however many there are.
         """
         line, own = split(asset)
         checked_ring(ring)
@@ -173,7 +176,7 @@ class Registry:
             target = model_of(line, own, version)
             info = self._put(target, data)
             signed.targets[target] = info
-            self._sign_line(line, metadata, index, trainer, online)
+            self._sign_line(line, metadata, index, trainer, online, {(asset, one) for one in keep})
         return Listed(asset, version, info.length, info.hashes["sha256"], (ring,))
 
     def promote(
@@ -252,9 +255,11 @@ class Registry:
         index: Index,
         trainer: Ed25519PrivateKey,
         online: Online | None,
+        kept: Collection[tuple[str, int]] = (),
     ) -> None:
         signed = metadata.signed
         named = {(f"{line}/{own}", v) for own, rings in index.items() for v in rings.values()}
+        named |= set(kept)
         for target in _overdue(signed, named):
             del signed.targets[target]
         signed.targets[index_of(line)] = self._put(index_of(line), write_index(index))
