@@ -196,6 +196,7 @@ class Gateway:
                 self._pipeline.book.open,
                 self._order,
                 lambda: self._puller.words,
+                self._pipeline.book.alarms,
             )
             await asyncio.to_thread(self._recover_savings)
             fresh = not self._position

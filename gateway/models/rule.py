@@ -5,7 +5,7 @@ a day proves little of one alarm a week, and each clause says what its hours can
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from analytics.limits import WEEK_S
@@ -79,6 +79,14 @@ class Clause:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """When something lasted that people called a fault, source times, ns."""
+
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Costs:
     """Median CPU time a row of the one in force and of the one beside, µs; None: not measured."""
 
@@ -120,6 +128,7 @@ def clauses(
     costs: Costs,
     *,
     alarmed: bool,
+    faults: Sequence[Fault] = (),
     learnt: float = 1.0,
     person: str = "",
     mode_name: Callable[[int], str] = str,
@@ -131,6 +140,7 @@ def clauses(
         *_modes(figures, mode_name),
         _alarms(figures, terms),
         _seen(figures),
+        _confirmed(figures, faults),
         _agreement(figures),
         _over(figures),
         _level(figures),
@@ -202,6 +212,17 @@ def _seen(figures: Figures) -> Clause:
         f"{missed} of {raised}",
         "none: whether they were false a person decides",
         missed == 0,
+    )
+
+
+def _confirmed(figures: Figures, faults: Sequence[Fault]) -> Clause:
+    lasted = [one for one in faults if figures.rows and one.end > figures.begun]
+    seen = sum(figures.saw(one.begin, one.end) for one in lasted)
+    return Clause(
+        "Faults that people confirmed and it saw",
+        f"{seen} of {len(lasted)}" if lasted else "none was confirmed",
+        "all of them",
+        seen == len(lasted),
     )
 
 
