@@ -33,6 +33,8 @@ from plant.files import put
 
 KEPT = 8
 """Newest versions of an asset that stay listed beside those that some ring has."""
+FETCHED_S = 3600.0
+"""For so long a file stays that is listed no more: somebody may be fetching it, s."""
 LONG_S = 1095 * 86400
 """Three years, s: for which root, targets and lines are signed: their keys are far away."""
 ONLINE_LIFE = "x-wheeltapper-online-life-s"
@@ -216,6 +218,43 @@ class Registry:
         """Sign snapshot and timestamp for what lies here; on schedule, before they expire."""
         with self.shelf.alone():
             self._refresh(online)
+
+    def unlisted(self) -> list[tuple[Path, int]]:
+        """List the files that no list names, below the folder, and their sizes.
+
+        Raises
+        ------
+        Rejected
+            Something was published and is not out yet: gateways still ask for what it replaced.
+        """
+        snapshot = self.shelf.snapshot()
+        if snapshot is None or snapshot.signed.meta != dict(self.shelf.listed()):
+            raise Rejected(
+                f"{self.folder}: something is published and not out yet; run wheeltapper models "
+                f"refresh {self.folder} first"
+            )
+        named = {
+            prefixed(target, info.hashes["sha256"])
+            for line in self.lines()
+            if (read := self.shelf.line(line)) is not None
+            for target, info in read.signed.targets.items()
+        }
+        targets, found = self.folder / "targets", []
+        late = self._clock().timestamp() - FETCHED_S
+        for path in sorted(targets.rglob("*")):
+            told = path.lstat()
+            old = told.st_mtime < late
+            if path.is_file() and old and path.relative_to(targets).as_posix() not in named:
+                found.append((path.relative_to(self.folder), told.st_size))
+        return found
+
+    def prune(self) -> list[tuple[Path, int]]:
+        """Remove what is `unlisted`; give what was."""
+        with self.shelf.alone():
+            found = self.unlisted()
+            for path, _ in found:
+                (self.folder / path).unlink()
+        return found
 
     def _refresh(self, online: Online) -> None:
         """Sign what is new; the folder is locked."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gateway.models.rule import Clause, Costs, Fault, Terms, clauses, late
-from gateway.models.shelf import Found, Refused, Shelf
+from gateway.models.shelf import Dropped, Found, Refused, Shelf
 from gateway.models.succession import RULE
 from gateway.models.watched import Action, Beside, Change, Role, Tenure, WatchedAsset
 from plant.alarms import Alarm, Label
@@ -80,6 +80,10 @@ class ModelDesk:
         found, refused = self._shelf.look(self._states, highest)
         self._refused = [*self._refused, *refused][-REFUSALS:]
         return [self._shadowing(one) for one in found if self._may_try(one)], refused
+
+    def thin(self) -> list[Dropped]:
+        """Remove the files of old models. Blocks."""
+        return self._shelf.thin(self._states) if self._shelf.trusts else []
 
     def _may_try(self, found: Found) -> bool:
         models = self._states[found.asset].models

@@ -29,8 +29,10 @@ from analytics.modelfiles import (
     watch_of,
 )
 from analytics.watch import Watch
+from gateway.models.succession import RULE
 from gateway.models.watched import WatchedAsset
 from plant.errors import Misconfigured, Rejected, Unreachable
+from plant.records import JSON
 
 FOLDER = "models"
 """Of the data folder."""
@@ -38,6 +40,9 @@ METADATA = "tuf"
 """Folder beside those of the assets."""
 MOST_LOOKED = 200
 """Files of one asset that are looked at, the newest versions; more are none of ours."""
+
+KEPT = 20
+"""Newest files of an asset that stay, beside those of the models that judge or may come back."""
 
 Stamp = tuple[int, int, int]
 """Inode, size and time of the last change: what tells that a file is another one."""
@@ -68,6 +73,24 @@ class Refused:
     def body(self) -> dict[str, str]:
         """Give it as the body of an event."""
         return {"asset": self.asset, "file": self.file, "cause": self.cause, "why": self.why}
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Old files of an asset that were removed: their versions, and what could not be."""
+
+    asset: str
+    versions: tuple[int, ...]
+    trouble: str = ""
+
+    @property
+    def body(self) -> dict[str, JSON]:
+        """Give it as the body of an event."""
+        why = f"older than the newest {KEPT}, and in no use"
+        return {
+            "asset": self.asset, "versions": list[JSON](self.versions), "actor": RULE,
+            "why": f"{why}; {self.trouble}" if self.trouble else why,
+        }  # fmt: skip
 
 
 class Shelf:
@@ -143,7 +166,32 @@ class Shelf:
                     break
         return found, refused
 
-    def _newer(self, asset: str, highest: int) -> list[tuple[int, Path]]:
+    def thin(self, assets: Mapping[str, WatchedAsset]) -> list[Dropped]:
+        """Remove the files of old models, but for those that judge or may come back.
+
+        A snapshot holds the models themselves, and the journal the hashes of all that ever were,
+        so nothing that is blocked comes back by it.
+        """
+        dropped = []
+        for path, state in assets.items():
+            numbered = self._newer(path, 0, every=True)
+            used = state.models.used
+            gone, trouble = [], ""
+            for version, file in numbered[KEPT:]:
+                if version in used:
+                    continue
+                try:
+                    file.unlink()
+                except OSError as error:
+                    trouble = f"{file.name} cannot be removed: {error.strerror}"
+                    break
+                self._told.pop(file, None)
+                gone.append(version)
+            if gone:
+                dropped.append(Dropped(path, tuple(sorted(gone)), trouble))
+        return dropped
+
+    def _newer(self, asset: str, highest: int, *, every: bool = False) -> list[tuple[int, Path]]:
         """List the files of an asset with a version above, the newest first."""
         try:
             files = list((self._folder / model_folder(asset)).iterdir())
@@ -154,7 +202,8 @@ class Shelf:
             for file in files
             if file.suffix == SUFFIX and file.stem.isascii() and file.stem.isdigit()
         ]
-        return sorted((one for one in numbered if one[0] > highest), reverse=True)[:MOST_LOOKED]
+        found = sorted((one for one in numbered if one[0] > highest), reverse=True)
+        return found if every else found[:MOST_LOOKED]
 
     def _consider(
         self, state: WatchedAsset, version: int, file: Path, refused: list[Refused]

@@ -120,6 +120,12 @@ class Models:
         self.history = [*self.history, change][-HISTORY:]
 
     @property
+    def used(self) -> frozenset[int]:
+        """Versions that judge, are tried, or may come back."""
+        kept = (self.tenure, *(one.tenure for one in (self.beside, self.rested) if one is not None))
+        return frozenset(one.version for one in kept)
+
+    @property
     def blank(self) -> bool:
         """Whether no model ever came."""
         return not self.history

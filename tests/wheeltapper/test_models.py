@@ -506,3 +506,37 @@ def test_doctor_says_how_long_a_signature_is_good(days: float, verdict: str) -> 
     (found,) = _until("timestamp", now + round(days * DAY_NS), now, "refresh")
     assert found.verdict == verdict
     assert bool(found.mend) is (verdict != "good")
+
+
+def test_prune_lists_what_nobody_can_ask_for_and_removes_it_when_told(plant: Plant) -> None:
+    for version in range(1, 12):
+        assert plant.publish(version).code == 0
+    assert plant.command("models", "prune", plant.registry).out.endswith(
+        "has nothing that is not listed\n"
+    )
+    for path in (plant.registry / "targets").rglob("*"):
+        os.utime(path, (1e9, 1e9))
+
+    listed = [
+        json.loads(line)
+        for line in plant.command("models", "prune", plant.registry, "--json").out.splitlines()
+    ]
+
+    old = {Path(one["file"]).name.partition(".")[2] for one in listed}
+    assert old == {"1.wtm", "2.wtm", "3.wtm", "index.json"}
+    assert not any(one["deleted"] for one in listed)
+    assert all((plant.registry / one["file"]).is_file() for one in listed)
+    assert plant.command("models", "prune", plant.registry, "--delete").code == 0
+    assert not any((plant.registry / one["file"]).exists() for one in listed)
+    assert plant.pull().code == 0
+    assert list(plant.held) == ["11.wtm"]
+
+
+def test_prune_waits_until_what_was_published_is_out(plant: Plant) -> None:
+    assert plant.publish(1).code == 0
+    online = plant.keys / "online"
+    online.rename(plant.folder / "elsewhere")
+    assert plant.publish(2).code == 0
+    ended = plant.command("models", "prune", plant.registry, "--delete")
+    assert ended.code != 0
+    assert "models refresh" in " ".join(ended.err.replace("│", "").split())
