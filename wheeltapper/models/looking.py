@@ -133,12 +133,17 @@ def _answers(outcome: Outcome) -> Finding:
         return _found("registry", Verdict.GOOD, f"{outcome.place} answers, and is believed")
     if outcome.state is State.UNREACHABLE:
         return _found(
-            "registry", Verdict.UNREACHABLE, f"{outcome.place}: {outcome.why}",
+            "registry", Verdict.UNREACHABLE, _said(outcome),
             "is wheeltapper models serve (or the web server) running there? What is here goes on",
         )  # fmt: skip
     reasons = [one.reason for one in outcome.refused]
     mend = MENDS[reasons[0]] if reasons else MENDS[Reason.CLOCK]
-    return _found("registry", Verdict.WRONG, f"{outcome.place}: {outcome.why}", mend)
+    return _found("registry", Verdict.WRONG, _said(outcome), mend)
+
+
+def _said(outcome: Outcome) -> str:
+    place = f"{outcome.place}: "
+    return place + outcome.why.removeprefix(place)
 
 
 def _until(role: str, expires: int | None, now: int, mend: str) -> Iterator[Finding]:
