@@ -9,15 +9,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from connectors.registry.outcome import Outcome, Reason, State
 from connectors.registry.puller import STATE, Puller
 from plant.errors import Misconfigured, PlantError
 from plant.findings import Finding, Verdict
+from plant.tags import TagHandle
 
 if TYPE_CHECKING:
     from gateway.config.plan import Plan
+    from gateway.models.shelf import Refused
 
 SUBJECT = "models"
 DAY_NS = 24 * 3600 * 10**9
@@ -53,7 +55,7 @@ def registry(plan: "Plan") -> list[Finding]:
     if any(one.failed for one in keys):
         words = "was not looked at: mend the above first"
         return [*keys, _found("registry", Verdict.SKIPPED, words)]
-    return [*keys, *_registry(plan), *_refused_here(plan)]
+    return [*keys, *_registry(plan)]
 
 
 def _keys(plan: "Plan") -> Iterator[Finding]:
@@ -75,12 +77,14 @@ def _keys(plan: "Plan") -> Iterator[Finding]:
 
 
 def _registry(plan: "Plan") -> Iterator[Finding]:
-    from wheeltapper.models.pull import check_of, way_of
+    from wheeltapper.models.pull import FOLDER, check_of, way_of
 
     models = plan.models
     if models.root is None:
         words = "none: files are put into the data folder by hand"
         yield _found("registry", Verdict.NOTE, words)
+        for one in _not_taken(plan, plan.data / FOLDER).values():
+            yield _declined(one)
         return
     with TemporaryDirectory(prefix="wheeltapper-doctor-") as kept:
         folder = Path(kept)
@@ -102,7 +106,7 @@ def _registry(plan: "Plan") -> Iterator[Finding]:
             for role, mend in (("root", CEREMONY), ("timestamp", REFRESH)):
                 yield from _until(role, puller.expires(role), outcome.at, mend)
         if outcome.state is State.OK:
-            yield from _versions(plan, outcome)
+            yield from _versions(plan, outcome, _not_taken(plan, folder))
 
 
 def _copied(plan: "Plan", folder: Path) -> dict[str, Path]:
@@ -159,7 +163,7 @@ def _until(role: str, expires: int | None, now: int, mend: str) -> Iterator[Find
         yield _found(role, Verdict.GOOD, f"good until {day} UTC, {days:.0f} days")
 
 
-def _versions(plan: "Plan", outcome: Outcome) -> Iterator[Finding]:
+def _versions(plan: "Plan", outcome: Outcome, declined: "dict[str, Refused]") -> Iterator[Finding]:
     """Tell of each machine which version there is for it."""
     told = {one.asset: f"version {one.version} is the newest, and here" for one in outcome.kept}
     told |= {
@@ -177,25 +181,33 @@ def _versions(plan: "Plan", outcome: Outcome) -> Iterator[Finding]:
             what = f"version {no.version} is refused" if no.version else "refused"
             words = f"{what} ({no.reason}): {no.why}"
             yield _found(asset.name, Verdict.NOTE, words, MENDS[no.reason])
+        elif asset.path in declined:
+            yield _declined(declined[asset.path])
         else:
             words = told.get(asset.path, f"nothing for the ring {plan.models.ring}")
             yield _found(asset.name, Verdict.GOOD, words)
 
 
-def _refused_here(plan: "Plan") -> Iterator[Finding]:
-    """Tell what a gateway that runs has refused of the files that lie here."""
-    from wheeltapper.running import ask, console_of
+def _declined(one: "Refused") -> Finding:
+    words = f"{one.file} is not taken ({one.cause}): {one.why}"
+    return _found(one.asset.rpartition("/")[2], Verdict.NOTE, words, MENDS[Reason.HEADER])
 
-    try:
-        console = console_of(plan.data)
-        told: Any = {"refused": []} if console is None else ask(console, "/api/models")
-    except PlantError:
-        return  # whether it runs is examined elsewhere
-    for one in told["refused"]:
-        yield _found(
-            one["asset"].rpartition("/")[2], Verdict.NOTE,
-            f"{one['file']} is not taken ({one['cause']}): {one['why']}", MENDS[Reason.HEADER],
-        )  # fmt: skip
+
+def _not_taken(plan: "Plan", folder: Path) -> "dict[str, Refused]":
+    """Give what of a folder of models the gateway would not try, by the path of its machine."""
+    from importlib.metadata import version
+
+    from gateway.models.shelf import Shelf
+    from gateway.pipeline import build_groups
+
+    handles = [TagHandle(number, tag) for number, tag in enumerate(plan.tags)]
+    states = {
+        state.asset.path: state
+        for group in build_groups(plan, handles)
+        for state in group.assets
+    }  # fmt: skip
+    _, refused = Shelf(folder, plan.models.keys, version("wheeltapper")).look(states, {})
+    return {one.asset: one for one in reversed(refused)}
 
 
 def _found(check: str, verdict: Verdict, result: str, mend: str = "") -> Finding:
