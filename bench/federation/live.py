@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,13 +130,13 @@ class Live:
 
         stage.step(
             "Two bad ones, well signed",
-            "One has a NaN in its relations, one was learnt in another unit: both are refused "
+            "One has a NaN in its relations, one was learnt in kPa instead of bar: both are refused "
             "before anything is built of them.",
         )
         self._publish("low", 2, {}, spoil=True)
         self._publish("high", 2, {"units": _other_units})
         for name in ("low", "high"):
-            stage.wait(f"{name} refuses it", lambda n=name: self._refused(n))
+            stage.wait(f"{name} refuses it", partial(self._refused, name))
             stage.run("model", "show", "pump-1", "--data", f"{name}/data")
 
         stage.step("The way back at one of them")
@@ -204,4 +205,4 @@ def _tried_enough(row: Any) -> bool:
 
 
 def _other_units(units: tuple[str, ...]) -> tuple[str, ...]:
-    return ("kPa" if units[0] != "kPa" else "bar", *units[1:])
+    return tuple("kPa" if unit == "bar" else unit for unit in units)

@@ -109,7 +109,8 @@ def test_what_follows_a_model_that_waits_for_a_person_waits_too(line: Line) -> N
     newest = read_model(
         Registry(line.registry).read(mill.PATH, 3), Registry(line.registry).keys_of(mill.PATH)
     )
-    assert newest.header.card["proposed"]["a_person_decides"] is True
+    proposed: Any = newest.header.card["proposed"]
+    assert proposed["a_person_decides"] is True
 
 
 def decided(action: str, version: int, actor: str) -> EventRecord:
