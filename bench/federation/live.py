@@ -130,8 +130,8 @@ class Live:
 
         stage.step(
             "Two bad ones, well signed",
-            "One has a NaN in its relations, one was learnt in kPa instead of bar: both are refused "
-            "before anything is built of them.",
+            "One has a NaN in its relations, one was learnt in kPa instead of bar: both are "
+            "refused before anything is built of them.",
         )
         self._publish("low", 2, {}, spoil=True)
         self._publish("high", 2, {"units": _other_units})
