@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from analytics.modelfiles import private_key, read_model, write_model
+from analytics.modelfiles import Header, private_key, read_model, write_model
 from connectors.registry.registry import Registry
 from connectors.sqlite.config import SqliteConfig
 from connectors.sqlite.sink import SqliteSink
@@ -175,6 +175,23 @@ def test_what_people_said_is_heard_once(
     line.say(*(called(number, Label.FALSE) for number in later))
 
     assert line.reasons(*SPAN) == (causes, False)
+
+
+def test_what_a_class_has_learnt_is_not_trained_from_one_history(line: Line) -> None:
+    key = private_key((line.keys / "trainer" / "trainer.pem").read_bytes(), "here")
+    header = Header(
+        name=mill.PATH, version=1, kind="consolidated", created=1, signals=("speed",),
+        units=("/min",), settings={}, start=0, stop=1, history="0" * 64,
+    )  # fmt: skip
+    file = line.folder / "class.wtm"
+    file.write_bytes(write_model(header, {}, key))
+    words = ("models", "publish", line.registry, file, "--keys", line.keys)
+    assert line.command(*words).code == 0
+
+    row = json.loads(line.retrain(*SPAN).out)
+
+    assert (row["reasons"], "merged anew" in row["note"]) == ([], True)
+    assert [one.version for one in Registry(line.registry).models()] == [1]
 
 
 def test_a_model_in_another_unit_is_not_taken_for_drift(line: Line) -> None:
