@@ -145,6 +145,7 @@ def judged(
         found[f"{name}_alarms_a_day"] = float(alarms.sum()) / (hours[1] - hours[0]) * 24
     found["changed_rows"] = _beyond(model, between(rows, CHANGED))
     found["moved_rows"] = _beyond(model, between(rows, MOVED))
+    found["warm_rows"] = _warm(model, between(rows, MOVED), plan)
     found["settled_beyond"] = _share(model, between(rows, (CHANGED[1], MOVED[1])))
     found["found"] = 0
     for fault in faults:
@@ -158,6 +159,17 @@ def _beyond(model: Consolidated, rows: Rows) -> int:
     """Count rows beyond the limit while the machine runs."""
     running = rows.mode == RUN
     return int(np.count_nonzero((model.judge(rows.values, rows.mode) > 1) & running))
+
+
+def _warm(model: Consolidated, rows: Rows, plan: Terms) -> int:
+    """Count those in which the signal that fits the others least is a temperature."""
+    known = model.detectors[RUN]
+    beyond = (model.judge(rows.values, rows.mode) > 1) & (rows.mode == RUN)
+    inverse = np.linalg.inv(known.correlation)
+    away = (rows.values[beyond] - known.centre) / known.scale
+    alone = np.abs(away @ inverse) / np.sqrt(np.diag(inverse))
+    warm = np.array(["temperature" in name for name in plan.signals])
+    return int(np.count_nonzero(warm[alone.argmax(axis=1)])) if beyond.any() else 0
 
 
 def _share(model: Consolidated, rows: Rows) -> float:
@@ -213,6 +225,7 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             )
         } | {
             "moved_rows": sum(row["moved_rows"] for row in own),
+            "warm_rows": sum(row["warm_rows"] for row in own),
             "changed_rows": sum(row["changed_rows"] for row in own),
             "own_beyond_worst": round(max(row["own_beyond"] for row in own), 5),
             "moved_beyond_worst": round(max(row["moved_beyond"] for row in own), 5),
