@@ -155,7 +155,7 @@ class Live:
 
     def _hold(self) -> None:
         """Hold what came of it to what should have."""
-        versions = {name: self._row(name)["in_force"]["version"] for name in self._machines}
+        versions = {name: self._answer(name)["in_force"]["version"] for name in self._machines}
         if versions != {"low": 1, "middle": 0, "high": 1}:
             raise Rejected(f"in force are {versions}")
 
@@ -181,16 +181,20 @@ class Live:
 
     def _order(self, name: str, what: str, words: tuple[str, ...]) -> None:
         """Order a change; one that was done while its answer was late is not done twice."""
-        before = len(self._row(name)["history"])
+        before = len(self._answer(name)["history"])
         try:
             self._stage.run("model", what, "pump-1", *words, "--data", f"{name}/data")
         except Rejected:
-            if len(self._row(name)["history"]) == before:
+            if len(self._answer(name)["history"]) == before:
                 raise
 
     def _row(self, name: str) -> Any:
         (row,) = self._stage.ask("/api/models", f"{name}/data")["assets"]
         return row
+
+    def _answer(self, name: str) -> Any:
+        """Give the row of a gateway that may be too busy to answer at once."""
+        return self._stage.wait(f"{name} answers", partial(self._row, name))
 
     def _refused(self, name: str) -> Any:
         return self._stage.ask("/api/models", f"{name}/data")["refused"]
