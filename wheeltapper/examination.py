@@ -56,11 +56,6 @@ async def examine(plan: "Plan") -> AsyncIterator[Finding]:
             yield finding
     for sink in plan.sinks:
         yield await _sink(sink, plan)
-    if plan.models.keys:
-        from wheeltapper.models.looking import registry
-
-        for finding in await asyncio.to_thread(registry, plan):
-            yield finding
 
 
 async def _sink(config: "SinkConfig", plan: "Plan") -> Finding:
