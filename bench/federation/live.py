@@ -20,8 +20,8 @@ from plant.errors import Rejected
 from wheeltapper.walks.machine import configuration, write_recording
 from wheeltapper.walks.stage import Stage, free_port
 
-SPEED = 240.0
-LEARN_H, SHADOW_H, PROBATION_H = 2.0, 1.0, 2.0
+SPEED = 120.0
+LEARN_H, SHADOW_H, PROBATION_H = 1.5, 0.5, 1.0
 """Hours that a gateway learns, by itself and by the class; tries; and keeps the way back warm."""
 ENGINEER = "Ada"
 MODELS = """
