@@ -164,7 +164,12 @@ def distances(deviations: Columns, weight: Columns) -> Columns:
 
 
 def learn(
-    blocks: Sequence[Columns], rows: int, visits: int, floor: Columns, limit: float
+    blocks: Sequence[Columns],
+    rows: int,
+    visits: int,
+    floor: Columns,
+    limit: float,
+    shared: Relations | None = None,
 ) -> tuple[Relations, Channels]:
     """Learn relations and channels from healthy rows.
 
@@ -180,6 +185,9 @@ def learn(
         Smallest deviation of each signal worth telling (p,), in the signals' units.
     limit
         Deviations that chance reaches as often as the plant accepts, see `limits.limit_of`.
+    shared
+        Relations that machines of the same class have learnt together: taken instead of those of
+        these rows, which give centre and units, and all that the channels are.
     """
     whole = np.concatenate(blocks)
     centre = np.nan_to_num(robust_centre(whole))
@@ -188,6 +196,12 @@ def learn(
     unit = np.maximum(
         1.4826 * middle, np.maximum(0.5 * robust_scale(away, np.zeros(len(floor))), floor)
     )
+    if shared is not None:
+        relations = shared.moved(centre, unit)
+        shift, rest = _left_over(blocks, relations)
+        return relations, _channels(
+            relations, whole, shift, rest, floor / unit, limit, rows, visits
+        )
     z = np.clip(away / unit, -CLIPPED, CLIPPED)
     causes = number_of_causes(z)
     relations = Relations(centre, unit, Causes(z).correlation(causes))
@@ -223,21 +237,38 @@ def _unseen(
 
     In-sample residuals are too small, the more so the more signals there are.
     """
+    parts = _shifts(blocks, centre, unit)
+    for begin, end in contiguous(len(z)):
+        others = Causes(np.concatenate((z[:begin], z[end:]))).correlation(causes)
+        turned = residual_map(others).T
+        for part in parts:
+            part[begin:end] = part[begin:end] @ turned
+    return _begun(blocks, parts)
+
+
+def _left_over(blocks: Sequence[Columns], relations: Relations) -> tuple[list[Columns], Columns]:
+    """Give the same by relations that other rows have taught."""
+    turned = residual_map(relations.correlation).T
+    parts = [part @ turned for part in _shifts(blocks, relations.centre, relations.unit)]
+    return _begun(blocks, parts)
+
+
+def _shifts(blocks: Sequence[Columns], centre: Columns, unit: Columns) -> list[Columns]:
+    """Give shifts of the two means, and rests around the quick one, of the signals themselves."""
     deviations = [np.nan_to_num((block - centre) / unit) for block in blocks]
     quick = [means(block, QUICK) for block in deviations]
     level = [np.cumsum(block, axis=0) / _counted(block) for block in deviations]
-    parts = [
+    return [
         np.concatenate([one - low for one, low in zip(quick, level, strict=True)]),
         np.concatenate(
             [means(block, SLOW) - low for block, low in zip(deviations, level, strict=True)]
         ),
         np.concatenate([block - one for block, one in zip(deviations, quick, strict=True)]),
     ]
-    for begin, end in contiguous(len(z)):
-        others = Causes(np.concatenate((z[:begin], z[end:]))).correlation(causes)
-        turned = residual_map(others).T
-        for part in parts:
-            part[begin:end] = part[begin:end] @ turned
+
+
+def _begun(blocks: Sequence[Columns], parts: list[Columns]) -> tuple[list[Columns], Columns]:
+    """Leave the first rows of each block out of the shifts."""
     starts = np.concatenate([np.arange(len(block)) for block in blocks])
     kept = [part[starts >= skip] for part, skip in zip(parts[:2], BEGINS, strict=False)]
     return kept, parts[2]

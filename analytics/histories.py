@@ -9,6 +9,7 @@ from analytics.arrivals import ENOUGH, Arrivals
 from analytics.baselines import ModeBaseline
 from analytics.channels import FOLLOWS, followed, learn
 from analytics.contract import State
+from analytics.relations import Relations
 from analytics.rows import BlockStore
 from analytics.scaling import quantiles, quantum, seen
 from analytics.states import part_of, prefixed
@@ -72,18 +73,20 @@ class ModeHistory:
         if np.isfinite(row).any():
             self._store.append(row)
 
-    def fit(self, floor: Columns) -> ModeBaseline:
+    def fit(self, floor: Columns, shared: Relations | None = None) -> ModeBaseline:
         """Learn from the gathered rows.
 
         Parameters
         ----------
         floor
             Smallest deviation of each signal worth telling (p,), from all modes.
+        shared
+            See `channels.learn`.
         """
         rows = self._store.rows
         floor = np.maximum(floor, ROUNDED * quantum(rows))
         relations, channels = learn(
-            self._store.blocks(), self._store.offered, self.visits, floor, self._limit
+            self._store.blocks(), self._store.offered, self.visits, floor, self._limit, shared
         )
         known = seen(rows)
         lately = rows[-int(2 * FOLLOWS[1]) :]

@@ -1,6 +1,6 @@
 """The baselines of one asset, one a mode: gathered together, parted where modes are found."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, TypeGuard
 
@@ -11,6 +11,7 @@ from analytics.baselines import ModeBaseline
 from analytics.contract import State
 from analytics.histories import ModeHistory
 from analytics.regimes import Regimes, find
+from analytics.relations import Relations
 from analytics.rows import BlockStore
 from analytics.scaling import scale_floor
 from analytics.states import part_of, prefixed
@@ -35,9 +36,18 @@ class ModeBaselines:
         Rows of a mode before it is judged.
     limit
         See `limits.limit_of`.
+    shared
+        Relations of a mode that were learnt by machines of the same class, see `channels.learn`.
     """
 
-    def __init__(self, signals: Sequence[str], needed: int, limit: float) -> None:
+    def __init__(
+        self,
+        signals: Sequence[str],
+        needed: int,
+        limit: float,
+        shared: Mapping[int, Relations] | None = None,
+    ) -> None:
+        self.shared = dict(shared or {})
         self._signals = len(signals)
         self._needed, self._limit = needed, limit
         self._modes: dict[int, ModeHistory | ModeBaseline] = {}
@@ -114,7 +124,7 @@ class ModeBaselines:
         if waiting:
             floor = scale_floor(np.concatenate([_rows(each) for each in self._modes.values()]))
             for mode, history in waiting.items():
-                self._modes[mode] = self._ready[mode] = history.fit(floor)
+                self._modes[mode] = self._ready[mode] = history.fit(floor, self.shared.get(mode))
 
     def learn(self, mode: int, row: Columns, age: int, slow: Columns) -> None:
         """Keep one healthy row of a mode, see `gather`, and fit the mode when it has enough."""

@@ -32,6 +32,8 @@ DELTA = 0.002
 """Chance of a false report in a stretch without drift, of all signals and modes together."""
 CALLED_FALSE = 2
 """Alarms that people called false, or expected, that are one."""
+CREPT_BLOCKS = 3
+"""Blocks of windows in a mode from which on its level tells whether it crept."""
 NEW_WINDOWS = 60
 """Healthy windows in a mode that the model does not know that are one."""
 
@@ -46,13 +48,15 @@ class Cause(StrEnum):
     AGE = "age"
     FIRST = "first"
     """None has been trained for it."""
+    CREEP = "creep"
+    """Small moves that each were learnt, and sum up to one."""
     UNDECIDED = "undecided"
     """The one before it is a person's to decide on."""
 
     @property
     def a_person_decides(self) -> bool:
         """Whether it could be a fault, so that no rule may put into force what it proposed."""
-        return self in (Cause.DRIFT, Cause.SCORE, Cause.MODE, Cause.UNDECIDED)
+        return self in (Cause.DRIFT, Cause.SCORE, Cause.MODE, Cause.CREEP, Cause.UNDECIDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +224,46 @@ def _old(trained_until: int, now: int, oldest_days: float) -> Iterator[Reason]:
             f"what it was trained from ended {days:.0f} days ago; {oldest_days:g} is the most",
             {"days": round(days, 1), "oldest": oldest_days},
         )
+
+
+def crept(older: Watch, version: int, seen: Seen) -> list[Reason]:
+    """Tell what has moved since an older model, the last that a person stands for.
+
+    A creep of less than a limit from one training to the next is no drift against the newest
+    model, which has learnt most of it. Against an older one the steps sum up.
+
+    Parameters
+    ----------
+    older
+        That model, as it was trained.
+    version
+        Its number.
+    seen
+        What would be learnt, or the last of it.
+    """
+    return list(_crept(older, version, seen))
+
+
+def _crept(older: Watch, version: int, seen: Seen) -> Iterator[Reason]:
+    known = [mode for mode in np.unique(seen.mode).tolist() if older.knows(mode)]
+    for mode in known:
+        chosen = seen.healthy & (seen.mode == mode) & np.isfinite(seen.rows).all(axis=1)
+        blocks = min(int(np.count_nonzero(chosen)) // BLOCK, RECENT)
+        if blocks < CREPT_BLOCKS:
+            continue
+        shift = older.shifts(mode, seen.rows[chosen][-blocks * BLOCK :])
+        level = np.median(shift.reshape(blocks, BLOCK, -1).mean(axis=1), axis=0)
+        named = f" in mode {mode}" if len(known) > 1 else ""
+        for signal, moved in zip(older.signals, level.tolist(), strict=True):
+            if abs(moved) >= MOVED:
+                way = "up" if moved > 0 else "down"
+                yield Reason(
+                    Cause.CREEP,
+                    f"{signal} has moved {way}{named} by {abs(moved):.1f} limits against what the "
+                    f"others make of it, step by step since model {version}, the last that a "
+                    "person stands for",
+                    {"signal": signal, "mode": mode, "after": round(moved, 3), "model": version},
+                )
 
 
 def follows(version: int) -> Reason:

@@ -82,6 +82,11 @@ class Relations:
             return centre.copy()
         return np.where(given, centre, self.fill(row[None, :], given, centre)[0])
 
+    def moved(self, centre: Columns, unit: Columns) -> Self:
+        """Give the same relations around another centre (p,), told in other units (p,)."""
+        scale = self.unit / unit
+        return type(self)(centre, unit, self.correlation * np.outer(scale, scale))
+
     def state(self) -> State:
         """Give the relations as arrays."""
         return {

@@ -7,7 +7,7 @@ is high, and of an alarmed asset only what has no part in the alarm. An asset of
 events, one row each, for nothing beside it can say that a state lasts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +27,7 @@ from analytics.limits import limit_of
 from analytics.modes import ModeBaselines
 from analytics.novelty import Novelty
 from analytics.regimes import Regimes
+from analytics.relations import Relations
 from analytics.settings import EVENTS_AT, WatchSettings, event_bar
 from analytics.sightings import Sighting, parts
 from analytics.smoothing import Smoother
@@ -73,10 +74,18 @@ class Watch:
         Tag name and UCUM code of each column.
     settings
         How it is watched.
+    shared
+        Relations of a mode that were learnt by machines of the same class: what the signals do
+        together need not be learnt then, only how restless this machine is beside that, and where
+        its levels lie. Modes are not found then.
     """
 
     def __init__(
-        self, signals: Sequence[str], units: Sequence[str], settings: WatchSettings
+        self,
+        signals: Sequence[str],
+        units: Sequence[str],
+        settings: WatchSettings,
+        shared: Mapping[int, Relations] | None = None,
     ) -> None:
         if not signals or len(signals) != len(units):
             raise Misconfigured("an asset is watched by one signal or more, each with its unit")
@@ -85,7 +94,7 @@ class Watch:
         self._settle = int(settings.settle_s * 1e9)
         needed = min(settings.mode_rows, settings.learn_rows)
         limit = limit_of(len(signals), settings.budget, settings.row_s)
-        self._modes = ModeBaselines(signals, needed, limit)
+        self._modes = ModeBaselines(signals, needed, limit, shared)
         self._means = Smoother(len(signals), (QUICK, SLOW, PAST))
         self._latch = AlarmLatch(int(settings.on_delay_s * 1e9), int(settings.off_delay_s * 1e9))
         bar = settings.bar or event_bar(settings.budget, settings.row_s)
@@ -109,6 +118,11 @@ class Watch:
         if not self._learnt:
             return "learning"
         return "learning" if self.progress < 1 else "watching"
+
+    @property
+    def learnt(self) -> bool:
+        """Whether it has had the rows that it learns from before it judges any."""
+        return self._learnt
 
     @property
     def alarmed(self) -> bool:
@@ -366,7 +380,7 @@ class Watch:
             self._modes.fit()
             self._novelty.fit()
             return
-        if self.settings.find_modes:
+        if self.settings.find_modes and not self._modes.shared:
             self._regimes = self._modes.part()
             if self._regimes is not None:
                 self._mode = None  # the means are a mixture: they begin anew
@@ -659,6 +673,8 @@ class Watch:
         known |= prefixed("means.", self._means.state())
         known |= prefixed("latch.", self._latch.state())
         known |= prefixed("modes.", self._modes.state())
+        for mode, relations in self._modes.shared.items():
+            known |= prefixed(f"shared.{mode}.", relations.state())
         if self._instruments is not None:
             known |= prefixed("instruments.", self._instruments.state())
         if self._novelty is not None:
@@ -680,6 +696,11 @@ class Watch:
         self._means.restore(part_of(state, "means."))
         self._latch.restore(part_of(state, "latch."))
         self._modes.restore(part_of(state, "modes."))
+        shared = part_of(state, "shared.")
+        self._modes.shared = {
+            int(mode): Relations.restore(part_of(shared, f"{mode}."))
+            for mode in sorted({name.partition(".")[0] for name in shared}, key=int)
+        }
         if self._instruments is not None:
             self._instruments.restore(part_of(state, "instruments."))
         if self._novelty is not None:

@@ -98,6 +98,10 @@ def measured(seconds: int) -> dict[str, Any]:
     beside, beside_bytes = feed(pipeline, begin + seconds, rows(seconds, 2))
     grown = sum(array.nbytes for array in pipeline.state().values()) - state
     own_costs = pipeline.assets[0].models.beside
+    ordered = body | {"action": "promote", "sha256": "", "why": "", "actor": "bench"}
+    begun = time.perf_counter_ns()
+    pipeline.order(EventRecord("model", 2, ordered))
+    promoted = (time.perf_counter_ns() - begun) / 1e3
     return {
         "assets": ASSETS,
         "signals": SIGNALS,
@@ -107,6 +111,7 @@ def measured(seconds: int) -> dict[str, Any]:
         "us_more": round(beside - alone, 1),
         "us_in_force": None if own_costs is None else own_costs.stopwatch.costs().in_force,
         "us_beside": None if own_costs is None else own_costs.stopwatch.costs().beside,
+        "us_to_promote": round(promoted, 1),
         "snapshot_bytes_more": grown,
         "journal_bytes_a_row_more": round((beside_bytes - alone_bytes) / seconds, 1),
     }

@@ -88,7 +88,7 @@ UNFOLDED = (
     "learnt anew; alarms are taken as they were told"
 )
 LOOK_S = 1.0
-MODELS_S = 5.0
+MODELS_S, THINS_S = 5.0, 3600.0
 """Model files are looked for so often."""
 SUMMARISE_S = 1.0
 """Windows that are ready are looked for so often."""
@@ -123,10 +123,10 @@ class Gateway:
         longer) and "trust", "part" (its cycle ended, or somebody said what it turned out to be),
         "evicted" (records went that a reader had not passed), "disk" (it is full, or no
         longer), "model" (which model of an asset is where has changed), "model-refused" (a model
-        file is not taken), "models-pull" (updates from the registry stand otherwise),
-        "proposer" (it is throttled, switched off or right again), "guard" (there is none to ask,
-        or again), "salvage" (a damaged journal is brought into a new file), each with a row. Parts
-        of a history are not told.
+        file is not taken), "models-dropped" (old files are removed), "models-pull" (updates from
+        the registry stand otherwise), "proposer" (it is throttled, switched off or right again),
+        "guard" (there is none to ask, or again), "salvage" (a damaged journal is brought into a
+        new file), each with a row. Parts of a history are not told.
     listen
         Serve the console.
     pull
@@ -200,6 +200,7 @@ class Gateway:
                 self._pipeline.book.open,
                 self._order,
                 lambda: self._puller.words,
+                self._pipeline.book.alarms,
             )
             await asyncio.to_thread(self._recover_savings)
             self._checkpoints = await asyncio.to_thread(
@@ -521,7 +522,12 @@ class Gateway:
 
     async def _look_for_models(self) -> None:
         """Look for model files, beside the event loop, and have a new one tried."""
+        thinned = float("-inf")
         while True:
+            if time.monotonic() - thinned > THINS_S:
+                thinned = time.monotonic()
+                dropped = await asyncio.to_thread(self._models.thin)
+                self._announce([("models-dropped", one.body) for one in dropped])
             orders, refused = await asyncio.to_thread(self._models.look)
             self._announce([("model-refused", {**one.body}) for one in refused])
             for body in orders:

@@ -45,6 +45,7 @@ from wheeltapper import (
     uplink,
     walk,
 )
+from wheeltapper.federating import publishing
 
 app = typer.Typer(
     name="wheeltapper",
@@ -117,6 +118,7 @@ app.add_typer(federation.app, name="federation")
 federation.app.command("receive")(consolidation.receive)
 federation.app.command("merge")(consolidation.merge)
 federation.app.command("compare")(consolidation.compare)
+federation.app.command("publish")(publishing.publish)
 app.add_typer(walk.app, name="walk")
 app.command("guard")(guard.guard)
 setpoints.app.command("replay")(rehearse.replay)

@@ -55,6 +55,12 @@ def doctor(config: ConfigFile, as_json: AsJson = False) -> None:
         async for finding in examine(plan):
             _tell(finding, as_json)
             found.append(finding)
+        if plan.models.keys:
+            from wheeltapper.models.looking import registry
+
+            for finding in await asyncio.to_thread(registry, plan):
+                _tell(finding, as_json)
+                found.append(finding)
         return found
 
     raise typer.Exit(ending(asyncio.run(examined())))

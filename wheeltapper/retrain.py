@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from wheeltapper.training.stores import Told
 
 SPAN = "30d"
+CREPT_NS = 7 * 24 * 3600 * 10**9
+"""The last so much of what would be learnt is held against the model that a person stands for."""
+OF_A_CLASS = "learnt together with others of its class: merged anew, not trained"
 
 
 def retrain(
@@ -129,6 +132,10 @@ class Due:
     reasons: "tuple[Reason, ...]"
     told: "Told"
     """What was known of alarms at this look."""
+    older: int | None = None
+    """The last version that a person stands for, if it is not the newest."""
+    note: str = ""
+    """Why it is not looked at."""
 
     @property
     def row(self) -> "dict[str, JSON]":
@@ -143,6 +150,7 @@ class Due:
                 for one in self.reasons
             ],
             "a_person_decides": a_person_decides(self.reasons),
+            **({"note": self.note} if self.note else {}),
         }
 
 
@@ -174,14 +182,14 @@ class Round:
         online = self.held.online()
         if online is not None and not self.propose:
             registry.refresh(online)
-        newest: dict[str, int] | None = None
+        listed: dict[str, list[int]] | None = None
         due, refused = [], 0
         with Bar("assets") as bar:
             for done, asset in enumerate(self.assets, 1):
                 try:
-                    if newest is None:
-                        newest = _newest(registry)
-                    found = self._look(registry, asset, newest.get(asset.path))
+                    if listed is None:
+                        listed = _listed(registry)
+                    found = self._look(registry, asset, listed.get(asset.path, []))
                 except Rejected as error:
                     refused += 1
                     self._refuse(asset.path, error)
@@ -195,8 +203,9 @@ class Round:
         trained, more = self._train(registry, due)
         return trained, refused + more
 
-    def _look(self, registry: "Registry", asset: Any, newest: int | None) -> Due:
-        """Say what speaks for training an asset again."""
+    def _look(self, registry: "Registry", asset: Any, versions: Sequence[int]) -> Due:
+        """Say what speaks for training an asset again; its versions, the newest first."""
+        from analytics.federation.watching import KIND as CLASS
         from analytics.modelfiles import public_pem, read_model
         from analytics.proposals import Cause, Reason, Seen, follows, reasons
         from analytics.training.selection import select
@@ -204,17 +213,21 @@ class Round:
         from wheeltapper.export import span
         from wheeltapper.train import Order
         from wheeltapper.training.jobs import course_of, watch_in_force
+        from wheeltapper.training.stores import Told
 
         start, stop = span(*self.since)
         order = Order(self.plan, None, self.store, (start, stop), 0, 0.2, self.without)
-        if newest is None:
+        if not versions:
             first = Reason(Cause.FIRST, "no model has been trained for it")
             told = self.store.told(start, stop)
             job = order.job(asset, _events(told, asset.path, start, stop))
             return Due(job, None, (first,), told)
         keys = [self.key.public_key(), *registry.keys_of(asset.path)]
-        file = registry.read(asset.path, newest)
+        file = registry.read(asset.path, versions[0])
         before = read_model(file, keys)
+        if before.header.kind == CLASS:
+            told, job = Told([]), order.job(asset, ())
+            return Due(job, before, (), told, note=OF_A_CLASS)
         until = before.header.stop
         begin = min(until, stop)
         # alarms from where it was trained on, which may lie before the time that is learnt from
@@ -236,9 +249,50 @@ class Round:
             watch, seen, trained_until=until, now=stop, oldest_days=self.oldest_days,
             called_false=called[Label.FALSE], called_expected=called[Label.EXPECTED],
         )  # fmt: skip
-        if found and _waits(before.header):
+        older = self._stood_for(registry, asset.path, versions, keys, told)
+        if older is not None and older != versions[0]:
+            found += self._crept(replace(job, in_force=registry.read(asset.path, older)), older)
+        if found and _waits(before.header) and (asset.path, versions[0]) not in told.promoted:
             found.append(follows(before.header.version))
-        return Due(_from_the_change_on(job, found), before, tuple(found), told)
+        return Due(_from_the_change_on(job, found), before, tuple(found), told, older)
+
+    def _stood_for(
+        self, registry: "Registry", asset: str, versions: Sequence[int], keys: Any, told: "Told"
+    ) -> int | None:
+        """Give the newest version that a person stands for; else the oldest; None: of none."""
+        from analytics.federation.watching import KIND as CLASS
+        from analytics.modelfiles import read_model
+
+        oldest = None
+        for version in versions:
+            try:
+                header = read_model(registry.read(asset, version), keys).header
+            except Rejected:
+                continue  # of a key that is believed no more, or gone: nobody stands for it
+            if header.kind == CLASS:
+                continue
+            oldest = version
+            by_hand = "proposed" not in header.card or header.reissue_of is not None
+            if by_hand or (asset, version) in told.promoted:
+                return version
+        return oldest
+
+    def _crept(self, job: "Job", version: int) -> "list[Reason]":
+        """Hold what would be learnt against an older model."""
+        from analytics.proposals import Seen, crept
+        from analytics.training.fit import NothingTrained
+        from analytics.training.selection import select
+        from wheeltapper.training.jobs import course_of, watch_in_force
+
+        try:
+            watch = watch_in_force(job)
+        except NothingTrained:
+            return []  # of other signals or units: nothing can be held against it
+        assert watch is not None  # noqa: S101 - the job has its file
+        course = course_of(replace(job, start=max(job.start, job.stop - CREPT_NS)))
+        chosen = select(course, job.machine, job.events, job.wishes.margin)
+        means = course.values["mean"][:, : len(job.machine.signals)]
+        return crept(watch, version, Seen(course.at, means, chosen.mode, chosen.healthy))
 
     def _card(self, due: Due, outcome: "Outcome") -> "dict[str, JSON]":
         """Add to a data card what speaks for the model, and what had been said of alarms by then.
@@ -270,6 +324,9 @@ class Round:
             terminal.record(found.row)
             return
         name = "" if found.before is None else f": model {found.before.header.version}"
+        if found.note:
+            terminal.say(f"{found.job.machine.path}{name}: {found.note}")
+            return
         if not found.reasons:
             terminal.say(f"{found.job.machine.path}{name}: nothing speaks for training it again")
             return
@@ -316,16 +373,16 @@ class Round:
                     continue
                 registry.publish(
                     each.job.machine.path, written.version, written.file.read_bytes(), self.key,
-                    online, self.ring,
+                    online, self.ring, () if each.older is None else (each.older,),
                 )  # fmt: skip
         return teller.trained, len(teller.refused)
 
 
-def _newest(registry: "Registry") -> dict[str, int]:
-    """Give the newest version of each asset."""
-    found: dict[str, int] = {}
+def _listed(registry: "Registry") -> dict[str, list[int]]:
+    """Give the versions of each asset, the newest first."""
+    found: dict[str, list[int]] = {}
     for one in registry.models():
-        found[one.asset] = max(one.version, found.get(one.asset, 0))
+        found.setdefault(one.asset, []).append(one.version)
     return found
 
 
@@ -338,7 +395,7 @@ def _heard(header: "Header") -> "dict[str, int]":
 
 
 def _waits(header: "Header") -> bool:
-    """Tell whether a model is one that a person decides on: here nobody knows whether one did."""
+    """Tell whether a model is one that a person decides on."""
     match header.card.get("proposed"):
         case {"a_person_decides": True}:
             return True

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from gateway.accounts.audit import MODEL_ACTS
+from gateway.accounts.audit import MODEL_ACTS, numbered
 from wheeltapper import terminal
 
 STATES = {
@@ -133,6 +133,9 @@ class Spoken:
             "part": self._part,
             "model": self._model,
             "model-refused": self._model_refused,
+            "models-dropped": lambda row: terminal.say(
+                f"{row['asset']}: files of {numbered(row['versions'])} are removed: {row['why']}"
+            ),
             "models-pull": lambda row: terminal.say(
                 f"models: {row['why'] or 'the registry answers again'}"
             ),

@@ -90,6 +90,11 @@ class TwoStatistic:
         """Usual deviation of each signal (p,)."""
         return self._scale
 
+    @property
+    def correlation(self) -> Columns:
+        """Correlation of the signals (p, p), shrunk."""
+        return self._precision.correlation
+
     def learn_one(self, x: dict[Hashable, Any]) -> None:
         """Learn from one healthy row."""
         self.learn_row(row_of(self.signals, x))

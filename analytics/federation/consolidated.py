@@ -17,6 +17,7 @@ from analytics.federation.refusals import Refused, Why
 from analytics.federation.sketch import Sketch
 from analytics.federation.statistics import Statistics
 from analytics.federation.terms import Terms
+from analytics.relations import Relations
 from analytics.scaling import CLASS
 from analytics.states import part_of, prefixed
 
@@ -26,6 +27,8 @@ Modes = NDArray[np.int64]
 LEAST_SHRINKAGE = 0.001
 """Kept however many rows there are: near-exact relations between signals hold only nearly. A tenth,
 as a single machine wants it, hides a weak fault behind the loads of all the others."""
+ALIKE = 1e-6
+"""By how much a correlation may differ from its mirror."""
 OPEN = np.inf
 """Limit of a mode whose scores have not been told yet: nothing is beyond it."""
 
@@ -113,6 +116,13 @@ class Consolidated:
                 found[mine] = detector.score_rows(rows[mine])
         return found
 
+    def relations(self) -> dict[int, Relations]:
+        """Give what the signals do together in each mode, for a `Watch` to begin from."""
+        return {
+            mode: Relations(each.centre, each.scale, each.correlation)
+            for mode, each in self.detectors.items()
+        }
+
     def sketches(self, rows: Columns, mode: Modes) -> dict[int, Sketch]:
         """Count the scores of rows (n, p) of modes (n,), for every mode that has some."""
         scores = self.scores(rows, mode)
@@ -183,5 +193,6 @@ def _check(state: State) -> None:
         raise Refused(Why.IMPOSSIBLE, "a centre, scale or correlation is no finite number")
     if not (state["scale"] > 0).all():
         raise Refused(Why.IMPOSSIBLE, "a scale is not above 0")
-    if np.linalg.eigvalsh(correlation).min() <= 0:
-        raise Refused(Why.IMPOSSIBLE, "a correlation is not positive definite")
+    mirrored = np.abs(correlation - correlation.T).max(initial=0.0)
+    if mirrored > ALIKE or np.linalg.eigvalsh(correlation).min() <= 0:
+        raise Refused(Why.IMPOSSIBLE, "a correlation is not symmetric and positive definite")

@@ -38,6 +38,8 @@ LOADS = {"low": (-12.0, -3.0), "middle": (-5.0, 5.0), "high": (3.0, 12.0)}
 ALL_LOADS = (-12.0, 12.0)
 LEARNT, SCORED, OWN, FAULTS, MOVED = (0, 10.5), (10.5, 21), (21, 25), (25, 33), (33, 39)
 """From hour to hour."""
+CHANGED = (33, 33.5)
+"""The first half hour at the loads of all: they change at once, and heat follows slowly."""
 RUN = 1
 MODELS = ("local-only", "federated", "centralised")
 
@@ -141,12 +143,37 @@ def judged(
         alarms = lasting(beyond, each.at, plan.row_ns)
         found[f"{name}_beyond"] = float(beyond[running].mean())
         found[f"{name}_alarms_a_day"] = float(alarms.sum()) / (hours[1] - hours[0]) * 24
+    found["changed_rows"] = _beyond(model, between(rows, CHANGED))
+    found["moved_rows"] = _beyond(model, between(rows, MOVED))
+    found["warm_rows"] = _warm(model, between(rows, MOVED), plan)
+    found["settled_beyond"] = _share(model, between(rows, (CHANGED[1], MOVED[1])))
     found["found"] = 0
     for fault in faults:
         each = between(rows, (fault.start_h, fault.stop_h))
         beyond = (model.judge(each.values, each.mode) > 1) & (each.mode == RUN)
         found["found"] += bool(lasting(beyond, each.at, plan.row_ns).any())
     return found
+
+
+def _beyond(model: Consolidated, rows: Rows) -> int:
+    """Count rows beyond the limit while the machine runs."""
+    running = rows.mode == RUN
+    return int(np.count_nonzero((model.judge(rows.values, rows.mode) > 1) & running))
+
+
+def _warm(model: Consolidated, rows: Rows, plan: Terms) -> int:
+    """Count those in which the signal that fits the others least is a temperature."""
+    known = model.detectors[RUN]
+    beyond = (model.judge(rows.values, rows.mode) > 1) & (rows.mode == RUN)
+    inverse = np.linalg.inv(known.correlation)
+    away = (rows.values[beyond] - known.centre) / known.scale
+    alone = np.abs(away @ inverse) / np.sqrt(np.diag(inverse))
+    warm = np.array(["temperature" in name for name in plan.signals])
+    return int(np.count_nonzero(warm[alone.argmax(axis=1)])) if beyond.any() else 0
+
+
+def _share(model: Consolidated, rows: Rows) -> float:
+    return _beyond(model, rows) / max(int(np.count_nonzero(rows.mode == RUN)), 1)
 
 
 def seed_figures(seed: int, strength: float) -> list[dict[str, Any]]:
@@ -189,8 +216,17 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         own = [row for row in rows if row["model"] == model]
         found[model] = {
             name: round(mean(row[name] for row in own), 5)
-            for name in ("own_beyond", "moved_beyond", "own_alarms_a_day", "moved_alarms_a_day")
+            for name in (
+                "own_beyond",
+                "moved_beyond",
+                "settled_beyond",
+                "own_alarms_a_day",
+                "moved_alarms_a_day",
+            )
         } | {
+            "moved_rows": sum(row["moved_rows"] for row in own),
+            "warm_rows": sum(row["warm_rows"] for row in own),
+            "changed_rows": sum(row["changed_rows"] for row in own),
             "own_beyond_worst": round(max(row["own_beyond"] for row in own), 5),
             "moved_beyond_worst": round(max(row["moved_beyond"] for row in own), 5),
             "found": sum(row["found"] for row in own),

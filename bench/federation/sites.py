@@ -74,6 +74,10 @@ class Machine:
         Another range, from an hour on.
     faults
         What befalls it.
+    start
+        Time of its first row, ns since 1970 UTC.
+    path
+        What its pump is called.
     """
 
     name: str
@@ -81,20 +85,22 @@ class Machine:
     load: tuple[float, float]
     later: tuple[float, tuple[float, float]] | None = None
     faults: tuple[Struck, ...] = ()
+    start: int = START
+    path: str = ASSET
 
 
 class LoadedLine(SimulatedLine):
     """The simulated line with a demand of its own."""
 
     def __init__(self, machine: Machine) -> None:
-        super().__init__(machine.seed, fault="none", start=START)
-        self._site = machine
+        super().__init__(machine.seed, fault="none", start=machine.start)
+        self.site = machine
         self._turns = np.random.default_rng([machine.seed, 51]).uniform(0, 2 * np.pi, 2)
 
     def _around(self, second: Rows, around: Surroundings) -> Surroundings:
-        low, high = (np.full(len(second), end) for end in self._site.load)
-        if self._site.later is not None:
-            hour, (other_low, other_high) = self._site.later
+        low, high = (np.full(len(second), end) for end in self.site.load)
+        if self.site.later is not None:
+            hour, (other_low, other_high) = self.site.later
             late = second >= hour * HOUR_S
             low, high = np.where(late, other_low, low), np.where(late, other_high, high)
         waves = np.sin(2 * np.pi * second[:, None] / SWINGS_S + self._turns).mean(axis=1)
@@ -104,16 +110,25 @@ class LoadedLine(SimulatedLine):
         if self.asset_paths[number] != ASSET:
             return
         names = tuple(channel.name for channel in self._machines[number].channels)
-        for fault in self._site.faults:
+        for fault in self.site.faults:
             since = np.clip((second - fault.start_h * HOUR_S) / RAMP_S, 0.0, 1.0)
             strength = np.where(second < fault.stop_h * HOUR_S, since, 0.0) * fault.strength
             if strength.any():
                 change(KINDS[fault.kind].effects, names, signals, strength, speed)
 
 
-def pump_tags(line: SimulatedLine) -> list[Tag]:
-    """Give the tags of the pump that are judged or tell its mode."""
-    return [tag for tag in line.tags if tag.asset == ASSET and tag.role in ("signal", "mode")]
+def pump_columns(line: LoadedLine) -> list[int]:
+    """Give the columns of the pump that are judged or tell its mode."""
+    return [
+        at for at, tag in enumerate(line.tags)
+        if tag.asset == ASSET and tag.role in ("signal", "mode")
+    ]  # fmt: skip
+
+
+def pump_tags(line: LoadedLine) -> list[Tag]:
+    """Give their tags, as they are called at this site."""
+    own = [line.tags[at] for at in pump_columns(line)]
+    return [replace(tag, name=f"{line.site.path}/{tag.signal}") for tag in own]
 
 
 def write_config(folder: Path, name: str, tags: Sequence[Tag]) -> Path:
@@ -134,11 +149,11 @@ def write_config(folder: Path, name: str, tags: Sequence[Tag]) -> Path:
 
 def windows(line: LoadedLine, hours: int) -> Iterator[SummaryRecord]:
     """Summarise the pump hour by hour, in windows of 10 s; its tags by their place."""
-    columns = [line.tags.index(tag) for tag in pump_tags(line)]
+    columns = pump_columns(line)
     for first in range(0, hours * HOUR_S, HOUR_S):
         values = line.values(first, HOUR_S)[:, columns]
         rows, width = values.shape
-        at = START + (first + np.arange(rows, dtype=np.int64)) * SECOND
+        at = line.site.start + (first + np.arange(rows, dtype=np.int64)) * SECOND
         yield summarise(
             "line-opcua",
             TEN_SECONDS,
@@ -151,14 +166,17 @@ def windows(line: LoadedLine, hours: int) -> Iterator[SummaryRecord]:
 
 def settle(folder: Path, machine: Machine, hours: int) -> Path:
     """Write configuration and history of a gateway that has run for so many hours."""
+    config = write_config(folder, machine.name, pump_tags(LoadedLine(machine)))
+    keep_history(folder / "data", machine, hours)
+    return config
+
+
+def keep_history(data: Path, machine: Machine, hours: int) -> None:
+    """Write the history of a gateway that has run for so many hours."""
     line = LoadedLine(machine)
-    tags = pump_tags(line)
-    config = write_config(folder, machine.name, tags)
-    handles = [TagHandle(place, tag) for place, tag in enumerate(tags)]
-    data = folder / "data"
+    handles = [TagHandle(place, tag) for place, tag in enumerate(pump_tags(line))]
     data.mkdir(exist_ok=True)
     kept = SqliteConfig(days_10s=20_000)
     with SqliteSink(kept, handles, machine.name, data) as sink:
         for record in windows(line, hours):
             sink.write([record])
-    return config

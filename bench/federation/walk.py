@@ -14,10 +14,10 @@ Run = Callable[..., object]
 CLASS = "class/pump"
 
 
-def when(hour: float) -> str:
+def when(hour: float, start: int = START) -> str:
     """Give an hour of the simulated time as the commands take it."""
     return (
-        f"{datetime.fromtimestamp((START + round(hour * HOUR_NS)) / 1e9, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        f"{datetime.fromtimestamp((start + round(hour * HOUR_NS)) / 1e9, UTC):%Y-%m-%dT%H:%M:%SZ}"
     )
 
 
@@ -45,11 +45,17 @@ class Walk:
         Configuration of each gateway, by its name.
     run
         Runs a command.
+    asset
+        The pump of the first one.
+    start
+        When hour 0 was, ns since 1970 UTC.
     """
 
     folder: Path
     configs: dict[str, Path]
     run: Run = command
+    asset: str = ASSET
+    start: int = START
 
     @property
     def key(self) -> Path:
@@ -99,13 +105,13 @@ class Walk:
             self.run("federation", "key", config, "--out", public)
             named += ["--participant", f"{name}={public}"]
         first = next(iter(self.configs.values()))
-        asked = ("--asset", ASSET, "--class", CLASS, *named, "--key", self.key, *more)
+        asked = ("--asset", self.asset, "--class", CLASS, *named, "--key", self.key, *more)
         self.run("federation", "plan", first, self.plan, *asked)
 
     def contribute(self, start_h: float, stop_h: float, *more: object) -> None:
         """Let every gateway make its message, and bring it to the centre on a stick."""
         agreed = ("--plan", self.plan, "--trust", self.trust)
-        span = ("--from", when(start_h), "--to", when(stop_h))
+        span = ("--from", when(start_h, self.start), "--to", when(stop_h, self.start))
         for config in self.configs.values():
             self.run("federation", "contribute", config, *agreed, *span, *more)
             self.run("federation", "send", config, "--to", self.inbox)
@@ -122,7 +128,7 @@ class Walk:
     def compare(self, stop_h: float, *more: object, configs: Sequence[Path] = ()) -> object:
         """Hold it beside local-only and centralised ones."""
         there = configs or list(self.configs.values())
-        agreed = ("--plan", self.plan, "--trust", self.trust, "--to", when(stop_h))
+        agreed = ("--plan", self.plan, "--trust", self.trust, "--to", when(stop_h, self.start))
         return self.run("federation", "compare", self.model, *there, *agreed, *more)
 
     def _centre(self) -> tuple[object, ...]:

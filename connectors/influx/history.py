@@ -15,6 +15,7 @@ from connectors.influx.schema import (
     ALARM,
     GAP,
     LEVELS,
+    MODEL,
     SETPOINT_AUDIT,
     SUMMARIES,
     TAG,
@@ -195,6 +196,24 @@ class InfluxHistory:
                 if told["head"] and told["of"] is not None:
                     found[str(told["head"])] = int(told["of"])
         return found
+
+    def models(self) -> list[tuple[str, int, str, str]]:
+        """List what became of models at gateways, oldest first: asset, version, action, actor."""
+        levels = LEVELS[:-1]
+        fields = ", ".join(map(identifier, ("version", "action", "actor")))
+        rest = "GROUP BY " + ", ".join(map(identifier, (*levels, "gateway")))
+        found: list[tuple[int, tuple[str, int, str, str]]] = []
+        try:
+            for piece in self._ask(bucket_of(MODEL, self._config), select(fields, MODEL, rest)):
+                asset = "/".join(piece.tags[level] for level in levels if piece.tags.get(level))
+                for row in piece.rows:
+                    told = dict(zip(piece.columns, row, strict=True))
+                    if told["version"] is not None:  # a file that was refused has none
+                        words = str(told["action"]), str(told["actor"] or "")
+                        found.append((told["time"], (asset, int(told["version"]), *words)))
+        except Missing:
+            return []
+        return [told for _, told in sorted(found)]
 
     def lengths(self) -> tuple[int, ...]:
         """List the lengths that are kept, ns, ascending: those configured, and those found."""

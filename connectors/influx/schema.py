@@ -30,6 +30,7 @@ TAG = "tag"
 SCORE = "score"
 GAP = "gap"
 ALARM = "alarm"
+MODEL = "model"
 SETPOINT_AUDIT = "setpoint_audit"
 KEPT = {
     SIGNAL: TEN_YEARS,
@@ -46,7 +47,7 @@ KEPT = {
     "rate": ONE_YEAR,
     "instrument": TEN_YEARS,
     "part": TEN_YEARS,
-    "model": TEN_YEARS,
+    MODEL: TEN_YEARS,
     SETPOINT_AUDIT: TEN_YEARS,
     "gateway": A_QUARTER,
 }

@@ -307,14 +307,14 @@ class Puller:
         """Tell until when what is trusted here is good."""
         roles = ["root", "targets", "snapshot", "timestamp"]
         roles += sorted({role_of(split(asset)[0]) for asset in self._assets if "/" in asset})
-        expiries = {role: at for role in roles if (at := self._expiry(role)) is not None}
+        expiries = {role: at for role in roles if (at := self.expires(role)) is not None}
         if "timestamp" not in expiries:
             return
         outcome.fresh_until = min(expiries.values())
         if outcome.fresh_until < outcome.at:
             outcome.stale_since = outcome.fresh_until
 
-    def _expiry(self, role: str) -> int | None:
+    def expires(self, role: str) -> int | None:
         """Tell until when what is remembered of a role is good, ns; None: nothing that says so.
 
         What a failing disk left in its place is fetched again with the next pull.

@@ -5,7 +5,7 @@ hash. A file is written before the metadata that names it, and the timestamp las
 something is published sees the one or the other whole.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +33,8 @@ from plant.files import put
 
 KEPT = 8
 """Newest versions of an asset that stay listed beside those that some ring has."""
+FETCHED_S = 3600.0
+"""For so long a file stays that is listed no more: somebody may be fetching it, s."""
 LONG_S = 1095 * 86400
 """Three years, s: for which root, targets and lines are signed: their keys are far away."""
 ONLINE_LIFE = "x-wheeltapper-online-life-s"
@@ -139,6 +141,7 @@ class Registry:
         trainer: Ed25519PrivateKey,
         online: Online | None,
         ring: str = EVERYWHERE,
+        keep: Collection[int] = (),
     ) -> Listed:
         """Sign a model for an asset and list it for a ring of gateways.
 
@@ -154,6 +157,8 @@ class Registry:
             Keys of snapshot and timestamp; without them it is out with the next `refresh`.
         ring
             Who gets it.
+        keep
+            Older versions of the asset that stay listed, however many there are.
         """
         line, own = split(asset)
         checked_ring(ring)
@@ -173,7 +178,7 @@ class Registry:
             target = model_of(line, own, version)
             info = self._put(target, data)
             signed.targets[target] = info
-            self._sign_line(line, metadata, index, trainer, online)
+            self._sign_line(line, metadata, index, trainer, online, {(asset, one) for one in keep})
         return Listed(asset, version, info.length, info.hashes["sha256"], (ring,))
 
     def promote(
@@ -214,6 +219,43 @@ class Registry:
         with self.shelf.alone():
             self._refresh(online)
 
+    def unlisted(self) -> list[tuple[Path, int]]:
+        """List the files that no list names, below the folder, and their sizes.
+
+        Raises
+        ------
+        Rejected
+            Something was published and is not out yet: gateways still ask for what it replaced.
+        """
+        snapshot = self.shelf.snapshot()
+        if snapshot is None or snapshot.signed.meta != dict(self.shelf.listed()):
+            raise Rejected(
+                f"{self.folder}: something is published and not out yet; run wheeltapper models "
+                f"refresh {self.folder} first"
+            )
+        named = {
+            prefixed(target, info.hashes["sha256"])
+            for line in self.lines()
+            if (read := self.shelf.line(line)) is not None
+            for target, info in read.signed.targets.items()
+        }
+        targets, found = self.folder / "targets", []
+        late = self._clock().timestamp() - FETCHED_S
+        for path in sorted(targets.rglob("*")):
+            told = path.lstat()
+            old = told.st_mtime < late
+            if path.is_file() and old and path.relative_to(targets).as_posix() not in named:
+                found.append((path.relative_to(self.folder), told.st_size))
+        return found
+
+    def prune(self) -> list[tuple[Path, int]]:
+        """Remove what is `unlisted`; give what was."""
+        with self.shelf.alone():
+            found = self.unlisted()
+            for path, _ in found:
+                (self.folder / path).unlink()
+        return found
+
     def _refresh(self, online: Online) -> None:
         """Sign what is new; the folder is locked."""
         now = self._clock()
@@ -252,9 +294,11 @@ class Registry:
         index: Index,
         trainer: Ed25519PrivateKey,
         online: Online | None,
+        kept: Collection[tuple[str, int]] = (),
     ) -> None:
         signed = metadata.signed
         named = {(f"{line}/{own}", v) for own, rings in index.items() for v in rings.values()}
+        named |= set(kept)
         for target in _overdue(signed, named):
             del signed.targets[target]
         signed.targets[index_of(line)] = self._put(index_of(line), write_index(index))

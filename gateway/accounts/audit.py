@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, TypedDict
 
@@ -11,6 +11,7 @@ from gateway.journal import JSON, EventRecord
 KIND = "audit"
 ACTS = (
     "acknowledge", "feedback", "hold", "release", "trust", "part-label", "part-normal", "model",
+    "models-dropped",
 )  # fmt: skip
 """Events of what people did with the alarms, parts and models; each has its actor, and
 whence he came. What nobody ordered of a model was done by ``rule``."""
@@ -149,6 +150,26 @@ def _act(kind: str, body: Mapping[str, Any]) -> str:
         case "model":
             why = f": {body['why']}" if body.get("why") else ""
             return f"{body['asset']}, model {body['version']}: {MODEL_ACTS[body['action']]}{why}"
+        case "models-dropped":
+            return f"{body['asset']}, files of {numbered(body['versions'])}: {body['why']}"
         case "part-label":
             return f"part {body['number']} of {body['asset']} is {body['label']}{note}"
     return f"{body['asset']}: parts are made otherwise from now on{note}"
+
+
+def numbered(versions: Sequence[int]) -> str:
+    """Name versions in ascending order.
+
+    Examples
+    --------
+    >>> numbered([3]), numbered([1, 2, 3, 7])
+    ('model 3', 'models 1 to 3, 7')
+    """
+    runs: list[list[int]] = []
+    for version in versions:
+        if runs and runs[-1][-1] == version - 1:
+            runs[-1].append(version)
+        else:
+            runs.append([version])
+    told = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    return f"model{'s' if len(versions) > 1 else ''} {', '.join(told)}"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gateway.models.rule import Clause, Costs, Terms, clauses, late
-from gateway.models.shelf import Found, Refused, Shelf
+from gateway.models.rule import Clause, Costs, Fault, Terms, clauses, late
+from gateway.models.shelf import Dropped, Found, Refused, Shelf
 from gateway.models.succession import RULE
 from gateway.models.watched import Action, Beside, Change, Role, Tenure, WatchedAsset
-from plant.alarms import Alarm
+from plant.alarms import Alarm, Label
 from plant.errors import Rejected
 from plant.records import JSON
 
@@ -45,6 +45,8 @@ class ModelDesk:
         Gives the open alarm of an asset.
     order
         Does what a person orders, durably; see `Pipeline.order`.
+    incidents
+        Gives the alarms that are remembered, with what people called them.
     pulled
         Tells what a person has to know of the registry; empty if nothing.
     """
@@ -57,7 +59,9 @@ class ModelDesk:
         open_alarm: Open,
         order: Order,
         pulled: Callable[[], str] = lambda: "",
+        incidents: Callable[[], Sequence[Alarm]] = lambda: (),
     ) -> None:
+        self._incidents = incidents
         self._pulled = pulled
         self._states = {state.asset.path: state for state in states}
         self._terms = terms
@@ -76,6 +80,10 @@ class ModelDesk:
         found, refused = self._shelf.look(self._states, highest)
         self._refused = [*self._refused, *refused][-REFUSALS:]
         return [self._shadowing(one) for one in found if self._may_try(one)], refused
+
+    def thin(self) -> list[Dropped]:
+        """Remove the files of old models. Blocks."""
+        return self._shelf.thin(self._states) if self._shelf.trusts else []
 
     def _may_try(self, found: Found) -> bool:
         models = self._states[found.asset].models
@@ -183,8 +191,20 @@ class ModelDesk:
             beside.stopwatch.costs(),
             person=beside.tenure.person,
             alarmed=state.watch.alarmed or (alarm is not None and alarm.stands),
+            faults=self._faults(state),
+            learnt=1.0 if beside.watch.learnt else beside.watch.progress,
             mode_name=state.asset.mode_name if state.mode is not None else lambda _: "any mode",
         )
+
+    def _faults(self, state: WatchedAsset) -> list[Fault]:
+        """List what people called a fault of an asset."""
+        return [
+            Fault(one.onset, state.watch.now if one.ended is None else one.ended)
+            for one in self._incidents()
+            if one.asset == state.asset.path
+            and one.feedback is not None
+            and one.feedback.label is Label.REAL
+        ]
 
     # What is shown.
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.judgements import Judgement
+from analytics.judgements import Judgement, Transition
 from plant.alarms import AlarmAction
 
 IN_FORCE, BESIDE = 0, 1
@@ -21,6 +21,8 @@ EDGES = np.exp2(np.arange(-40, 41) / 4)
 _EDGES = EDGES.tolist()
 SAME_NS = 60 * 10**9
 """Two alarms no further apart than this are one and the same, seen by both."""
+SPANS = 64
+"""Alarms of the one beside whose times are kept, the newest."""
 MODES = 64
 """Modes that are counted on their own."""
 
@@ -46,6 +48,8 @@ class Figures:
         Alarms of each (2,); `shared`: those of both.
     modes
         Rows of each mode that each judged.
+    begun
+        Source time of the first row, ns.
     """
 
     def __init__(self) -> None:
@@ -55,6 +59,8 @@ class Figures:
         self.scores = np.zeros((2, len(EDGES) + 1), np.int64)
         self.raised = np.zeros(2, np.int64)
         self.modes: dict[int, list[int]] = {}
+        self.begun = 0
+        self._spans: list[list[int]] = []
         self._lone: tuple[list[int], list[int]] = ([], [])
 
     def take(
@@ -66,6 +72,8 @@ class Figures:
         standing: bool,
     ) -> None:
         """Count rows (n,) that both judged; `standing`: an alarm of the trusted one stood."""
+        if not self.rows:
+            self.begun = int(at[0])
         self.rows += len(at)
         if len(at) == 1:  # as rows come live
             self._take_one(int(mode[0]), said, standing=standing)
@@ -113,6 +121,8 @@ class Figures:
             for told in one.transitions:
                 if told.action is AlarmAction.RAISE:
                     self._raise(side, told.at)
+                if side == BESIDE:
+                    self._stand(told)
         for lone in self._lone:
             lone[:] = [at for at in lone if now - at <= SAME_NS]
 
@@ -125,6 +135,20 @@ class Figures:
         else:
             others.remove(near)
             self.shared += 1
+
+    def _stand(self, told: Transition) -> None:
+        """Keep from when to when an alarm of the one beside stood; 0: it does."""
+        if told.action is AlarmAction.RAISE:
+            self._spans = [*self._spans, [told.onset, 0]][-SPANS:]
+        elif told.action is AlarmAction.CLEAR and self._spans:
+            self._spans[-1][1] = told.at
+
+    def saw(self, begin: int, end: int) -> bool:
+        """Tell whether the one beside alarmed while something lasted, or within a minute of it."""
+        return any(
+            onset <= end + SAME_NS and (not gone or gone >= begin - SAME_NS)
+            for onset, gone in self._spans
+        )
 
     def own(self, side: int) -> int:
         """Count the alarms that one raised and the other, for a minute, did not."""
@@ -169,6 +193,8 @@ class Figures:
             "modes": np.array(modes, np.int64).reshape(-1, 3),
             "lone": np.array([at for lone in self._lone for at in lone], np.int64),
             "split": np.array([len(self._lone[IN_FORCE])], np.int64),
+            "begun": np.array([self.begun], np.int64),
+            "spans": np.array(self._spans, np.int64).reshape(-1, 2),
         }
 
     @classmethod
@@ -181,4 +207,6 @@ class Figures:
         known.modes = {mode: counts for mode, *counts in state["modes"].tolist()}
         lone, split = state["lone"].tolist(), int(state["split"][0])
         known._lone = lone[:split], lone[split:]
+        if "spans" in state:  # what was kept by an earlier version has none
+            known.begun, known._spans = int(state["begun"][0]), state["spans"].tolist()
         return known

@@ -5,7 +5,7 @@ a day proves little of one alarm a week, and each clause says what its hours can
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from analytics.limits import WEEK_S
@@ -79,6 +79,14 @@ class Clause:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """When something lasted that people called a fault, source times, ns."""
+
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Costs:
     """Median CPU time a row of the one in force and of the one beside, µs; None: not measured."""
 
@@ -120,15 +128,19 @@ def clauses(
     costs: Costs,
     *,
     alarmed: bool,
+    faults: Sequence[Fault] = (),
+    learnt: float = 1.0,
     person: str = "",
     mode_name: Callable[[int], str] = str,
 ) -> list[Clause]:
     """Hold a model that is tried beside the one in force against every demand."""
     return [
+        *_learnt(learnt),
         _hours(figures, terms),
         *_modes(figures, mode_name),
         _alarms(figures, terms),
         _seen(figures),
+        _confirmed(figures, faults),
         _agreement(figures),
         _over(figures),
         _level(figures),
@@ -146,6 +158,12 @@ def clauses(
             not person,
         ),
     ]
+
+
+def _learnt(share: float) -> list[Clause]:
+    """Say how far a model of a class is that learns this machine here; of others nothing."""
+    demand = "all of it, before it judges a row"
+    return [Clause("Learnt of this machine", f"{share:.0%}", demand, met=False)] * (share < 1)
 
 
 def _hours(figures: Figures, terms: Terms) -> Clause:
@@ -194,6 +212,17 @@ def _seen(figures: Figures) -> Clause:
         f"{missed} of {raised}",
         "none: whether they were false a person decides",
         missed == 0,
+    )
+
+
+def _confirmed(figures: Figures, faults: Sequence[Fault]) -> Clause:
+    lasted = [one for one in faults if figures.rows and one.end > figures.begun]
+    seen = sum(figures.saw(one.begin, one.end) for one in lasted)
+    return Clause(
+        "Faults that people confirmed and it saw",
+        f"{seen} of {len(lasted)}" if lasted else "none was confirmed",
+        "all of them",
+        seen == len(lasted),
     )
 
 

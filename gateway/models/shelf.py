@@ -12,6 +12,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from analytics.federation.watching import KIND as CLASS
+from analytics.federation.watching import watch_from
 from analytics.modelfiles import (
     MOST_BYTES,
     SUFFIX,
@@ -27,8 +29,10 @@ from analytics.modelfiles import (
     watch_of,
 )
 from analytics.watch import Watch
+from gateway.models.succession import RULE
 from gateway.models.watched import WatchedAsset
 from plant.errors import Misconfigured, Rejected, Unreachable
+from plant.records import JSON
 
 FOLDER = "models"
 """Of the data folder."""
@@ -36,6 +40,9 @@ METADATA = "tuf"
 """Folder beside those of the assets."""
 MOST_LOOKED = 200
 """Files of one asset that are looked at, the newest versions; more are none of ours."""
+
+KEPT = 20
+"""Newest files of an asset that stay, beside those of the models that judge or may come back."""
 
 Stamp = tuple[int, int, int]
 """Inode, size and time of the last change: what tells that a file is another one."""
@@ -66,6 +73,24 @@ class Refused:
     def body(self) -> dict[str, str]:
         """Give it as the body of an event."""
         return {"asset": self.asset, "file": self.file, "cause": self.cause, "why": self.why}
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Old files of an asset that were removed: their versions, and what could not be."""
+
+    asset: str
+    versions: tuple[int, ...]
+    trouble: str = ""
+
+    @property
+    def body(self) -> dict[str, JSON]:
+        """Give it as the body of an event."""
+        why = f"older than the newest {KEPT}, and in no use"
+        return {
+            "asset": self.asset, "versions": list[JSON](self.versions), "actor": RULE,
+            "why": f"{why}; {self.trouble}" if self.trouble else why,
+        }  # fmt: skip
 
 
 class Shelf:
@@ -141,7 +166,32 @@ class Shelf:
                     break
         return found, refused
 
-    def _newer(self, asset: str, highest: int) -> list[tuple[int, Path]]:
+    def thin(self, assets: Mapping[str, WatchedAsset]) -> list[Dropped]:
+        """Remove the files of old models, but for those that judge or may come back.
+
+        A snapshot holds the models themselves, and the journal the hashes of all that ever were,
+        so nothing that is blocked comes back by it.
+        """
+        dropped = []
+        for path, state in assets.items():
+            numbered = self._newer(path, 0, every=True)
+            used = state.models.used
+            gone, trouble = [], ""
+            for version, file in numbered[KEPT:]:
+                if version in used:
+                    continue
+                try:
+                    file.unlink()
+                except OSError as error:
+                    trouble = f"{file.name} cannot be removed: {error.strerror}"
+                    break
+                self._told.pop(file, None)
+                gone.append(version)
+            if gone:
+                dropped.append(Dropped(path, tuple(sorted(gone)), trouble))
+        return dropped
+
+    def _newer(self, asset: str, highest: int, *, every: bool = False) -> list[tuple[int, Path]]:
         """List the files of an asset with a version above, the newest first."""
         try:
             files = list((self._folder / model_folder(asset)).iterdir())
@@ -152,7 +202,8 @@ class Shelf:
             for file in files
             if file.suffix == SUFFIX and file.stem.isascii() and file.stem.isdigit()
         ]
-        return sorted((one for one in numbered if one[0] > highest), reverse=True)[:MOST_LOOKED]
+        found = sorted((one for one in numbered if one[0] > highest), reverse=True)
+        return found if every else found[:MOST_LOOKED]
 
     def _consider(
         self, state: WatchedAsset, version: int, file: Path, refused: list[Refused]
@@ -173,7 +224,7 @@ class Shelf:
             refused.append(Refused(asset, file.name, cause, str(error)))
             return None
         sha256 = model.sha256
-        found = Found(asset, version, sha256, f"found as {file.name}", person_decides(model.header))
+        found = Found(asset, version, sha256, _why(file, model), person_decides(model.header))
         self._ready = {key: kept for key, kept in self._ready.items() if key[0] != asset}
         self._ready[asset, version, sha256] = watch
         self._offered[asset] = stamp, found
@@ -181,12 +232,13 @@ class Shelf:
 
     def _read(self, file: Path, state: WatchedAsset, version: int) -> tuple[Watch, Model]:
         model = read_model(_bytes(file), self._keys, self._gateway)
-        own = state.watch
-        asset = state.asset.path
-        check_fits(model.header, asset, own.signals, own.units, own.settings)
+        own, settings = state.watch, state.settings
         if model.header.version != version:
             raise ModelRefused(Cause.MALFORMED, f"is version {model.header.version} by its header")
-        return watch_of(model, own.settings.quiet), model
+        if model.header.kind == CLASS:
+            return watch_from(model, state.asset, own.units, settings), model
+        check_fits(model.header, state.asset.path, own.signals, own.units, settings)
+        return watch_of(model, settings.quiet), model
 
     def _path(self, asset: str, version: int) -> Path:
         return self._folder / model_folder(asset) / f"{version}{SUFFIX}"
@@ -205,6 +257,12 @@ class Shelf:
                 why = "this gateway watches no asset of that path"
                 refused.append(Refused(asset, folder.name, str(Cause.OTHER_ASSET), why))
         return refused
+
+
+def _why(file: Path, model: Model) -> str:
+    card = model.header.card
+    learnt = f", learnt together as {card['class']}" if model.header.kind == CLASS else ""
+    return f"found as {file.name}{learnt}"
 
 
 def person_decides(header: Header) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.judgements import Judgement
+from analytics.judgements import Judgement, OpenJudgement
 from analytics.watch import Watch
 from gateway.models.figures import BESIDE, IN_FORCE, Figures
 from gateway.models.rule import Terms, strays, too_many
@@ -136,6 +136,9 @@ class Succession:
         own = clock.run(
             IN_FORCE, count, lambda: self._run(state, state.watch, models.tenure.version, rows)
         )
+        if not beside.watch.learnt and (stood or trusted.alarmed):
+            # One of a class that learns its machine here must not take a fault for its level.
+            return Said(own, (beside.role, version, OpenJudgement(rows.at).close()))
         other = clock.run(BESIDE, count, lambda: self._run(state, beside.watch, version, rows))
         said = Said(own)
         fault = "" if version == OWN and other is not None else _oddity(beside.watch, other)
@@ -145,7 +148,7 @@ class Succession:
             return said
         assert other is not None  # noqa: S101 - a failure has its reason
         said.beside = beside.role, version, other
-        if own is not None and count:
+        if own is not None and count and beside.watch.learnt:
             standing = stood or trusted.alarmed
             beside.figures.take(rows.at, rows.mode, (own, other), standing=standing)
         return said
@@ -243,6 +246,12 @@ class Succession:
         known = beside is not None and beside.role is Role.SHADOW
         if beside is None or not known or beside.tenure.version != change.version:
             raise Rejected(f"{state.asset.path}: model {change.version} is no shadow here")
+        if not beside.watch.learnt:
+            raise Rejected(
+                f"{state.asset.path}: model {change.version} has learnt "
+                f"{beside.watch.progress:.0%} of what it needs of this machine, and judges "
+                "nothing yet; wait for it"
+            )
         only, rows = beside.figures.alone(BESIDE)
         models.shown = only / rows if rows else 0.0
         models.beside = Beside(Role.FORMER, models.tenure, state.watch)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.judgements import Judgement
+from analytics.settings import WatchSettings
 from analytics.watch import Watch
 from gateway.models.figures import Figures
 from gateway.models.stopwatch import Stopwatch
@@ -119,6 +120,12 @@ class Models:
         self.history = [*self.history, change][-HISTORY:]
 
     @property
+    def used(self) -> frozenset[int]:
+        """Versions that judge, are tried, or may come back."""
+        kept = (self.tenure, *(one.tenure for one in (self.beside, self.rested) if one is not None))
+        return frozenset(one.version for one in kept)
+
+    @property
     def blank(self) -> bool:
         """Whether no model ever came."""
         return not self.history
@@ -132,6 +139,11 @@ class WatchedAsset:
     """One asset under watch: where its columns stand, and what was last said of it.
 
     Its snapshot goes by `key`; `watch` is the one in force.
+
+    Attributes
+    ----------
+    settings
+        How this gateway watches it when no model says otherwise.
     """
 
     asset: Asset
@@ -143,6 +155,11 @@ class WatchedAsset:
     last: Judgement | None = None
     mode_now: int = NO_MODE
     models: Models = field(default_factory=Models)
+    settings: WatchSettings = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep how it is watched before a model comes."""
+        self.settings = self.watch.settings
 
     @property
     def bench(self) -> str:

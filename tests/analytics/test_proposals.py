@@ -5,7 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analytics.proposals import DAY_NS, Cause, Reason, Seen, a_person_decides, reasons
+from analytics.proposals import (
+    DAY_NS,
+    Cause,
+    Reason,
+    Seen,
+    a_person_decides,
+    crept,
+    reasons,
+)
 from analytics.settings import WatchSettings
 from analytics.watch import Watch
 
@@ -127,3 +135,41 @@ def test_age_is_a_reason(watch: Watch, days: int, count: int) -> None:
 )
 def test_what_could_be_a_fault_is_for_a_person(cause: Cause, person: bool) -> None:
     assert a_person_decides([Reason(Cause.AGE, ""), Reason(cause, "")]) is person
+
+
+STEP, STEPS = 0.05, 5
+
+
+def taught(by: float) -> Watch:
+    """Give a watch that was trained when the vibration had crept so far."""
+    made = Watch(
+        SIGNALS, ("m3/h", "bar", "A", "mm/s"),
+        WatchSettings(learn_rows=2000, mode_rows=200, find_modes=False),
+    )  # fmt: skip
+    at = np.arange(2200, dtype=np.int64) * SECOND
+    rows = pump(2200, 0)
+    rows[:, 3] += by
+    made.judge(at, rows, np.zeros(2200, np.int64))
+    return made
+
+
+def test_a_creep_that_is_learnt_in_steps_is_told_against_the_model_of_a_person(
+    watch: Watch,
+) -> None:
+    newest = watch
+    for step in range(1, STEPS + 1):
+        now = seen(moved(STEP * step, begin=0))
+        assert found(newest, now) == [], f"step {step} alone is no reason"
+        newest = taught(STEP * step)
+
+    (told,) = crept(watch, 3, now)
+    assert (told.cause, told.figures["signal"], told.figures["model"]) == (
+        Cause.CREEP, "vibration", 3,
+    )  # fmt: skip
+    assert "step by step since model 3" in told.sentence
+    assert a_person_decides([told])
+    assert crept(newest, 8, now) == []
+
+
+def test_a_creep_of_which_too_little_was_seen_is_not_told(watch: Watch) -> None:
+    assert crept(watch, 3, seen(moved(STEP * STEPS, begin=0)[:300])) == []

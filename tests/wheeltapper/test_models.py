@@ -21,6 +21,7 @@ from gateway.journal.marks import latest
 from plant.records import EventRecord
 from tests.analytics.modelfiles.made import header
 from tests.parts.stores.servers import free_port
+from wheeltapper.models.looking import DAY_NS, _until
 
 Command = Callable[..., Any]
 LINE = "plant/hall/line"
@@ -439,3 +440,106 @@ def test_over_the_server_of_the_stack_in_a_process_of_its_own(plant: Plant, serv
     assert [one["version"] for one in said["new"]] == [2]
     assert said["resumed"] == 100
     assert plant.held["2.wtm"] == data
+
+
+def examined(plant: Plant) -> dict[str, Any]:
+    """Give what `doctor` finds of models: by the check, its verdict, result and mend."""
+    ended = plant.command("doctor", plant.config, "--json")
+    rows = [json.loads(line) for line in ended.out.splitlines()]
+    return {one["check"]: one for one in rows if one["subject"] == "models"}
+
+
+def test_doctor_looks_at_the_registry_and_leaves_everything_as_it_is(plant: Plant) -> None:
+    plant.publish(1)
+    assert plant.pull().code == 0
+    plant.publish(2)
+    before = {path: path.read_bytes() for path in plant.folder.rglob("*") if path.is_file()}
+
+    found = examined(plant)
+
+    pump = found.pop("pump")
+    assert {check: one["verdict"] for check, one in found.items()} == dict.fromkeys(
+        ("keys", "registry", "root", "timestamp"), "good"
+    )
+    # it comes, and holds what no watch is made of: the gateway would say so once it had it
+    assert pump["verdict"] == "note"
+    assert pump["result"].startswith("2.wtm is not taken (other-")
+    assert "13 days" in found["timestamp"]["result"] or "14 days" in found["timestamp"]["result"]
+    models = plant.folder / "data" / "models"
+    after = {path: path.read_bytes() for path in models.rglob("*") if path.is_file()}
+    assert after == {path: data for path, data in before.items() if models in path.parents}
+
+
+def test_doctor_names_a_model_that_is_refused_and_why(plant: Plant) -> None:
+    plant.publish(1)
+    (target,) = (plant.registry / "targets").rglob("*.1.wtm")
+    target.write_bytes(target.read_bytes()[:-1] + b"!")
+
+    pump = examined(plant)["pump"]
+
+    assert pump["verdict"] == "note"
+    assert "version 1 is refused (mismatch)" in pump["result"]
+    assert "put the file back" in pump["mend"]
+
+
+def test_doctor_says_who_is_not_there_and_which_key_is_none(plant: Plant) -> None:
+    plant.config.write_text(CONFIG.format(place=f'url = "http://127.0.0.1:{free_port()}"'))
+    (plant.folder / "models" / "trainer.pub.pem").write_text("no key")
+
+    found = examined(plant)
+
+    assert {check: one["verdict"] for check, one in found.items()} == {
+        "keys": "wrong", "registry": "skipped",
+    }  # fmt: skip
+    assert "trainer.pub.pem" in found["keys"]["result"]
+
+
+def test_doctor_says_that_nobody_answers(plant: Plant) -> None:
+    plant.config.write_text(CONFIG.format(place=f'url = "http://127.0.0.1:{free_port()}"'))
+    found = examined(plant)["registry"]
+    assert found["verdict"] == "unreachable"
+    assert "wheeltapper models serve" in found["mend"]
+
+
+@pytest.mark.parametrize(
+    ("days", "verdict"), [(-1.0, "wrong"), (0.5, "note"), (5.0, "good"), (500.0, "good")]
+)
+def test_doctor_says_how_long_a_signature_is_good(days: float, verdict: str) -> None:
+    now = 1_790_000_000 * 10**9
+    (found,) = _until("timestamp", now + round(days * DAY_NS), now, "refresh")
+    assert found.verdict == verdict
+    assert bool(found.mend) is (verdict != "good")
+
+
+def test_prune_lists_what_nobody_can_ask_for_and_removes_it_when_told(plant: Plant) -> None:
+    for version in range(1, 12):
+        assert plant.publish(version).code == 0
+    assert plant.command("models", "prune", plant.registry).out.endswith(
+        "has nothing that is not listed\n"
+    )
+    for path in (plant.registry / "targets").rglob("*"):
+        os.utime(path, (1e9, 1e9))
+
+    listed = [
+        json.loads(line)
+        for line in plant.command("models", "prune", plant.registry, "--json").out.splitlines()
+    ]
+
+    old = {Path(one["file"]).name.partition(".")[2] for one in listed}
+    assert old == {"1.wtm", "2.wtm", "3.wtm", "index.json"}
+    assert not any(one["deleted"] for one in listed)
+    assert all((plant.registry / one["file"]).is_file() for one in listed)
+    assert plant.command("models", "prune", plant.registry, "--delete").code == 0
+    assert not any((plant.registry / one["file"]).exists() for one in listed)
+    assert plant.pull().code == 0
+    assert list(plant.held) == ["11.wtm"]
+
+
+def test_prune_waits_until_what_was_published_is_out(plant: Plant) -> None:
+    assert plant.publish(1).code == 0
+    online = plant.keys / "online"
+    online.rename(plant.folder / "elsewhere")
+    assert plant.publish(2).code == 0
+    ended = plant.command("models", "prune", plant.registry, "--delete")
+    assert ended.code != 0
+    assert "models refresh" in " ".join(ended.err.replace("│", "").split())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from analytics.modelfiles import private_key, read_model, write_model
+from analytics.modelfiles import Header, private_key, read_model, write_model
 from connectors.registry.registry import Registry
 from connectors.sqlite.config import SqliteConfig
 from connectors.sqlite.sink import SqliteSink
@@ -74,12 +74,18 @@ class Line:
 
     def waits_for_a_person(self) -> None:
         """Publish the newest model again as one that drift has proposed."""
+        self.publish(2, {"a_person_decides": True, "reasons": [{"cause": "drift"}]})
+
+    def publish(self, version: int, proposed: Any, moved: float = 0.0) -> None:
+        """Publish the first model again, with other words on its card, or from elsewhere."""
         key = private_key((self.keys / "trainer" / "trainer.pem").read_bytes(), "here")
         old = read_model(Registry(self.registry).read(mill.PATH, 1), [key.public_key()])
-        proposed = {"a_person_decides": True, "reasons": [{"cause": "drift"}]}
-        header = replace(old.header, version=2, card={**old.header.card, "proposed": proposed})
-        file = self.folder / "2.wtm"
-        file.write_bytes(write_model(header, old.arrays, key))
+        card = {name: told for name, told in old.header.card.items() if name != "proposed"}
+        card |= {"proposed": proposed} if proposed else {}
+        arrays = {name: array.copy() for name, array in old.arrays.items()}
+        arrays[f"modes.{mill.RUN}.home"] += moved
+        file = self.folder / f"{version}.wtm"
+        file.write_bytes(write_model(replace(old.header, version=version, card=card), arrays, key))
         words = ("models", "publish", self.registry, file, "--keys", self.keys)
         assert self.command(*words).code == 0
 
@@ -103,7 +109,60 @@ def test_what_follows_a_model_that_waits_for_a_person_waits_too(line: Line) -> N
     newest = read_model(
         Registry(line.registry).read(mill.PATH, 3), Registry(line.registry).keys_of(mill.PATH)
     )
-    assert newest.header.card["proposed"]["a_person_decides"] is True
+    proposed: Any = newest.header.card["proposed"]
+    assert proposed["a_person_decides"] is True
+
+
+def decided(action: str, version: int, actor: str) -> EventRecord:
+    body: Any = {"asset": mill.PATH, "action": action, "version": version, "sha256": "0" * 64,
+                 "why": "", "actor": actor}  # fmt: skip
+    return EventRecord("model", instant(3 * 3600), body)
+
+
+@pytest.mark.parametrize(
+    ("events", "causes"),
+    [
+        ((("promote", 2, "rule"),), ["age", "undecided"]),
+        ((("promote", 2, "ana"), ("keep", 2, "rule")), ["age"]),
+        ((("promote", 2, "ana"), ("return", 2, "rule")), ["age", "undecided"]),
+    ],
+)
+def test_what_a_person_has_put_into_force_waits_for_nobody(
+    line: Line, events: Sequence[tuple[str, int, str]], causes: list[str]
+) -> None:
+    assert line.retrain(*SPAN).code == 0
+    line.waits_for_a_person()
+
+    line.say(*(decided(*one) for one in events))
+
+    assert line.reasons(*LATER) == (causes, "undecided" in causes)
+
+
+def test_what_crept_since_a_person_stood_for_a_model_is_theirs_to_decide(line: Line) -> None:
+    by_rule = {"a_person_decides": False, "reasons": [{"cause": "age"}]}
+    assert line.retrain(*SPAN).code == 0
+    line.publish(2, None, moved=-30.0)
+    line.publish(3, by_rule)
+
+    row = json.loads(line.retrain("--propose", *SPAN).out)
+    assert {one["cause"] for one in row["reasons"]} == {"creep"}
+    assert {one["figures"]["model"] for one in row["reasons"]} == {2}
+    assert row["a_person_decides"] is True
+
+    line.say(decided("promote", 3, "ana"))
+    assert line.reasons(*SPAN) == ([], False)
+
+
+def test_the_model_that_a_person_stands_for_stays_listed(line: Line) -> None:
+    assert line.retrain(*SPAN).code == 0
+    line.publish(2, None)
+    for version in range(3, 10):
+        line.publish(version, {"a_person_decides": False, "reasons": []})
+    assert line.retrain(*LATER).code == 0
+    assert line.retrain(*LATER, "--oldest-days", "0.1").code == 0
+    versions = {one.version for one in Registry(line.registry).models()}
+    assert 2 in versions
+    assert 1 not in versions
 
 
 @pytest.mark.parametrize(("later", "causes"), [((), []), ((3,), []), ((3, 4), ["feedback"])])
@@ -116,6 +175,23 @@ def test_what_people_said_is_heard_once(
     line.say(*(called(number, Label.FALSE) for number in later))
 
     assert line.reasons(*SPAN) == (causes, False)
+
+
+def test_what_a_class_has_learnt_is_not_trained_from_one_history(line: Line) -> None:
+    key = private_key((line.keys / "trainer" / "trainer.pem").read_bytes(), "here")
+    header = Header(
+        name=mill.PATH, version=1, kind="consolidated", created=1, signals=("speed",),
+        units=("/min",), settings={}, start=0, stop=1, history="0" * 64,
+    )  # fmt: skip
+    file = line.folder / "class.wtm"
+    file.write_bytes(write_model(header, {}, key))
+    words = ("models", "publish", line.registry, file, "--keys", line.keys)
+    assert line.command(*words).code == 0
+
+    row = json.loads(line.retrain(*SPAN).out)
+
+    assert (row["reasons"], "merged anew" in row["note"]) == ([], True)
+    assert [one.version for one in Registry(line.registry).models()] == [1]
 
 
 def test_a_model_in_another_unit_is_not_taken_for_drift(line: Line) -> None:

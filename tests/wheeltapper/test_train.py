@@ -305,6 +305,30 @@ def test_a_central_store_teaches_the_same(
     assert again["history"] == row["history"]
 
 
+@pytest.mark.journey
+def test_a_central_store_tells_what_people_have_put_into_force(influx: Store) -> None:
+    bucket = f"t{uuid.uuid4().hex}"
+    fetched(f"{influx.url}/query", {"q": f'CREATE DATABASE "{bucket}"'})
+    there = InfluxConfig(name="central", url=influx.url, api="v1", bucket=bucket)
+    kept = Place(Path(), there)
+    assert kept.told(instant(0), instant(HOURS)).promoted == frozenset()
+
+    done = [("promote", 1, "ana"), ("promote", 2, "rule"), ("promote", 3, "ana"),
+            ("return", 3, "rule")]  # fmt: skip
+    events = [
+        EventRecord(
+            "model", instant(second),
+            {"asset": mill.PATH, "action": action, "version": version, "sha256": "0" * 64,
+             "why": "so", "actor": actor},
+        )
+        for second, (action, version, actor) in enumerate(done)
+    ]  # fmt: skip
+    with InfluxSink(there, mill.HANDLES, "line-1") as sink:
+        assert sink.write(events) == []
+
+    assert kept.told(instant(0), instant(HOURS)).promoted == {(mill.PATH, 1)}
+
+
 @pytest.mark.parametrize(
     ("kept_10s", "taken"), [(slice(None), TEN_SECONDS), (slice(-40, None), MINUTE)]
 )

@@ -2,7 +2,7 @@
 
 import typer
 
-from wheeltapper.models import catalogue, delivery, founding, keys, pull, serve
+from wheeltapper.models import catalogue, delivery, founding, keys, pruning, pull, serve
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,5 +16,6 @@ app.command("promote")(delivery.promote)
 app.command("rollback")(delivery.rollback)
 app.add_typer(keys.app, name="keys")
 app.command("refresh")(delivery.refresh)
+app.command("prune")(pruning.prune)
 app.command("serve")(serve.serve)
 app.command("pull")(pull.pull)

@@ -62,12 +62,12 @@ def _pulled(plan: "Plan", config: Path) -> "Outcome":
         )
     folder = plan.data / FOLDER
     puller = Puller(
-        _way(models),
+        way_of(models),
         models.root.read_bytes(),
         folder,
         {asset.path: folder / model_folder(asset.path) for asset in plan.assets},
         models.ring,
-        _check(models),
+        check_of(models),
     )
     signal.signal(signal.SIGALRM, _enough)
     signal.alarm(LONGEST_S)
@@ -83,7 +83,8 @@ def _enough(_number: int, _frame: FrameType | None) -> None:
     raise Unreachable(f"not done after {LONGEST_S} s; the next pull goes on where this one ended")
 
 
-def _way(models: "ModelsPlan") -> "Way":
+def way_of(models: "ModelsPlan") -> "Way":
+    """Give the way to the registry."""
     from connectors.registry.ways import Folder, Web
     from plant.errors import Misconfigured
 
@@ -94,7 +95,7 @@ def _way(models: "ModelsPlan") -> "Way":
     return Folder(models.folder)
 
 
-def _check(models: "ModelsPlan") -> "Check":
+def check_of(models: "ModelsPlan") -> "Check":
     """Hold a file to the rules for model files before it is put in place."""
     from importlib.metadata import version
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from analytics.federation.watching import KIND as CLASS
 from analytics.modelfiles import public_key, read_model, watch_of
 from analytics.settings import WatchSettings
 from analytics.training.comparison import Comparison
@@ -134,7 +135,7 @@ def course_of(job: Job) -> Course:
 
 
 def watch_in_force(job: Job) -> Watch | None:
-    """Read the model in force of a job; None where there is none.
+    """Read the model in force of a job; None where there is none, or one of its class.
 
     Raises
     ------
@@ -145,6 +146,8 @@ def watch_in_force(job: Job) -> Watch | None:
         return None
     keys = [public_key(pem, "the key of the model in force") for pem in job.believed]
     model = read_model(job.in_force, keys)
+    if model.header.kind == CLASS:
+        return None  # what it knows of this machine the gateway alone has learnt
     machine = job.machine
     if (model.header.name, model.header.signals) != (machine.path, machine.signals):
         raise NothingTrained(

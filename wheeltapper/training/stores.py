@@ -1,15 +1,17 @@
 """Where a training reads: windows, and what is known of alarms; told in words a worker can take."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from analytics.training.fit import NothingTrained
 from analytics.training.selection import Event
 from connectors.influx.config import InfluxConfig
+from gateway.models.succession import RULE
+from gateway.models.watched import Action
 from plant.alarms import Label
 from plant.errors import Misconfigured
 from plant.summaries import LENGTHS, MINUTE, TEN_SECONDS
@@ -25,9 +27,17 @@ NAMES = {TEN_SECONDS: "10s", MINUTE: "1m"}
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Alarms as they were read: asset, onset, end (None: it stands), and what people called it."""
+    """What gateways told of alarms and models.
+
+    Parameters
+    ----------
+    rows
+        Alarms: asset, onset, end (None: it stands), and what people called it.
+    """
 
     rows: Sequence[tuple[str, int, int | None, str]]
+    promoted: frozenset[tuple[str, int]] = frozenset()
+    """Asset and version of the models that a person put into force at a gateway, and let be."""
 
     def events(self, start: int, stop: int) -> dict[str, list[Event]]:
         """Give those of a time for each asset, but for what people called false."""
@@ -99,14 +109,30 @@ class Store:
     def told(self, start: int, stop: int) -> Told:
         """Read the alarms of a time."""
         if self.influx is None:
-            return Told(self._kept())
+            return Told(self._kept(), promoted(self._changes()))
         from connectors.influx.history import InfluxHistory
 
         with InfluxHistory(self.influx) as history:
             return Told(
                 [(one.asset, one.onset, one.ended, one.label)
-                 for one in history.alarms(start, stop)]
+                 for one in history.alarms(start, stop)],
+                promoted(history.models()),
             )  # fmt: skip
+
+    def _changes(self) -> list[tuple[str, int, str, str]]:
+        """List what became of models by the journal beside the history."""
+        from gateway.journal import file, trends
+
+        journal = self.folder / "journal.db"
+        if not journal.is_file():
+            return []
+        with file.reader(journal) as connection:
+            # one that cannot be read is no word of a person: what it told waits for one
+            events, _ = trends.events_of(connection, "model")
+        return [
+            (str(b["asset"]), int(b["version"]), str(b["action"]), str(b["actor"]))
+            for b in (dict[str, Any](event.body) for event in events)
+        ]
 
     def _kept(self) -> list[tuple[str, int, int | None, str]]:
         """List the alarms of the journal beside the history, even while a gateway writes it."""
@@ -124,6 +150,23 @@ class Store:
             )
             for row in every_alarm(journal)
         ]
+
+
+def promoted(changes: Iterable[tuple[str, int, str, str]]) -> frozenset[tuple[str, int]]:
+    """Give the models that a person put into force and nobody took back since.
+
+    Parameters
+    ----------
+    changes
+        Asset, version, action and actor, in the order in which they happened.
+    """
+    found: set[tuple[str, int]] = set()
+    for asset, version, action, actor in changes:
+        if action == Action.PROMOTE and actor != RULE:
+            found.add((asset, version))
+        elif action in (Action.RETURN, Action.DISCARD, Action.BLOCK):
+            found.discard((asset, version))
+    return frozenset(found)
 
 
 def length_of(history: "History", tags: Sequence[str], start: int, stop: int, grid: int) -> int:

@@ -63,8 +63,25 @@ def write_recording(file: Path, start: int, tags: Sequence[Tag], rows: Rows) -> 
             out.writelines(f"{stamp}Z,{line}\n" for stamp, line in lines)
 
 
-def configuration(name: str, tags: Sequence[Tag], speed: float, learn_h: float, more: str) -> str:
-    """Write the configuration of a gateway that reads the recording; `more` is its end."""
+def configuration(
+    name: str,
+    tags: Sequence[Tag],
+    speed: float,
+    learn_h: float,
+    more: str,
+    *,
+    asset: str = PUMP,
+    ends: bool = False,
+) -> str:
+    """Write the configuration of a gateway that reads the recording.
+
+    Parameters
+    ----------
+    more
+        Further sections.
+    ends
+        Whether tags have the lowest and highest value that they can show.
+    """
     said = [
         "version = 1",
         "",
@@ -81,7 +98,7 @@ def configuration(name: str, tags: Sequence[Tag], speed: float, learn_h: float, 
         f"speed = {speed:g}",
         "",
         "[[asset]]",
-        f'path = "{PUMP}"',
+        f'path = "{asset}"',
         'modes = { 0 = "idle", 1 = "run", 2 = "changeover" }',
         'suppress = ["changeover"]',
         'cycle = { by = "none" }',
@@ -98,4 +115,6 @@ def configuration(name: str, tags: Sequence[Tag], speed: float, learn_h: float, 
             f'unit = "{tag.unit}"',
             f'role = "{tag.role}"',
         ]
+        if ends and tag.low is not None and tag.high is not None:
+            said += [f"low = {tag.low:g}", f"high = {tag.high:g}"]
     return "\n".join(said) + "\n"

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from gateway.models.figures import BESIDE, IN_FORCE, Figures
 from gateway.models.rule import Costs, Terms, allowed, clauses, late, strays, tail, too_many
 from gateway.models.stopwatch import LEAST, Stopwatch
 from gateway.pipeline import Pipeline
-from plant.alarms import AlarmAction
+from plant.alarms import Alarm, AlarmAction, AlarmState, Feedback, Label
 from plant.errors import Rejected
 from plant.reasons import Reason
 from tests.gateway.models.conftest import PUMP, SECOND, Line, fed, order, signals
@@ -290,6 +290,66 @@ def test_orders_that_fit_nothing_say_so(shadowed: Pipeline) -> None:
         asyncio.run(desk.discard("pump-2", 1, *told))
 
 
+def incident(onset: int, ended: int | None, label: Label | None) -> Alarm:
+    """Give an alarm of the pump from second to second."""
+    said = None if label is None else Feedback(label, "", "kim", 0)
+    return Alarm(
+        id=1, asset=PUMP, priority=3, state=AlarmState.NORMAL, beneath=AlarmState.NORMAL,
+        onset=onset * SECOND, raised=onset * SECOND, changed=0, occurrences=1,
+        reason=Reason(6.0, 3.0, ()), ended=None if ended is None else ended * SECOND,
+        feedback=said,
+    )  # fmt: skip
+
+
+FAULTS = "Faults that people confirmed and it saw"
+
+
+@pytest.mark.parametrize(
+    ("raised", "fault", "met"),
+    [
+        ((), None, True),
+        ((), (3000, 3600, None), True),
+        ((), (3000, 3600, Label.FALSE), True),
+        ((), (3000, 3600, Label.EXPECTED), True),
+        ((), (3000, 3600, Label.REAL), False),
+        ((), (3000, None, Label.REAL), False),
+        ((3050,), (3000, 3600, Label.REAL), True),
+        ((2960,), (3000, 3600, Label.REAL), True),
+        ((3700,), (3000, 3600, Label.REAL), False),
+        ((), (-900, -600, Label.REAL), True),
+    ],
+)
+def test_no_rule_promotes_what_was_deaf_to_a_fault_that_people_confirmed(
+    shadowed: Pipeline,
+    monkeypatch: pytest.MonkeyPatch,
+    raised: tuple[int, ...],
+    fault: Any,
+    met: bool,
+) -> None:
+    (state,) = shadowed.assets
+    assert state.models.beside is not None
+    cleared = tuple(
+        Transition((at + 20) * SECOND, at * SECOND, AlarmAction.CLEAR, Reason(0.3, 1.0, ()))
+        for at in raised
+    )
+    alarms = said(2 * HOUR, 0.3, raised=raised)
+    beside = replace(alarms, transitions=(*alarms.transitions, *cleared))
+    figures = taken(said(2 * HOUR, 0.3, raised=raised), beside)
+    state.models.beside.figures = Figures.restore(figures.state())
+    monkeypatch.setattr(Stopwatch, "costs", lambda _: FAST)
+    book, incidents = shadowed.book, [] if fault is None else [incident(*fault)]
+    terms, shelf = Terms(shadow_h=1.0, by_rule=True, budget=400.0), cast("Any", None)
+    monkeypatch.setattr(book, "open", lambda _: None)
+    desk = ModelDesk(
+        shadowed.assets, terms, shelf, book.open, Ordered(shadowed), incidents=lambda: incidents
+    )
+    assert bool(list(desk.due())) is met
+    tried = desk.row(state)["tried"]
+    assert tried is not None
+    (clause,) = [one for one in tried["clauses"] if one["name"] == FAULTS]
+    assert clause["met"] is met
+
+
 def test_the_page_tells_what_is_in_force_tried_blocked_and_changed(shadowed: Pipeline) -> None:
     shelf: Any = type("Shelf", (), {"trusts": True})()
     desk = ModelDesk(shadowed.assets, Terms(), shelf, shadowed.book.open, Ordered(shadowed))
@@ -297,6 +357,6 @@ def test_the_page_tells_what_is_in_force_tried_blocked_and_changed(shadowed: Pip
     assert row["in_force"]["version"] == 0
     assert row["tried"] is not None
     assert (row["tried"]["role"], row["tried"]["model"]["version"]) == ("shadow", 1)
-    assert len(row["tried"]["clauses"]) == 10
+    assert len(row["tried"]["clauses"]) == 11
     assert [change["action"] for change in row["history"]] == ["shadow"]
     assert [moved["mode"] for moved in row["drift"]] == [""]

@@ -10,10 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from analytics.modelfiles import MOST_BYTES, Header, model_folder, public_pem, settings_body
 from analytics.modelfiles import write_model as written
+from gateway.accounts.audit import rows
 from gateway.config.plan import ModelsPlan
+from gateway.journal import EventRecord
 from gateway.models.desk import ModelDesk
-from gateway.models.shelf import Shelf, person_decides
-from gateway.models.watched import Role
+from gateway.models.shelf import KEPT, Shelf, person_decides
+from gateway.models.watched import Rested, Role, Tenure
 from gateway.pipeline import Pipeline
 from plant.errors import Rejected
 from tests.gateway.models.conftest import (
@@ -129,6 +131,28 @@ def test_what_is_refused_is_told_once_and_looked_at_again_when_it_changes(
     kept.put(model()).touch()
     (found, refused) = kept.look()
     assert ([one.version for one in found], refused) == ([1], [])
+
+
+def test_old_files_are_removed_but_for_those_in_use_and_that_is_told(kept: Kept) -> None:
+    for version in range(1, KEPT + 6):
+        kept.put(b"", f"{version}.wtm")
+    (state,) = kept.pipeline.assets
+    own = state.watch
+    state.models.tenure = Tenure(version=2)
+    state.models.rested = Rested(Tenure(version=4), own)
+    states = {PUMP: state}
+
+    (dropped,) = kept.shelf.thin(states)
+
+    assert dropped.versions == (1, 3, 5)
+    left = {int(file.stem) for file in (kept.folder / model_folder(PUMP)).glob("*.wtm")}
+    assert left == {2, 4, *range(6, KEPT + 6)}
+    event = EventRecord("models-dropped", 10**18, dropped.body)
+    (row,) = rows([event])
+    assert (row["who"], row["words"]) == (
+        "rule", f"{PUMP}, files of models 1, 3, 5: older than the newest 20, and in no use",
+    )  # fmt: skip
+    assert kept.shelf.thin(states) == []
 
 
 def test_links_and_files_beyond_all_bounds_are_not_read(kept: Kept, tmp_path: Path) -> None:
