@@ -21,7 +21,9 @@ demo: $(INSTALLED) ## a simulated plant, the gateway and its page (ARGS="--seed 
 walk: $(INSTALLED) ## the life of a model on a simulated pump, command by command (ten minutes)
 	@$(BIN)/wheeltapper walk models $(ARGS)
 
-# The longest files begin first, in the order of tests/conftest.py.
+# The longest files begin first, in the order of tests/conftest.py. Byte code is kept even where the
+# shell says not to: without it each of the many processes compiles the product and the tests anew.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(INSTALLED) ## every test, on two cores (ARGS="tests/gateway -k align" JOBS=0, FULL=1: long counts)
 	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 

@@ -10,6 +10,7 @@ import pytest
 from asyncua.server.internal_server import InternalServer
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
+from xdist.scheduler import LoadFileScheduling
 
 from tests import standard_nodes
 from tests.plant2000 import Plant2000, start
@@ -30,37 +31,69 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+PLANT2000 = (
+    "tests/wheeltapper/test_doctor.py",
+    "tests/journeys/test_commissioning.py",
+    "tests/connectors/opcua/commissioning/test_browse.py",
+    "tests/connectors/opcua/commissioning/test_discovery.py",
+    "tests/wheeltapper/test_commissioning_commands.py",
+    "tests/wheeltapper/test_doctor_stores.py",
+)
+"""Files that share servers of 2,000 variables: to start one takes nine seconds of a core."""
 LONG = (
     "tests/journeys/test_demo.py",
-    "tests/analytics/test_line_verdicts.py",
-    "tests/wheeltapper/test_federation.py",
-    "tests/bench/test_federation.py",
-    "tests/journeys/test_kill.py",
+    "tests/connectors/opcua/test_continuity.py",
+    *PLANT2000,
     "tests/wheeltapper/test_train.py",
     "tests/gateway/console/test_pages.py",
-    "tests/journeys/test_screens.py",
-    "tests/gateway/console/test_login_page.py",
-    "tests/gateway/console/test_accounts.py",
-    "tests/connectors/opcua/security/test_cases_of_trust.py",
-    "tests/deploy/test_compose_walk.py",
-    "tests/journeys/test_service_manager.py",
     "tests/journeys/test_ledger.py",
-    "tests/connectors/opcua/test_continuity.py",
-    "tests/journeys/test_commissioning.py",
-    "tests/journeys/test_parts.py",
-    "tests/journeys/test_sources_at_fault.py",
+    "tests/analytics/test_watch.py",
+    "tests/deploy/test_compose_walk.py",
+    "tests/connectors/opcua/test_plc.py",
+    "tests/analytics/test_line_verdicts.py",
+    "tests/journeys/test_model_kills.py",
+    "tests/journeys/test_models.py",
+    "tests/analytics/test_instruments.py",
+    "tests/journeys/test_kill.py",
+    "tests/connectors/opcua/security/test_cases_of_trust.py",
+    "tests/analytics/prognostics/test_remaining_life.py",
+    "tests/journeys/test_screens.py",
+    "tests/gateway/test_downsampling.py",
+    "tests/analytics/training/test_training.py",
+    "tests/gateway/console/test_login_page.py",
     "tests/connectors/simulated/test_server.py",
+    "tests/journeys/test_service_manager.py",
+    "tests/analytics/test_novelty.py",
+    "tests/journeys/test_heal.py",
+    "tests/gateway/test_pipeline.py",
+    "tests/analytics/prognostics/test_defects.py",
+    "tests/journeys/test_parts.py",
+    "tests/connectors/grafana/test_push.py",
+    "tests/journeys/test_sources_at_fault.py",
     "tests/connectors/test_actuators.py",
     "tests/connectors/opcua/test_actuator.py",
     "tests/faults/setpoints/test_lies_and_strangers.py",
-    "tests/connectors/opcua/test_plc.py",
-    "tests/gateway/test_pipeline.py",
+    "tests/bench/test_federation.py",
+    "tests/gateway/console/test_accounts.py",
     "tests/gateway/test_instruments.py",
-    "tests/analytics/training/test_training.py",
-    "tests/analytics/test_watch.py",
     "tests/analytics/test_regimes.py",
 )
-"""The longest files, in the order in which a run on several cores begins them."""
+"""The longest files, in the order in which a run on several cores begins them: those that wait
+between those that compute."""
+
+
+class ByServer(LoadFileScheduling):
+    """Gives a file to one process, and the files that share servers to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return PLANT2000[0] if file in PLANT2000 else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServer | None:
+    """Put the scheduler above in the place of the one by files."""
+    return ByServer(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -99,18 +132,29 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def plant2000(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Plant2000]]:
-    """Give a server of 2,000 variables; each set of words is started once."""
+def plants2000() -> Iterator[dict[tuple[str, ...], Plant2000]]:
+    """Servers of 2,000 variables by their words, each started once."""
     started: dict[tuple[str, ...], Plant2000] = {}
-
-    def served(*words: str) -> Plant2000:
-        if words not in started:
-            started[words] = start(tmp_path_factory.mktemp("plant") / "pki", *words)
-        return started[words]
-
-    yield served
+    yield started
     for one in started.values():
         one.stop()
+
+
+@pytest.fixture(scope="module")
+def plant2000(
+    plants2000: dict[tuple[str, ...], Plant2000], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Plant2000]]:
+    """Give a server of 2,000 variables; it rests while no module asks for it."""
+
+    def served(*words: str) -> Plant2000:
+        if words not in plants2000:
+            plants2000[words] = start(tmp_path_factory.mktemp("plant") / "pki", *words)
+        plants2000[words].thaw()
+        return plants2000[words]
+
+    yield served
+    for one in plants2000.values():
+        one.freeze()
 
 
 def missing_parts(skipped: list[pytest.TestReport]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from dataclasses import dataclass
@@ -19,6 +20,14 @@ class Plant2000:
 
     process: subprocess.Popen[str]
     url: str
+
+    def freeze(self) -> None:
+        """Let it rest: 2,000 values a second take a twentieth of a core."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it move again."""
+        self.process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         assert self.process.stdout

@@ -152,11 +152,17 @@ def test_blocks_give_bit_equal_results(cuts: tuple[int, ...]) -> None:
     assert told == list(whole.transitions)
 
 
+TURNS = worn(2400, until=1900), stretches((RUN, 500), (IDLE, 150), (RUN, 1750))
+
+
+@pytest.fixture(scope="module")
+def uncut() -> tuple[Watch, Judgement]:
+    return judged(*TURNS)
+
+
 @pytest.mark.parametrize("cut", [10, 700, 999, 1400, 1520, 1950, 1990])
-def test_restored_watch_goes_on_bit_equal(cut: int) -> None:
-    rows = worn(2400, until=1900)
-    mode = stretches((RUN, 500), (IDLE, 150), (RUN, 1750))
-    whole, judgement = judged(rows, mode)
+def test_restored_watch_goes_on_bit_equal(cut: int, uncut: tuple[Watch, Judgement]) -> None:
+    (rows, mode), (whole, judgement) = TURNS, uncut
     first, again = Watch(SIGNALS, UNITS, SETTINGS), Watch(SIGNALS, UNITS, SETTINGS)
     first.judge(seconds(cut), rows[:cut], mode[:cut])
     again.restore({name: value.copy() for name, value in first.state().items()})
@@ -614,10 +620,15 @@ def test_event_of_a_quiet_mode_ends_with_it() -> None:
     ]
 
 
+@pytest.fixture(scope="module")
+def whole() -> Judgement:
+    watch = Watch(("flow",), ("m3/h",), SETTINGS)
+    return watch.judge(seconds(2400), lone(2400), np.zeros(2400, np.int64))
+
+
 @pytest.mark.parametrize("cut", [300, 1010, 2001, 2002])
-def test_restored_watch_of_a_lone_signal_goes_on_bit_equal(cut: int) -> None:
+def test_restored_watch_of_a_lone_signal_goes_on_bit_equal(cut: int, whole: Judgement) -> None:
     rows, mode, at = lone(2400), np.zeros(2400, np.int64), seconds(2400)
-    whole = Watch(("flow",), ("m3/h",), SETTINGS).judge(at, rows, mode)
     first, again = (Watch(("flow",), ("m3/h",), SETTINGS) for _ in range(2))
     before = first.judge(at[:cut], rows[:cut], mode[:cut])
     again.restore({name: value.copy() for name, value in first.state().items()})

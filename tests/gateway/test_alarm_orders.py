@@ -95,11 +95,17 @@ def play(pipeline: Pipeline, step: Batch | EventRecord) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def told() -> list[Alarm]:
+def never() -> Pipeline:
+    """The pipeline that was never stopped."""
     pipeline = Pipeline(PLAN, HANDLES, plain)
     for step in story():
         play(pipeline, step)
-    return pipeline.book.alarms()
+    return pipeline
+
+
+@pytest.fixture(scope="module")
+def told(never: Pipeline) -> list[Alarm]:
+    return never.book.alarms()
 
 
 def test_the_story_has_a_labelled_alarm_and_one_that_came_off_the_shelf(told: list[Alarm]) -> None:
@@ -116,12 +122,9 @@ def test_the_story_has_a_labelled_alarm_and_one_that_came_off_the_shelf(told: li
     ("cuts", "snapshot"), [((361, 500), False), ((330, 481, 541, 563), True), ((200, 720), True)]
 )
 def test_killed_among_orders_it_goes_on_as_if_never_stopped(
-    tmp_path: Path, cuts: tuple[int, ...], snapshot: bool
+    tmp_path: Path, never: Pipeline, cuts: tuple[int, ...], snapshot: bool
 ) -> None:
     steps = story()
-    never = Pipeline(PLAN, HANDLES, plain)
-    for step in steps:
-        play(never, step)
     journal = Journal.open(tmp_path / "journal.db")
     journal.register(TAGS, 0)
     pipeline = Pipeline(PLAN, HANDLES, plain)

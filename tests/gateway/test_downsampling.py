@@ -32,6 +32,7 @@ from gateway.journal import (
 from plant.records import joined
 from plant.samples import Batch, Recovery
 from plant.summaries import HOUR, LENGTHS, MINUTE, TEN_SECONDS
+from tests.patience import FULL
 
 SECOND = 10**9
 START = 1_700_000_000 * SECOND // HOUR * HOUR
@@ -391,7 +392,7 @@ def test_any_order_repetition_and_restart_give_what_offline_gives(
     assert found == offline(records)
 
 
-KILLS = 10
+KILLS = 10 if FULL else 4
 GATEWAY = """
 import itertools, sys
 from pathlib import Path

@@ -83,13 +83,17 @@ def same(one: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]]) -> None:
         np.testing.assert_array_equal(array, other[name], err_msg=name)
 
 
-def test_the_injected_fault_is_the_one_alarm(
-    plan: Plan, handles: list[TagHandle], batches: list[Batch], line: SimulatedLine
-) -> None:
+@pytest.fixture(scope="module")
+def never(plan: Plan, handles: list[TagHandle], batches: list[Batch]) -> Pipeline:
+    """The pipeline that was never stopped."""
     pipeline = Pipeline(plan, handles, plain)
     for batch in batches:
         pipeline.take(batch)
-    (alarm,) = pipeline.book.alarms()
+    return pipeline
+
+
+def test_the_injected_fault_is_the_one_alarm(never: Pipeline, line: SimulatedLine) -> None:
+    (alarm,) = never.book.alarms()
     assert line.fault is not None
     assert alarm.asset == line.fault.asset
     assert alarm.reason.contributions[0].signal in line.fault.culprits
@@ -97,11 +101,9 @@ def test_the_injected_fault_is_the_one_alarm(
 
 @pytest.mark.parametrize("snapshot_at", [0, 1, 5])
 def test_killed_at_any_commit_it_goes_on_as_if_never_stopped(
-    plan: Plan, handles: list[TagHandle], batches: list[Batch], tmp_path: Path, snapshot_at: int
-) -> None:
-    never = Pipeline(plan, handles, plain)
-    for batch in batches:
-        never.take(batch)
+    plan: Plan, handles: list[TagHandle], batches: list[Batch], never: Pipeline, tmp_path: Path,
+    snapshot_at: int,
+) -> None:  # fmt: skip
     journal = Journal.open(tmp_path / "journal.db")
     journal.register(plan.tags, 0)
     for number, batch in enumerate(batches):
@@ -121,14 +123,9 @@ def test_killed_at_any_commit_it_goes_on_as_if_never_stopped(
     assert [a.id for a in pipeline.book.alarms()] == [1]
 
 
-def test_a_state_that_was_taken_stands_still(
-    plan: Plan, handles: list[TagHandle], batches: list[Batch]
-) -> None:
-    pipeline = Pipeline(plan, handles, plain)
-    for batch in batches:
-        pipeline.take(batch)
+def test_a_state_that_was_taken_stands_still(never: Pipeline) -> None:
     # a live array would be given again, and the journal writes it while rows are judged
-    taken, again = pipeline.state(), pipeline.state()
+    taken, again = never.state(), never.state()
     shared = [name for name, array in taken.items() if np.may_share_memory(array, again[name])]
     assert shared == []
 

@@ -89,7 +89,16 @@ def test_nothing_in_it_loads_code_from_data(wheel: Path, names: list[str]) -> No
 
 def test_installed_rooms_are_ours(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
-    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index"]
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-index",
+        "--no-compile",
+    ]
     subprocess.run([*install, "--target", str(site), str(wheel)], check=True)
 
     asked = subprocess.run(

@@ -17,12 +17,14 @@ from typing import Any
 import pytest
 
 from gateway.journal import Journal, SampleRecord
+from tests.patience import FULL
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]  # three demos go on beside each
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]  # demos with a fault go on beside each
 STOP_S, SHARED = 5.0, 3.0
 """What is promised on a machine of its own, and how much longer a shared one may take."""
-SEEDS = {36: (), 28: ("--hours", "1"), 16: ("--hours", "1")}
-"""A fault of each machine, pump-1, press-1 and pump-2, that begins early; one learns by default."""
+ALL = {28: ("--hours", "1"), 36: (), 16: ("--hours", "1")}
+"""A fault of each machine, press-1, pump-1 and pump-2, that begins early; one learns by default."""
+SEEDS = ALL if FULL else {28: ALL[28]}
 SHORT = ("--fault", "none", "--hours", "0.1")
 HEALTHY = ("--fault", "none", "--hours", "0.5")
 
@@ -84,14 +86,17 @@ def children(process: int) -> list[int]:
 
 
 def queued_s(process: int) -> float:
-    """Time that a process was ready to run and another one had the core, s (proc(5), schedstat)."""
-    _, queued, _ = Path(f"/proc/{process}/schedstat").read_text("utf-8").split()
-    return int(queued) / 1e9
+    """Time that its threads were ready to run and another one had the core, s (proc(5), schedstat).
+
+    Of each thread, for the first one waits for the others: the server builds its nodes in one.
+    """
+    told = [one.read_text("utf-8") for one in Path(f"/proc/{process}/task").glob("*/schedstat")]
+    return sum(int(one.split()[1]) for one in told) / 1e9
 
 
 @pytest.fixture(scope="module", autouse=True)
 def told() -> Iterator[dict[int, Demo]]:
-    """Three demos with a fault, side by side, by seed: they go on while others are tried."""
+    """Demos with a fault, side by side, by seed: they go on while others are tried."""
     arguments = ("--port", "0", "--until-alarm", "--timeout", "400", "--json")
     begun = {seed: Demo("--seed", str(seed), *arguments, *more) for seed, more in SEEDS.items()}
     yield begun

@@ -3,8 +3,10 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import pytest
+import typer.main
 
 from wheeltapper.__main__ import main
 
@@ -19,6 +21,8 @@ class Ended:
 
 
 Command = Callable[..., Ended]
+tree = cache(typer.main.get_command)
+"""The hundred commands are put together once a process, and not at each call."""
 
 
 @pytest.fixture
@@ -27,6 +31,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
     def run(*arguments: object) -> Ended:
         monkeypatch.setattr(sys, "argv", ["wheeltapper", *map(str, arguments)])
+        monkeypatch.setattr(typer.main, "get_command", tree)
         with pytest.raises(SystemExit) as left:
             main()
         said = capsys.readouterr()

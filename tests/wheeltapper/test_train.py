@@ -262,10 +262,17 @@ def files(plant: Path, backend: str, workers: int) -> list[bytes]:
     return found
 
 
+@pytest.fixture(scope="module")
+def one_by_one(plant: Path) -> list[bytes]:
+    return files(plant, "sequential", 1)
+
+
 @pytest.mark.filterwarnings("default")  # those of Dask's own parts are no news of ours
 @pytest.mark.parametrize("backend", ["loky", "dask"])
-def test_the_backend_does_not_show_in_the_bytes(plant: Path, backend: str) -> None:
-    assert files(plant, backend, 2) == files(plant, "sequential", 1)
+def test_the_backend_does_not_show_in_the_bytes(
+    plant: Path, backend: str, one_by_one: list[bytes]
+) -> None:
+    assert files(plant, backend, 2) == one_by_one
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from gateway.journal import DamagedRecord, EventRecord, Journal, Kind, Limits, SampleRecord
+from tests.patience import FULL
 
-KILLS = 24
+KILLS = 24 if FULL else 8
 
 WRITER = """
 import sys
