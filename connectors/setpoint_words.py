@@ -257,4 +257,4 @@ def said_of(tag: Tag, answer: BlockAnswer) -> Readback:
         Reading(tag.name, engineering(tag, count), good, at, now)
         for count in (answer.target, answer.active)
     )
-    return Readback(target, active, answer.accepted, answer.code)
+    return Readback(target, active, answer.accepted, answer.code, answer.seen, answer.clock)

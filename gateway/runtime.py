@@ -20,6 +20,7 @@ from gateway.accounts.access import Access
 from gateway.accounts.audit import PLACE
 from gateway.alarms import alarm_from, hold_from
 from gateway.backlog import Backlog, is_long
+from gateway.checkpoints import checkpoints_of
 from gateway.config.access import ADDRESS
 from gateway.config.plan import JournalPlan, Plan
 from gateway.console.server import ConsoleServer
@@ -115,8 +116,9 @@ class Gateway:
     on_event
         Told "console", "prelude", "live", "first_value", "source", "gap" (opened, closed, settled),
         "overload", "uplink" (the way to a sink changed), "certificate", "relearn", "damaged",
-        "alarm" (its state changed), "worse" (its reason did), "quiet" (a change of an incident that
-        is kept and not annunciated), "hold", "release", "hold-ended", "instrument" (at fault, or no
+        "setpoint-audit" (a checkpoint of the guard, or none can be read), "alarm" (its state
+        changed), "worse" (its reason did), "quiet" (a change of an incident that is kept and not
+        annunciated), "hold", "release", "hold-ended", "instrument" (at fault, or no
         longer) and "trust", "part" (its cycle ended, or somebody said what it turned out to be),
         "evicted" (records went that a reader had not passed), "disk" (it is full, or no
         longer), "model" (which model of an asset is where has changed), "model-refused" (a model
@@ -198,6 +200,9 @@ class Gateway:
                 lambda: self._puller.words,
             )
             await asyncio.to_thread(self._recover_savings)
+            self._checkpoints = await asyncio.to_thread(
+                checkpoints_of, self._plan.data, self._journal
+            )
             fresh = not self._position
             self._enter(self._pipeline.gaps.begin(self._begun))
             # What was recorded before a tag was taken out still goes upstream.
@@ -663,6 +668,7 @@ class Gateway:
         self._manager.status(self._words())
         self._announce(self._notices.look())
         self._announce(self._uplinks.look())
+        self._announce(list(self._checkpoints.look()))
         self._look_at_door()
         for body in list(self._models.due()):
             self._change_model(body)

@@ -82,12 +82,19 @@ class Readback:
         ACK_SEQ of a block: the last sequence number it took; None without a block.
     code
         ACK_CODE of a block: `BLOCK_OK`, or why it refused; None without a block.
+    seen
+        Number of the request that `code` speaks of; it can be an older one. None without a block.
+    clock
+        The block's own clock, ms modulo 2^32. It moves only while the block runs: where it stands,
+        nothing was looked at. None without a block.
     """
 
     setpoint: Reading
     active: Reading | None = None
     accepted: int | None = None
     code: int | None = None
+    seen: int | None = None
+    clock: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

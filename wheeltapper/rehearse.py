@@ -172,8 +172,8 @@ def _policy(plan: "Plan", limits: Path | None, now: int) -> "tuple[Policy, str]"
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from gateway.guard.keys import public_key
-    from gateway.guard.policy import read_policy, sign
-    from gateway.guard.starting import known_tags
+    from gateway.guard.policy import read_policy
+    from gateway.guard.starting import known_tags, sealed
     from plant.errors import Misconfigured
 
     file = limits or plan.setpoints.limits
@@ -189,8 +189,8 @@ def _policy(plan: "Plan", limits: Path | None, now: int) -> "tuple[Policy, str]"
         believed = read_policy(content, str(file), keys, known, now)
     except Misconfigured:
         draft = Ed25519PrivateKey.generate()
-        signed = sign(content, draft)
-        return read_policy(signed, str(file), [draft.public_key()], known, now), ""
+        content = sealed(content, str(file), draft, plan, now)
+        return read_policy(content, str(file), [draft.public_key()], known, now), ""
     return believed, believed.signer
 
 

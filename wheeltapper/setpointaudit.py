@@ -23,13 +23,24 @@ def verify(
         Path | None, typer.Option(help="Public key; else audit.pub beside the audit.")
     ] = None,
     kept: Annotated[
-        str, typer.Option(metavar="HASH", help="Of a record that you kept elsewhere.")
+        str,
+        typer.Option(
+            metavar="HASH|FILE", help="Of a record that you kept elsewhere; or a file with such."
+        ),
     ] = "",
+    central: Annotated[
+        str, typer.Option(metavar="SINK", help="Hold it against this [[sink]] of --data CONFIG.")
+    ] = "",
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Token that may read from that store.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look whether each record is as it was written, and name the first that is not.
 
-    What was cut off behind the last checkpoint shows only against a hash that was kept elsewhere.
+    What was cut off at its end, or written anew as a whole, shows only against what was kept
+    elsewhere: --central SINK asks the central store for the checkpoints that the gateway has sent,
+    --kept FILE takes any export of them.
     """
     from dataclasses import asdict
 
@@ -38,14 +49,18 @@ def verify(
     from wheeltapper import terminal
 
     path = _file(data, file)
-    found = looked(path, [public_key(key or path.with_name("audit.pub"))], kept=kept)
+    elsewhere = {*_kept(kept), *_sent(data, central, token_file)}
+    found = looked(path, [public_key(key or path.with_name("audit.pub"))], kept=elsewhere)
+    held = {"held_against": len(elsewhere)}
     if as_json:
-        terminal.record({"ok": not found.bad, "file": str(path), **asdict(found)})
+        terminal.record({"ok": not found.bad, "file": str(path), **asdict(found), **held})
     elif found.bad:
         terminal.say(f"{path}: record {found.bad}: {found.why}")
         terminal.say(f"{found.records} records before it are whole, {found.signed} of them signed")
     else:
         terminal.say(f"{path}: {found.records} records, {found.signed} of them signed, whole")
+        if elsewhere:
+            terminal.say(f"all {len(elsewhere)} that were kept elsewhere are in it")
         if found.torn:
             terminal.say(f"its last {found.torn} bytes were never finished: a crash, no tampering")
         terminal.say(f"last hash: {found.last}")
@@ -71,6 +86,46 @@ def show(
     wanted = (one for one in records_of(path) if not request or request in str(one))
     rows = list(deque(wanted, maxlen=most))
     terminal.listing(rows, _show, f"{path}: no such record", as_json=as_json)
+
+
+def _kept(words: str) -> set[str]:
+    """Read hashes: one, or a file with some among whatever else stands there."""
+    import re
+
+    from plant.errors import Misconfigured
+
+    digest = r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])"
+    if not words or re.fullmatch(digest, words):
+        return {words} - {""}
+    try:
+        found = set(re.findall(digest, Path(words).read_text("utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{words}: is no hash of 64 digits, nor a file of such") from error
+    if not found:
+        raise Misconfigured(f"{words}: holds no hash of 64 digits")
+    return found
+
+
+def _sent(data: Path | None, sink: str, token_file: Path | None) -> set[str]:
+    """Ask a central store which checkpoints of this gateway it has been sent."""
+    if not sink:
+        return set()
+    if data is None or data.suffix != ".toml":
+        raise typer.BadParameter("--central needs the configuration: --data CONFIG.toml")
+    from connectors.influx.history import InfluxHistory
+    from gateway.config.loader import load
+    from plant.errors import Misconfigured
+    from wheeltapper.train import store_of
+
+    plan = load(data)
+    store = store_of(plan, None, sink, token_file, data).influx
+    found = {}
+    if store is not None:
+        with InfluxHistory(store) as history:
+            found = history.checkpoints(plan.name)
+    if not found:
+        raise Misconfigured(f"{sink}: has no checkpoint of {plan.name}: nothing to hold against")
+    return set(found)
 
 
 def _file(data: Path | None, file: Path | None) -> Path:

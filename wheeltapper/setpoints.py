@@ -54,22 +54,31 @@ def sign_(
     with_key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The private key.")],
     config: Annotated[
         Path | None,
-        typer.Option(metavar="CONFIG", help="Look first whether they fit this configuration."),
+        typer.Option(
+            metavar="CONFIG", help="Look whether they fit it, and sign where it says each tag is."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Sign a file of limits in its last line; one that is wrong is left as it was."""
+    """Sign a file of limits in its last line; one that is wrong is left as it was.
+
+    With --config it is written into them first where each of their tags leads. Without, they have
+    to say so already.
+    """
     from gateway.guard.keys import key_id, private_key
-    from gateway.guard.policy import read_policy, sign
-    from gateway.guard.starting import known_tags
+    from gateway.guard.outlets import dated
+    from gateway.guard.policy import sign, unsigned
+    from gateway.guard.starting import sealed
     from plant import files
     from wheeltapper import terminal
 
-    signer = private_key(with_key)
-    content = sign(_read(limits), signer)
+    signer, now = private_key(with_key), time.time_ns()
+    content = _read(limits)
     if config is not None:
-        known = known_tags(_plan(config))
-        read_policy(content, str(limits), [signer.public_key()], known, time.time_ns())
+        content = sealed(content, str(limits), signer, _plan(config), now)
+    else:
+        text = unsigned(content).decode(errors="surrogateescape")
+        content = sign(dated(text, now).encode(errors="surrogateescape"), signer)
     files.put(limits, content)
     named = key_id(signer.public_key())
     if as_json:

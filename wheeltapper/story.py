@@ -118,6 +118,7 @@ class Spoken:
             "uplink": self._uplink,
             "relearn": self._relearn,
             "damaged": self._damaged,
+            "setpoint-audit": lambda row: terminal.say(row["why"]) if "why" in row else None,
             "salvage": lambda row: terminal.say(row["why"]),
             "evicted": self._evicted,
             "disk": self._disk,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.influx.line_protocol import Kind, one, series
-from connectors.influx.schema import GAP, asset_places, places
+from connectors.influx.schema import GAP, SETPOINT_AUDIT, asset_places, places
 from plant.alarms import ANNUNCIATED, WAITING, AlarmState
 from plant.assets import Health
 from plant.reasons import Contribution, Precedent, Reason, Trend, sentence
@@ -307,6 +307,18 @@ def _refused(body: Body, around: Surroundings) -> Iterator[Point]:
     yield Point("model", tags, fields)
 
 
+def _setpoint_audit(body: Body, around: Surroundings) -> Iterator[Point]:
+    """Make a point of a checkpoint of the guard's audit, or of why none could be read."""
+    fields: Fields = {
+        "of": (Kind.INT, body.get("of")),
+        "at": (Kind.INT, body.get("at")),
+        **{name: (Kind.TEXT, body.get(name)) for name in ("head", "signature", "key", "held_in")},
+        "tpm": (Kind.TEXT, body.get("tpm")),
+        "why": (Kind.TEXT, body.get("why")),
+    }
+    yield Point(SETPOINT_AUDIT, {"gateway": around.gateway}, fields)
+
+
 def _gateway(body: Body, around: Surroundings) -> Iterator[Point]:
     """Every figure is a float, so that no figure ever changes its type."""
     figures = {
@@ -328,6 +340,7 @@ _MAKERS: dict[str, Callable[[Body, Surroundings], Iterator[Point]]] = {
     "part": _part,
     "model": _model,
     "model-refused": _refused,
+    "setpoint-audit": _setpoint_audit,
     "gateway": _gateway,
 }
 KINDS = frozenset(_MAKERS)

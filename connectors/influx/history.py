@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 from connectors.influx.answers import Missing
 from connectors.influx.config import InfluxConfig
 from connectors.influx.influxql import Piece, asked, identifier, literal, select
-from connectors.influx.schema import ALARM, GAP, LEVELS, SUMMARIES, TAG, bucket_of, name_of, places
+from connectors.influx.schema import (
+    ALARM,
+    GAP,
+    LEVELS,
+    SETPOINT_AUDIT,
+    SUMMARIES,
+    TAG,
+    bucket_of,
+    name_of,
+    places,
+)
 from connectors.influx.server import Server
 from plant.errors import Misconfigured, Rejected, Unreachable
 from plant.summaries import Windows
@@ -167,6 +177,24 @@ class InfluxHistory:
             (one for _, one in found.values() if one.ended is None or one.ended >= start),
             key=lambda one: (one.asset, one.onset),
         )
+
+    def checkpoints(self, gateway: str) -> dict[str, int]:
+        """List the checkpoints of a gateway's setpoint audit that were sent.
+
+        Returns
+        -------
+        The number of records that each covers, by the hash of the last of them.
+        """
+        fields = ", ".join(map(identifier, ("of", "head")))
+        rest = f"WHERE {identifier('gateway')} = {literal(gateway)}"
+        query = select(fields, SETPOINT_AUDIT, rest)
+        found: dict[str, int] = {}
+        for piece in self._ask(bucket_of(SETPOINT_AUDIT, self._config), query):
+            for row in piece.rows:
+                told = dict(zip(piece.columns, row, strict=True))
+                if told["head"] and told["of"] is not None:
+                    found[str(told["head"])] = int(told["of"])
+        return found
 
     def lengths(self) -> tuple[int, ...]:
         """List the lengths that are kept, ns, ascending: those configured, and those found."""

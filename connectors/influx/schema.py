@@ -30,6 +30,7 @@ TAG = "tag"
 SCORE = "score"
 GAP = "gap"
 ALARM = "alarm"
+SETPOINT_AUDIT = "setpoint_audit"
 KEPT = {
     SIGNAL: TEN_YEARS,
     SUMMARIES[TEN_SECONDS]: A_MONTH,
@@ -46,6 +47,7 @@ KEPT = {
     "instrument": TEN_YEARS,
     "part": TEN_YEARS,
     "model": TEN_YEARS,
+    SETPOINT_AUDIT: TEN_YEARS,
     "gateway": A_QUARTER,
 }
 """How long each measurement is kept, where the buckets are split."""

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ FIRST = "0" * 64
 LONGEST = 262_144
 """Bytes of a line."""
 CHECKPOINT = "checkpoint"
+STARTED_AGAIN = "started again"
+"""An approver's word, also that the clock is right: times before it prove nothing any more."""
 
 
 class NoAudit(Misconfigured):
@@ -57,6 +59,8 @@ class Finding:
     why: str = ""
     torn: int = 0
     last: str = FIRST
+    newest: int = 0
+    """Latest wall time of any since an approver last said that the clock is right, ns."""
 
 
 class Audit:
@@ -84,7 +88,7 @@ class Audit:
                 f"{file}: record {found.bad}: {found.why}; nothing is written to the plant on it: "
                 "keep the file for whoever looks into it, and move it away"
             )
-        self.count, self._last = found.records, found.last
+        self.count, self._last, self.newest = found.records, found.last, found.newest
         self._unsigned = found.records - found.signed
         self._since: float | None = None
         self.trouble = ""
@@ -101,6 +105,9 @@ class Audit:
         except OSError as error:
             raise NoAudit(f"{file}: cannot be written: {error.strerror}") from error
         self.torn = found.torn
+
+    newest = 0
+    """See `Finding`."""
 
     def note(self, at: Moment, actor: str, event: str, **facts: Any) -> int:
         """Write one record and give its number; on disk when it returns.
@@ -164,11 +171,12 @@ class Audit:
             self.trouble = f"{self._file}: cannot be written: {error.strerror}"
             raise NoAudit(self.trouble) from error
         self.count, self._last = self.count + 1, record["hash"]
+        self.newest = _newest(self.newest, record)
         self._unsigned += 1
         return self.count
 
 
-def verify(file: Path, keys: Sequence[Ed25519PublicKey], *, kept: str = "") -> Finding:
+def verify(file: Path, keys: Sequence[Ed25519PublicKey], *, kept: Collection[str] = ()) -> Finding:
     """Look whether an audit is as it was written.
 
     Parameters
@@ -178,31 +186,33 @@ def verify(file: Path, keys: Sequence[Ed25519PublicKey], *, kept: str = "") -> F
     keys
         Whose checkpoints are believed.
     kept
-        Hash of a record that was kept elsewhere; one that is missing means that the end was cut.
+        Hashes of records that were kept elsewhere; one that is missing means that the end was cut,
+        or that all was written anew.
 
     Raises
     ------
     Misconfigured
         It cannot be read.
     """
-    records, signed, last, seen = 0, 0, FIRST, kept in ("", FIRST)
+    records, signed, last, newest, missing = 0, 0, FIRST, 0, set(kept) - {FIRST}
     for line in _lines(file):
         if not line.endswith(b"\n"):
             if len(line) <= LONGEST:
-                return _ended(records, signed, last, seen, torn=len(line))
+                return _ended(records, signed, last, newest, missing, torn=len(line))
             return Finding(records, signed, records + 1, "is longer than any record", last=last)
         why = _objection(line, records + 1, last, keys)
         if why:
             return Finding(records, signed, records + 1, why, last=last)
         record = json.loads(line)
         records, last = records + 1, record["hash"]
-        seen = seen or last == kept
+        newest = _newest(newest, record)
+        missing.discard(last)
         if record["event"] == CHECKPOINT:
             signed = records
         elif records - signed > EVERY + 1:
             why = f"no checkpoint in more than {EVERY} records: they were taken out"
             return Finding(records - 1, signed, records, why, last=last)
-    return _ended(records, signed, last, seen)
+    return _ended(records, signed, last, newest, missing)
 
 
 def records_of(file: Path, tail: int | None = None) -> Iterator[dict[str, Any]]:
@@ -225,11 +235,19 @@ def records_of(file: Path, tail: int | None = None) -> Iterator[dict[str, Any]]:
                 yield record
 
 
-def _ended(records: int, signed: int, last: str, seen: bool, torn: int = 0) -> Finding:
-    if not seen:
-        why = "is missing: the record that was kept elsewhere is not in the file"
+def _newest(before: int, record: dict[str, Any]) -> int:
+    wall = record["wall"] if type(record.get("wall")) is int else 0
+    return wall if record["event"] == STARTED_AGAIN else max(before, wall)
+
+
+def _ended(
+    records: int, signed: int, last: str, newest: int, missing: set[str], torn: int = 0
+) -> Finding:
+    if missing:
+        of = f"{len(missing)} that were kept elsewhere are not in the file, one is {min(missing)}"
+        why = f"is missing: {of}"
         return Finding(records, signed, records + 1, why, torn, last)
-    return Finding(records, signed, torn=torn, last=last)
+    return Finding(records, signed, torn=torn, last=last, newest=newest)
 
 
 def _lines(file: Path, tail: int | None = None) -> Iterator[bytes]:

@@ -26,10 +26,25 @@ class Moment:
     boot: str = ""
 
     def since(self, then: "Moment") -> float:
-        """Give the seconds from `then` to now; never negative, whatever somebody did to a clock."""
+        """Give the seconds from `then` to now, too few rather than too many.
+
+        What was in an earlier start of the machine is no nearer than the beginning of this one (on
+        Linux the monotonic clock begins with it), whatever the wall clock says: one that is wrong
+        over a start lets nothing by.
+        """
         if self.boot == then.boot:
             return max(0.0, self.mono - then.mono)
-        return max(0.0, (self.wall - then.wall) / NS)
+        return max(0.0, min(self.mono, (self.wall - then.wall) / NS))
+
+    def since_at_most(self, then: "Moment") -> float:
+        """Give the same, too many rather than too few."""
+        if self.boot == then.boot:
+            return self.since(then)
+        return max(self.mono, (self.wall - then.wall) / NS)
+
+    def no_later_than(self, now: "Moment") -> "Moment":
+        """Give it, or `now` where it was in another start of the machine and lies in the future."""
+        return self if self.boot == now.boot or self.wall <= now.wall else now
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +124,8 @@ class Situation:
         nothing that is there to spare the operator.
     approvals
         How many people have approved.
+    earliest
+        Wall time, ns, that is past for certain: a clock that is behind it is wrong.
     """
 
     request: Request
@@ -129,6 +146,7 @@ class Situation:
     anchor: Moment
     back: bool = False
     approvals: int = 0
+    earliest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,14 +331,22 @@ def _deadband(s: Situation) -> Result:
     return PASSED, f"{step:g}"
 
 
+def _clock_flaw(s: Situation) -> str:
+    """Say why the clock is not to be gone by; empty when it is."""
+    if s.now.boot != s.anchor.boot:
+        return "another start of the machine"
+    if s.now.wall < s.earliest:
+        return f"{(s.earliest - s.now.wall) / NS:.0f} s behind what is past for certain"
+    slip = (s.now.wall - s.anchor.wall) / NS - (s.now.mono - s.anchor.mono)
+    return f"stepped by {slip:.1f} s" if abs(slip) > s.policy.clock_s else ""
+
+
 def _fresh(s: Situation) -> Result:
     """8: what it rests on is good and fresh, and the clocks can be believed."""
     policy, limits = s.policy, s.policy.limits[s.request.tag]
-    if s.now.boot != s.anchor.boot:
-        return Code.CLOCK, "another start of the machine"
-    slip = (s.now.wall - s.anchor.wall) / NS - (s.now.mono - s.anchor.mono)
-    if abs(slip) > policy.clock_s:
-        return Code.CLOCK, f"stepped by {slip:.1f} s"
+    why = _clock_flaw(s)
+    if why:
+        return Code.CLOCK, why
     if not s.request.based_on and not s.person and not s.back:
         return Code.STALE, "rests on nothing"
     waited = s.now.mono - s.received.mono

@@ -13,7 +13,7 @@ from gateway.accounts.register import read_accounts
 from gateway.accounts.roles import RIGHTS, Right, Role, refusal
 from gateway.accounts.waits import Waits
 from gateway.guard.policy import Policy
-from plant.errors import Rejected, Unreachable
+from plant.errors import Misconfigured, Rejected, Unreachable
 
 FAILURES, FORGET_S = 5, 86_400.0
 QUEUE = 8
@@ -97,6 +97,14 @@ class Desk:
         elif account.role not in may:
             raise Rejected(f"{name} is {account.role}; only {' or '.join(sorted(may))} may ask")
         return account.role
+
+    def stands(self, name: str, right: Right) -> bool:
+        """Tell whether somebody who has shown who he is has this right still, as of now."""
+        try:
+            account = read_accounts(self._file).by_name.get(name)
+        except Misconfigured:
+            return False  # nobody can be looked up: nobody counts
+        return account is not None and account.enabled and right in RIGHTS[account.role]
 
     @staticmethod
     def program(policy: Policy, name: str, token: str) -> Actor:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from connectors.setpoint_words import CLOCK
 from gateway.guard.audit import NoAudit
 from gateway.guard.checks import NS, Moment, Write, flaw
 from gateway.guard.devices import Devices
@@ -19,7 +20,12 @@ from plant.setpoints import BLOCK_OK, Code, Doubtful, Readback, Setpoint, State
 TWICE_S = 1.0
 """From the first look at a written value to the second."""
 JUDGED_S = 4.0
-"""Longer than a block takes a request: behind its deadline it is too late for it."""
+"""From a write to when a block that runs has judged it."""
+OVER_MS = 3000
+"""After so long on a block's own clock the deadline of any request of ours is over: what it has not
+taken by then it never takes, whatever it says of an older one."""
+BACK = "back-"
+"""How the ids of steps on the way back begin."""
 MOST_DOUBTS = 8
 
 
@@ -58,6 +64,8 @@ class Hand:
     ) -> None:
         self._devices, self._store, self._book, self._settle_s = devices, store, book, settle_s
         self._stopped, self._now, self._sleep = stopped, now, sleep
+        self._clocks: dict[str, int] = {}
+        """A block's clock as it was first read for a request that is unknown."""
 
     async def live(self, limits: Limits) -> float | None:
         """Read a setpoint now; None when it cannot be gone by."""
@@ -66,7 +74,14 @@ class Hand:
             return None
         return reading.value
 
-    async def send(self, ticket: Ticket, limits: Limits, live: float, seen: Moment) -> None:
+    async def send(
+        self,
+        ticket: Ticket,
+        limits: Limits,
+        live: float,
+        seen: Moment,
+        approved: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Write what was granted, and read it back.
 
         Parameters
@@ -77,6 +92,8 @@ class Hand:
             The value that the setpoint has.
         seen
             When all was looked at that the grant rests on.
+        approved
+            Whether its approvals count, now.
         """
         record = self._store.of(limits.tag)
         sequence = self._armed(ticket, record, live)
@@ -85,7 +102,7 @@ class Hand:
         left = ticket.void - self._now().mono
         deadline = self._now().wall + int(left * NS)
         setpoint = Setpoint(limits.tag, ticket.request.value, limits.unit, deadline, sequence)
-        last_look = partial(self._last_look, ticket, limits, seen)
+        last_look = partial(self._last_look, ticket, limits, seen, approved)
         try:
             last_look()
             await self._devices.write(setpoint, last_look)
@@ -114,6 +131,8 @@ class Hand:
             record.renewed = None if ticket.back else self._now()
             # A stop that came meanwhile holds: the block is not kept from its fallback.
             record.beating = bool(limits.block) and not self._stopped()
+            if not ticket.back:
+                self._taken_over(limits, record, ticket.actor.name)
             self._kept()
 
     async def settle(self, limits: Limits, record: Record) -> None:
@@ -128,9 +147,13 @@ class Hand:
         live = back.setpoint.value
         if flaw(back.setpoint, limits.fresh_s, self._now()):
             return
-        if back.accepted is not None:
+        if back.accepted is not None and back.clock is not None:
+            applied = back.accepted == intent.sequence
+            # Of a block that has stood still since nobody knows what it will take when it runs.
+            if not applied and _gone_ms(self._clocks, intent.request, back.clock) < OVER_MS:
+                return
+            self._clocks.clear()
             record.sequence = back.accepted
-            applied = back.accepted == intent.sequence and back.code == BLOCK_OK
         else:
             applied = abs(live - intent.value) <= limits.tolerance
         self._book.note(
@@ -139,6 +162,8 @@ class Hand:
         record.intent, record.locked = None, ""
         if applied:
             record.known, record.renewed = intent.value, self._now()
+            if not intent.request.startswith(BACK):
+                self._taken_over(limits, record, "what was not known before")
         else:
             self._given_up(record, intent)
             record.known = live
@@ -179,6 +204,7 @@ class Hand:
         """Take note that somebody else wrote; a value of ours that comes late locks."""
         late = [one for one in record.doubts if abs(one - live) <= limits.tolerance]
         was = record.known
+        self._taken_over(limits, record, "a late write" if late else "somebody else")
         self.new_baseline(record, live)
         if late:
             record.doubts = [one for one in record.doubts if one not in late]
@@ -198,13 +224,27 @@ class Hand:
         record.renewed = record.returning = None
         record.beating = False
 
-    def _last_look(self, ticket: Ticket, limits: Limits, seen: Moment) -> None:
+    def _taken_over(self, limits: Limits, record: Record, who: str) -> None:
+        """End a way back: whoever has changed the setpoint meanwhile has the last word."""
+        if record.returning is None:
+            return
+        (to, on_behalf), record.returning = record.returning, None
+        why = f"the way back to {to:g} (for {on_behalf}) ended: {who} has changed it"
+        self._book.alarm(f"{limits.tag} way back", why, max(60.0, 60.0 * limits.operator_min))
+        with suppress(NoAudit):
+            self._book.note("guard", "way back ended", tag=limits.tag, to=to, by=who)
+
+    def _last_look(
+        self, ticket: Ticket, limits: Limits, seen: Moment, approved: Callable[[], bool]
+    ) -> None:
         """Raise `Withdrawn` where what was armed may not leave any more."""
         late = self._now().since(seen) > limits.fresh_s
         if self._stopped() or late or ticket.void <= self._now().mono:
             raise Withdrawn(
                 Code.STOPPED if self._stopped() else Code.STALE if late else Code.EXPIRED
             )
+        if not approved():
+            raise Withdrawn(Code.NOT_APPROVED)
 
     def _armed(self, ticket: Ticket, record: Record, live: float) -> int:
         """Put on disk what is about to be written, and give its number; 0 when it is not there."""
@@ -227,12 +267,15 @@ class Hand:
 
     async def _first_look(self, limits: Limits, sent: Setpoint) -> Readback:
         """Read back; a block is given the time in which it may still take the request."""
-        begun = self._now()
+        begun, clocks = self._now(), dict[str, int]()
         while True:
             back = await self._devices.read_back(limits.tag)
-            judged = back.accepted in (None, sent.sequence)
-            if judged or self._now().since(begun) > JUDGED_S:
+            if back.accepted in (None, sent.sequence) or back.clock is None:
                 return back
+            if _gone_ms(clocks, limits.tag, back.clock) >= OVER_MS:
+                return back
+            if self._now().since(begun) > JUDGED_S:
+                raise Doubtful("the block stands still: what it says is older than the request")
             await self._sleep(JUDGED_S / 20)
 
     async def _second_look(self, limits: Limits, sent: Setpoint) -> Readback:
@@ -260,7 +303,8 @@ class Hand:
         bad = [flaw(one, limits.fresh_s, self._now()) for one in seen]
         if any(bad):
             raise Doubtful(f"read back: {', '.join(filter(None, bad))}")
-        if back.code not in (None, BLOCK_OK) and back.accepted != sent.sequence:
+        old = back.accepted == sent.sequence or back.seen != sent.sequence
+        if back.code not in (None, BLOCK_OK) and not old:
             record.sequence = back.accepted or 0
             self._not_sent(ticket, record, Code.REFUSED, f"ACK_CODE {back.code}")
             return False
@@ -293,3 +337,9 @@ class Hand:
         """Keep what was done. What is on disk errs on the safe side: an intent without its end."""
         with suppress(NoAudit):
             self._store.keep()
+
+
+def _gone_ms(first: dict[str, int], key: str, clock: int) -> int:
+    """Give how far a block's clock has gone since it was first read; 0 where it was set back."""
+    gone = (clock - first.setdefault(key, clock)) % CLOCK
+    return gone if gone < CLOCK // 2 else 0

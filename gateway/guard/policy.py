@@ -6,7 +6,7 @@ import re
 import tomllib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from gateway.config.lines import KeyPath, key_lines
 from gateway.config.problems import Problems, nearest
+from gateway.guard import outlets
 from gateway.guard.keys import has_signed, key_id
 from plant.errors import Misconfigured
 from plant.setpoints import MODES, Mode
@@ -99,6 +100,10 @@ class Limits:
         named = (self.tag, *((self.recipe,) if self.recipe else ()), *self.alarms, *terms)
         return tuple(dict.fromkeys(named))
 
+    def named(self) -> tuple[str, ...]:
+        """Give the tags that it names: those that it reads, and where its active value is."""
+        return (*self.reads(), *((self.active,) if self.active else ()))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposer:
@@ -125,23 +130,38 @@ class Policy:
     key_switch: str = ""
     clock_s: float = 2.0
     settle_s: float = 120.0
+    signed_at: int = 0
+    """When it was signed, wall time, ns; 0: it does not say."""
+    ways: Mapping[str, outlets.Way] = field(default_factory=dict)
+    """Where its tags lead; the same was signed."""
+
+    def reads(self) -> tuple[str, ...]:
+        """Give all tags that it names, those that are written first."""
+        named = [tag for one in self.limits.values() for tag in one.named()]
+        return tuple(dict.fromkeys(filter(None, (*named, self.stop_tag, self.key_switch))))
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A tag of the configuration: its unit, the device that has it, and that device's host."""
+    """A tag of the configuration: unit, device, that device's host, and where the tag leads."""
 
     unit: str
     device: str
     host: str = ""
+    way: outlets.Way = field(default_factory=dict)
 
 
 def sign(content: bytes, key: Ed25519PrivateKey) -> bytes:
     """Give a file of limits with its signature in the last line; an older one gives way."""
-    found = _SIGNED.fullmatch(content)
-    text = found["text"] if found else content
+    text = unsigned(content)
     text = text if text.endswith(b"\n") else text + b"\n"
     return text + b"# signed " + b64encode(key.sign(text)) + b"\n"
+
+
+def unsigned(content: bytes) -> bytes:
+    """Give a file of limits without its signature, if it has one."""
+    found = _SIGNED.fullmatch(content)
+    return found["text"] if found else content
 
 
 def read_policy(
@@ -281,6 +301,7 @@ class _Reading:
             settle_s=top.number("settle_s", 1.0, 3600.0, 120.0),
         )
         self.zones(top, made)
+        made = self.outlets(top, made)
         top.done()
         if made.serial < serial:
             top.wrong("serial", f"{made.serial} is older than {serial}, which was in force before")
@@ -315,6 +336,23 @@ class _Reading:
         if moment.timestamp() * 1e9 <= now:
             top.wrong("expires", f"it has expired on {said}: review it and sign it anew")
         return int(moment.timestamp()) * 10**9
+
+    def outlets(self, top: "_Table", made: Policy) -> Policy:
+        """Hold where the tags lead against what was signed, and against each other."""
+        signed = top.take(outlets.TABLE)
+        ways = {tag: self.known[tag].way for tag in made.reads() if tag in self.known}
+        for key, what in outlets.objections(signed, made.reads(), ways):
+            self.wrong((outlets.TABLE, *key), what)
+        numbers = {tag: number for number, tag in enumerate(made.limits)}
+        taken = {
+            tag: outlets.cells(ways[tag], one.block)
+            for tag, one in made.limits.items()
+            if tag in ways
+        }
+        for tag, before in outlets.shared(taken):
+            what = f"it is written at the same place as {before}: one setpoint has one name"
+            self.wrong(("setpoint", numbers[tag], "tag"), what)
+        return replace(made, signed_at=outlets.signed_at(signed), ways=ways)
 
     def zones(self, top: "_Table", made: Policy) -> None:
         """Look for setpoints in the networks of safety systems."""

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from gateway.accounts.roles import Right
-from gateway.guard.audit import Audit, NoAudit
-from gateway.guard.checks import HOUR_S, MINUTE_S, NS, Moment, Situation, Verdict, decide, flaw
+from gateway.guard.audit import STARTED_AGAIN, Audit, NoAudit
+from gateway.guard.checks import HOUR_S, NS, Moment, Situation, Verdict, decide, flaw
+from gateway.guard.clock import Clock
 from gateway.guard.desk import OFF_AFTER, PROPOSE, Actor, Desk, Throttle
 from gateway.guard.devices import Devices
 from gateway.guard.hand import Hand
 from gateway.guard.lifecycle import Event, after
-from gateway.guard.policy import Fallback, Limits, Policy, lowest
-from gateway.guard.standing import OWN, no_way_back, standing
+from gateway.guard.policy import Limits, Policy, lowest
+from gateway.guard.proof import begin, serve
+from gateway.guard.returns import Returns
+from gateway.guard.standing import no_way_back, standing
 from gateway.guard.stopping import STOP, stopped
 from gateway.guard.store import Record, Store, put_for_good
 from gateway.guard.tickets import Book, Ticket
@@ -33,6 +36,11 @@ STEPS = (
     (12, Event.PERMITTED),
 )  # fmt: skip
 """After which check a request has come how far."""
+
+
+def same(one: str, other: str) -> bool:
+    """Tell whether two names mean one person, however they are written."""
+    return one.casefold() == other.casefold()
 
 
 class Guard:
@@ -71,9 +79,11 @@ class Guard:
         self.book = Book(audit, now)
         self._hand = Hand(devices, store, self.book, policy.settle_s, self.stopped, now, sleep)
         self._throttle = Throttle(lambda: now().mono)
-        self._anchor = self._steady = now()
+        self._clock = Clock(policy, self.book, now)
+        self._returns = Returns(store, self.book, devices, self._carry, self.stopped, now)
         self._pulled, self._blind = self._stop_file(), False
         self._told: dict[str, str] = {}
+        self._served = now()
         self.book.note(
             "guard", "started", serial=policy.serial, signer=policy.signer, mode=self.mode
         )
@@ -84,6 +94,8 @@ class Guard:
                 self.book.alarm(tag, record.locked)
             if self._pulled:
                 record.returning, record.beating = None, False
+        for tag in begin(policy, store):
+            self.book.note("guard", "to be proven anew", tag=tag)
         store.serial = max(store.serial, policy.serial)
         store.keep()
 
@@ -136,9 +148,9 @@ class Guard:
         """
         await self._desk.person(name, password, Right.APPROVE)
         ticket = self._waiting(key)
-        if name in (ticket.actor.name, ticket.request.proposer):
+        if same(name, ticket.actor.name) or same(name, ticket.request.proposer):
             raise Rejected(f"{name} has asked for it: somebody else has to approve")
-        if name in ticket.approvals:
+        if any(same(name, one) for one in ticket.approvals):
             raise Rejected(f"{name} has approved already: it takes two people")
         self.book.note(name, "approved", request=key)
         ticket.approvals.append(name)
@@ -169,7 +181,7 @@ class Guard:
         self.book.note(name, "revert", tag=tag, to=last.before)
         record.returning = (last.before, name)
         self._store.keep()
-        await self._lead_back(limits, record)
+        await self._returns.step(limits, record)
         return last.before
 
     async def unlock(self, tag: str, name: str, password: str) -> float:
@@ -214,11 +226,13 @@ class Guard:
     async def start(self, name: str, password: str) -> None:
         """Push the kill switch back, and take proposers back that were switched off."""
         await self._desk.person(name, password, Right.APPROVE)
-        self.book.note(name, "started again", off=sorted(self._store.off))
+        self.book.note(name, STARTED_AGAIN, off=sorted(self._store.off))
         for proposer in self._store.off:
             self._throttle.forget(proposer)
             self.book.alarms.pop(f"proposer {proposer}", None)
         self._store.off = {}
+        for record in self._store.records.values():
+            record.redate(self._now())
         self._store.keep()
         self._stop.unlink(missing_ok=True)
         self._pulled = False
@@ -267,7 +281,9 @@ class Guard:
             The audit takes no more; nothing is written any more.
         """
         moment = self._now()
-        self._look_at_the_clock(moment)
+        self._clock.look(moment)
+        self._serve(moment)
+        self.book.pass_alarms()
         for ticket in self.book.tickets(State.PENDING):
             if moment.mono > ticket.void:
                 self.book.move(ticket, Event.EXPIRE)
@@ -280,7 +296,7 @@ class Guard:
             record = self._store.of(tag)
             async with self._devices.lock(tag):
                 await self._look_at(limits, record)
-            await self._lead_back(limits, record)
+            await self._returns.step(limits, record)
         self.book.audit.tick(self._now())
 
     async def look_at_the_stop_tag(self) -> None:
@@ -325,67 +341,8 @@ class Guard:
             await self._hand.begin(limits, record, live)
         elif abs(live - record.known) > limits.tolerance:
             self._hand.second_writer(limits, record, live)
-        elif self._forsaken(limits, record):
-            await self._fall_back(limits, record)
-
-    async def _let_go(self, limits: Limits, record: Record) -> None:
-        """Hand the loop back to the operator's setpoint where a block can do so."""
-        record.beating = False
-        self._store.keep()
-        if limits.block:
-            await self._devices.beat(limits.tag, enable=False)
-
-    def _forsaken(self, limits: Limits, record: Record) -> bool:
-        """Tell whether a value of ours is in force that nobody has renewed for too long."""
-        if record.renewed is None or record.returning is not None or self.stopped():
-            return False
-        return 0 < limits.hold_s < self._now().since(record.renewed)
-
-    async def _fall_back(self, limits: Limits, record: Record) -> None:
-        """Do what the process engineer has chosen for a value that nobody renews."""
-        targets = {
-            Fallback.RAMP_TO_LAST_GOOD: record.baseline,
-            Fallback.RAMP_TO_SAFE_VALUE: limits.safe_value,
-        }
-        target = targets.get(limits.fallback)
-        self.book.note("guard", "fallback", tag=limits.tag, action=limits.fallback, to=target)
-        record.renewed = None
-        if target is not None:
-            record.returning = (target, "fallback")
-        self._store.keep()
-        if limits.fallback is Fallback.RELEASE:
-            await self._let_go(limits, record)
-
-    async def _lead_back(self, limits: Limits, record: Record) -> None:
-        """Take one step towards the value that a setpoint returns to, within step and slope."""
-        if record.returning is None or record.known is None or self.stopped():
-            return
-        (target, who), moment = record.returning, self._now()
-        gap = target - record.known
-        if abs(gap) <= limits.tolerance:
-            self.book.note("guard", "returned", tag=limits.tag, value=record.known, who=who)
-            record.returning = record.renewed = None
-            await self._let_go(limits, record)
-            for ticket in self.book.tickets(State.HELD):
-                if ticket.request.tag == limits.tag and not ticket.back:
-                    self.book.move(ticket, Event.REVERT)
-            return
-        value = record.known + step_back(limits, record, gap, moment)
-        if value == record.known:
-            return
-        key = f"back-{limits.tag}-{moment.wall}"
-        request = Request(
-            id=key, tag=limits.tag, value=value, unit=limits.unit, proposer=who, key=key,
-            reason=f"back to {target:g}", not_after=moment.wall + int(LONGEST_S * NS),
-        )  # fmt: skip
-        ticket = Ticket(
-            request, OWN, moment, moment.mono + LONGEST_S, before=record.known, back=True
-        )
-        await self._carry(ticket)
-        if ticket.state is State.ADVISED:
-            record.returning = None
-        elif ticket.state not in (State.REJECTED, State.RECEIVED):
-            self.book.put(ticket)
+        else:
+            await self._returns.look(limits, record)
 
     # The way of a request.
 
@@ -413,16 +370,20 @@ class Guard:
         record = self._store.of(limits.tag)
         if ticket.back and (record.returning is None or record.known != ticket.before):
             return  # this step was taken, or is not wanted any more
-        seen, live = self._now(), readings.get(limits.tag)
-        if not ticket.back and live is not None and not flaw(live, limits.fresh_s, seen):
-            ticket.before = live.value
+        seen, found = self._now(), readings.get(limits.tag)
+        if not ticket.back and found is not None and not flaw(found, limits.fresh_s, seen):
+            ticket.before = found.value
         verdict = self._judge(ticket, readings, flooding)
         if verdict.code is not None:
             self._learn(limits, verdict, readings)
         elif verdict.asks:
             self._ask_people(ticket, limits)
         elif verdict.mode in (Mode.APPROVE, Mode.AUTO):
-            await self._hand.send(ticket, limits, readings[limits.tag].value, seen)
+            needed = limits.persons if verdict.mode is Mode.APPROVE and not ticket.back else 0
+            live = readings[limits.tag].value
+            await self._hand.send(
+                ticket, limits, live, seen, lambda: self._approvals(ticket) >= needed
+            )
         else:
             self._advise(ticket)
 
@@ -436,7 +397,8 @@ class Guard:
                 known=actor.known, person=actor.person, flooding=flooding, models=actor.models,
                 tags=actor.tags, per_hour=actor.per_hour, tokens=self._tokens(ticket, moment),
                 readings=readings, past=record.past(moment), received=ticket.received, now=moment,
-                anchor=self._anchor, back=ticket.back, approvals=len(ticket.approvals),
+                anchor=self._clock.anchor, back=ticket.back, approvals=self._approvals(ticket),
+                earliest=self._clock.earliest,
             )
         )  # fmt: skip
         failed = verdict.code
@@ -481,7 +443,6 @@ class Guard:
         record = self._store.of(limits.tag)
         self.book.move(ticket, Event.ASK, before=ticket.before)
         record.asked += 1
-        record.since = record.since or self._now()
         self._store.keep()
 
     # Small things.
@@ -517,6 +478,22 @@ class Guard:
             for one in record.writes
         )
 
+    def _approvals(self, ticket: Ticket) -> int:
+        """Count the approvals of those who may approve still; those of others are struck out."""
+        for name in list(ticket.approvals):
+            if not self._desk.stands(name, Right.APPROVE):
+                ticket.approvals.remove(name)
+                with suppress(NoAudit):
+                    self.book.note("guard", "approval void", request=ticket.request.id, by=name)
+        return len(ticket.approvals)
+
+    def _serve(self, moment: Moment) -> None:
+        """Count the time in which what is in approve proves itself; kept with the next record."""
+        gone = moment.since(self._served)
+        if not self.stopped():
+            serve(self.policy, self._store, self.mode, gone)
+        self._served = moment
+
     def _limits(self, tag: str) -> Limits:
         if tag not in self.policy.limits:
             raise Rejected(f"{tag} is no setpoint of the limits in force")
@@ -532,14 +509,6 @@ class Guard:
             raise Rejected(f"{key} has expired")
         return ticket
 
-    def _look_at_the_clock(self, moment: Moment) -> None:
-        """Believe the clock again after it has gone evenly for a minute."""
-        slip = (moment.wall - self._steady.wall) / NS - (moment.mono - self._steady.mono)
-        if abs(slip) > self.policy.clock_s / 2:
-            self._steady = moment
-        elif moment.mono - self._steady.mono >= MINUTE_S:
-            self._anchor = self._steady = moment
-
     def _flooding(self, actor: Actor, over: int) -> None:
         """Switch off a program that never stops, and name it."""
         if over == OFF_AFTER and actor.known and not actor.person:
@@ -550,14 +519,3 @@ class Guard:
     def _bounced(self, request: Request, actor: Actor, code: Code) -> Ticket:
         """Turn a request away that is not even taken up."""
         return Ticket(request, actor, self._now(), 0.0, State.REJECTED, code, str(code))
-
-
-def step_back(limits: Limits, record: Record, gap: float, now: Moment) -> float:
-    """Give the next step towards a value `gap` away, within step and slope; 0: not yet."""
-    recent = [one for one in record.writes if now.since(one.at) < MINUTE_S]
-    left = limits.slope_per_min - sum(abs(one.value - one.before) for one in recent)
-    # Sums of floats: a hair's breadth is left, or the check would find too much.
-    size = min(abs(gap), limits.max_step * (1 - 1e-9), left * (1 - 1e-9))
-    if size < min(abs(gap), max(limits.deadband, limits.tolerance)):
-        return 0.0
-    return size if gap > 0 else -size

@@ -4,13 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.guard.checks import PROVEN_SHARE, Moment
-from gateway.guard.desk import Actor
 from gateway.guard.policy import Limits, lowest
+from gateway.guard.returns import OWN
 from gateway.guard.store import Record
 from plant.setpoints import Mode
-
-OWN = Actor("guard", person=True)
-"""Who leads a setpoint back."""
 
 
 def no_way_back(limits: Limits, record: Record, now: Moment) -> str:

@@ -5,10 +5,12 @@ import fcntl
 import os
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter, ValidationError
 
 from connectors.catalogue import SourceConfig, WriteAccess, build_actuator
@@ -19,7 +21,8 @@ from gateway.guard.audit import Audit
 from gateway.guard.desk import Desk
 from gateway.guard.devices import Devices
 from gateway.guard.keys import make_key, private_key, public_key
-from gateway.guard.policy import Known, Policy, load_policy
+from gateway.guard.outlets import way_of, without, written
+from gateway.guard.policy import Known, Policy, load_policy, read_policy, sign, unsigned
 from gateway.guard.process import Guard
 from gateway.guard.server import Server
 from gateway.guard.store import Store
@@ -38,8 +41,34 @@ def folder_of(plan: Plan) -> Path:
 
 def known_tags(plan: Plan) -> dict[str, Known]:
     """Give the tags of a configuration as the limits may name them."""
-    hosts = {source.name: _host(source) for source in plan.sources}
-    return {tag.name: Known(tag.unit, tag.source, hosts.get(tag.source, "")) for tag in plan.tags}
+    sources = {source.name: source for source in plan.sources}
+    return {
+        tag.name: Known(
+            tag.unit, tag.source, _host(sources[tag.source]), way_of(sources[tag.source], tag)
+        )
+        for tag in plan.tags
+    }
+
+
+def sealed(content: bytes, place: str, key: Ed25519PrivateKey, plan: Plan, now: int) -> bytes:
+    """Give a file of limits, signed, with where a configuration has its tags lead.
+
+    Raises
+    ------
+    Misconfigured
+        All that is wrong with the limits beside this configuration.
+    """
+    known, keys = known_tags(plan), [key.public_key()]
+    try:
+        text = without(unsigned(content).decode())
+    except UnicodeDecodeError:
+        raise Misconfigured(f"{place}: is no UTF-8 text") from None
+    loose = {tag: replace(one, way={}) for tag, one in known.items()}
+    named = read_policy(sign(text.encode(), key), place, keys, loose, now).reads()
+    made = written(text, named, {tag: one.way for tag, one in known.items()}, now)
+    content = sign(made.encode(), key)
+    read_policy(content, place, keys, known, now)
+    return content
 
 
 def limits_of(plan: Plan, now: int, serial: int = 0) -> Policy:
@@ -70,9 +99,7 @@ def makers_of(plan: Plan, policy: Policy) -> dict[str, Callable[[], Actuator]]:
         if limits.mode is not Mode.OFF
     ]
     writing = {outlet.tag.source for outlet in outlets}
-    named = {tag for limits in policy.limits.values() for tag in limits.reads()}
-    named |= {tag for tag in (policy.stop_tag, policy.key_switch) if tag}
-    reading = {by_name[tag].source for tag in named}
+    reading = {by_name[tag].source for tag in policy.reads()}
     made: dict[str, Callable[[], Actuator]] = {}
     for source in plan.sources:
         if source.name in writing | reading:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from gateway.guard.checks import DAY_S, Moment, Past, Write
 from plant import files
 from plant.errors import Misconfigured
 
-FORMAT = 1
+FORMAT = 2
 LAST_SEQUENCE = 65_535
+LEAST_ASKED = 20
+"""Requests that people have to have been asked before a share of them proves anything."""
 UNSETTLED = "unknown: a write has not come to its end"
 
 
@@ -50,7 +52,11 @@ class Record:
     beating
         Whether a block is shown that the guard lives: something of ours is in force.
     asked, granted
-        Requests that people decided upon, and those that they approved, since `since`.
+        Requests that waited for people, and those that they approved.
+    served_s
+        For how long it has been in approve since the first of them, with a guard that ran, s.
+    terms
+        Under which limits all three were gathered; see `proof.terms`.
     """
 
     known: float | None = None
@@ -66,17 +72,25 @@ class Record:
     beating: bool = False
     asked: int = 0
     granted: int = 0
-    since: Moment | None = None
+    served_s: float = 0.0
+    terms: str = ""
 
     def past(self, now: Moment) -> Past:
         """Give what a decision may know of it; a write without its end locks, whatever ended it."""
         self.writes = [one for one in self.writes if now.since(one.at) < DAY_S]
-        days = now.since(self.since) / DAY_S if self.since else 0.0
-        share = self.granted / self.asked if self.asked else 0.0
+        # Of a few requests no share says anything.
+        share = self.granted / self.asked if self.asked >= LEAST_ASKED else 0.0
+        proven = (self.served_s / DAY_S, share)
         locked = self.locked or (UNSETTLED if self.intent is not None else "")
-        return Past(
-            self.known, self.baseline, self.operator, locked, tuple(self.writes), (days, share)
-        )
+        return Past(self.known, self.baseline, self.operator, locked, tuple(self.writes), proven)
+
+    def redate(self, now: Moment) -> None:
+        """Have nothing of it lie in the future: the wall clock was wrong, and is right now."""
+        self.writes = [replace(one, at=one.at.no_later_than(now)) for one in self.writes]
+        self.operator = self.operator and self.operator.no_later_than(now)
+        self.renewed = self.renewed and self.renewed.no_later_than(now)
+        if self.intent is not None:
+            self.intent.at = self.intent.at.no_later_than(now)
 
     def next_sequence(self) -> int:
         """Count on; 0 is what a block shows that was never written."""
@@ -167,7 +181,6 @@ def _record(raw: dict[str, Any]) -> Record:
             **raw,
             "operator": maybe("operator", moment),
             "renewed": maybe("renewed", moment),
-            "since": maybe("since", moment),
             "writes": [Write(**timed(one)) for one in raw["writes"]],
             "intent": maybe("intent", lambda said: Intent(**timed(said))),
             "returning": maybe("returning", tuple),

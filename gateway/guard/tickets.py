@@ -13,6 +13,7 @@ from gateway.guard.audit import Audit, NoAudit
 from gateway.guard.checks import Moment
 from gateway.guard.desk import Actor
 from gateway.guard.lifecycle import Event, after
+from plant.errors import Misconfigured
 from plant.setpoints import Code, Request, State
 
 PLACE: ContextVar[str] = ContextVar("place", default="")
@@ -22,11 +23,11 @@ MOST = 2000
 
 
 def boot_clock() -> Callable[[], Moment]:
-    """Make what tells the moment, on the clocks of this start of the machine."""
+    """Make what tells the moment, on the clocks of this start of the machine; on Linux alone."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        boot = str((time.time_ns() - time.monotonic_ns()) // 10**9)
+    except OSError as error:
+        raise Misconfigured("a guard runs on Linux, which says when it was started") from error
     return lambda: Moment(time.time_ns(), time.monotonic(), boot)
 
 
@@ -94,6 +95,7 @@ class Book:
         self.audit, self._now = audit, now
         self.alarms: dict[str, str] = {}
         """What stands: by setpoint, or by what is amiss."""
+        self._passing: dict[str, float] = {}
         self._tickets: OrderedDict[str, Ticket] = OrderedDict()
         self._keys: dict[tuple[str, str], str] = {}
 
@@ -139,11 +141,20 @@ class Book:
         with suppress(NoAudit):
             self.note("guard", "unknown", request=ticket.request.id, tag=ticket.request.tag)
 
-    def alarm(self, what: str, why: str) -> None:
-        """Have something stand, with an audit or without."""
+    def alarm(self, what: str, why: str, for_s: float | None = None) -> None:
+        """Have something stand, with an audit or without; for so long, or until it is ended."""
         self.alarms[what] = why
+        if for_s is not None:
+            self._passing[what] = self._now().mono + for_s
         with suppress(NoAudit):
             self.note("guard", "alarm", what=what, why=why)
+
+    def pass_alarms(self) -> None:
+        """End the alarms whose time is over."""
+        over = [what for what, until in self._passing.items() if until < self._now().mono]
+        for what in over:
+            del self._passing[what]
+            self.alarms.pop(what, None)
 
     def note(self, actor: str, event: str, **facts: Any) -> None:
         """Write a record; NoAudit when it is not on disk."""

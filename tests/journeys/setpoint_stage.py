@@ -17,7 +17,7 @@ from gateway.accounts.register import Account, Accounts, write_accounts
 from gateway.accounts.roles import Role
 from gateway.config.loader import load
 from gateway.guard.keys import make_key
-from gateway.guard.policy import sign
+from gateway.guard.starting import sealed
 from gateway.guard.words import FOLDER, new_id, tell
 from gateway.runtime import Gateway
 from plant.errors import PlantError
@@ -181,7 +181,10 @@ class Stage:
         guarded = "" if self.mode is None else GUARDED.format(mode=self.mode)
         (self.folder / "plant.toml").write_text(CONFIG.format(port=port) + guarded)
         key = make_key(self.folder / "engineer.key")
-        (self.folder / "limits.toml").write_bytes(sign(self._limits.encode(), key))
+        limits = self.folder / "limits.toml"
+        limits.touch()
+        plan = load(self.folder / "plant.toml")
+        limits.write_bytes(sealed(self._limits.encode(), "limits", key, plan, time.time_ns()))
         self.data.mkdir()
         cheap = Cost(memory=64, passes=1, lanes=1)
         accounts = {

@@ -1,21 +1,33 @@
 """What the sink sent is what the history gives, from a real server."""
 
+import json
 import tracemalloc
 from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from typer.testing import CliRunner
 
 from connectors.contract import History
 from connectors.influx.config import InfluxConfig
 from connectors.influx.history import InfluxHistory
 from connectors.influx.influxql import PIECE_ROWS, identifier, literal
 from connectors.influx.points import as_written
+from gateway.checkpoints import PLACE, Checkpoints
+from gateway.guard.audit import EVERY, Audit
+from gateway.guard.checks import Moment
+from plant import files
 from plant.errors import Misconfigured, PlantError, Rejected, Unreachable
+from plant.records import EventRecord
 from plant.summaries import HOUR, MINUTE, TEN_SECONDS, Windows
 from tests.connectors.influx.records import HOUR0, Place, events, summaries, tags
+from tests.gateway.guard.rig import KEY
 from tests.parts.stores.proxy import Fault, FaultProxy, answer
 from tests.parts.stores.servers import Store
+from wheeltapper.app import app
 
 pytestmark = pytest.mark.journey
 NAME = "works/hall/line-1/pump-2/flow"
@@ -298,3 +310,44 @@ def test_rows_of_strangers_are_read_without_trouble(v1: Place) -> None:
     assert got.count.tolist() == [0, 4]
     assert got.good.tolist() == [0, 0]
     assert np.isnan(got.mean).all()
+
+
+def test_an_audit_that_was_cut_shows_against_the_central_store(v1: Place, tmp_path: Path) -> None:
+    config = tmp_path / "plant.toml"
+    config.write_text(
+        'version = 1\n[gateway]\nname = "edge-1"\n\n[[source]]\ntype = "modbus"\nname = "plc"\n'
+        'host = "127.0.0.1"\n\n[[tag]]\ntag = "a/b"\nsource = "plc"\n'
+        'address = "unit 1, holding 0, int16"\n\n'
+        f'[[sink]]\ntype = "influx"\nname = "works"\nurl = "{v1.config.url}"\napi = "v1"\n'
+        f'bucket = "{v1.config.bucket}"\n'
+    )
+    file = tmp_path / "data" / PLACE
+    file.parent.mkdir(parents=True)
+    audit = Audit(file, KEY)
+    files.put(
+        file.with_name("audit.pub"),
+        KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+    )
+    for number in range(EVERY + 20):
+        audit.note(Moment(10**18, 1.0), "guard", "noted", number=number)
+    audit.checkpoint(Moment(10**18, 1.0))
+    sent = [EventRecord(kind, HOUR0 + n, body)
+            for n, (kind, body) in enumerate(Checkpoints(file).look())]  # fmt: skip
+    with v1.sink(tags()) as sink:
+        sink.write([summaries([HOUR0], HOUR), *sent])
+
+    def verified(*words: str) -> tuple[int, dict[str, Any]]:
+        said = ["setpoints", "audit", "verify", "--data", str(config), "--json", *words]
+        ended = CliRunner().invoke(app, said)
+        return ended.exit_code, json.loads(ended.stdout)
+
+    code, found = verified("--central", "works")
+    assert (code, found["held_against"], found["bad"]) == (0, 2, 0)
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[: EVERY + 11]))
+    assert verified()[0] == 0
+    code, found = verified("--central", "works")
+    assert (code, found["bad"]) == (1, EVERY + 12)
+    export = tmp_path / "export.csv"
+    export.write_text("time,of,head\n" + "".join(f"1,2,{one.body['head']}\n" for one in sent))
+    assert verified("--kept", str(export))[0] == 1

@@ -88,9 +88,14 @@ class Clock:
 
     wall: int = WALL
     mono: float = 1000.0
+    boot: str = "boot"
 
     def __call__(self) -> Moment:
-        return Moment(self.wall, self.mono, "boot")
+        return Moment(self.wall, self.mono, self.boot)
+
+    def reboot(self, up_s: float, wall_s: float) -> None:
+        """Start the machine anew: up for so long, with the wall clock moved by so much."""
+        self.boot, self.mono, self.wall = self.boot + "+", up_s, self.wall + int(wall_s * NS)
 
     def move(self, seconds: float) -> None:
         self.wall += int(seconds * NS)

@@ -57,6 +57,9 @@ class Anybody(Desk):
     async def person(self, name: str, password: str, may: Any) -> Any:
         return None
 
+    def stands(self, name: str, right: Any) -> bool:
+        return True
+
 
 @dataclass
 class JudgingPlc(Plc):
