@@ -12,12 +12,12 @@ from gateway.accounts.audit import KINDS, Audit
 from gateway.accounts.register import read_accounts
 from gateway.config.access import accounts_of, metrics_token
 from gateway.config.plan import Plan
-from gateway.console.guardline import GuardLine
+from gateway.console.asking import Asking
 from gateway.console.server import ConsoleServer
 from gateway.console.tls import facts, names_of_machine, pair_of, prepare
 from gateway.console.view import View
-from gateway.guard.words import FOLDER
 from gateway.journal import EventRecord, Journal, Record
+from gateway.proposing.line import GuardLine
 
 KNOWN = "accounts"
 """Kind of the event that holds what was last known of the accounts."""
@@ -73,6 +73,7 @@ def open_console(
             told = {"file": str(pair.certificate), "thumbprint": said.thumbprint}
             tell("own-certificate", {**told, "names": list(said.names)})
         names += facts(pair).names
+    line = None if plan.setpoints.limits is None else GuardLine(plan.data)
     return ConsoleServer(
         view,
         host=console.host,
@@ -81,7 +82,8 @@ def open_console(
         records=partial(journal.newest, KINDS, 0),
         tls=pair,
         names=names,
-        guard=None if plan.setpoints.limits is None else GuardLine(plan.data / FOLDER),
+        guard=line,
+        asking=None if line is None else Asking(line),
     )
 
 

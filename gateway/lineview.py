@@ -26,6 +26,7 @@ from gateway.console.view import (
     ModelsRow,
     PartRow,
     PartsRow,
+    ProposerRow,
     QualityWord,
     ReportRow,
     SavingsRow,
@@ -45,6 +46,7 @@ from gateway.models.watched import WatchedAsset
 from gateway.notices import Notices
 from gateway.partdesk import PartDesk
 from gateway.pipeline import UNKNOWN_MODE, Pipeline, asset_tags
+from gateway.proposing.service import Proposing
 from gateway.rows import (
     MS,
     contributor_row,
@@ -139,6 +141,7 @@ class LineView:
         self._states = {state.asset.path: state for state in pipeline.assets}
         self.notice = plan.notice
         self.trouble = ""
+        self.proposing: Proposing | None = None
 
     def line(self) -> LineRow:
         """Give the overview."""
@@ -165,7 +168,15 @@ class LineView:
             "journal": self.trouble,
             "unsent": [f"{name}: {why}" for name, why in self._uplinks.troubles().items()],
             "models": self._models.news(time.time_ns()),
+            "proposers": [f"{name}: {why}" for name, why in self._misproposing().items()],
         }
+
+    def proposers(self) -> list[ProposerRow]:
+        """List what may ask for setpoints within this gateway."""
+        return [] if self.proposing is None else self.proposing.rows()
+
+    def _misproposing(self) -> dict[str, str]:
+        return {} if self.proposing is None else self.proposing.troubles()
 
     def sources(self) -> list[SourceRow]:
         """List every connection."""
@@ -531,7 +542,8 @@ class LineView:
             if (gap := self._pipeline.gaps.losing(name, link.now())) is not None
         }
         unsent = self._uplinks.troubles()
-        troubles = (lost, benched, overdue, losing, unsent, self.trouble)
+        proposers = self._misproposing()
+        troubles = (lost, benched, overdue, losing, unsent, proposers, self.trouble)
         return {
             "status": "degraded" if any(troubles) else "ok",
             "journal": self.trouble,
@@ -539,6 +551,7 @@ class LineView:
             "overdue": overdue,
             "losing": losing,
             "unsent": unsent,
+            "proposers": proposers,
             "certificates": dict(self._notices.expiring),
             "benched": benched,
             "journal_bytes": self._journal.size_bytes,

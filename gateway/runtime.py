@@ -48,6 +48,7 @@ from gateway.notices import CONSOLE, Notice, Notices
 from gateway.parts import part_from
 from gateway.pins import Pins
 from gateway.pipeline import Outcome, Pipeline, gap_event
+from gateway.proposing.starting import proposing_of
 from gateway.rates import EVERY_S as RATES_S
 from gateway.rates import read_rates
 from gateway.rows import alarm_row, gap_row, hold_row, link_words, part_row
@@ -122,9 +123,10 @@ class Gateway:
         longer) and "trust", "part" (its cycle ended, or somebody said what it turned out to be),
         "evicted" (records went that a reader had not passed), "disk" (it is full, or no
         longer), "model" (which model of an asset is where has changed), "model-refused" (a model
-        file is not taken), "models-pull" (updates from the registry stand otherwise), "salvage" (a
-        damaged journal is brought into a new file), each with a row. Parts of a history are not
-        told.
+        file is not taken), "models-pull" (updates from the registry stand otherwise),
+        "proposer" (it is throttled, switched off or right again), "guard" (there is none to ask,
+        or again), "salvage" (a damaged journal is brought into a new file), each with a row. Parts
+        of a history are not told.
     listen
         Serve the console.
     pull
@@ -221,6 +223,7 @@ class Gateway:
                 counting = asyncio.create_task(self._count_rates())
                 looking = asyncio.create_task(self._look_for_models())
                 pulling = asyncio.create_task(self._puller.run()) if self._pulls else None
+                proposing = self._propose()
                 try:
                     self._announce(self._uplinks.start())
                     await self._read(handles, stop, committing, fresh=fresh)
@@ -231,6 +234,7 @@ class Gateway:
                     summarising.cancel()
                     counting.cancel()
                     looking.cancel()
+                    proposing.cancel()
                     if pulling is not None:
                         pulling.cancel()
                         await asyncio.gather(pulling, return_exceptions=True)
@@ -523,6 +527,24 @@ class Gateway:
             for body in orders:
                 self._change_model(body)
             await asyncio.sleep(MODELS_S)
+
+    def _propose(self) -> asyncio.Task[None]:
+        """Have the proposers of setpoints ask, beside everything else; maybe there are none."""
+        service = proposing_of(
+            self._plan,
+            self._pipeline,
+            self._supervisor,
+            lambda kind, body: self._announce([(kind, body)]),
+        )
+        if service is None:
+            return asyncio.create_task(asyncio.sleep(0))
+        self._view.proposing = service
+        task = asyncio.create_task(service.run())
+        # A mistake of its own ends it, named among what is benched; nothing else ends with it.
+        task.add_done_callback(
+            lambda ended: ended.cancelled() or self._supervisor.contain("proposers", ended.result)
+        )
+        return task
 
     def _change_model(self, body: dict[str, JSON]) -> None:
         """Do what nobody orders of a model; what has changed meanwhile stands as it is."""

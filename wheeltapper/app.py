@@ -30,8 +30,10 @@ from wheeltapper import (
     model,
     models,
     parts,
+    proposers,
     rehearse,
     replay,
+    responses,
     retrain,
     run,
     secret,
@@ -119,6 +121,8 @@ app.add_typer(walk.app, name="walk")
 app.command("guard")(guard.guard)
 setpoints.app.command("replay")(rehearse.replay)
 setpoints.app.add_typer(setpointaudit.app, name="audit")
+setpoints.app.command("proposers")(proposers.proposers)
+setpoints.app.command("learn")(responses.learn)
 app.add_typer(setpoints.app, name="setpoints")
 app.command("secret")(secret.secret)
 app.command("simulate", hidden=True)(simulate.simulate)

@@ -136,6 +136,10 @@ class Spoken:
             "models-pull": lambda row: terminal.say(
                 f"models: {row['why'] or 'the registry answers again'}"
             ),
+            "proposer": self._proposer,
+            "guard": lambda row: terminal.say(
+                f"setpoints: {row['why'] or 'the guard answers again'}"
+            ),
             "verdict": self._verdict,
             "silence": self._silence,
         }
@@ -250,6 +254,15 @@ class Spoken:
     def _model_refused(self, row: dict[str, Any]) -> None:
         what = row.get("file") or f"model {row['version']}"
         terminal.say(f"{row['asset']}: {what} is not taken: {row['why']}")
+
+    def _proposer(self, row: dict[str, Any]) -> None:
+        words = {
+            "off": "is switched off",
+            "throttled": "is asked less often",
+            "ok": "is right again",
+        }
+        why = f": {row['why']}" if row["why"] else ""
+        terminal.say(f"proposer {row['proposer']} {words[row['state']]}{why}")
 
     def _part(self, row: dict[str, Any]) -> None:
         """Say what is wrong with a part; the good ones are in the console."""

@@ -5,7 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from connectors.catalogue import SinkConfig, SourceConfig
-from gateway.config.plan import AlarmPlan, ConsolePlan, ModelsPlan, Plan, SetpointsPlan
+from gateway.config.plan import (
+    AlarmPlan,
+    ConsolePlan,
+    ModelsPlan,
+    Plan,
+    ProposerPlan,
+    RulePlan,
+    SetpointsPlan,
+)
 
 
 def described(plan: Plan) -> dict[str, Any]:
@@ -22,6 +30,7 @@ def described(plan: Plan) -> dict[str, Any]:
         "history": asdict(plan.history),
         **({"models": models_described(plan.models)} if plan.models.keys else {}),
         **({"setpoints": setpoints_described(plan.setpoints)} if plan.setpoints.limits else {}),
+        **({"proposers": [*map(proposer_described, plan.proposers)]} if plan.proposers else {}),
         "sinks": [entry_described(sink) for sink in plan.sinks],
         "tags": [asdict(tag) for tag in plan.tags],
         "assets": [asdict(asset) for asset in plan.assets],
@@ -56,6 +65,15 @@ def setpoints_described(setpoints: SetpointsPlan) -> dict[str, Any]:
         "limits": str(setpoints.limits),
         "keys": [str(key) for key in setpoints.keys],
     }
+
+
+def proposer_described(proposer: ProposerPlan) -> dict[str, Any]:
+    """Give what may ask for a setpoint, and by what."""
+    told = {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in asdict(proposer).items()
+    }
+    return {"kind": "rule" if isinstance(proposer, RulePlan) else "optimiser", **told}
 
 
 def alarms_described(alarms: AlarmPlan) -> dict[str, Any]:

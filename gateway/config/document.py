@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from connectors.catalogue import SinkConfig, SourceConfig
+from gateway.config.proposers import ProposerEntry
 from plant.tags import TAG_NAME, Role, Tag, ValueType
 
 LOOPBACK = "127.0.0.1"
@@ -444,6 +445,9 @@ class Document(_Section):
         list[SinkConfig], Field(description="Stores that are sent what the journal holds")
     ] = []
     tag: list[TagEntry] = []
+    proposer: Annotated[
+        list[ProposerEntry], Field(description="What may ask for setpoints within the gateway")
+    ] = []
     asset: Annotated[
         list[AssetEntry], Field(description="The machines to judge; without any, all of them")
     ] = []

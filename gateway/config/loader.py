@@ -40,15 +40,17 @@ from gateway.config.plan import (
     JournalPlan,
     ModelsPlan,
     Plan,
+    ProposerPlan,
     SetpointsPlan,
 )
 from gateway.config.problems import Problems, nearest
+from gateway.config.proposers import proposers_of
 from gateway.config.tagsheet import PlacedTag, read_sheet
 from gateway.config.wording import key_text, sharpened, within
 from plant.assets import Asset, asset_of
 from plant.errors import Misconfigured
 from plant.setpoints import Mode
-from plant.tags import Role
+from plant.tags import Role, ValueType
 
 VERSION = 1
 Entry = TypeVar("Entry", bound=SourceConfig | SinkConfig)
@@ -100,6 +102,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None, *, reads: boo
     console = reading.console(document, data)
     models = reading.models(document)
     setpoints = reading.setpoints(document)
+    proposers = reading.proposers(document, tags, assets)
     reading.problems.stop_if_any()
     return Plan(
         name=document.gateway.name,
@@ -115,6 +118,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None, *, reads: boo
         history=HistoryPlan(**document.history.model_dump()),
         models=models,
         setpoints=setpoints,
+        proposers=proposers,
         cycles=cycles,
         notice=document.gateway.notice,
     )
@@ -255,6 +259,18 @@ class _Reading:
                 self.wrong(place, f"{file}: no such file; see wheeltapper setpoints sign --help")
         access = None if section.access is None else beside / section.access
         return SetpointsPlan(Mode(section.mode), limits, keys, access)
+
+    def proposers(
+        self, document: Document, tags: list[PlacedTag], assets: tuple[Asset, ...]
+    ) -> tuple[ProposerPlan, ...]:
+        """Build what may ask for setpoints, with the tags and assets that it goes by."""
+        if document.proposer and document.setpoints.limits is None:
+            self.wrong(("proposer",), "[setpoints] names no limits: nothing could be asked for")
+        if not self.sheets_whole:
+            return ()
+        texts = {one.tag.name: "text" if one.tag.type is ValueType.TEXT else "" for one in tags}
+        paths = [asset.path for asset in assets]
+        return proposers_of(document.proposer, self.path.parent, texts, paths, self.wrong)
 
     def sources(self, configs: list[SourceConfig]) -> list[SourceConfig]:
         """Check the names and files of the sources, and place relative paths beside the file."""

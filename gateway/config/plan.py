@@ -11,6 +11,7 @@ from plant.tags import Tag
 
 if TYPE_CHECKING:
     from connectors.catalogue import SinkConfig, SourceConfig
+    from gateway.guard.policy import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,88 @@ class SetpointsPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RulePlan:
+    """A rule that proposes a setpoint; see docs/setpoints.md.
+
+    Parameters
+    ----------
+    name, token_file
+        As the signed limits know it, and the file of its token.
+    tag
+        The setpoint.
+    alarm, priority, culprit
+        Asset whose alarm of that priority or a more urgent one has to stand, with this tag among
+        what makes up its score; empty: none has to.
+    when
+        Has to hold as well.
+    value, change, change_percent
+        What is asked for; one of the three.
+    for_s
+        It has to apply for so long, and no longer to apply for so long, s.
+    repeat_s
+        Asked again so often while it applies, s; 0: once.
+    back
+        Whether the value before is asked for once it no longer applies.
+    effect
+        What is expected, for whoever approves.
+    every_s, fresh_s, valid_s
+        How often it looks; age of what it goes by; for how long a request waits; s.
+    """
+
+    name: str
+    token_file: Path
+    tag: str
+    alarm: str = ""
+    priority: int = 4
+    culprit: str = ""
+    when: "Condition" = ()
+    value: float | None = None
+    change: float | None = None
+    change_percent: float | None = None
+    for_s: float = 0.0
+    repeat_s: float = 0.0
+    back: bool = False
+    effect: str = ""
+    every_s: float = 1.0
+    fresh_s: float = 5.0
+    valid_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimiserPlan:
+    """What proposes steps by a learnt response; see docs/setpoints.md.
+
+    Parameters
+    ----------
+    name, token_file, tag, every_s, fresh_s, valid_s
+        As of `RulePlan`.
+    response
+        File of the learnt response.
+    aim, target
+        What the effect is to be: as small or as large as may be, or held at `target`.
+    max_step
+        Of the setpoint, at most, in its unit.
+    pause_s
+        Between two requests at least, s: the plant has to answer first.
+    """
+
+    name: str
+    token_file: Path
+    tag: str
+    response: Path
+    aim: Literal["minimise", "maximise", "hold"]
+    max_step: float
+    target: float | None = None
+    pause_s: float = 600.0
+    every_s: float = 10.0
+    fresh_s: float = 5.0
+    valid_s: float = 30.0
+
+
+ProposerPlan = RulePlan | OptimiserPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CyclePlan:
     """How the parts of an asset are told apart and judged.
 
@@ -280,6 +363,8 @@ class Plan:
         Which models from elsewhere may judge.
     setpoints
         How far the guard of setpoints may go.
+    proposers
+        What may ask for setpoints within this gateway.
     cycles
         How the parts of an asset are judged, by its path; as `CyclePlan` has it where none is.
     simulated
@@ -303,6 +388,7 @@ class Plan:
     history: HistoryPlan = field(default_factory=HistoryPlan)
     models: ModelsPlan = field(default_factory=ModelsPlan)
     setpoints: SetpointsPlan = field(default_factory=SetpointsPlan)
+    proposers: tuple[ProposerPlan, ...] = ()
     cycles: Mapping[str, CyclePlan] = field(default_factory=dict)
     simulated: bool = False
     notice: str = ""

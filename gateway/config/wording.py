@@ -24,6 +24,11 @@ _EXPECTED = {
     "dict_type": "a table",
     "finite_number": "a finite number",
 }
+_SAYS = {
+    "sink": "kind of store it is",
+    "source": "protocol this source speaks",
+    "proposer": "kind of proposer it is",
+}
 _ABOUT_TYPE = frozenset({"union_tag_invalid", "union_tag_not_found"})
 
 
@@ -88,7 +93,8 @@ def sharpened(
     begins with the key (``trust: …``).
     """
     if error["type"] in _ABOUT_TYPE:
-        return (*path, "type"), words(error, [])
+        named = str(error["ctx"]["discriminator"]).strip("'")
+        return (*path, named), words(error, [])
     text = words(error, keys_at(schema, document, path[:-1]))
     key, colon, rest = text.partition(": ")
     of_table = error["type"] == "value_error" and isinstance(error["input"], Mapping)
@@ -112,8 +118,7 @@ def words(error: ErrorDetails, allowed: list[str]) -> str:
     if kind in {"literal_error", "enum", "union_tag_invalid"}:
         return _choice(error, str(context.get("expected", context.get("expected_tags"))))
     if kind == "union_tag_not_found":
-        said = "kind of store it is" if error["loc"][0] == "sink" else "protocol this source speaks"
-        return f"is missing: it says which {said}"
+        return f"is missing: it says which {_SAYS[str(error['loc'][0])]}"
     if kind == "value_error":
         return str(context["error"])
     return f"{error['msg'].replace('Input should', 'should')}, got {shown(error['input'])}"

@@ -93,6 +93,10 @@ class Api:
         """Answer what summaries save."""
         return answer(self._view.savings())
 
+    async def proposers(self, _request: Request) -> Response:
+        """Answer what may ask for setpoints within the gateway."""
+        return answer({"proposers": self._view.proposers()})
+
     async def gaps(self, _request: Request) -> Response:
         """Answer the gap ledger."""
         return answer({"gaps": self._view.gaps()})

@@ -13,14 +13,15 @@ from gateway.accounts.access import Access
 from gateway.accounts.roles import Right
 from gateway.console.answers import refuse
 from gateway.console.api import Api
+from gateway.console.asking import Asking
 from gateway.console.assets import FORMS, Assets
 from gateway.console.doors import Door, peer
 from gateway.console.entrance import Entrance, Records, no_records
 from gateway.console.gate import Gate, Refused
-from gateway.console.guardline import GuardLine
 from gateway.console.setpoints import Setpoints
 from gateway.console.stream import Stream
 from gateway.console.view import View
+from gateway.proposing.line import GuardLine
 
 PAGES = (
     "/", "/asset", "/alarms", "/report", "/tags", "/sources", "/history", "/models", "/setpoints",
@@ -37,6 +38,7 @@ def create_app(
     names: Collection[str] = (),
     network: bool = False,
     guard: GuardLine | None = None,
+    asking: Asking | None = None,
 ) -> Starlette:
     """Build the console over `view`.
 
@@ -54,12 +56,14 @@ def create_app(
         See `Gate`.
     guard
         Line to the guard of setpoints; None: none is configured.
+    asking
+        The way of programs to the guard of setpoints; None: there is none.
     """
-    entrance = Entrance(access, records)
     app = Starlette(
         routes=[
-            *doors(view, stream or Stream(view), entrance),
+            *doors(view, stream or Stream(view), Entrance(access, records)),
             *setpoint_doors(Setpoints(guard, access)),
+            *(asking.doors() if asking else ()),
         ],
         middleware=[Middleware(Gate, names=names, network=network, refused=_written_by(access))],
         exception_handlers={HTTPException: _refused, 500: _failed},
@@ -87,6 +91,7 @@ def doors(view: View, stream: Stream, entrance: Entrance) -> list[Door]:
         ("/api/sources", api.sources),
         ("/api/sinks", api.sinks),
         ("/api/savings", api.savings),
+        ("/api/setpoints/proposers", api.proposers),
         ("/api/gaps", api.gaps),
         ("/events", stream),
     ]

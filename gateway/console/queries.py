@@ -304,15 +304,22 @@ async def _two(request: Request, first: str, second: str) -> tuple[str, str]:
     return one, other
 
 
-async def _content(request: Request) -> dict[str, Any]:
+async def content_of(
+    request: Request, otherwise: str = "The body must be a JSON object."
+) -> dict[str, Any]:
+    """Read a JSON object; 400 says `otherwise` where it is something else."""
     body = await _body(request)
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, "The body is not JSON.") from error
     if not isinstance(content, dict):
-        raise HTTPException(400, "The body must be an object with 'actor' and 'note'.")
+        raise HTTPException(400, otherwise)
     return content
+
+
+async def _content(request: Request) -> dict[str, Any]:
+    return await content_of(request, "The body must be an object with 'actor' and 'note'.")
 
 
 async def _order(request: Request) -> dict[str, Any]:

@@ -15,11 +15,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gateway.accounts.access import Access
 from gateway.console.app import create_app
+from gateway.console.asking import Asking
 from gateway.console.entrance import Records, no_records
-from gateway.console.guardline import GuardLine
 from gateway.console.stream import Stream
 from gateway.console.tls import Pair, Shown
 from gateway.console.view import View
+from gateway.proposing.line import GuardLine
 from plant.errors import Misconfigured
 
 LOOPBACK = "127.0.0.1"
@@ -85,7 +86,7 @@ class ConsoleServer:
         Certificate and key to serve with; None: in clear.
     names
         Names under which browsers may come, besides the loopback ones.
-    guard
+    guard, asking
         See `create_app`.
 
     Raises
@@ -106,6 +107,7 @@ class ConsoleServer:
         tls: Pair | None = None,
         names: Collection[str] = (),
         guard: GuardLine | None = None,
+        asking: Asking | None = None,
     ) -> None:
         self._network = not _is_loopback(host)
         if self._network and (access is None or tls is None):
@@ -125,6 +127,7 @@ class ConsoleServer:
             names=names,
             network=self._network,
             guard=guard,
+            asking=asking,
         )
         shown = self._shown
         self._server = _QuietServer(

@@ -17,15 +17,17 @@ from starlette.responses import Response
 from gateway.accounts.access import Access, Who
 from gateway.console.answers import answer, long_answer
 from gateway.console.doors import peer
-from gateway.console.guardline import LOOK_S, GuardLine
 from gateway.console.queries import SetpointOrder, setpoint_order
 from gateway.guard.history import Told, told
 from gateway.guard.stopping import pull, stopped
+from gateway.proposing.line import GuardLine
 from plant.errors import Misconfigured, PlantError, Rejected, Unreachable
 from plant.files import stamp
 
 FRESH_S = 0.5
 """So old what the guard said may be for the next page that asks."""
+LOOK_S = 2.0
+"""So long a question that only looks waits."""
 STOP_S = 0.6
 """So long a stop waits for the guard before the file is made without it."""
 TAIL = 2_000_000
@@ -123,11 +125,11 @@ class Setpoints:
         except PlantError:
             # One that hangs is not waited for: the file binds it as soon as it goes on.
             try:
-                await asyncio.to_thread(pull, line.folder, who)
+                await asyncio.to_thread(pull, line.path.parent, who)
             except OSError as error:
                 self._note(request, "setpoints stop failed", "", why=str(error.strerror))
                 raise HTTPException(
-                    503, f"{line.folder} cannot be written: use the stop at the plant."
+                    503, f"{line.path.parent} cannot be written: use the stop at the plant."
                 ) from error
         self._note(request, "setpoints stopped", "all setpoints are advice")
         self._forget()
@@ -225,7 +227,7 @@ class Setpoints:
             except PlantError as error:
                 # Half of what it said would be shown as if it were all.
                 seen = _Seen(why=str(error), told=seen.told, trouble=seen.trouble)
-            await asyncio.to_thread(self._read, line.folder, seen)
+            await asyncio.to_thread(self._read, line.path.parent, seen)
             seen.at = time.monotonic()
             self._seen = seen
             return seen

@@ -16,7 +16,8 @@ class GatewayRow(TypedDict):
 
     `notice` is told beside SIMULATED; `unsecured` names the sources whose connection anybody on
     the way can read and change; `journal` says what keeps the journal from keeping what comes, as a
-    full disk, or nothing; `unsent` tells of each store that a person has to see to.
+    full disk, or nothing; `unsent` tells of each store that a person has to see to, and
+    `proposers` of each proposer of setpoints.
     """
 
     name: str
@@ -28,6 +29,37 @@ class GatewayRow(TypedDict):
     journal: str
     unsent: list[str]
     models: list[str]
+    proposers: list[str]
+
+
+class ProposedRow(TypedDict):
+    """What a proposer asked for last, at ms, and where that stands at the guard."""
+
+    id: str
+    at: float
+    value: float
+    reason: str
+    effect: str
+    state: str
+    code: str
+    why: str
+
+
+class ProposerRow(TypedDict):
+    """What may ask for a setpoint within the gateway.
+
+    `off` and `throttled` say why it is; `why` says why it asks for nothing now.
+    """
+
+    name: str
+    kind: str
+    tag: str
+    unit: str
+    model: str
+    off: str
+    throttled: str
+    why: str
+    last: ProposedRow | None
 
 
 class HoldRow(TypedDict):
@@ -617,6 +649,10 @@ class View(Protocol):
 
     def sources(self) -> list[SourceRow]:
         """List every connection."""
+        ...
+
+    def proposers(self) -> list[ProposerRow]:
+        """List what may ask for setpoints within the gateway."""
         ...
 
     def sinks(self) -> list[SinkRow]:

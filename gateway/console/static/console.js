@@ -69,6 +69,8 @@ function frame(line) {
   tell(at("journal").querySelector("span"), gateway.journal);
   at("unsent").hidden = !gateway.unsent.length;
   tell(at("unsent").querySelector("span"), gateway.unsent.join("; "));
+  at("proposers").hidden = !gateway.proposers.length;
+  tell(at("proposers").querySelector("span"), gateway.proposers.join("; "));
   at("models").hidden = !gateway.models.length;
   tell(at("models").querySelector("span"), gateway.models.join("; "));
   tell(at("clock"), zoned(line.now));
@@ -102,11 +104,10 @@ async function begin() {
   }
   at("audit").hidden = !may("audit") || !me().accounts;
   update = PAGES[location.pathname](main);
-  const setpoints = killSwitch(at);
+  killSwitch(at);
   new Live((line) => {
     waiting.remove();
     frame(line);
-    setpoints();
     update(line);
   }, liveness);
 }

@@ -10,7 +10,7 @@ def test_schema_knows_every_section_and_forbids_others() -> None:
         *("version", "tags", "gateway", "console", "journal", "detection", "alarms", "history"),
         "models",
         "setpoints",
-        *("source", "sink", "tag", "asset"),
+        *("source", "sink", "tag", "proposer", "asset"),
     }
 
 
@@ -24,3 +24,8 @@ def test_schema_knows_the_connectors_by_their_type() -> None:
 def test_schema_takes_one_sheet_or_a_list() -> None:
     kinds = [choice["type"] for choice in schema()["properties"]["tags"]["anyOf"]]
     assert kinds == ["string", "array"]
+
+
+def test_schema_knows_the_proposers_by_their_kind() -> None:
+    kinds = schema()["properties"]["proposer"]["items"]["discriminator"]["mapping"]
+    assert set(kinds) == {"rule", "optimiser"}

@@ -32,6 +32,7 @@ from gateway.console.view import (
     ModelsRow,
     PartRow,
     PartsRow,
+    ProposerRow,
     ReportRow,
     SavingsRow,
     ScoreSeries,
@@ -118,6 +119,7 @@ class Plant:
         self.stuck = False
         self.tried = False
         self.model_words = ""
+        self.proposer_words = ""
         self.part_said: tuple[str, str, str, str] | None = None
 
     def alarmed(self, state: str = "UNACK", priority: int = 2) -> None:
@@ -265,6 +267,9 @@ class Plant:
                 "journal": self.disk_words,
                 "unsent": [f"{self.prefix}central: {self.outage_words}"] if self.outage else [],
                 "models": [f"{self.prefix}pump-2: {self.model_words}"] if self.model_words else [],
+                "proposers": [f"{self.prefix}speeds: {self.proposer_words}"]
+                if self.proposer_words
+                else [],
                 "unsecured": [] if self.secured else [f"{self.prefix}press-modbus"],
             },
             "now": self.now,
@@ -326,6 +331,9 @@ class Plant:
             "the oldest unsent record has waited for 26 min: "
             f"{self.prefix}https://influx.works:8086 does not answer"
         )
+
+    def proposers(self) -> list[ProposerRow]:
+        return []
 
     def sinks(self) -> list[SinkRow]:
         kept: SinkRow = {

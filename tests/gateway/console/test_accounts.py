@@ -466,6 +466,7 @@ MATRIX = [
     ("GET", "/api/sources", {}, Right.READ),
     ("GET", "/api/sinks", {}, Right.READ),
     ("GET", "/api/savings", {}, Right.READ),
+    ("GET", "/api/setpoints/proposers", {}, Right.READ),
     ("GET", "/api/gaps", {}, Right.READ),
     ("GET", "/api/models", {}, Right.READ),
     ("GET", "/api/session", {}, Right.READ),

@@ -671,6 +671,19 @@ def test_a_model_that_was_taken_back_is_told_on_every_page(
         expect(page.locator("#models")).to_contain_text("MODEL pump-2: model 7 was taken back")
 
 
+def test_a_proposer_that_was_switched_off_is_told_on_every_page(
+    page: Page, console: Console, plant: Plant, tmp_path: Path
+) -> None:
+    show(page, console, "/")
+    expect(page.locator("#proposers")).to_be_hidden()
+    plant.proposer_words = "switched off: floods: 30 requests too many"
+
+    for path in PAGES:
+        show(page, console, path)
+        expect(page.locator("#proposers")).to_contain_text("PROPOSER speeds: switched off: floods")
+    page.screenshot(path=tmp_path / "proposer.png")
+
+
 def test_a_model_is_promoted_against_the_rule_with_a_reason(
     page: Page, console: Console, plant: Plant, tmp_path: Path
 ) -> None:

@@ -1,0 +1,140 @@
+"""The way in for programs that ask for a setpoint: handed through to the guard, which alone judges.
+
+A program shows the token that the signed limits know it by. Nothing of it is looked at or kept
+here; what goes back is where the request stands, and in one word why not.
+"""
+
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.accounts.access import Access
+from gateway.accounts.roles import Right
+from gateway.accounts.waits import Waits, network_of
+from gateway.console.answers import answer, refuse
+from gateway.console.doors import Door, peer
+from gateway.console.queries import content_of
+from gateway.guard.words import new_id
+from gateway.proposing.line import GuardLine
+from plant.errors import Rejected, Unreachable
+from plant.setpoints import LONGEST_S, Code
+
+PATH = "/api/setpoints/requests"
+AT_ONCE = 8
+"""Requests on their way to the guard; it takes 32 lines in all, and people have to get through."""
+STATE_S = 3.0
+FAILURES, FORGET_S = 10, 900.0
+"""Wrong tokens from an address after which it has to wait."""
+FLOODED_S = 60
+NAME = 64
+NS = 10**9
+_ID = re.compile(r"[0-9a-f-]{36}")
+
+
+class Asking:
+    """Endpoints of programs that ask.
+
+    Parameters
+    ----------
+    line
+        The way to the guard.
+    clock
+        Monotonic time, s.
+    """
+
+    def __init__(self, line: GuardLine, clock: Callable[[], float] = time.monotonic) -> None:
+        self._line = line
+        self._waits = Waits(FAILURES, FORGET_S, clock)
+        self._open = 0
+
+    def doors(self) -> list[Door]:
+        """Give its endpoints; who may ask is the guard's business, so they ask for no right."""
+        return [
+            Door(PATH, self.ask, Right.OPEN, changes=True),
+            Door(PATH + "/{id}", self.state, Right.OPEN),
+        ]
+
+    async def ask(self, request: Request) -> Response:
+        """Take a request, and answer where it stands."""
+        token = _token(request)
+        if not token:
+            return refuse(401, "Show the proposer's token: Authorization: Bearer TOKEN.")
+        place = network_of(peer(request.scope))
+        left = self._waits.left(place)
+        if left:
+            return _later(429, "Too many wrong tokens.", left)
+        said = said_of(await content_of(request), token)
+        async with self._slot():
+            try:
+                row = (await self._line.tell(said))["request"]
+            except Unreachable as error:
+                raise HTTPException(503, "No guard answers here; nothing was asked.") from error
+            except Rejected as error:
+                raise HTTPException(400, str(error)) from error
+        told = {"id": row["id"], "state": row["state"], "code": row["code"]}
+        if row["code"] == Code.STRANGER:
+            self._waits.failed(place)
+            access: Access | None = request.scope["app"].state.access
+            if access is not None:
+                access.audit.refusal("", peer(request.scope), "no proposer's token", PATH)
+            return answer(told, 401)
+        if row["code"] == Code.FLOODING:
+            flooded = answer(told, 429)
+            flooded.headers["Retry-After"] = str(FLOODED_S)
+            return flooded
+        return answer(told)
+
+    async def state(self, request: Request) -> Response:
+        """Answer where a request stands; whoever knows its id may know that."""
+        key = request.path_params["id"]
+        if _ID.fullmatch(key) is None:
+            raise HTTPException(404, "There is no such request.")
+        async with self._slot():
+            try:
+                row = await self._line.tell({"op": "state", "id": key}, STATE_S)
+            except Unreachable as error:
+                raise HTTPException(503, "No guard answers here.") from error
+            except Rejected as error:
+                raise HTTPException(404, "There is no such request.") from error
+        return answer({"id": row["id"], "state": row["state"], "code": row["code"]})
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        if self._open >= AT_ONCE:
+            raise HTTPException(503, "Too many requests are on their way to the guard.")
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+
+def _token(request: Request) -> str:
+    scheme, _, token = Headers(scope=request.scope).get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def said_of(content: dict[str, Any], token: str) -> dict[str, Any]:
+    """Give what the guard is told; an id, a key and an end are made where there are none."""
+    name, within = content.pop("proposer", None), content.pop("within_s", LONGEST_S)
+    if not isinstance(name, str) or not 0 < len(name) <= NAME or not name.isprintable():
+        raise HTTPException(400, f"'proposer' is needed: its name, 1 to {NAME} characters.")
+    number = isinstance(within, int | float) and not isinstance(within, bool)
+    if not number or not 0 < within <= LONGEST_S:
+        raise HTTPException(400, f"'within_s' must be a number up to {LONGEST_S:g}.")
+    now = time.time_ns()
+    made = {"id": new_id(now), "not_after": now + int(within * NS)} | content
+    return {"op": "request", "name": name, "token": token, "request": {"key": made["id"]} | made}
+
+
+def _later(status: int, sentence: str, seconds: int) -> Response:
+    refused = refuse(status, sentence)
+    refused.headers["Retry-After"] = str(seconds)
+    return refused
