@@ -72,6 +72,7 @@ def open_console(
             told = {"file": str(pair.certificate), "thumbprint": said.thumbprint}
             tell("own-certificate", {**told, "names": list(said.names)})
         names += facts(pair).names
+    line = None if plan.setpoints.limits is None else GuardLine(plan.data)
     return ConsoleServer(
         view,
         host=console.host,
@@ -80,7 +81,7 @@ def open_console(
         records=partial(journal.newest, KINDS, 0),
         tls=pair,
         names=names,
-        guard=None if plan.setpoints.limits is None else GuardLine(plan.data),
+        guard=line,
     )
 
 

@@ -125,11 +125,11 @@ class Setpoints:
         except PlantError:
             # One that hangs is not waited for: the file binds it as soon as it goes on.
             try:
-                await asyncio.to_thread(pull, line.folder, who)
+                await asyncio.to_thread(pull, line.path.parent, who)
             except OSError as error:
                 self._note(request, "setpoints stop failed", "", why=str(error.strerror))
                 raise HTTPException(
-                    503, f"{line.folder} cannot be written: use the stop at the plant."
+                    503, f"{line.path.parent} cannot be written: use the stop at the plant."
                 ) from error
         self._note(request, "setpoints stopped", "all setpoints are advice")
         self._forget()
@@ -227,7 +227,7 @@ class Setpoints:
             except PlantError as error:
                 # Half of what it said would be shown as if it were all.
                 seen = _Seen(why=str(error), told=seen.told, trouble=seen.trouble)
-            await asyncio.to_thread(self._read, line.folder, seen)
+            await asyncio.to_thread(self._read, line.path.parent, seen)
             seen.at = time.monotonic()
             self._seen = seen
             return seen

@@ -1,6 +1,7 @@
 """A controller that writes down what reaches it, a gateway with its console, and a real guard."""
 
 import asyncio
+import hashlib
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from gateway.config.loader import load
 from gateway.guard.keys import make_key
 from gateway.guard.starting import sealed
 from gateway.guard.words import FOLDER, new_id, tell
+from gateway.proposing.starting import seats_of
 from gateway.runtime import Gateway
 from plant.errors import PlantError
 from wheeltapper.running import console_of
@@ -75,6 +77,21 @@ fresh_s = 10
 interval_s = 1
 interlock = "north/line-1/conveyor/running == 1000"
 """
+RULE = """[[proposer]]
+kind = "rule"
+name = "bearing"
+token_file = "bearing.token"
+tag = "north/line-1/conveyor/speed_sp"
+when = "north/line-1/conveyor/running >= 1000"
+change = -1.0
+"""
+RULED = """[[proposer]]
+name = "bearing"
+token_sha256 = "{digest}"
+tags = ["north/line-1/conveyor/speed_sp"]
+models = ["{model}"]
+"""
+TOKEN = "0123456789abcdef" * 4
 SPEED = "north/line-1/conveyor/speed_sp"
 WORD = "four words in a row"
 PEOPLE = {
@@ -95,8 +112,8 @@ def until(met: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
 class Stage:
     """All of it, in one folder; `mode` is the configuration's, None: no guard is configured."""
 
-    def __init__(self, folder: Path, mode: str | None, limits: str = LIMITS) -> None:
-        self.folder, self.data, self.mode, self._limits = folder, folder / "data", mode, limits
+    def __init__(self, folder: Path, mode: str | None, rule: str = "") -> None:
+        self.folder, self.data, self.mode, self._rule = folder, folder / "data", mode, rule
         self.plc = SetpointPlc(2)
         self.modbus = SetpointModbus(self.plc)
         self.running: subprocess.Popen[str] | None = None
@@ -179,14 +196,18 @@ class Stage:
 
     def _commission(self, port: int) -> None:
         guarded = "" if self.mode is None else GUARDED.format(mode=self.mode)
-        (self.folder / "plant.toml").write_text(CONFIG.format(port=port) + guarded)
+        (self.folder / "plant.toml").write_text(CONFIG.format(port=port) + guarded + self._rule)
+        (self.folder / "bearing.token").write_text(TOKEN)
         key = make_key(self.folder / "engineer.key")
         limits = self.folder / "limits.toml"
-        # The configuration has to name a file that is there.
         limits.touch()
         plan = load(self.folder / "plant.toml")
-        content = sealed(self._limits.encode(), limits.name, key, plan, time.time_ns())
-        limits.write_bytes(content)
+        text = LIMITS
+        for seat in seats_of(plan):
+            digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+            model = f"{seat.proposer.model}@{seat.proposer.version}"
+            text += RULED.format(digest=digest, model=model)
+        limits.write_bytes(sealed(text.encode(), "limits", key, plan, time.time_ns()))
         self.data.mkdir()
         cheap = Cost(memory=64, passes=1, lanes=1)
         accounts = {

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from gateway.guard.audit import records_of
 from gateway.guard.words import FOLDER
-from tests.journeys.setpoint_stage import SPEED, WORD, Stage, until
+from tests.journeys.setpoint_stage import RULE, SPEED, WORD, Stage, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +68,7 @@ def history(page: Page) -> Locator:
 def test_advice_is_shown_with_its_reason_and_nothing_is_written(
     tmp_path: Path, enter: Enter
 ) -> None:
-    with Stage(tmp_path, "advisory") as stage:
+    with Stage(tmp_path, "advisory", RULE) as stage:
         stage.start_guard()
         until(lambda: read(stage))
         page = enter(stage, "vic")
@@ -79,10 +79,16 @@ def test_advice_is_shown_with_its_reason_and_nothing_is_written(
         stage.ask(52.0, effect="<img src=x onerror=window.stolen=1>", reason=HOSTILE)
         stage.ask(61.0)
 
-        advice = history(page).nth(1)
-        expect(advice).to_contain_text("50 → 52 1/min")
+        # What the rule in the gateway recommends, and what a person does.
+        advised = history(page).filter(has_text="50 → 49 1/min")
+        expect(advised).to_contain_text("advice: nothing was written")
+        expect(advised).to_contain_text("bearing (")
+        expect(page.get_by_role("region", name="Proposers")).to_contain_text("49 1/min at")
+        advice = history(page).filter(has_text="50 → 52 1/min")
         expect(advice).to_contain_text(f"advice: nothing was written: {HOSTILE}")
-        expect(history(page).first).to_contain_text("✕ rejected: outside the signed limits")
+        expect(history(page).filter(has_text="to 61 1/min")).to_contain_text(
+            "✕ rejected: outside the signed limits"
+        )
         expect(page.get_by_text("Nothing waits for approval.")).to_be_visible()
         assert page.locator("main img, main script").count() == 0
         assert stage.plc.written == []
@@ -169,7 +175,7 @@ def test_a_stop_by_page_binds_at_once_survives_a_kill_and_takes_an_approver_to_e
 def test_a_stop_works_without_a_guard_and_binds_the_next_one(tmp_path: Path, enter: Enter) -> None:
     with Stage(tmp_path, "approve") as stage:
         page = enter(stage, "otto")
-        expect(page.locator(".switch")).to_contain_text("no guard is running")
+        expect(page.locator(".switch")).to_contain_text("no guard answers")
         page.get_by_role("button", name="■ Stop all setpoints …").click()
         page.get_by_role("dialog", name="Stop all setpoints?").get_by_role(
             "button", name="■ Stop"

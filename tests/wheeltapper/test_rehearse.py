@@ -1,7 +1,6 @@
 """``wheeltapper setpoints replay``: recorded requests through the guard on a simulated clock."""
 
 import json
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -87,11 +86,10 @@ class Scene:
         self.key = make_key(folder / "engineer.key")
         (folder / "plant.toml").write_text(PLANT)
         self.limits = LIMITS.format(more=more, head=head)
-        file = folder / "limits.toml"
-        # The configuration has to name a file that is there.
-        file.touch()
+        limits = folder / "limits.toml"
+        limits.touch()
         plan = load(folder / "plant.toml")
-        file.write_bytes(sealed(self.limits.encode(), file.name, self.key, plan, time.time_ns()))
+        limits.write_bytes(sealed(self.limits.encode(), "limits", self.key, plan, START * NS))
         self.speed, self.running = np.full(3600, 50.0), np.ones(3600)
         self.stop = np.zeros(3600)
         self.rows: list[str] = []

@@ -104,11 +104,10 @@ async function begin() {
   }
   at("audit").hidden = !may("audit") || !me().accounts;
   update = PAGES[location.pathname](main);
-  const setpoints = killSwitch(at);
+  killSwitch(at);
   new Live((line) => {
     waiting.remove();
     frame(line);
-    setpoints();
     update(line);
   }, liveness);
 }

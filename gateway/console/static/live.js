@@ -38,6 +38,13 @@ export function ask(path, parameters) {
   return call(query ? `${path}?${query}` : path, {});
 }
 
+// The same, and an answer that never comes is given up: who waits for it asks nothing else.
+export function askWithin(ms, path) {
+  const given = new AbortController();
+  const late = setTimeout(() => given.abort(), ms);
+  return call(path, {signal: given.signal}).finally(() => clearTimeout(late));
+}
+
 export function send(path, content) {
   return call(path, {
     method: "POST",

@@ -1,20 +1,25 @@
 // What the guard of setpoints does: what waits for people, how each setpoint stands, what became of requests.
 
 import {Keyed, fill, make, mark, row, table, tell, toggle} from "./dom.js";
-import {ask} from "./live.js";
+import {askWithin} from "./live.js";
 import {every, problem} from "./parts.js";
 import {guarded, may, reason} from "./session.js";
 import {approve, reject, revert, start, stop, unlock} from "./setpointorders.js";
 import {
-  byWords, cameWords, changeWords, checksWords, exact, leastWords, lockWords, modeWords, restsWords,
-  shortTag, stopWords,
+  byWords, cameWords, changeWords, checksWords, codeWords, exact, leastWords, lockWords, modeWords,
+  restsWords, shortTag, stateWords, stopWords,
 } from "./setpointwords.js";
 import {age, zoned} from "./words.js";
 
 const AGAIN_MS = 800;
+const EACH_MS = 1000;
+const GIVEN_UP_MS = 10000;
 const HISTORY = [
   ["When", "number"], ["Setpoint", "name"], ["Asked for", "number"], ["What became of it", "wide"],
   ["Checks", "extra"], ["By", "name"], ["Approved by", "name"],
+];
+const PROPOSERS = [
+  ["Proposer", "name"], ["Setpoint", "name"], ["Model", "name"], ["Asked last", "wide"], ["Why nothing now", "wide"],
 ];
 const GRAVE = ["unknown"];
 
@@ -170,6 +175,13 @@ function historyRow(state, done) {
   return {node: line.node, update};
 }
 
+// What asks by itself, within the gateway; see "Who proposes" in docs/setpoints.md.
+function lastWords(one) {
+  const {last} = one;
+  return last === null ? "nothing yet"
+    : `${exact(last.value, one.unit)} at ${zoned(last.at)}: ${last.state === "rejected" ? `✕ ${codeWords(last.code)}` : stateWords(last.state)}`;
+}
+
 function begin(place) {
   place.append(make("p", {
     text: "No guard of setpoints is configured: nothing can be written from here, and nobody can ask. How a plant begins, step by step, stands in docs/setpoints.md: give [setpoints] in the configuration a signed file of limits, and start wheeltapper guard beside the gateway.",
@@ -208,14 +220,22 @@ export function setpointsPage(main) {
   const unread = make("p", {class: "why", hidden: true});
   const cardsTitle = make("h2", {text: "Setpoints"});
   const waitsTitle = make("h2", {text: "Waits for approval"});
+  const askTitle = make("h2", {text: "Proposers"});
+  const asking = table("Proposers", PROPOSERS);
   all.append(head, waitsTitle, nothing, waits, cardsTitle, cards,
-    make("h2", {text: "History"}), unread, silent, list.box);
+    askTitle, asking.box, make("h2", {text: "History"}), unread, silent, list.box);
   main.append(make("h1", {text: "Setpoints"}), trouble.node, none, all);
 
   const done = () => again(true);
   const requests = new Keyed(waits, (one) => one.id, () => waiting(state, done));
   const setpoints = new Keyed(cards, (one) => one.tag, () => setpointCard(state, done));
   const history = new Keyed(list.body, (one) => one.id, () => historyRow(state, done));
+
+  const proposers = new Keyed(asking.body, (one) => one.name, () => row(PROPOSERS, (one) => [
+    one.name, shortTag(one.tag), one.model, lastWords(one),
+    one.off ? `✕ switched off: ${one.off}` : one.throttled || one.why || "–",
+  ]));
+  askTitle.hidden = asking.box.hidden = true;
 
   function switched(told) {
     stopped = told.stopped;
@@ -226,7 +246,11 @@ export function setpointsPage(main) {
   }
 
   const again = every(() => AGAIN_MS, async () => {
-    const told = await ask("/api/setpoints");
+    const [told, known] = await Promise.all(
+      ["/api/setpoints", "/api/setpoints/proposers"].map((path) => askWithin(GIVEN_UP_MS, path)),
+    );
+    proposers.show(known.proposers);
+    askTitle.hidden = asking.box.hidden = !known.proposers.length;
     none.hidden = told.configured;
     all.hidden = !told.configured;
     if (!told.configured) return;
@@ -238,7 +262,7 @@ export function setpointsPage(main) {
     }
     switched(told);
     if (!told.stopped) {
-      tell(stands, told.running ? `${told.mode}: ${modeWords(told.mode)}` : `✕ There is no word of the guard: ${told.why}`);
+      tell(stands, told.running ? `${told.mode}: ${modeWords(told.mode)}` : `✕ No word of the guard: ${told.why}`);
     }
     dead.hidden = told.running;
     tell(dead, "Nothing is written, and the PLC keeps what it has. Start it with: wheeltapper guard CONFIG. A stop works all the same, for when it does.");
@@ -268,5 +292,7 @@ export function setpointsPage(main) {
     tell(unread, `✕ The audit cannot be read here: ${told.trouble}`);
   }, trouble.tell);
   again(true);
-  return () => again(false);
+  // By its own clock: what waits is void in half a minute, whatever becomes of the stream.
+  setInterval(() => again(false), EACH_MS);
+  return () => {};
 }

@@ -1,12 +1,14 @@
 // The kill switch in the head of every page, and what must not be overlooked of the setpoints.
 
 import {make, tell} from "./dom.js";
-import {ask} from "./live.js";
+import {askWithin} from "./live.js";
 import {every} from "./parts.js";
 import {stop} from "./setpointorders.js";
 import {shortTag, stopWords} from "./setpointwords.js";
 
 const AGAIN_MS = 1800;
+const EACH_MS = 2000;
+const GIVEN_UP_MS = 10000;
 
 export function killSwitch(at) {
   const button = make("button", {id: "stop", class: "stop", text: "■ Stop …", title: "Stop all setpoints", hidden: true});
@@ -39,8 +41,9 @@ export function killSwitch(at) {
     if (fresh.length) tell(said, fresh.map((one) => `${shortTag(one.tag)} waits for approval`).join(". "));
   }
 
-  const again = every(() => AGAIN_MS, async () => shown(await ask("/api/setpoints/switch")), () => {});
-  return () => {
+  const again = every(() => AGAIN_MS, async () => shown(await askWithin(GIVEN_UP_MS, "/api/setpoints/switch")), () => {});
+  again(true);
+  setInterval(() => {
     if (configured) again(false);
-  };
+  }, EACH_MS);
 }

@@ -10,9 +10,10 @@ import pytest
 from gateway.accounts.access import ADDRESS_FAILURES, NAME_FAILURES, QUEUE, WRONG
 from gateway.accounts.roles import RIGHTS, Right, Role
 from gateway.accounts.sessions import LONGEST_S
-from gateway.console.app import doors
+from gateway.console.app import doors, setpoint_doors
 from gateway.console.doors import is_near, recognised
 from gateway.console.entrance import Entrance, no_records
+from gateway.console.setpoints import Setpoints
 from gateway.console.stream import Stream
 from tests.gateway.console.guarded import (
     METRICS,
@@ -427,6 +428,7 @@ def test_login_from_another_site_is_refused(browser_of: Browser) -> None:
 
 def asked(plant: Plant) -> list[tuple[str, str, bool]]:
     found = doors(plant, Stream(plant), Entrance(None, no_records))
+    found += setpoint_doors(Setpoints(None, None))
     return [(door.path, door.right, door.changes) for door in found]
 
 
@@ -435,8 +437,9 @@ def test_every_endpoint_that_changes_something_asks_for_a_right(plant: Plant) ->
 
     without = {path for path, right in changing.items() if right in (Right.OPEN, Right.MEASURE)}
     assert without == {"/api/login", "/api/logout"}
-    of_oneself = {path for path, right in changing.items() if right is Right.READ}
-    assert of_oneself == {"/api/session", "/api/password"}
+    # Of oneself; and a stop, which asks for nothing.
+    of_all = {path for path, right in changing.items() if right is Right.READ}
+    assert of_all == {"/api/session", "/api/password", "/api/setpoints/stop"}
 
 
 def test_there_is_no_way_in_beside_the_doors(locked: Console, plant: Plant) -> None:
@@ -467,6 +470,14 @@ MATRIX = [
     ("GET", "/api/sinks", {}, Right.READ),
     ("GET", "/api/savings", {}, Right.READ),
     ("GET", "/api/setpoints/proposers", {}, Right.READ),
+    ("GET", "/api/setpoints", {}, Right.READ),
+    ("GET", "/api/setpoints/switch", {}, Right.READ),
+    ("POST", "/api/setpoints/stop", {}, Right.READ),
+    ("POST", "/api/setpoints/start", {}, Right.APPROVE),
+    ("POST", "/api/setpoints/approve", {}, Right.APPROVE),
+    ("POST", "/api/setpoints/reject", {}, Right.APPROVE),
+    ("POST", "/api/setpoints/revert", {}, Right.ACKNOWLEDGE),
+    ("POST", "/api/setpoints/unlock", {}, Right.APPROVE),
     ("GET", "/api/gaps", {}, Right.READ),
     ("GET", "/api/models", {}, Right.READ),
     ("GET", "/api/session", {}, Right.READ),

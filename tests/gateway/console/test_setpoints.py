@@ -224,8 +224,8 @@ def test_a_stop_works_without_a_guard_and_says_when_it_does_not(
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (b"", "has not answered within"), (b"\x00\x00\x00\x03[1]", "malformed"),
-        (b"\xff\xff\xff\xff", "answers with"), (b"\x00\x00\x00\x09{", "hung up"),
+        (b"", "no answer in time"), (b"\x00\x00\x00\x03[1]", "malformed"),
+        (b"\xff\xff\xff\xff", "is no guard"), (b"\x00\x00\x00\x09{", "hung up"),
     ],
 )  # fmt: skip
 def test_a_guard_that_hangs_or_talks_nonsense_is_said_to_be_gone_and_holds_up_nobody(
