@@ -175,7 +175,7 @@ def test_a_stop_by_page_binds_at_once_survives_a_kill_and_takes_an_approver_to_e
 def test_a_stop_works_without_a_guard_and_binds_the_next_one(tmp_path: Path, enter: Enter) -> None:
     with Stage(tmp_path, "approve") as stage:
         page = enter(stage, "otto")
-        expect(page.locator(".switch")).to_contain_text("no guard answers")
+        expect(page.locator(".switch")).to_contain_text("no guard is running")
         page.get_by_role("button", name="■ Stop all setpoints …").click()
         page.get_by_role("dialog", name="Stop all setpoints?").get_by_role(
             "button", name="■ Stop"

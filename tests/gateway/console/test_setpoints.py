@@ -224,7 +224,7 @@ def test_a_stop_works_without_a_guard_and_says_when_it_does_not(
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (b"", "no answer in time"), (b"\x00\x00\x00\x03[1]", "malformed"),
+        (b"", "has not answered within"), (b"\x00\x00\x00\x03[1]", "malformed"),
         (b"\xff\xff\xff\xff", "is no guard"), (b"\x00\x00\x00\x09{", "hung up"),
     ],
 )  # fmt: skip
