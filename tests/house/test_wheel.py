@@ -89,17 +89,8 @@ def test_nothing_in_it_loads_code_from_data(wheel: Path, names: list[str]) -> No
 
 def test_installed_rooms_are_ours(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
-    install = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--no-deps",
-        "--no-index",
-        "--no-compile",
-    ]
-    subprocess.run([*install, "--target", str(site), str(wheel)], check=True)
+    how = ("-q", "--no-deps", "--no-index", "--no-compile", "--target", str(site))
+    subprocess.run([sys.executable, "-m", "pip", "install", *how, str(wheel)], check=True)
 
     asked = subprocess.run(
         [sys.executable, "-I", "-c", ASK, str(site), *sorted(ROOMS)],

@@ -39,11 +39,9 @@ def test_nothing_else_changes_and_nothing_before_the_onset(kind: str) -> None:
     struck, twin, onset = twins(3, kind)
     assert struck.fault is not None
     others = [i for i, tag in enumerate(struck.tags) if tag.name not in struck.fault.culprits]
-    count = onset + 600
-    np.testing.assert_array_equal(
-        struck.values(0, count)[:, others], twin.values(0, count)[:, others]
-    )
-    np.testing.assert_array_equal(struck.values(0, onset + 1), twin.values(0, onset + 1))
+    ill, well = (line.values(0, onset + 600) for line in (struck, twin))
+    np.testing.assert_array_equal(ill[:, others], well[:, others])
+    np.testing.assert_array_equal(ill[: onset + 1], well[: onset + 1])
 
 
 @pytest.mark.parametrize("kind", KINDS)

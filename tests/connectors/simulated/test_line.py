@@ -1,6 +1,7 @@
 """The line is pure, plausible and stationary, and its script is kept."""
 
 import hashlib
+from functools import cache
 
 import numpy as np
 import pytest
@@ -29,9 +30,12 @@ def column(line: SimulatedLine, rows: NDArray[np.float64], signal: str) -> NDArr
     return rows[:, names.index(f"{LINE}/{signal}")]
 
 
+@cache
 def healthy(seed: int, hours: float) -> tuple[SimulatedLine, NDArray[np.float64]]:
     line = SimulatedLine(seed, fault="none", start=START)
-    return line, line.values(0, int(hours * HOUR))
+    rows = line.values(0, int(hours * HOUR))
+    rows.setflags(write=False)
+    return line, rows
 
 
 def test_three_machines_with_fourteen_signals_each() -> None:
