@@ -100,7 +100,7 @@ def _outside(plan: "Plan", policy: "Policy | None") -> list[dict[str, Any]]:
     names = [] if policy is None else [name for name in policy.proposers if name not in own]
     file = folder_of(plan) / AUDIT
     asked = history(file, MOST) if names and file.exists() else []
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in names:
         last = next((one for one in asked if one["proposer"] == name), None)
         known = policy.proposers[name] if policy else None

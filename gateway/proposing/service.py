@@ -290,6 +290,8 @@ class Proposing:
             self._tell(seat, "ok", "")
 
     def _strike(self, seat: Seat, why: str) -> None:
+        if seat.off:
+            return  # what comes of its end is no news
         seat.strikes += 1
         if seat.strikes >= STRIKES:
             self._switch_off(seat, f"{why}, {seat.strikes} times in a row")

@@ -8,7 +8,7 @@ import re
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 from connectors.simulated.setpoint_modbus import SetpointModbus
 from connectors.simulated.setpoint_plc import SetpointPlc
 from gateway.config.loader import load
+from gateway.guard.starting import serve
 from gateway.proposing import rule, service, starting
 from gateway.proposing.starting import seats_of
 from gateway.runtime import Gateway
@@ -86,7 +87,25 @@ class Played:
 
 
 @asynccontextmanager
-async def playing(folder: Path, mode: str) -> AsyncIterator[Played]:
+async def guard_within(folder: Path) -> AsyncIterator[None]:
+    """Run the guard in this process: what it decides is not what is looked at."""
+    ended, begun = asyncio.Event(), asyncio.Event()
+    serving = asyncio.create_task(
+        serve(load(folder / "plant.toml", {}), ended, lambda _guard: begun.set())
+    )
+    await asyncio.wait_for(begun.wait(), GENEROUS_S)
+    try:
+        yield
+    finally:
+        ended.set()
+        await serving
+
+
+Guarded = Callable[[Path], AbstractAsyncContextManager[Any]]
+
+
+@asynccontextmanager
+async def playing(folder: Path, mode: str, guarded: Guarded = guard) -> AsyncIterator[Played]:
     """Run controller, guard and gateway, with the rule signed for."""
     plc = SetpointPlc(2)
     async with plc, SetpointModbus(plc) as server:
@@ -103,7 +122,7 @@ async def playing(folder: Path, mode: str) -> AsyncIterator[Played]:
         signing = ("setpoints", "sign", str(folder / "limits.toml"), "--json")
         key, config = str(folder / "engineer.key"), str(folder / "plant.toml")
         assert (await command(*signing, "--key", key, "--config", config))[0] == 0
-        async with guard(folder):
+        async with guarded(folder):
             told: list[tuple[str, dict[str, Any]]] = []
             gateway = Gateway(
                 load(folder / "plant.toml", {}), on_event=lambda kind, row: told.append((kind, row))
@@ -173,7 +192,7 @@ def example() -> str:
 
 def test_the_program_of_the_documentation_asks_over_http(tmp_path: Path) -> None:
     async def story() -> None:
-        async with playing(tmp_path, "approve") as played:
+        async with playing(tmp_path, "approve", guard_within) as played:
             await played.until(lambda: played.gateway.url)
             own = await played.waiting(49.0)
             await by(tmp_path, "reject", own)
@@ -207,7 +226,7 @@ def test_one_that_spins_is_ended_while_the_plant_is_read(
     monkeypatch.setattr(service, "HUNG_S", 3.0)
 
     async def story() -> None:
-        async with playing(tmp_path, "approve") as played:
+        async with playing(tmp_path, "approve", guard_within) as played:
             (seat,) = played.gateway._view.proposing.seats  # type: ignore[union-attr]
             await played.until(lambda: seat.worker.busy)
             link = played.gateway._supervisor.links["plc"]

@@ -128,7 +128,7 @@ class Story:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let rounds follow one another at once, and nobody wait for minutes."""
     for name, value in (
-        ("ROUND_S", 0.01), ("BUDGET_S", 0.5), ("HUNG_S", 1.5), ("LONGEST_WAIT_S", 0.02),
+        ("ROUND_S", 0.01), ("BUDGET_S", 3.0), ("HUNG_S", 3.0), ("LONGEST_WAIT_S", 0.02),
         ("AWAY_S", (0.05,)), ("KEEP_S", 0.5), ("POLL_S", 0.02),
     ):  # fmt: skip
         monkeypatch.setattr(service, name, value)
@@ -186,6 +186,22 @@ def test_a_loop_that_never_ends_is_ended(tmp_path: Path) -> None:
             await story.until(lambda: thread not in [one.ident for one in threading.enumerate()])
 
     asyncio.run(play())
+
+
+def test_one_that_is_always_slow_is_switched_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "BUDGET_S", 0.01)
+    odd = Odd(lambda _look, _made: time.sleep(0.1))
+    story = Story(tmp_path, [odd])
+
+    async def play() -> None:
+        async with story.running():
+            await story.until(lambda: story.seats[0].off)
+
+    asyncio.run(play())
+    assert story.seats[0].off == "took longer than 0.01 s, 5 times in a row"
+    assert (odd.calls, story.line.asked) == (service.STRIKES, [])
 
 
 def test_one_slip_is_forgiven(tmp_path: Path) -> None:
