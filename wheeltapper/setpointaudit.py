@@ -29,7 +29,7 @@ def verify(
         ),
     ] = "",
     central: Annotated[
-        str, typer.Option(metavar="SINK", help="Hold it against this [[sink]] of --data CONFIG.")
+        str, typer.Option(metavar="SINK", help="Hold it against this sink of --data CONFIG.")
     ] = "",
     token_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Token that may read from that store.")

@@ -62,18 +62,18 @@ def sign_(
 ) -> None:
     """Sign a file of limits in its last line; one that is wrong is left as it was.
 
-    With --config it is written into them first where each of their tags leads. Without, they have
-    to say so already.
+    With --config it is written into them first where each of their tags leads, and said which of
+    them led elsewhere before. Without, they have to say so already.
     """
     from gateway.guard.keys import key_id, private_key
-    from gateway.guard.outlets import dated
+    from gateway.guard.outlets import dated, moved
     from gateway.guard.policy import sign, unsigned
     from gateway.guard.starting import sealed
     from plant import files
     from wheeltapper import terminal
 
     signer, now = private_key(with_key), time.time_ns()
-    content = _read(limits)
+    content = before = _read(limits)
     if config is not None:
         content = sealed(content, str(limits), signer, _plan(config), now)
     else:
@@ -81,9 +81,13 @@ def sign_(
         content = sign(dated(text, now).encode(errors="surrogateescape"), signer)
     files.put(limits, content)
     named = key_id(signer.public_key())
+    elsewhere = moved(*(unsigned(text).decode(errors="replace") for text in (before, content)))
     if as_json:
-        terminal.record({"limits": str(limits), "signer": named, "checked": config is not None})
+        head = {"limits": str(limits), "signer": named, "checked": config is not None}
+        terminal.record({**head, "moved": elsewhere})
     else:
+        for line in elsewhere:
+            terminal.say(f"LEADS ELSEWHERE than when it was signed last: {line}")
         looked = "and fits the configuration" if config else "not held against a configuration"
         terminal.say(f"{limits}: signed by {named}, {looked}")
 

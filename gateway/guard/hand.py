@@ -152,7 +152,7 @@ class Hand:
             # Of a block that has stood still since nobody knows what it will take when it runs.
             if not applied and _gone_ms(self._clocks, intent.request, back.clock) < OVER_MS:
                 return
-            self._clocks.clear()
+            self._clocks.pop(intent.request, None)
             record.sequence = back.accepted
         else:
             applied = abs(live - intent.value) <= limits.tolerance

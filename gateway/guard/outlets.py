@@ -7,6 +7,7 @@ something else later, the whole file is refused.
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +26,10 @@ from plant.tags import Tag, ValueType
 Way = Mapping[str, str | float]
 """Where a tag leads, and how its numbers are meant: what is compared, by its name."""
 TABLE = "signed"
-AGAIN = "put it back, or have them signed again: wheeltapper setpoints sign LIMITS --config CONFIG"
+AGAIN = (
+    "put it back, or have them signed again: "
+    "wheeltapper setpoints sign LIMITS --key KEY --config CONFIG"
+)
 _HEAD = "# Where each tag leads, by the configuration this was signed with.\n"
 _OWN = re.compile(rf"\[{TABLE}[\].]")
 _MOMENT = re.compile(rf"^(\[{TABLE}\]\nat = )\S+$", re.MULTILINE)
@@ -78,6 +82,16 @@ def without(text: str) -> str:
         if not own and line != _HEAD:
             kept.append(line)
     return "".join(kept)
+
+
+def moved(before: str, after: str) -> list[str]:
+    """Say of the tags in two texts of limits which of them lead elsewhere in the second."""
+    was, now = (_outlets(text) for text in (before, after))
+    return [
+        f"{tag}: {'; '.join(_changes(was[tag], now[tag], 'before', 'now'))}"
+        for tag in now
+        if tag in was and was[tag] != now[tag]
+    ]
 
 
 def dated(text: str, now: int) -> str:
@@ -181,10 +195,21 @@ def shared(places: Mapping[str, frozenset[tuple[object, ...]]]) -> Iterator[tupl
                 yield name, before
 
 
-def _changes(was: Way, now: Way) -> Iterator[str]:
+def _outlets(text: str) -> dict[str, Way]:
+    try:
+        found = tomllib.loads(text).get(TABLE, {}).get("outlets", {})
+    except (ValueError, RecursionError, AttributeError):
+        return {}
+    rows = found.items() if isinstance(found, dict) else ()
+    return {tag: way for tag, way in rows if isinstance(way, dict)}
+
+
+def _changes(
+    was: Way, now: Way, then: str = "was signed", here: str = "is configured"
+) -> Iterator[str]:
     for key in dict.fromkeys((*was, *now)):
         if was.get(key) != now.get(key):
-            yield f"{key} {_said(was, key)} was signed, {_said(now, key)} is configured"
+            yield f"{key} {_said(was, key)} {then}, {_said(now, key)} {here}"
 
 
 def _said(way: Way, key: str) -> str:

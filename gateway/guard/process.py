@@ -5,7 +5,7 @@ setpoint until it was read back over another connection, or a person has looked.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,12 +13,13 @@ from typing import Any
 
 from gateway.accounts.roles import Right
 from gateway.guard.audit import STARTED_AGAIN, Audit, NoAudit
-from gateway.guard.checks import HOUR_S, NS, Moment, Situation, Verdict, decide, flaw
+from gateway.guard.checks import MINUTE_S, NS, Moment, flaw
 from gateway.guard.clock import Clock
 from gateway.guard.desk import OFF_AFTER, PROPOSE, Actor, Desk, Throttle
 from gateway.guard.devices import Devices
 from gateway.guard.hand import Hand
-from gateway.guard.lifecycle import Event, after
+from gateway.guard.lifecycle import Event
+from gateway.guard.passage import Passage
 from gateway.guard.policy import Limits, Policy, lowest
 from gateway.guard.proof import begin, serve
 from gateway.guard.returns import Returns
@@ -28,14 +29,6 @@ from gateway.guard.store import Record, Store, put_for_good
 from gateway.guard.tickets import Book, Ticket
 from plant.errors import Rejected, Unreachable
 from plant.setpoints import LONGEST_S, Code, Mode, Reading, Request, State
-
-MOST_PENDING = 20
-"""Requests of one proposer that wait for people."""
-STEPS = (
-    (2, Event.KNOWN), (2, Event.FORMED), (3, Event.ALLOWED), (7, Event.BOUNDED),
-    (12, Event.PERMITTED),
-)  # fmt: skip
-"""After which check a request has come how far."""
 
 
 def same(one: str, other: str) -> bool:
@@ -80,10 +73,13 @@ class Guard:
         self._hand = Hand(devices, store, self.book, policy.settle_s, self.stopped, now, sleep)
         self._throttle = Throttle(lambda: now().mono)
         self._clock = Clock(policy, self.book, now)
-        self._returns = Returns(store, self.book, devices, self._carry, self.stopped, now)
+        self._passage = Passage(
+            policy, self.mode, devices, store, self.book, desk, self._hand, self._clock,
+            self.stopped, self._heed, now,
+        )  # fmt: skip
+        self._returns = Returns(store, self.book, devices, self._passage.carry, self.stopped, now)
         self._pulled, self._blind = self._stop_file(), False
-        self._told: dict[str, str] = {}
-        self._served = now()
+        self._served = self._kept = now()
         self.book.note(
             "guard", "started", serial=policy.serial, signer=policy.signer, mode=self.mode
         )
@@ -123,7 +119,7 @@ class Guard:
             self.book.note(actor.name, "received", request=asdict(request))
         except NoAudit as error:
             return self.book.reject(ticket, Code.NO_AUDIT, str(error))
-        await self._carry(ticket, flooding=over > 0)
+        await self._passage.carry(ticket, flooding=over > 0)
         return ticket
 
     def malformed(self, actor: Actor) -> None:
@@ -154,7 +150,7 @@ class Guard:
             raise Rejected(f"{name} has approved already: it takes two people")
         self.book.note(name, "approved", request=key)
         ticket.approvals.append(name)
-        await self._carry(ticket)
+        await self._passage.carry(ticket)
         return ticket
 
     async def reject(self, key: str, name: str, password: str, why: str = "") -> Ticket:
@@ -344,107 +340,6 @@ class Guard:
         else:
             await self._returns.look(limits, record)
 
-    # The way of a request.
-
-    async def _carry(self, ticket: Ticket, *, flooding: bool = False) -> None:
-        """Check a request, and move it on: to advice, to the people, or to the device."""
-        limits = self.policy.limits.get(ticket.request.tag)
-        try:
-            if limits is None or self.mode is Mode.OFF:
-                self._judge(ticket, {}, flooding)
-                return
-            async with self._devices.lock(limits.tag):
-                await self._carry_alone(ticket, limits, flooding)
-        except NoAudit as error:
-            self.book.reject(ticket, Code.NO_AUDIT, str(error))
-
-    async def _carry_alone(self, ticket: Ticket, limits: Limits, flooding: bool) -> None:
-        switch = (self.policy.key_switch,) if self.policy.key_switch else ()
-        basis = tuple(one.tag for one in ticket.request.based_on)
-        halt = (self.policy.stop_tag,) if self.policy.stop_tag else ()
-        readings = await self._devices.read((*limits.reads(), *switch, *basis, *halt))
-        if halt:
-            self._heed(readings.get(self.policy.stop_tag))
-        if ticket.state not in (State.RECEIVED, State.PENDING):
-            return  # decided upon while this waited for the device
-        record = self._store.of(limits.tag)
-        if ticket.back and (record.returning is None or record.known != ticket.before):
-            return  # this step was taken, or is not wanted any more
-        seen, found = self._now(), readings.get(limits.tag)
-        if not ticket.back and found is not None and not flaw(found, limits.fresh_s, seen):
-            ticket.before = found.value
-        verdict = self._judge(ticket, readings, flooding)
-        if verdict.code is not None:
-            self._learn(limits, verdict, readings)
-        elif verdict.asks:
-            self._ask_people(ticket, limits)
-        elif verdict.mode in (Mode.APPROVE, Mode.AUTO):
-            needed = limits.persons if verdict.mode is Mode.APPROVE and not ticket.back else 0
-            live = readings[limits.tag].value
-            await self._hand.send(
-                ticket, limits, live, seen, lambda: self._approvals(ticket) >= needed
-            )
-        else:
-            self._advise(ticket)
-
-    def _judge(self, ticket: Ticket, readings: Mapping[str, Reading], flooding: bool) -> Verdict:
-        """Have a request checked, write down what was seen, and move it as far as it came."""
-        request, actor, moment = ticket.request, ticket.actor, self._now()
-        record = self._store.records.get(request.tag, Record())
-        verdict = decide(
-            Situation(
-                request=request, policy=self.policy, mode=self.mode, stopped=bool(self.stopped()),
-                known=actor.known, person=actor.person, flooding=flooding, models=actor.models,
-                tags=actor.tags, per_hour=actor.per_hour, tokens=self._tokens(ticket, moment),
-                readings=readings, past=record.past(moment), received=ticket.received, now=moment,
-                anchor=self._clock.anchor, back=ticket.back, approvals=self._approvals(ticket),
-                earliest=self._clock.earliest,
-            )
-        )  # fmt: skip
-        failed = verdict.code
-        # A way back that waits for its interlock is tried every second, and told once.
-        if not ticket.back or str(failed) != self._told.get(request.tag):
-            checks = [[one.check, str(one.code or ""), one.seen] for one in verdict.findings]
-            self.book.note("guard", "checked", request=request.id, tag=request.tag, checks=checks)
-        if ticket.back:
-            self._told[request.tag] = str(failed)
-        passed = len(verdict.findings) - (failed is not None)
-        if ticket.state is State.RECEIVED:
-            for number, event in STEPS:
-                if passed >= number:
-                    ticket.state = after(ticket.state, event)
-        if failed is not None:
-            last = verdict.findings[-1]
-            self.book.reject(ticket, failed, f"check {last.check}: {last.seen}", quiet=ticket.back)
-        return verdict
-
-    def _learn(self, limits: Limits, verdict: Verdict, readings: Mapping[str, Reading]) -> None:
-        """Take from a rejected request what it says of the plant, and of the proposer."""
-        record, live = self._store.of(limits.tag), readings.get(limits.tag)
-        if verdict.code is Code.SECOND_WRITER and live is not None:
-            self._hand.second_writer(limits, record, live.value)
-        elif verdict.code is Code.DEADBAND and record.renewed is not None:
-            record.renewed = self._now()
-
-    def _advise(self, ticket: Ticket) -> None:
-        if ticket.state is State.PENDING:
-            self.book.reject(ticket, Code.STOPPED, "advice only, since it was asked for")
-        else:
-            self.book.move(ticket, Event.ADVISE, before=ticket.before)
-
-    def _ask_people(self, ticket: Ticket, limits: Limits) -> None:
-        if ticket.state is State.PENDING:
-            return
-        name = ticket.actor.name
-        waiting = sum(one.actor.name == name for one in self.book.tickets(State.PENDING))
-        if waiting >= MOST_PENDING:
-            self.book.reject(ticket, Code.FLOODING, f"{waiting} of {name} wait")
-            return
-        record = self._store.of(limits.tag)
-        self.book.move(ticket, Event.ASK, before=ticket.before)
-        record.asked += 1
-        self._store.keep()
-
     # Small things.
 
     def _stop_file(self) -> bool:
@@ -470,29 +365,15 @@ class Guard:
             "high": limits.high,
         }
 
-    def _tokens(self, ticket: Ticket, moment: Moment) -> int:
-        """Count the writes of the last hour that a model has brought about."""
-        return sum(
-            one.model == ticket.model and moment.since(one.at) < HOUR_S
-            for record in self._store.records.values()
-            for one in record.writes
-        )
-
-    def _approvals(self, ticket: Ticket) -> int:
-        """Count the approvals of those who may approve still; those of others are struck out."""
-        for name in list(ticket.approvals):
-            if not self._desk.stands(name, Right.APPROVE):
-                ticket.approvals.remove(name)
-                with suppress(NoAudit):
-                    self.book.note("guard", "approval void", request=ticket.request.id, by=name)
-        return len(ticket.approvals)
-
     def _serve(self, moment: Moment) -> None:
-        """Count the time in which what is in approve proves itself; kept with the next record."""
-        gone = moment.since(self._served)
+        """Count the time in which what is in approve proves itself; kept once a minute."""
         if not self.stopped():
-            serve(self.policy, self._store, self.mode, gone)
+            serve(self.policy, self._store, self.mode, moment.since(self._served))
         self._served = moment
+        if moment.since(self._kept) >= MINUTE_S:
+            self._kept = moment
+            with suppress(NoAudit):
+                self._store.keep()
 
     def _limits(self, tag: str) -> Limits:
         if tag not in self.policy.limits:

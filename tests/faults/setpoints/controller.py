@@ -15,6 +15,7 @@ from connectors.modbus.actuator import ModbusActuator
 from connectors.modbus.config import ModbusConfig
 from connectors.opcua.actuator import OpcUaActuator
 from connectors.opcua.config import OpcUaConfig
+from connectors.opcua.strict import StrictSession
 from connectors.simulated.setpoint_opcua import SPACE
 from plant.errors import PlantError, Unreachable
 from plant.setpoints import Doubtful, Readback, Setpoint
@@ -153,14 +154,21 @@ class Writer:
 
             self.actuator._put = asked  # type: ignore[method-assign]
         else:
-            session = self.actuator._session
-            write = session.write
+            fresh = self.actuator._new_session
 
-            async def written(name: str, value: Any) -> None:
-                await gate.passed()
-                await write(name, value)
+            def stopping(session: StrictSession) -> StrictSession:
+                write = session.write
 
-            session.write = written  # type: ignore[method-assign]
+                async def written(name: str, value: Any, *look: Any) -> None:
+                    await gate.passed()
+                    await write(name, value, *look)
+
+                session.write = written  # type: ignore[method-assign]
+                return session
+
+            # Reading back goes on over another session, and writes with that one from then on.
+            self.actuator._new_session = lambda: stopping(fresh())  # type: ignore[method-assign]
+            stopping(self.actuator._session)
 
     async def write(self, left_s: float = 30.0) -> None:
         """Try once, and note what came of it and when."""

@@ -156,7 +156,7 @@ def test_a_configuration_that_leads_elsewhere_is_refused_and_says_what(
     words = str(caught.value)
     assert re.search(rf"limits\.toml:\d+: {tag}: leads elsewhere than was signed: ", words)
     assert said in words
-    assert "setpoints sign LIMITS --config CONFIG" in words
+    assert "setpoints sign LIMITS --key KEY --config CONFIG" in words
 
 
 def test_what_names_no_setpoint_may_change(tmp_path: Path) -> None:
@@ -202,6 +202,9 @@ def test_limits_are_not_signed_without_it(tmp_path: Path) -> None:
     file = str(config(tmp_path))
     assert "fits the configuration" in ran("sign", str(limits), "--key", str(key), "--config", file)
     before = limits.read_bytes()
+    config(tmp_path, CONFIG.replace("unit 1, holding 0,", "unit 1, holding 8,"))
+    words = ran("sign", str(limits), "--key", str(key), "--config", file)
+    assert 'address "unit 1, holding 0, int32" before, "unit 1, holding 8, int32" now' in words
     assert "not held against" in ran("sign", str(limits), "--key", str(key))
     assert limits.read_bytes().count(b"\n") == before.count(b"\n")
 

@@ -479,6 +479,21 @@ def test_time_in_which_nothing_could_be_asked_proves_nothing(tmp_path: Path) -> 
     ran(story())
 
 
+def test_time_that_was_served_is_kept_though_nothing_else_is_written(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, AUTO)
+
+    async def story() -> None:
+        await rig.guard.tick()
+        await rig.guard.ask(rig.request(), rig.program)
+        for _ in range(20):
+            rig.clock.move(5)
+            await rig.guard.tick()
+        rig.again()
+        assert rig.store.of(SPEED).served_s >= 40.0
+
+    ran(story())
+
+
 def test_the_digest_of_limits_knows_each_of_them() -> None:
     text = AUTO.replace('mode = "auto"\n', 'mode = "approve"\n')
     assert proof.terms(policy_of(AUTO), SPEED) == proof.terms(policy_of(text), SPEED)
