@@ -83,9 +83,9 @@ class Passage:
         record = self._store.of(limits.tag)
         if ticket.back and (record.returning is None or record.known != ticket.before):
             return  # this step was taken, or is not wanted any more
-        seen, live = self._now(), readings.get(limits.tag)
-        if not ticket.back and live is not None and not flaw(live, limits.fresh_s, seen):
-            ticket.before = live.value
+        seen, found = self._now(), readings.get(limits.tag)
+        if not ticket.back and found is not None and not flaw(found, limits.fresh_s, seen):
+            ticket.before = found.value
         verdict = self._judge(ticket, readings, flooding)
         if verdict.code is not None:
             self._learn(limits, verdict, readings)
@@ -93,9 +93,9 @@ class Passage:
             self._ask_people(ticket, limits)
         elif verdict.mode in (Mode.APPROVE, Mode.AUTO):
             needed = limits.persons if verdict.mode is Mode.APPROVE and not ticket.back else 0
-            present = readings[limits.tag].value
+            live = readings[limits.tag].value
             await self._hand.send(
-                ticket, limits, present, seen, lambda: self._approvals(ticket) >= needed
+                ticket, limits, live, seen, lambda: self._approvals(ticket) >= needed
             )
         else:
             self._advise(ticket)
