@@ -55,7 +55,7 @@ bench-registry: $(INSTALLED) ## measure what delivering models costs a gateway (
 bench-federation: $(INSTALLED) ## local-only, federated, centralised on unlike machines (minutes)
 	@$(BIN)/python -m bench.federation $(ARGS)
 
-federation: $(INSTALLED) ## three simulated gateways learn together, to the model in force (6 minutes)
+federation: $(INSTALLED) ## three simulated gateways learn together, to the model in force (8 minutes)
 	@rm -rf build/federation
 	@$(BIN)/python -m bench.federation --walk build/federation $(ARGS)
 
