@@ -60,7 +60,7 @@ bench-setpoints: $(INSTALLED) ## how long the guard takes to decide, and how muc
 bench-federation: $(INSTALLED) ## local-only, federated, centralised on unlike machines (minutes)
 	@$(BIN)/python -m bench.federation $(ARGS)
 
-federation: $(INSTALLED) ## three simulated gateways learn together, to the model in force (6 minutes)
+federation: $(INSTALLED) ## three simulated gateways learn together, to the model in force (8 minutes)
 	@rm -rf build/federation
 	@$(BIN)/python -m bench.federation --walk build/federation $(ARGS)
 
