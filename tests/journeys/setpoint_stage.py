@@ -75,14 +75,14 @@ tolerance = 0.06
 mode = "approve"
 fresh_s = 10
 interval_s = 1
-interlock = "north/line-1/conveyor/running == 1000"
+interlock = "north/line-1/conveyor/running >= 1000"
 """
 RULE = """[[proposer]]
 kind = "rule"
 name = "bearing"
 token_file = "bearing.token"
 tag = "north/line-1/conveyor/speed_sp"
-when = "north/line-1/conveyor/running >= 1000"
+when = "north/line-1/conveyor/running > 1000"
 change = -1.0
 """
 RULED = """[[proposer]]

@@ -71,6 +71,8 @@ def test_advice_is_shown_with_its_reason_and_nothing_is_written(
     with Stage(tmp_path, "advisory", RULE) as stage:
         stage.start_guard()
         until(lambda: read(stage))
+        # The rule applies from now on: one that found no guard would ask again in a minute.
+        stage.plc.loops[2].plain[1] = 1001
         page = enter(stage, "vic")
         expect(page.locator("li.setpoint")).to_contain_text(
             "the least is said by the configuration (the file of limits: approve"
