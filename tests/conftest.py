@@ -70,6 +70,8 @@ LONG = (
     "tests/journeys/test_parts.py",
     "tests/connectors/grafana/test_push.py",
     "tests/journeys/test_sources_at_fault.py",
+    "tests/journeys/test_setpoints_by_page.py",
+    "tests/journeys/test_proposers.py",
     "tests/connectors/test_actuators.py",
     "tests/connectors/opcua/test_actuator.py",
     "tests/faults/setpoints/test_lies_and_strangers.py",
