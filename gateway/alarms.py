@@ -343,10 +343,11 @@ class AlarmBook:
         alarm = self.open(asset)
         if kind is not HoldKind.SHELVED:
             self._remembered(asset).work()
-        if alarm is not None and kind is not HoldKind.SUPPRESSED:
+        if alarm is not None:
             # The time on the shelf was a reminder; who put it there wants to be told.
-            beneath = next_state(alarm.beneath, AlarmAction.ESCALATE)
-            self._alarms[alarm.id] = replace(alarm, beneath=beneath)
+            reminded = kind is not HoldKind.SUPPRESSED
+            beneath = next_state(alarm.beneath, AlarmAction.ESCALATE) if reminded else alarm.beneath
+            self._alarms[alarm.id] = replace(alarm, beneath=beneath, asked=0)
         return self._again(asset, at)
 
     def due(self, now: int) -> bool:
@@ -423,9 +424,14 @@ class AlarmBook:
             # It came and went while it was held back: nobody was told, nobody has to take note.
             alarm = replace(alarm, beneath=AlarmState.NORMAL)
         shown = self._shown(alarm)
-        if shown is AlarmState.UNACKNOWLEDGED and alarm.state is not shown:
-            alarm = replace(alarm, annunciated=self._now)
-        alarm = replace(alarm, state=shown, changed=at if shown != alarm.state else alarm.changed)
+        asked = alarm.asked if alarm.beneath in WAITING else 0
+        if shown is AlarmState.UNACKNOWLEDGED:
+            # What waits for somebody already is asked for again only when it is more urgent.
+            if alarm.state is not shown and not 0 < asked <= alarm.priority:
+                alarm = replace(alarm, annunciated=self._now)
+            asked = min(asked or alarm.priority, alarm.priority)
+        changed = at if shown != alarm.state else alarm.changed
+        alarm = replace(alarm, state=shown, asked=asked, changed=changed)
         self._alarms[alarm.id] = alarm
         if shown is not AlarmState.NORMAL:
             self._open[alarm.asset] = alarm.id

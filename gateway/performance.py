@@ -49,7 +49,8 @@ class Course:
         """Take in an alarm as it was after a change."""
         before = self.last.get(alarm.id)
         state = AlarmState.NORMAL if before is None else before.state
-        if alarm.state is AlarmState.UNACKNOWLEDGED and state is not alarm.state:
+        waited = before is not None and before.annunciated == alarm.annunciated is not None
+        if alarm.state is AlarmState.UNACKNOWLEDGED is not state and not waited:
             self.told.append((alarm.changed, alarm))
         if state in WAITING and alarm.state not in WAITING and alarm.beneath not in WAITING:
             self.delays.append(

@@ -214,6 +214,8 @@ class Alarm:
         Largest severity (score over limit) that was told.
     annunciated
         When people were last told of it, ns of the gateway's clock; None: never.
+    asked
+        Priority at which they were told and have still to take note; 0: nobody has to.
     ended
         Source time at which the fault was last gone, ns; None while it stands.
     cleared
@@ -249,6 +251,7 @@ class Alarm:
     mode: int = 0
     peak: float = 0.0
     annunciated: int | None = None
+    asked: int = 0
     ended: int | None = None
     cleared: int = 0
     chattering: bool = False

@@ -1,6 +1,7 @@
 """One incident an asset at a time, in the states of ISA-18.2."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -31,6 +32,48 @@ def test_a_fault_that_comes_and_goes_is_one_alarm_until_somebody_looked() -> Non
         book.apply("a/p", move(action))
     (alarm,) = book.alarms()
     assert (alarm.state, alarm.occurrences) == (AlarmState.UNACKNOWLEDGED, 3)
+
+
+def gone(book: AlarmBook) -> None:
+    book.apply("a/p", move(CLEAR, 60))
+
+
+def through_a_quiet_mode(book: AlarmBook) -> None:
+    book.suppress("a/p", 60, quiet=True)
+
+
+def on_the_shelf(book: AlarmBook) -> None:
+    shelf = {"since": 60, "until": 90, "actor": "kim", "note": ""}
+    book.hold(Hold(asset="a/p", kind=HoldKind.SHELVED, **shelf))
+
+
+def seen(book: AlarmBook) -> None:
+    book.acknowledge(1, 60, "kim", "")
+
+
+def worse(book: AlarmBook) -> None:
+    book.suppress("a/p", 60, quiet=True)
+    grown = replace(REASON, score=40.0)
+    book.apply("a/p", replace(move(AlarmAction.WORSEN, 70), reason=grown))
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "told"),
+    [(gone, 5), (through_a_quiet_mode, 5), (on_the_shelf, 100), (seen, 5), (worse, 100)],
+)
+def test_what_waits_for_somebody_is_asked_for_again_only_when_it_is_more_urgent(
+    meanwhile: Callable[[AlarmBook], None], told: int
+) -> None:
+    book = AlarmBook()
+    book.advance(5)
+    book.apply("a/p", move(RAISE))
+    meanwhile(book)
+    book.advance(100)
+    book.apply("a/p", move(RAISE, 90))
+    book.suppress("a/p", 95, quiet=False)
+    (alarm,) = book.alarms()
+    assert alarm.stands
+    assert alarm.annunciated == told
 
 
 def test_acknowledged_and_back_to_normal_is_closed_and_the_next_is_new() -> None:

@@ -66,8 +66,16 @@ def test_a_flood_is_more_than_ten_in_ten_minutes() -> None:
 
 def test_an_alarm_that_is_told_again_counts_again_and_is_one_incident() -> None:
     first = alarm(1, 5)
-    row = reported(first, replace(first, state=ACKED), replace(first, changed=WINDOW_NS + 1))
+    again = replace(first, changed=WINDOW_NS + 1, annunciated=WINDOW_NS + 1)
+    row = reported(first, replace(first, state=ACKED), again)
     assert (row["incidents"], row["annunciated"], row["counts"][:2]) == (1, 2, [1, 1])
+
+
+def test_what_waited_all_along_is_not_counted_again() -> None:
+    first = replace(alarm(1, 5), annunciated=5)
+    quiet = replace(first, state=AlarmState.SUPPRESSED)
+    row = reported(first, quiet, replace(first, changed=WINDOW_NS + 1))
+    assert (row["incidents"], row["annunciated"]) == (1, 1)
 
 
 def test_what_only_grew_is_not_counted_again() -> None:
