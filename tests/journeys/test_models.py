@@ -168,6 +168,8 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Running:
             running.until(lambda: running.model()["tried"]["hours"] * 3600 > 50 * ROW_S)
             running.order("promote", 1, "trained on the healthy week")
             running.put(2, b"\x00" * 100)
+            # Below a sound one it would not be looked at.
+            running.until(lambda: ask(running.url, "/api/models")["refused"])
             running.put(3, model(3, 4.0))
             running.until(lambda: ("keep", 1) in running.actions())
             running.until(lambda: ("shadow", 3) in running.actions())
