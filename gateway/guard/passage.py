@@ -10,7 +10,7 @@ from gateway.guard.clock import Clock
 from gateway.guard.desk import Desk
 from gateway.guard.devices import Devices
 from gateway.guard.hand import Hand
-from gateway.guard.lifecycle import Event, after
+from gateway.guard.lifecycle import OVER, Event, after
 from gateway.guard.policy import Limits, Policy
 from gateway.guard.store import Record, Store
 from gateway.guard.tickets import Book, Ticket
@@ -69,7 +69,9 @@ class Passage:
             async with self._devices.lock(limits.tag):
                 await self._carry_alone(ticket, limits, flooding)
         except NoAudit as error:
-            self._book.reject(ticket, Code.NO_AUDIT, str(error))
+            # One that was rejected already stays so: what was learnt from it could not be kept.
+            if ticket.state not in OVER:
+                self._book.reject(ticket, Code.NO_AUDIT, str(error))
 
     async def _carry_alone(self, ticket: Ticket, limits: Limits, flooding: bool) -> None:
         switch = (self._policy.key_switch,) if self._policy.key_switch else ()
@@ -148,7 +150,11 @@ class Passage:
             self._book.move(ticket, Event.ADVISE, before=ticket.before)
 
     def _ask_people(self, ticket: Ticket, limits: Limits) -> None:
+        request = ticket.request
         if ticket.state is State.PENDING:
+            # It waits for the next: with this record what was seen is on disk as well.
+            facts = {"request": request.id, "tag": request.tag, "approved": len(ticket.approvals)}
+            self._book.note("guard", str(State.PENDING), **facts)
             return
         name = ticket.actor.name
         waiting = sum(one.actor.name == name for one in self._book.tickets(State.PENDING))
