@@ -22,7 +22,7 @@ from gateway.console.answers import answer, refuse
 from gateway.console.doors import Door, peer
 from gateway.console.queries import content_of
 from gateway.guard.line import GuardLine
-from gateway.guard.words import new_id
+from gateway.guard.words import new_id, request_of
 from plant.errors import Rejected, Unreachable
 from plant.setpoints import LONGEST_S, Code
 
@@ -73,13 +73,16 @@ class Asking:
         said = said_of(await content_of(request), token)
         async with self._slot():
             try:
-                row = (await self._line.tell(said))["request"]
+                answered = await self._line.tell(said)
             except Unreachable as error:
                 raise HTTPException(503, "No guard answers here; nothing was asked.") from error
             except Rejected as error:
                 raise HTTPException(400, str(error)) from error
+        row = answered["request"]
         told = {"id": row["id"], "state": row["state"], "code": row["code"]}
-        if row["code"] == Code.STRANGER:
+        if not answered.get("known", row["code"] != Code.STRANGER):
+            # Whatever else was in the way first: nobody is told of the plant for a wrong token.
+            told["code"] = str(Code.STRANGER)
             self._waits.failed(place)
             access: Access | None = request.scope["app"].state.access
             if access is not None:
@@ -131,7 +134,13 @@ def said_of(content: dict[str, Any], token: str) -> dict[str, Any]:
         raise HTTPException(400, f"'within_s' must be a number up to {LONGEST_S:g}.")
     now = time.time_ns()
     made = {"id": new_id(now), "not_after": now + int(within * NS)} | content
-    return {"op": "request", "name": name, "token": token, "request": {"key": made["id"]} | made}
+    made = {"key": made["id"]} | made
+    try:
+        # What is no request is told so here: the guard writes down none that nobody stands for.
+        request_of(made, name)
+    except Rejected as error:
+        raise HTTPException(400, str(error)) from error
+    return {"op": "request", "name": name, "token": token, "request": made}
 
 
 def _later(status: int, sentence: str, seconds: int) -> Response:
