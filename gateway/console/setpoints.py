@@ -35,7 +35,6 @@ TAIL = 2_000_000
 MOST = 100
 MS = 1e6
 AUDIT = "audit.jsonl"
-PENDING = "pending"
 
 
 @dataclass(slots=True)
