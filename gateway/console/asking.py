@@ -6,6 +6,7 @@ here; what goes back is where the request stands, and in one word why not.
 
 import re
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -29,6 +30,8 @@ from plant.setpoints import LONGEST_S, Code
 PATH = "/api/setpoints/requests"
 AT_ONCE = 8
 """Requests on their way to the guard; it takes 32 lines in all, and people have to get through."""
+LOOKS_AT_ONCE = 4
+"""Of those who only look where one stands, for which nobody has to show who he is."""
 STATE_S = 3.0
 FAILURES, FORGET_S = 10, 900.0
 """Wrong tokens from an address after which it has to wait."""
@@ -52,7 +55,7 @@ class Asking:
     def __init__(self, line: GuardLine, clock: Callable[[], float] = time.monotonic) -> None:
         self._line = line
         self._waits = Waits(FAILURES, FORGET_S, clock)
-        self._open = 0
+        self._open = Counter[str]()
 
     def doors(self) -> list[Door]:
         """Give its endpoints; who may ask is the guard's business, so they ask for no right."""
@@ -71,7 +74,7 @@ class Asking:
         if left:
             return _later(429, "Too many wrong tokens.", left)
         said = said_of(await content_of(request), token)
-        async with self._slot():
+        async with self._slot("ask", AT_ONCE):
             try:
                 answered = await self._line.tell(said)
             except Unreachable as error:
@@ -99,7 +102,7 @@ class Asking:
         key = request.path_params["id"]
         if _ID.fullmatch(key) is None:
             raise HTTPException(404, "There is no such request.")
-        async with self._slot():
+        async with self._slot("look", LOOKS_AT_ONCE):
             try:
                 row = await self._line.tell({"op": "state", "id": key}, STATE_S)
             except Unreachable as error:
@@ -109,14 +112,14 @@ class Asking:
         return answer({"id": row["id"], "state": row["state"], "code": row["code"]})
 
     @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        if self._open >= AT_ONCE:
+    async def _slot(self, what: str, most: int) -> AsyncIterator[None]:
+        if self._open[what] >= most:
             raise HTTPException(503, "Too many requests are on their way to the guard.")
-        self._open += 1
+        self._open[what] += 1
         try:
             yield
         finally:
-            self._open -= 1
+            self._open[what] -= 1
 
 
 def _token(request: Request) -> str:

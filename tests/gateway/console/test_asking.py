@@ -197,6 +197,19 @@ def test_people_get_through_however_many_programs_wait(
         assert server.ask("/api/line").status == 200
 
 
+def test_whoever_only_looks_keeps_nobody_from_asking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "LOOKS_AT_ONCE", 0)
+
+    def say(server: Console, rig: Rig) -> None:
+        asked = ask(server, wanted(rig))
+        assert asked.content["state"] == "pending"
+        assert server.ask(f"{PATH}/{asked.content['id']}").status == 503
+
+    over(tmp_path, say)
+
+
 def test_a_browser_of_somebody_logged_in_needs_its_page_and_a_token(
     tmp_path: Path, people: People
 ) -> None:
