@@ -14,7 +14,7 @@ from gateway.guard.store import Store
 from plant.errors import Rejected
 from plant.quality import Status
 from plant.setpoints import Code, Readback, Reading, State
-from tests.gateway.guard.rig import HALT, SPEED, WORD, InMemory, Rig, ran
+from tests.gateway.guard.rig import HALT, SPEED, SWITCH, WORD, InMemory, Rig, ran
 
 STOPS: dict[str, Callable[[Guard, Path], None]] = {
     "by the guard": lambda guard, _: guard.stop("otto"),
@@ -163,6 +163,27 @@ def test_a_stranger_is_one_however_often_he_asks(tmp_path: Path) -> None:
         assert set(found) == {Code.STRANGER}
 
     ran(story())
+
+
+def test_for_a_stranger_no_device_is_kept_from_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, read = Rig(tmp_path), InMemory.read
+    asked: list[str] = []
+
+    async def noted(one: InMemory, tags: Sequence[str]) -> Sequence[Reading]:
+        asked.extend(tags)
+        return await read(one, tags)
+
+    async def story() -> None:
+        monkeypatch.setattr(InMemory, "read", noted)
+        stranger = rig.guard.program("speeds", "a guess")
+        async with rig.devices.lock(SPEED):
+            ticket = await asyncio.wait_for(rig.guard.ask(rig.request(), stranger), 10)
+        assert ticket.code is Code.STRANGER
+
+    ran(story())
+    assert asked == [SWITCH]
 
 
 def test_what_the_checks_saw_is_on_disk_before_the_first_of_two_has_his_answer(
