@@ -175,6 +175,9 @@ class Guard:
         # A write that is under way would end the way back as soon as it is done.
         async with self._devices.lock(tag):
             why = no_way_back(limits, record, self._now())
+            if self._pulled or self._stop_file():
+                # Else it would begin to move as soon as somebody starts again.
+                why = "stopped: nothing is written until an approver starts again"
             if why:
                 raise Rejected(f"{tag}: {why}")
             last = record.writes[-1]

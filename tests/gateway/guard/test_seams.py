@@ -97,6 +97,25 @@ def test_what_is_led_back_no_further_is_not_led_back_after_a_start(tmp_path: Pat
     ran(story())
 
 
+def test_nothing_is_led_back_after_a_start_that_was_asked_for_while_all_was_stopped(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(tmp_path)
+
+    async def story() -> None:
+        await held(rig, 51.0)
+        rig.guard.stop("ben")
+        with pytest.raises(Rejected, match="stopped"):
+            await rig.guard.revert(SPEED, "otto", WORD)
+        await rig.guard.start("ana", WORD)
+        for _ in range(3):
+            rig.clock.move(30)
+            await rig.guard.tick()
+        assert rig.plc.values[SPEED] == 51.0
+
+    ran(story())
+
+
 def test_a_revert_waits_for_the_write_that_is_under_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
