@@ -253,7 +253,7 @@ def stop(data: Place = None, as_json: AsJson = False) -> None:
     """Stop: from now on everything is advice, also after a restart. Asks for nothing."""
     from gateway.guard.stopping import pull
     from gateway.guard.words import FOLDER, tell
-    from plant.errors import Unreachable
+    from plant.errors import PlantError
     from wheeltapper import terminal
     from wheeltapper.account import user
 
@@ -261,9 +261,9 @@ def stop(data: Place = None, as_json: AsJson = False) -> None:
         # One that hangs is not waited for: the file binds it as soon as it goes on.
         tell(folder(data), {"op": "stop", "name": user()}, STOP_S)
         words = "stopped: everything is advice"
-    except Unreachable:
+    except PlantError:
         pull(folder(data) / FOLDER, user())
-        words = "no guard answers; stopped all the same, for when one does"
+        words = "no guard has taken it; stopped all the same, for when one does"
     if as_json:
         terminal.record({"stopped": True, "what": words})
     else:

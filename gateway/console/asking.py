@@ -6,6 +6,7 @@ here; what goes back is where the request stands, and in one word why not.
 
 import re
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,13 +23,15 @@ from gateway.console.answers import answer, refuse
 from gateway.console.doors import Door, peer
 from gateway.console.queries import content_of
 from gateway.guard.line import GuardLine
-from gateway.guard.words import new_id
+from gateway.guard.words import new_id, request_of
 from plant.errors import Rejected, Unreachable
 from plant.setpoints import LONGEST_S, Code
 
 PATH = "/api/setpoints/requests"
 AT_ONCE = 8
 """Requests on their way to the guard; it takes 32 lines in all, and people have to get through."""
+LOOKS_AT_ONCE = 4
+"""Of those who only look where one stands, for which nobody has to show who he is."""
 STATE_S = 3.0
 FAILURES, FORGET_S = 10, 900.0
 """Wrong tokens from an address after which it has to wait."""
@@ -52,7 +55,7 @@ class Asking:
     def __init__(self, line: GuardLine, clock: Callable[[], float] = time.monotonic) -> None:
         self._line = line
         self._waits = Waits(FAILURES, FORGET_S, clock)
-        self._open = 0
+        self._open = Counter[str]()
 
     def doors(self) -> list[Door]:
         """Give its endpoints; who may ask is the guard's business, so they ask for no right."""
@@ -71,15 +74,18 @@ class Asking:
         if left:
             return _later(429, "Too many wrong tokens.", left)
         said = said_of(await content_of(request), token)
-        async with self._slot():
+        async with self._slot("ask", AT_ONCE):
             try:
-                row = (await self._line.tell(said))["request"]
+                answered = await self._line.tell(said)
             except Unreachable as error:
                 raise HTTPException(503, "No guard answers here; nothing was asked.") from error
             except Rejected as error:
                 raise HTTPException(400, str(error)) from error
+        row = answered["request"]
         told = {"id": row["id"], "state": row["state"], "code": row["code"]}
-        if row["code"] == Code.STRANGER:
+        if not answered.get("known", row["code"] != Code.STRANGER):
+            # Whatever else was in the way first: nobody is told of the plant for a wrong token.
+            told["code"] = str(Code.STRANGER)
             self._waits.failed(place)
             access: Access | None = request.scope["app"].state.access
             if access is not None:
@@ -96,7 +102,7 @@ class Asking:
         key = request.path_params["id"]
         if _ID.fullmatch(key) is None:
             raise HTTPException(404, "There is no such request.")
-        async with self._slot():
+        async with self._slot("look", LOOKS_AT_ONCE):
             try:
                 row = await self._line.tell({"op": "state", "id": key}, STATE_S)
             except Unreachable as error:
@@ -106,14 +112,14 @@ class Asking:
         return answer({"id": row["id"], "state": row["state"], "code": row["code"]})
 
     @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        if self._open >= AT_ONCE:
+    async def _slot(self, what: str, most: int) -> AsyncIterator[None]:
+        if self._open[what] >= most:
             raise HTTPException(503, "Too many requests are on their way to the guard.")
-        self._open += 1
+        self._open[what] += 1
         try:
             yield
         finally:
-            self._open -= 1
+            self._open[what] -= 1
 
 
 def _token(request: Request) -> str:
@@ -131,7 +137,13 @@ def said_of(content: dict[str, Any], token: str) -> dict[str, Any]:
         raise HTTPException(400, f"'within_s' must be a number up to {LONGEST_S:g}.")
     now = time.time_ns()
     made = {"id": new_id(now), "not_after": now + int(within * NS)} | content
-    return {"op": "request", "name": name, "token": token, "request": {"key": made["id"]} | made}
+    made = {"key": made["id"]} | made
+    try:
+        # What is no request is told so here: the guard writes down none that nobody stands for.
+        request_of(made, name)
+    except Rejected as error:
+        raise HTTPException(400, str(error)) from error
+    return {"op": "request", "name": name, "token": token, "request": made}
 
 
 def _later(status: int, sentence: str, seconds: int) -> Response:

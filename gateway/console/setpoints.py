@@ -35,7 +35,6 @@ TAIL = 2_000_000
 MOST = 100
 MS = 1e6
 AUDIT = "audit.jsonl"
-PENDING = "pending"
 
 
 @dataclass(slots=True)
@@ -116,8 +115,13 @@ class Setpoints:
     async def stop(self, request: Request) -> Response:
         """Make everything advice, with the guard or without it."""
         line = self._needed()
-        said = await setpoint_order(request)
-        who = f"{said.actor or 'somebody'} from {peer(request.scope)}"
+        known: Who = request.scope["who"]
+        try:
+            name = (await setpoint_order(request)).actor
+        except HTTPException:
+            # It asks for nothing: no name that cannot be read keeps it from being pulled.
+            name = known.name if known.role is not None else ""
+        who = f"{name or 'somebody'} from {peer(request.scope)}"
         try:
             await line.tell(
                 {"op": "stop", "name": who, "place": peer(request.scope)}, answer_s=STOP_S

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.guard.audit import records_of
+from plant.setpoints import Code, State
 
 LIFE = frozenset(
     {"armed", "written", "read back", "held", "advised", "pending", "rejected", "expired",
@@ -69,6 +70,13 @@ def told(file: Path, most: int = 1000, tail: int | None = None) -> Told:
             locked.setdefault(str(record.get("what")), record["wall"])
         elif event in ("unlocked", "settled"):
             locked.pop(str(record.get("tag")), None)
+            if event == "settled" and str(key) in found:
+                # A guard that was started meanwhile knows the write, and no more of the request.
+                applied = record.get("applied") is True
+                found[str(key)] |= {
+                    "state": str(State.HELD if applied else State.REJECTED),
+                    "code": "" if applied else str(Code.NOT_APPLIED),
+                }
         elif (row := found.get(str(key))) is not None:
             _went_on(row, record)
     return Told(list(reversed(found.values())), locked)
@@ -78,6 +86,8 @@ def _went_on(row: dict[str, Any], record: dict[str, Any]) -> None:
     """Take up what a record says of a request."""
     if record["event"] == "approved":
         row["approvals"].append(record["actor"])
+    elif record["event"] == "approval void" and record.get("by") in row["approvals"]:
+        row["approvals"].remove(record["by"])
     elif record["event"] == "checked":
         row["checks"] = record["checks"]
     elif record["event"] in LIFE:

@@ -78,7 +78,8 @@ def without(text: str) -> str:
     """Give a text of limits without what `written` has put there."""
     kept, own = [], False
     for line in text.splitlines(keepends=True):
-        own = bool(_OWN.match(line)) if line.startswith("[") else own
+        begun = line.lstrip()
+        own = bool(_OWN.match(begun)) if begun.startswith("[") else own
         if not own and line != _HEAD:
             kept.append(line)
     return "".join(kept)

@@ -10,7 +10,7 @@ from gateway.guard.clock import Clock
 from gateway.guard.desk import Desk
 from gateway.guard.devices import Devices
 from gateway.guard.hand import Hand
-from gateway.guard.lifecycle import Event, after
+from gateway.guard.lifecycle import OVER, Event, after
 from gateway.guard.policy import Limits, Policy
 from gateway.guard.store import Record, Store
 from gateway.guard.tickets import Book, Ticket
@@ -57,6 +57,7 @@ class Passage:
         self._policy, self._mode, self._book = policy, mode, book
         self._devices, self._store, self._desk, self._hand = devices, store, desk, hand
         self._clock, self._stopped, self._heed, self._now = clock, stopped, heed, now
+        self._switch = (policy.key_switch,) if policy.key_switch else ()
         self._told: dict[str, str] = {}
 
     async def carry(self, ticket: Ticket, *, flooding: bool = False) -> None:
@@ -66,16 +67,21 @@ class Passage:
             if limits is None or self._mode is Mode.OFF:
                 self._judge(ticket, {}, flooding)
                 return
+            if not ticket.actor.known:
+                # He comes no further than the second check: no device is kept from others for him.
+                self._judge(ticket, await self._devices.read(self._switch), flooding)
+                return
             async with self._devices.lock(limits.tag):
                 await self._carry_alone(ticket, limits, flooding)
         except NoAudit as error:
-            self._book.reject(ticket, Code.NO_AUDIT, str(error))
+            # One that was rejected already stays so: what was learnt from it could not be kept.
+            if ticket.state not in OVER:
+                self._book.reject(ticket, Code.NO_AUDIT, str(error))
 
     async def _carry_alone(self, ticket: Ticket, limits: Limits, flooding: bool) -> None:
-        switch = (self._policy.key_switch,) if self._policy.key_switch else ()
         basis = tuple(one.tag for one in ticket.request.based_on)
         halt = (self._policy.stop_tag,) if self._policy.stop_tag else ()
-        readings = await self._devices.read((*limits.reads(), *switch, *basis, *halt))
+        readings = await self._devices.read((*limits.reads(), *self._switch, *basis, *halt))
         if halt:
             self._heed(readings.get(self._policy.stop_tag))
         if ticket.state not in (State.RECEIVED, State.PENDING):
@@ -148,7 +154,11 @@ class Passage:
             self._book.move(ticket, Event.ADVISE, before=ticket.before)
 
     def _ask_people(self, ticket: Ticket, limits: Limits) -> None:
+        request = ticket.request
         if ticket.state is State.PENDING:
+            # It waits for the next: with this record what was seen is on disk as well.
+            facts = {"request": request.id, "tag": request.tag, "approved": len(ticket.approvals)}
+            self._book.note("guard", str(State.PENDING), **facts)
             return
         name = ticket.actor.name
         waiting = sum(one.actor.name == name for one in self._book.tickets(State.PENDING))

@@ -28,6 +28,7 @@ from gateway.guard.stopping import STOP, stopped
 from gateway.guard.store import Record, Store, put_for_good
 from gateway.guard.tickets import Book, Ticket, told
 from plant.errors import Rejected, Unreachable
+from plant.files import stamp
 from plant.setpoints import LONGEST_S, Code, Mode, Reading, Request, State
 
 
@@ -78,7 +79,7 @@ class Guard:
             self.stopped, self._heed, now,
         )  # fmt: skip
         self._returns = Returns(store, self.book, devices, self._passage.carry, self.stopped, now)
-        self._pulled, self._blind = self._stop_file(), False
+        self._pulled, self._blind, self._stops = self._stop_file(), False, 0
         self._served = self._kept = now()
         self.book.note(
             "guard", "started", serial=policy.serial, signer=policy.signer, mode=self.mode
@@ -104,7 +105,8 @@ class Guard:
         if over > 1 or actor.name in self._store.off:
             # Not each of a thousand is written down: that would be a flood of its own.
             self._flooding(actor, over)
-            return self._bounced(request, actor, Code.FLOODING)
+            code = Code.FLOODING if actor.known else Code.STRANGER
+            return self._bounced(request, actor, code)
         if twin is not None and actor.known:
             same = replace(twin.request, id=request.id, not_after=request.not_after) == request
             return twin if same else self._bounced(request, actor, Code.TWICE)
@@ -170,13 +172,18 @@ class Guard:
         """
         await self._desk.person(name, password, Right.ACKNOWLEDGE)
         limits, record = self._limits(tag), self._store.of(tag)
-        why = no_way_back(limits, record, self._now())
-        if why:
-            raise Rejected(f"{tag}: {why}")
-        last = record.writes[-1]
-        self.book.note(name, "revert", tag=tag, to=last.before)
-        record.returning = (last.before, name)
-        self._store.keep()
+        # A write that is under way would end the way back as soon as it is done.
+        async with self._devices.lock(tag):
+            why = no_way_back(limits, record, self._now())
+            if self._pulled or self._stop_file():
+                # Else it would begin to move as soon as somebody starts again.
+                why = "stopped: nothing is written until an approver starts again"
+            if why:
+                raise Rejected(f"{tag}: {why}")
+            last = record.writes[-1]
+            self.book.note(name, "revert", tag=tag, to=last.before)
+            record.returning = (last.before, name)
+            self._store.keep()
         await self._returns.step(limits, record)
         return last.before
 
@@ -205,7 +212,7 @@ class Guard:
 
     def stop(self, who: str) -> None:
         """Pull the kill switch: from now on everything is advice, also after a restart."""
-        self._pulled = True
+        self._pulled, self._stops = True, self._stops + 1
         try:
             put_for_good(self._stop, f"{who}\n".encode())
         except OSError as error:
@@ -220,8 +227,16 @@ class Guard:
             self._store.keep()
 
     async def start(self, name: str, password: str) -> None:
-        """Push the kill switch back, and take proposers back that were switched off."""
+        """Push the kill switch back, and take proposers back that were switched off.
+
+        Raises
+        ------
+        Rejected
+            This person may not, or somebody has stopped since it was asked for.
+        """
+        before = self._stops, stamp(self._stop)
         await self._desk.person(name, password, Right.APPROVE)
+        self._as_before(before)
         self.book.note(name, STARTED_AGAIN, off=sorted(self._store.off))
         for proposer in self._store.off:
             self._throttle.forget(proposer)
@@ -230,6 +245,7 @@ class Guard:
         for record in self._store.records.values():
             record.redate(self._now())
         self._store.keep()
+        self._as_before(before)
         self._stop.unlink(missing_ok=True)
         self._pulled = False
         self.book.alarms.pop("stop", None)
@@ -322,6 +338,8 @@ class Guard:
         """Cut all connections and sign what was written."""
         await self._devices.close()
         with suppress(NoAudit):
+            self._store.keep()
+        with suppress(NoAudit):
             self.book.audit.checkpoint(self._now())
         self.book.audit.close()
 
@@ -341,6 +359,11 @@ class Guard:
             await self._returns.look(limits, record)
 
     # Small things.
+
+    def _as_before(self, before: tuple[int, tuple[int, ...]]) -> None:
+        """Raise Rejected where somebody has stopped since: a start ends no stop that is newer."""
+        if before != (self._stops, stamp(self._stop)):
+            raise Rejected("stopped again meanwhile: ask who and why, and start anew")
 
     def _stop_file(self) -> bool:
         """Tell whether the file of the kill switch is there; where it cannot be told, it is."""

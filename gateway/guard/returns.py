@@ -89,7 +89,10 @@ class Returns:
         )
         await self._carry(ticket)
         if ticket.state is State.ADVISED:
-            record.returning = None
+            # A stop tag that cannot be read for a moment ends no way back.
+            if not self._stopped():
+                record.returning = None
+                self._store.keep()
         elif ticket.state not in (State.REJECTED, State.RECEIVED):
             self._book.put(ticket)
 

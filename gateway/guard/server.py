@@ -152,7 +152,7 @@ class Server:
             ticket = await self._guard.ask_as(request, name, _text(said, "password"))
         else:
             ticket = await self._guard.ask(request, self._actor(said, name))
-        return {"request": ticket.shown()}
+        return {"request": ticket.shown(), "known": ticket.actor.known}
 
     def _actor(self, said: dict[str, Any], name: str) -> Actor:
         found = self._guard.program(name, _text(said, "token"))

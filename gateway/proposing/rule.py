@@ -117,6 +117,9 @@ class Rule:
             # Another alarm before the first was led back: the value before is still that one's.
             episode = _Episode(found.episode, episode.before if episode.in_force(live) else None)
             self._episode, self._next = episode, -math.inf
+        if not self.plan.repeat_s and episode.in_force(live):
+            # It was written, whether anybody heard of that or not.
+            episode.done = True
         if episode.done:
             return self._nothing(f"has asked: {found.words}")
         if mono < self._next:

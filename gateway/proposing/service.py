@@ -73,6 +73,8 @@ class Seat:
         Its last request and what became of it.
     memory
         What it wants to know after a restart.
+    late
+        Whether its last look took too long: what it asks for then is passed on to nobody.
     """
 
     proposer: Proposer
@@ -90,6 +92,7 @@ class Seat:
     over: int = 0
     last: ProposedRow | None = None
     memory: dict[str, Any] = field(default_factory=dict)
+    late: bool = False
     task: asyncio.Task[None] | None = None
 
     @property
@@ -237,8 +240,13 @@ class Proposing:
     async def _ask(self, seat: Seat, look: Look) -> None:
         """Have one proposer look, and carry what it asks for to the guard."""
         proposer = seat.proposer
+        if seat.late:
+            # What it asked for after its time was passed on to nobody; else it would wait for ever.
+            seat.late = False
+            await self._hear(seat, Outcome(State.REJECTED, str(Code.EXPIRED)))
         said, request = await self._called(seat, partial(proposer.propose, look))
         if not said:
+            seat.late = isinstance(request, TimeoutError)
             return
         if request is None:
             self._behaves(seat)
@@ -260,15 +268,16 @@ class Proposing:
         await self._remember(seat)
 
     async def _called(self, seat: Seat, call: Callable[[], Any]) -> tuple[bool, Any]:
-        """Call a proposer; what goes wrong counts against it."""
+        """Call a proposer and give whether it went well, and what came; a failure counts."""
         seat.begun = time.monotonic()
         try:
             return True, await seat.worker.run(call, BUDGET_S)
-        except TimeoutError:
+        except TimeoutError as error:
             self._strike(seat, f"took longer than {BUDGET_S:g} s")
+            return False, error
         except Exception as error:  # noqa: BLE001 - a proposer that fails stops nothing else
             self._strike(seat, f"raised {error!r}"[:300])
-        return False, None
+            return False, error
 
     async def _hear(self, seat: Seat, outcome: Outcome) -> None:
         if not seat.off:

@@ -80,6 +80,8 @@ def test_advice_is_shown_with_its_reason_and_nothing_is_written(
         # Words of whoever asks stay words.
         stage.ask(52.0, effect="<img src=x onerror=window.stolen=1>", reason=HOSTILE)
         stage.ask(61.0)
+        # What is no number is one row of the history, and the others are there beside it.
+        stage.ask(float("inf"))
 
         # What the rule in the gateway recommends, and what a person does.
         advised = history(page).filter(has_text="50 → 49 1/min")
@@ -91,6 +93,7 @@ def test_advice_is_shown_with_its_reason_and_nothing_is_written(
         expect(history(page).filter(has_text="to 61 1/min")).to_contain_text(
             "✕ rejected: outside the signed limits"
         )
+        expect(history(page).filter(has_text="to no number")).to_contain_text("✕ rejected")
         expect(page.get_by_text("Nothing waits for approval.")).to_be_visible()
         assert page.locator("main img, main script").count() == 0
         assert stage.plc.written == []
@@ -178,6 +181,12 @@ def test_a_stop_works_without_a_guard_and_binds_the_next_one(tmp_path: Path, ent
     with Stage(tmp_path, "approve") as stage:
         page = enter(stage, "otto")
         expect(page.locator(".switch")).to_contain_text("no guard is running")
+        # Where nobody can say how it stands the switch is there all the same.
+        page.route("**/api/setpoints/switch", lambda route: route.fulfill(status=500, body="{}"))
+        page.goto(f"{stage.url}/tags")
+        expect(page.get_by_role("button", name="■ Stop …")).to_be_visible()
+        page.unroute("**/api/setpoints/switch")
+        page.goto(f"{stage.url}/setpoints")
         page.get_by_role("button", name="■ Stop all setpoints …").click()
         page.get_by_role("dialog", name="Stop all setpoints?").get_by_role(
             "button", name="■ Stop"

@@ -79,8 +79,9 @@ export const stateWords = (state) => STATE[state] || state;
 export const modeWords = (mode) => MODE[mode] || mode;
 export const shortTag = (tag) => tag.split("/").slice(-2).join(" ").replace(/_/g, " ");
 
-// A setpoint is shown as it is asked for and written, not rounded for a chart.
-export const exact = (value, code) => `${Number(value.toPrecision(9))} ${unit(code)}`.trim();
+// A setpoint is shown as it is asked for and written, not rounded for a chart; null is no number.
+export const exact = (value, code) => (value === null
+  ? "no number" : `${Number(value.toPrecision(9))} ${unit(code)}`.trim());
 
 // Which of those that have a say lets it go the least far, and how far the others would.
 export function leastWords(setpoint) {

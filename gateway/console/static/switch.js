@@ -17,6 +17,7 @@ export function killSwitch(at) {
   // That page has a larger one.
   const here = location.pathname === "/setpoints";
   let configured = true;
+  let known = false;
   let waited = new Set();
   document.body.append(said);
   at("clock").before(button);
@@ -26,7 +27,13 @@ export function killSwitch(at) {
     document.dispatchEvent(new CustomEvent("stopped", {detail: stands}));
   }));
 
+  // While nobody can say how it stands, a switch too many is better than none.
+  function unsaid(why) {
+    if (why && configured && (here || !known)) button.hidden = false;
+  }
+
   function shown(state) {
+    known = true;
     configured = state.configured;
     button.hidden = !configured || here || Boolean(state.stopped);
     if (!configured) return;
@@ -41,7 +48,7 @@ export function killSwitch(at) {
     if (fresh.length) tell(said, fresh.map((one) => `${shortTag(one.tag)} waits for approval`).join(". "));
   }
 
-  const again = every(() => AGAIN_MS, async () => shown(await askWithin(GIVEN_UP_MS, "/api/setpoints/switch")), () => {});
+  const again = every(() => AGAIN_MS, async () => shown(await askWithin(GIVEN_UP_MS, "/api/setpoints/switch")), unsaid);
   again(true);
   setInterval(() => {
     if (configured) again(false);

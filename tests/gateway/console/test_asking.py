@@ -20,11 +20,12 @@ from gateway.guard.line import GuardLine
 from gateway.guard.words import new_id
 from tests.gateway.console.conftest import Answer, Console, Plant
 from tests.gateway.console.guarded import People
-from tests.gateway.guard.rig import SPEED, TEMP, TOKEN, Rig
+from tests.gateway.guard.rig import SPEED, SWITCH, TEMP, TOKEN, Rig
 from tests.gateway.guard.test_server import served
 
 JSON = {"Content-Type": "application/json"}
 SHOWN = {**JSON, "Authorization": f"Bearer {TOKEN}"}
+WHOLE = {"proposer": "speeds", "tag": SPEED, "value": 51.0, "unit": "1/min", "reason": "less load"}
 
 
 @contextmanager
@@ -144,6 +145,26 @@ def test_a_wrong_token_waits_after_a_while(tmp_path: Path, people: People) -> No
     over(tmp_path, say, access=people.access, records=people.records)
 
 
+def test_a_wrong_token_counts_whatever_else_is_in_the_way(tmp_path: Path, people: People) -> None:
+    def say(server: Console, rig: Rig) -> None:
+        wrong = {**JSON, "Authorization": "Bearer guess"}
+        rig.plc.values[SWITCH] = 0.0
+        answers = [ask(server, wanted(rig), wrong) for _ in range(FAILURES + 1)]
+        assert [one.status for one in answers] == [401] * FAILURES + [429]
+        assert answers[0].content["code"] == "stranger"
+
+    over(tmp_path, say, access=people.access, records=people.records)
+
+
+def test_what_is_malformed_does_not_reach_the_guard(tmp_path: Path) -> None:
+    def say(server: Console, rig: Rig) -> None:
+        wrong = {**JSON, "Authorization": "Bearer guess"}
+        assert {ask(server, wanted(rig, unit=7), wrong).status for _ in range(5)} == {400}
+        assert rig.events("malformed") == []
+
+    over(tmp_path, say)
+
+
 def test_a_flood_is_throttled_and_the_console_goes_on(tmp_path: Path) -> None:
     def say(server: Console, rig: Rig) -> None:
         answers = [ask(server, wanted(rig, 61.0)) for _ in range(int(BURST) + 10)]
@@ -157,8 +178,7 @@ def test_a_flood_is_throttled_and_the_console_goes_on(tmp_path: Path) -> None:
 
 def test_without_a_guard_nothing_is_asked(tmp_path: Path) -> None:
     with console(tmp_path) as server:
-        body = {"proposer": "speeds"}
-        assert ask(server, body).status == 503
+        assert ask(server, WHOLE).status == 503
         assert server.ask(f"{PATH}/{new_id(1)}").status == 503
 
 
@@ -172,9 +192,22 @@ def test_people_get_through_however_many_programs_wait(
     monkeypatch.setattr(asking, "AT_ONCE", 0)
     assert AT_ONCE > 0
     with console(tmp_path) as server:
-        assert ask(server, {"proposer": "speeds"}).status == 503
-        assert "on their way" in ask(server, {"proposer": "speeds"}).content["error"]
+        assert ask(server, WHOLE).status == 503
+        assert "on their way" in ask(server, WHOLE).content["error"]
         assert server.ask("/api/line").status == 200
+
+
+def test_whoever_only_looks_keeps_nobody_from_asking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "LOOKS_AT_ONCE", 0)
+
+    def say(server: Console, rig: Rig) -> None:
+        asked = ask(server, wanted(rig))
+        assert asked.content["state"] == "pending"
+        assert server.ask(f"{PATH}/{asked.content['id']}").status == 503
+
+    over(tmp_path, say)
 
 
 def test_a_browser_of_somebody_logged_in_needs_its_page_and_a_token(

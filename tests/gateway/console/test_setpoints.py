@@ -194,6 +194,17 @@ def test_everybody_who_is_let_in_may_stop_and_nobody_else(folder: Path, people: 
 
 
 @pytest.mark.parametrize(
+    "content", [{"actor": "otto\u00a0m."}, {"actor": "x" * 999}, {"actor": 7}, {"note": "\n"}, [1]]
+)
+def test_no_name_keeps_a_stop_from_being_pulled(
+    folder: Path, people: People, content: object
+) -> None:
+    with guarded(folder, people, rightly) as (double, browser):
+        assert browser.login("the-viewer").post("/api/setpoints/stop", content).status == 200
+    assert [one["name"] for one in double.told] == ["the-viewer from 127.0.0.1"]
+
+
+@pytest.mark.parametrize(
     "answer", [b"", framed({"ok": False, "why": "no"}), b"\x00\x00\x00\x03[1]", b"\xff\xff\xff\xff"]
 )
 def test_a_stop_works_whatever_the_guard_does(folder: Path, people: People, answer: bytes) -> None:

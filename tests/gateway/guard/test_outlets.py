@@ -127,6 +127,12 @@ def test_signing_again_replaces_it_and_keeps_what_was_written_behind_it(tmp_path
         signed(tmp_path, more)
 
 
+def test_a_table_behind_it_is_kept_however_far_it_is_indented(tmp_path: Path) -> None:
+    once = signed(tmp_path).rpartition(b"# signed")[0].decode()
+    more = once + SETPOINT.replace("[[setpoint]]", "  [[setpoint]]").replace("speed", "flow")
+    assert set(taken(tmp_path, signed(tmp_path, more)).limits) == {"l/c/speed", "l/c/flow"}
+
+
 CHANGES = {
     "address": ('address = "unit 1, holding 0, int32"', 'address = "unit 1, holding 8, int32"',
                 "l/c/speed", 'address "unit 1, holding 0, int32" was signed, "unit 1, holding 8'),

@@ -205,6 +205,29 @@ def test_over_two_alarms_in_a_row_it_goes_back_to_before_the_first() -> None:
     assert [one.value for one in asked(made, look(200.0, speed=45.1))] == [50.0]
 
 
+@pytest.mark.parametrize("outcome", [EXPIRED, Outcome(State.REJECTED, str(Code.UNREACHABLE))])
+def test_what_was_written_though_nobody_heard_of_it_is_not_asked_for_twice(
+    outcome: Outcome,
+) -> None:
+    made = rule(back=True)
+    asked(made, alarmed())
+    # The guard has written it and ended before it could say so.
+    made.heard(outcome)
+
+    assert asked(made, *(alarmed(t, speed=47.5) for t in (1.0, AGAIN_S + 2, 1000.0))) == []
+    assert made.why.startswith("has asked")
+    assert [one.value for one in asked(made, look(1001.0, speed=47.5))] == [50.0]
+
+
+def test_what_was_written_while_the_gateway_was_away_is_not_asked_for_twice() -> None:
+    made = rule()
+    asked(made, alarmed())
+    again = rule()
+    again.recall(made.memory())
+
+    assert asked(again, *(alarmed(t, speed=47.5) for t in (10.0, AGAIN_S + 20, 1000.0))) == []
+
+
 def test_the_value_it_wants_already_is_not_asked_for() -> None:
     made = on_condition()
 

@@ -204,6 +204,29 @@ def test_one_that_is_always_slow_is_switched_off(
     assert (odd.calls, story.line.asked) == (service.STRIKES, [])
 
 
+def test_one_that_was_slow_once_hears_that_it_was_not_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "BUDGET_S", 0.3)
+    slow, waits = rule(), iter([0.6])
+    propose = slow.propose
+
+    def late(seen: Look) -> Request | None:
+        time.sleep(next(waits, 0.0))
+        return propose(seen)
+
+    monkeypatch.setattr(slow, "propose", late)
+    monkeypatch.setattr("gateway.proposing.rule.AGAIN_S", 0.0)
+    story = Story(tmp_path, [slow])
+
+    async def play() -> None:
+        async with story.running():
+            await story.until(lambda: slow.why.startswith("has asked"))
+
+    asyncio.run(play())
+    assert len(story.line.asked) == 1
+
+
 def test_one_slip_is_forgiven(tmp_path: Path) -> None:
     slips = iter([True, True])
 
