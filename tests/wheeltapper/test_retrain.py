@@ -153,6 +153,19 @@ def test_what_crept_since_a_person_stood_for_a_model_is_theirs_to_decide(line: L
     assert line.reasons(*SPAN) == ([], False)
 
 
+def test_a_creep_that_waits_for_a_person_is_not_trained_again_and_again(line: Line) -> None:
+    assert line.retrain(*SPAN).code == 0
+    line.publish(2, None, moved=-30.0)
+    line.publish(3, {"a_person_decides": False, "reasons": [{"cause": "age"}]})
+    assert line.retrain(*SPAN).code == 0
+    assert max(one.version for one in Registry(line.registry).models()) == 4
+
+    assert line.reasons(*SPAN) == ([], False)
+    causes, waits = line.reasons(*LATER)
+    assert set(causes) == {"age", "creep", "undecided"}
+    assert waits
+
+
 def test_the_model_that_a_person_stands_for_stays_listed(line: Line) -> None:
     assert line.retrain(*SPAN).code == 0
     line.publish(2, None)
