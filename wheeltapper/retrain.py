@@ -255,7 +255,8 @@ class Round:
             # what the newest has been proposed for already waits for a person, not for another one
             if found or _is_news(moved, before.header):
                 found += moved
-        if found and _waits(before.header) and (asset.path, versions[0]) not in told.promoted:
+        decided = (asset.path, versions[0], before.sha256) in told.promoted
+        if found and _waits(before.header) and not decided:
             found.append(follows(before.header.version))
         return Due(_from_the_change_on(job, found), before, tuple(found), told, older)
 
@@ -269,14 +270,15 @@ class Round:
         oldest = None
         for version in versions:
             try:
-                header = read_model(registry.read(asset, version), keys).header
+                model = read_model(registry.read(asset, version), keys)
             except Rejected:
                 continue  # of a key that is believed no more, or gone: nobody stands for it
+            header = model.header
             if header.kind == CLASS:
                 continue
             oldest = version
             by_hand = "proposed" not in header.card or header.reissue_of is not None
-            if by_hand or (asset, version) in told.promoted:
+            if by_hand or (asset, version, model.sha256) in told.promoted:
                 return version
         return oldest
 
