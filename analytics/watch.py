@@ -121,7 +121,7 @@ class Watch:
 
     @property
     def learnt(self) -> bool:
-        """Whether it has had the rows that it learns from before it judges any, and knows a mode."""
+        """Whether it has had the rows that it learns from before it judges, and knows a mode."""
         return self._learnt and self._modes.any_learnt
 
     @property

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -499,6 +500,17 @@ def test_doctor_says_that_nobody_answers(plant: Plant) -> None:
     found = examined(plant)["registry"]
     assert found["verdict"] == "unreachable"
     assert "wheeltapper models serve" in found["mend"]
+
+
+def test_doctor_does_not_wait_long_for_one_that_says_nothing(plant: Plant) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f'url = "http://127.0.0.1:{silent.getsockname()[1]}"'
+        plant.config.write_text(CONFIG.format(place=place))
+        begun = time.monotonic()
+        found = examined(plant)["registry"]
+        lasted = time.monotonic() - begun
+    assert found["verdict"] == "unreachable"
+    assert lasted < 30
 
 
 @pytest.mark.parametrize(
