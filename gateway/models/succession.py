@@ -136,7 +136,7 @@ class Succession:
         own = clock.run(
             IN_FORCE, count, lambda: self._run(state, state.watch, models.tenure.version, rows)
         )
-        if (stood or trusted.alarmed) and _would_learn(beside, rows):
+        if _would_learn(beside, rows) and (stood or trusted.alarmed or _misled(trusted)):
             other: Judgement | None = OpenJudgement(rows.at).close()
         else:
             other = clock.run(BESIDE, count, lambda: self._run(state, beside.watch, version, rows))
@@ -328,12 +328,17 @@ class Succession:
 def _would_learn(beside: Beside, rows: Rows) -> bool:
     """Tell whether one that is tried would learn modes from rows, as one of a class does here.
 
-    It must not take a fault that the one in force alarms on for the level of its machine.
+    It must not take a fault that the one in force alarms on, or what an instrument shows that it
+    does not believe, for the level of its machine.
     """
     watch = beside.watch
     if beside.role is not Role.SHADOW or watch.finds_modes:
         return False
-    return not watch.learnt or not all(map(watch.knows, np.unique(rows.mode).tolist()))
+    return not watch.learnt or not all(map(watch.knows, set(rows.mode.tolist())))
+
+
+def _misled(watch: Watch) -> bool:
+    return any(one.kind.misleads for one in watch.doubts)
 
 
 def _tenure(change: Change) -> Tenure:

@@ -140,6 +140,21 @@ def test_a_mode_that_comes_late_is_not_learnt_from_a_fault_either(late: WatchedA
     assert not beside.watch.knows(1)
 
 
+def test_what_an_instrument_at_fault_shows_is_not_learnt(late: WatchedAsset) -> None:
+    beside = late.models.beside
+    assert beside is not None
+    stuck = signals(600, 4)
+    stuck[:, 1] = stuck[0, 1]
+    late.models.beside = None
+    judged(late, 1200, 0, stuck[:400])
+    assert [one.signal for one in late.watch.doubts] == [f"{PUMP}/pressure"]
+    assert not late.watch.alarmed
+
+    late.models.beside = beside
+    judged(late, 1600, 0, stuck[400:])
+    assert beside.watch.progress == 0
+
+
 def test_rows_without_values_teach_it_nothing_that_could_be_promoted(late: WatchedAsset) -> None:
     beside = late.models.beside
     assert beside is not None
