@@ -235,14 +235,13 @@ class Registry:
                 f"{self.folder}: something is published and not out yet; run wheeltapper models "
                 f"refresh {self.folder} first"
             )
-        named = {
-            prefixed(target, info.hashes["sha256"])
-            for line in self.lines()
-            if (read := self.shelf.line(line)) is not None
-            for target, info in read.signed.targets.items()
-        }
         targets, found = self.folder / "targets", []
         late = self._clock().timestamp() - FETCHED_S
+        named = {
+            prefixed(target, info.hashes["sha256"])
+            for signed in self.shelf.lately(late)
+            for target, info in signed.targets.items()
+        }
         for path in sorted(targets.rglob("*")):
             told = path.lstat()
             old = told.st_mtime < late
