@@ -60,6 +60,11 @@ class ModeBaselines:
         """Give the baseline of a mode; None while it cannot be judged."""
         return self._ready.get(mode)
 
+    @property
+    def any_learnt(self) -> bool:
+        """Whether some mode can be judged."""
+        return bool(self._ready)
+
     def first(self, mode: int) -> bool:
         """Tell whether a mode has been entered once only."""
         known = self._modes.get(mode)

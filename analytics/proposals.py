@@ -227,7 +227,7 @@ def _old(trained_until: int, now: int, oldest_days: float) -> Iterator[Reason]:
 
 
 def crept(older: Watch, version: int, seen: Seen) -> list[Reason]:
-    """Tell what has moved since an older model, the last that a person stands for.
+    """Tell what has moved since an older model: the last that a person stands for, or the oldest.
 
     A creep of less than a limit from one training to the next is no drift against the newest
     model, which has learnt most of it. Against an older one the steps sum up.
@@ -260,8 +260,7 @@ def _crept(older: Watch, version: int, seen: Seen) -> Iterator[Reason]:
                 yield Reason(
                     Cause.CREEP,
                     f"{signal} has moved {way}{named} by {abs(moved):.1f} limits against what the "
-                    f"others make of it, step by step since model {version}, the last that a "
-                    "person stands for",
+                    f"others make of it, step by step since model {version}",
                     {"signal": signal, "mode": mode, "after": round(moved, 3), "model": version},
                 )
 

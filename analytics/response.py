@@ -423,7 +423,7 @@ def read_response(text: str, place: str) -> Response:
             columns=tuple(
                 Column(
                     _text(one["tag"]),
-                    int(one["power"]),
+                    _whole_number(one["power"]),
                     centre=_finite(one["centre"]),
                     coefficient=_finite(one["coefficient"]),
                     error=_finite(one["standard_error"]),
@@ -436,13 +436,20 @@ def read_response(text: str, place: str) -> Response:
             seen={tag: (_finite(low), _finite(high)) for tag, (low, high) in said["seen"].items()},
             noise=_finite(said["noise"]),
             held_out=_finite(said["held_out_r2"]),
-            rows=int(said["rows"]),
+            rows=_whole_number(said["rows"]),
             every_s=_finite(said["every_s"]),
-            start=int(said["start"]),
-            stop=int(said["stop"]),
+            start=_whole_number(said["start"]),
+            stop=_whole_number(said["stop"]),
         )
         _whole(response)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ArithmeticError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise Misconfigured(
             f"{place}: is no learnt response ({error!r:.200}): wheeltapper setpoints learn"
         ) from error
@@ -470,6 +477,12 @@ def _finite(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{value!r:.40} is no finite number")
     return float(value)
+
+
+def _whole_number(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{value!r:.40} is no whole number")
+    return value
 
 
 def _text(value: object) -> str:

@@ -121,8 +121,8 @@ class Watch:
 
     @property
     def learnt(self) -> bool:
-        """Whether it has had the rows that it learns from before it judges any."""
-        return self._learnt
+        """Whether it has had the rows that it learns from before it judges, and knows a mode."""
+        return self._learnt and self._modes.any_learnt
 
     @property
     def alarmed(self) -> bool:

@@ -1,7 +1,7 @@
 """``wheeltapper retrain``: which models should be trained again, and on request doing so."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -251,8 +251,12 @@ class Round:
         )  # fmt: skip
         older = self._stood_for(registry, asset.path, versions, keys, told)
         if older is not None and older != versions[0]:
-            found += self._crept(replace(job, in_force=registry.read(asset.path, older)), older)
-        if found and _waits(before.header) and (asset.path, versions[0]) not in told.promoted:
+            moved = self._crept(replace(job, in_force=registry.read(asset.path, older)), older)
+            # what the newest has been proposed for already waits for a person, not for another one
+            if found or _is_news(moved, before.header):
+                found += moved
+        decided = (asset.path, versions[0], before.sha256) in told.promoted
+        if found and _waits(before.header) and not decided:
             found.append(follows(before.header.version))
         return Due(_from_the_change_on(job, found), before, tuple(found), told, older)
 
@@ -266,14 +270,15 @@ class Round:
         oldest = None
         for version in versions:
             try:
-                header = read_model(registry.read(asset, version), keys).header
+                model = read_model(registry.read(asset, version), keys)
             except Rejected:
                 continue  # of a key that is believed no more, or gone: nobody stands for it
+            header = model.header
             if header.kind == CLASS:
                 continue
             oldest = version
             by_hand = "proposed" not in header.card or header.reissue_of is not None
-            if by_hand or (asset, version) in told.promoted:
+            if by_hand or (asset, version, model.sha256) in told.promoted:
                 return version
         return oldest
 
@@ -392,6 +397,36 @@ def _heard(header: "Header") -> "dict[str, int]":
         case {"heard": dict(told)}:
             return {label: count for label, count in told.items() if isinstance(count, int)}
     return {}
+
+
+def _is_news(moved: "Sequence[Reason]", header: "Header") -> bool:
+    """Tell whether something has crept further, by a limit, than what a model was proposed for.
+
+    Until a person decides, every look sees the same creep again.
+    """
+    from analytics.proposals import MOVED
+
+    borne = _borne(header)
+    found: list[Mapping[str, Any]] = [one.figures for one in moved]
+    return any(abs(one["after"] - borne.get(_where(one), 0.0)) >= MOVED for one in found)
+
+
+def _borne(header: "Header") -> dict[tuple[str, ...], float]:
+    """Give the creep that a model was proposed for, in limits, by where it was seen."""
+    match header.card.get("proposed"):
+        case {"reasons": [*reasons]}:
+            figures: list[Any] = [
+                one.get("figures")
+                for one in reasons
+                if isinstance(one, dict) and one.get("cause") == "creep"
+            ]
+            return {_where(one): float(one["after"]) for one in figures}
+    return {}
+
+
+def _where(figures: "Mapping[str, Any]") -> tuple[str, ...]:
+    """Name signal and mode, and the older model that they are held against."""
+    return tuple(str(figures[name]) for name in ("signal", "mode", "model"))
 
 
 def _waits(header: "Header") -> bool:

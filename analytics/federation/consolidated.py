@@ -29,6 +29,12 @@ LEAST_SHRINKAGE = 0.001
 as a single machine wants it, hides a weak fault behind the loads of all the others."""
 ALIKE = 1e-6
 """By how much a correlation may differ from its mirror."""
+LEAST_EIGENVALUE = 1e-9
+"""Of a correlation, of its largest: below it its inverse is made of rounding. What was shrunk by
+`LEAST_SHRINKAGE` lies far above."""
+SCALES = 1e-30, 1e30
+"""Between which a scale is one that some signal can have: beyond, squares leave what a double
+holds."""
 OPEN = np.inf
 """Limit of a mode whose scores have not been told yet: nothing is beyond it."""
 
@@ -191,8 +197,9 @@ def _check(state: State) -> None:
         raise Refused(Why.MALFORMED, "a detector's arrays are not one place a signal")
     if not all(np.isfinite(state[name]).all() for name in ("centre", "scale", "correlation")):
         raise Refused(Why.IMPOSSIBLE, "a centre, scale or correlation is no finite number")
-    if not (state["scale"] > 0).all():
-        raise Refused(Why.IMPOSSIBLE, "a scale is not above 0")
+    if not ((state["scale"] > SCALES[0]) & (state["scale"] < SCALES[1])).all():
+        raise Refused(Why.IMPOSSIBLE, "a scale is not above 0, or beyond what a signal can have")
     mirrored = np.abs(correlation - correlation.T).max(initial=0.0)
-    if mirrored > ALIKE or np.linalg.eigvalsh(correlation).min() <= 0:
+    values = np.linalg.eigvalsh(correlation)
+    if mirrored > ALIKE or values[0] <= LEAST_EIGENVALUE * values[-1]:
         raise Refused(Why.IMPOSSIBLE, "a correlation is not symmetric and positive definite")

@@ -6,7 +6,7 @@ from such a model learns these in its first hours, beside the one in force, and 
 then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -61,8 +61,12 @@ def watch_from(model: Model, asset: Asset, units: Sequence[str], settings: Watch
     if not isinstance(header.card.get("class"), str):
         raise ModelRefused(Cause.MALFORMED, "does not say of which class it is")
     places = _places(header, asset, units)
-    _hold_modes(header, asset)
+    named = _hold_modes(header, asset)
     known = consolidated(model)
+    if more := sorted(known.detectors.keys() - named):
+        raise ModelRefused(
+            Cause.OTHER_SETTINGS, f"has relations of mode {more[0]}, which its header does not name"
+        )
     if not known.complete:
         raise ModelRefused(
             Cause.NOT_LEARNT, "has no limits: it is what the first round of a federation gave"
@@ -119,8 +123,8 @@ def _places(header: Header, asset: Asset, units: Sequence[str]) -> list[int]:
     return places
 
 
-def _hold_modes(header: Header, asset: Asset) -> None:
-    """Hold the numbers of modes to meaning the same here."""
+def _hold_modes(header: Header, asset: Asset) -> Set[int]:
+    """Hold the numbers of modes to meaning the same here; give them."""
     told = header.settings.get("modes")
     modes = {
         pair[0]: pair[1]
@@ -138,6 +142,7 @@ def _hold_modes(header: Header, asset: Asset) -> None:
                 Cause.OTHER_SETTINGS,
                 f'mode {mode} is "{name}" in the class and "{named[mode]}" here',
             )
+    return modes.keys()
 
 
 def _ordered(known: Relations, places: Sequence[int]) -> Relations:

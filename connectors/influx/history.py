@@ -29,6 +29,7 @@ from plant.summaries import Windows
 
 _FIELDS = ("n", "good_ratio", "min", "max", "mean", "std", "first", "last")
 _GAP_FIELDS = ("cause", "why", "recovered", "lost", "estimated")
+_MODEL_WORDS = ("sha256", "action", "actor")
 _BY_TAGS = "GROUP BY " + ", ".join(map(identifier, LEVELS))
 _FIRST, _LAST = -(2**63) + 2, 2**63 - 2
 """Times that an InfluxDB can hold, ns."""
@@ -197,20 +198,26 @@ class InfluxHistory:
                     found[str(told["head"])] = int(told["of"])
         return found
 
-    def models(self) -> list[tuple[str, int, str, str]]:
-        """List what became of models at gateways, oldest first: asset, version, action, actor."""
+    def models(self) -> list[tuple[str, int, str, str, str]]:
+        """List what became of models at gateways, oldest first.
+
+        Returns
+        -------
+        Asset, version, SHA-256, action and actor, each.
+        """
         levels = LEVELS[:-1]
-        fields = ", ".join(map(identifier, ("version", "action", "actor")))
+        fields = ", ".join(map(identifier, ("version", *_MODEL_WORDS)))
         rest = "GROUP BY " + ", ".join(map(identifier, (*levels, "gateway")))
-        found: list[tuple[int, tuple[str, int, str, str]]] = []
+        found: list[tuple[int, tuple[str, int, str, str, str]]] = []
         try:
             for piece in self._ask(bucket_of(MODEL, self._config), select(fields, MODEL, rest)):
                 asset = "/".join(piece.tags[level] for level in levels if piece.tags.get(level))
                 for row in piece.rows:
                     told = dict(zip(piece.columns, row, strict=True))
                     if told["version"] is not None:  # a file that was refused has none
-                        words = str(told["action"]), str(told["actor"] or "")
-                        found.append((told["time"], (asset, int(told["version"]), *words)))
+                        sha256, action, actor = (str(told[name] or "") for name in _MODEL_WORDS)
+                        change = asset, int(told["version"]), sha256, action, actor
+                        found.append((told["time"], change))
         except Missing:
             return []
         return [told for _, told in sorted(found)]

@@ -125,6 +125,17 @@ class Shelf:
             data = self.content(role)
             yield f"{role}.json", MetaFile.from_data(read.signed.version, data, ["sha256"])
 
+    def lately(self, since: float) -> Iterator[Targets]:
+        """Give the lists of all lines that were out at some time since then, s since 1970 UTC."""
+        for number in reversed(self._numbers(Snapshot.type)):
+            snapshot = self._old(Snapshot.type, number)
+            for name, told in snapshot.meta.items():
+                role = name.removesuffix(".json")
+                if role != Targets.type and self._path(role, told.version).exists():
+                    yield self._old(role, told.version)
+            if snapshot.unrecognized_fields.get(SIGNED, 0) <= since:
+                return  # the one before was replaced by then
+
     def put(self, role: str, metadata: Metadata[S]) -> None:
         """Write metadata as a whole; the timestamp under its plain name, the others numbered."""
         put(self._path(role, metadata.signed.version), metadata.to_bytes())
@@ -185,6 +196,14 @@ class Shelf:
         if not isinstance(read.signed, shape):
             raise Rejected(f"{self._newest(role)} is metadata of another role")
         return read
+
+    def _old(self, role: str, version: int) -> Any:
+        """Give the signed part of an earlier version."""
+        path = self._path(role, version)
+        try:
+            return Metadata[Any].from_bytes(path.read_bytes()).signed
+        except RepositoryError as error:
+            raise Rejected(f"{path} is no TUF metadata: {error}; put a whole copy back") from error
 
     def _read(self, role: str) -> Metadata[Any]:
         try:

@@ -178,7 +178,9 @@ class Registry:
             target = model_of(line, own, version)
             info = self._put(target, data)
             signed.targets[target] = info
-            self._sign_line(line, metadata, index, trainer, online, {(asset, one) for one in keep})
+            for old in _overdue(signed, asset, {*index[own].values(), *keep}):
+                del signed.targets[old]
+            self._sign_line(line, metadata, index, trainer, online)
         return Listed(asset, version, info.length, info.hashes["sha256"], (ring,))
 
     def promote(
@@ -233,14 +235,13 @@ class Registry:
                 f"{self.folder}: something is published and not out yet; run wheeltapper models "
                 f"refresh {self.folder} first"
             )
-        named = {
-            prefixed(target, info.hashes["sha256"])
-            for line in self.lines()
-            if (read := self.shelf.line(line)) is not None
-            for target, info in read.signed.targets.items()
-        }
         targets, found = self.folder / "targets", []
         late = self._clock().timestamp() - FETCHED_S
+        named = {
+            prefixed(target, info.hashes["sha256"])
+            for signed in self.shelf.lately(late)
+            for target, info in signed.targets.items()
+        }
         for path in sorted(targets.rglob("*")):
             told = path.lstat()
             old = told.st_mtime < late
@@ -294,13 +295,8 @@ class Registry:
         index: Index,
         trainer: Ed25519PrivateKey,
         online: Online | None,
-        kept: Collection[tuple[str, int]] = (),
     ) -> None:
         signed = metadata.signed
-        named = {(f"{line}/{own}", v) for own, rings in index.items() for v in rings.values()}
-        named |= set(kept)
-        for target in _overdue(signed, named):
-            del signed.targets[target]
         signed.targets[index_of(line)] = self._put(index_of(line), write_index(index))
         signed.version = self.shelf.number(role_of(line)) + 1
         stamp(signed, self._clock(), LONG_S)
@@ -342,14 +338,11 @@ def _models(signed: Targets) -> list[str]:
     return [target for target in signed.targets if target.endswith(SUFFIX)]
 
 
-def _overdue(signed: Targets, named: set[tuple[str, int]]) -> list[str]:
-    """List the targets of old versions that no ring has, so that the list stays short."""
-    by_asset: dict[str, list[int]] = {}
-    for asset, version in map(_parts, _models(signed)):
-        by_asset.setdefault(asset, []).append(version)
-    return [
-        f"{asset}/{version}{SUFFIX}"
-        for asset, versions in by_asset.items()
-        for version in sorted(versions)[:-KEPT]
-        if (asset, version) not in named
-    ]
+def _overdue(signed: Targets, asset: str, kept: Collection[int]) -> list[str]:
+    """List the targets of an asset's old versions, so that the list stays short.
+
+    Those of another asset of the line are none of this one's business: what is to be kept of them
+    only who publishes for them knows.
+    """
+    versions = sorted(v for one, v in map(_parts, _models(signed)) if one == asset)
+    return [f"{asset}/{version}{SUFFIX}" for version in versions[:-KEPT] if version not in kept]

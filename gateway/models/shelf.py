@@ -184,7 +184,7 @@ class Shelf:
                     file.unlink()
                 except OSError as error:
                     trouble = f"{file.name} cannot be removed: {error.strerror}"
-                    break
+                    continue
                 self._told.pop(file, None)
                 gone.append(version)
             if gone:

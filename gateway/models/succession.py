@@ -136,10 +136,10 @@ class Succession:
         own = clock.run(
             IN_FORCE, count, lambda: self._run(state, state.watch, models.tenure.version, rows)
         )
-        if not beside.watch.learnt and (stood or trusted.alarmed):
-            # One of a class that learns its machine here must not take a fault for its level.
-            return Said(own, (beside.role, version, OpenJudgement(rows.at).close()))
-        other = clock.run(BESIDE, count, lambda: self._run(state, beside.watch, version, rows))
+        if _would_learn(beside, rows) and (stood or trusted.alarmed or _misled(trusted)):
+            other: Judgement | None = OpenJudgement(rows.at).close()
+        else:
+            other = clock.run(BESIDE, count, lambda: self._run(state, beside.watch, version, rows))
         said = Said(own)
         fault = "" if version == OWN and other is not None else _oddity(beside.watch, other)
         if fault:
@@ -148,7 +148,8 @@ class Succession:
             return said
         assert other is not None  # noqa: S101 - a failure has its reason
         said.beside = beside.role, version, other
-        if own is not None and count and beside.watch.learnt:
+        ripe = beside.role is Role.FORMER or beside.watch.learnt
+        if own is not None and count and ripe:
             standing = stood or trusted.alarmed
             beside.figures.take(rows.at, rows.mode, (own, other), standing=standing)
         return said
@@ -322,6 +323,22 @@ class Succession:
         if beside is not None:
             name = bench_of(state.asset.path, beside.tenure.version)
             self._contain(name, lambda: call(beside.watch))
+
+
+def _would_learn(beside: Beside, rows: Rows) -> bool:
+    """Tell whether one that is tried would learn modes from rows, as one of a class does here.
+
+    It must not take a fault that the one in force alarms on, or what an instrument shows that it
+    does not believe, for the level of its machine.
+    """
+    watch = beside.watch
+    if beside.role is not Role.SHADOW or watch.finds_modes:
+        return False
+    return not watch.learnt or not all(map(watch.knows, set(rows.mode.tolist())))
+
+
+def _misled(watch: Watch) -> bool:
+    return any(one.kind.misleads for one in watch.doubts)
 
 
 def _tenure(change: Change) -> Tenure:

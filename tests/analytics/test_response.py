@@ -147,6 +147,12 @@ BREAKS: dict[str, Any] = {
     "an unknown tag": {"setpoints": [OTHER]},
     "nothing seen": {"seen": {}},
     "columns missing": {"columns": None},
+    "endless rows": {"rows": float("inf")},
+    "a number beyond all": {"noise": 10**400},
+    "half a power": {"columns": [{
+        "tag": SPEED, "power": 1.5, "centre": 0.0, "coefficient": 1.0, "standard_error": 1.0,
+        "mean": 0.0, "deviation": 1.0,
+    }], "covariance": [[1.0]]},
 }  # fmt: skip
 
 

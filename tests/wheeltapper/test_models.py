@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -501,6 +502,17 @@ def test_doctor_says_that_nobody_answers(plant: Plant) -> None:
     assert "wheeltapper models serve" in found["mend"]
 
 
+def test_doctor_does_not_wait_long_for_one_that_says_nothing(plant: Plant) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f'url = "http://127.0.0.1:{silent.getsockname()[1]}"'
+        plant.config.write_text(CONFIG.format(place=place))
+        begun = time.monotonic()
+        found = examined(plant)["registry"]
+        lasted = time.monotonic() - begun
+    assert found["verdict"] == "unreachable"
+    assert lasted < 30
+
+
 @pytest.mark.parametrize(
     ("days", "verdict"), [(-1.0, "wrong"), (0.5, "note"), (5.0, "good"), (500.0, "good")]
 )
@@ -511,7 +523,9 @@ def test_doctor_says_how_long_a_signature_is_good(days: float, verdict: str) -> 
     assert bool(found.mend) is (verdict != "good")
 
 
-def test_prune_lists_what_nobody_can_ask_for_and_removes_it_when_told(plant: Plant) -> None:
+def test_prune_lists_what_nobody_can_ask_for_and_removes_it_when_told(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for version in range(1, 12):
         assert plant.publish(version).code == 0
     assert plant.command("models", "prune", plant.registry).out.endswith(
@@ -519,7 +533,10 @@ def test_prune_lists_what_nobody_can_ask_for_and_removes_it_when_told(plant: Pla
     )
     for path in (plant.registry / "targets").rglob("*"):
         os.utime(path, (1e9, 1e9))
+    # whoever began to pull within the hour goes by the list of then
+    assert plant.command("models", "prune", plant.registry, "--json").out == ""
 
+    monkeypatch.setattr("connectors.registry.registry.FETCHED_S", 0.0)
     listed = [
         json.loads(line)
         for line in plant.command("models", "prune", plant.registry, "--json").out.splitlines()

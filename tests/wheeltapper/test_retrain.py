@@ -76,6 +76,10 @@ class Line:
         """Publish the newest model again as one that drift has proposed."""
         self.publish(2, {"a_person_decides": True, "reasons": [{"cause": "drift"}]})
 
+    def sha256(self, version: int) -> str:
+        listed = Registry(self.registry).models()
+        return next(one.sha256 for one in listed if one.version == version)
+
     def publish(self, version: int, proposed: Any, moved: float = 0.0) -> None:
         """Publish the first model again, with other words on its card, or from elsewhere."""
         key = private_key((self.keys / "trainer" / "trainer.pem").read_bytes(), "here")
@@ -113,8 +117,12 @@ def test_what_follows_a_model_that_waits_for_a_person_waits_too(line: Line) -> N
     assert proposed["a_person_decides"] is True
 
 
-def decided(action: str, version: int, actor: str) -> EventRecord:
-    body: Any = {"asset": mill.PATH, "action": action, "version": version, "sha256": "0" * 64,
+OTHER = "0" * 64
+"""SHA-256 of no file here."""
+
+
+def decided(action: str, version: int, actor: str, sha256: str) -> EventRecord:
+    body: Any = {"asset": mill.PATH, "action": action, "version": version, "sha256": sha256,
                  "why": "", "actor": actor}  # fmt: skip
     return EventRecord("model", instant(3 * 3600), body)
 
@@ -125,15 +133,19 @@ def decided(action: str, version: int, actor: str) -> EventRecord:
         ((("promote", 2, "rule"),), ["age", "undecided"]),
         ((("promote", 2, "ana"), ("keep", 2, "rule")), ["age"]),
         ((("promote", 2, "ana"), ("return", 2, "rule")), ["age", "undecided"]),
+        ((("promote", 2, ""),), ["age", "undecided"]),
+        ((("promote", 2, "ana", OTHER),), ["age", "undecided"]),
     ],
 )
 def test_what_a_person_has_put_into_force_waits_for_nobody(
-    line: Line, events: Sequence[tuple[str, int, str]], causes: list[str]
+    line: Line, events: Sequence[tuple[Any, ...]], causes: list[str]
 ) -> None:
+    """The bytes count, not the number: of a registry that was made anew it is another model."""
     assert line.retrain(*SPAN).code == 0
     line.waits_for_a_person()
+    own = line.sha256(2)
 
-    line.say(*(decided(*one) for one in events))
+    line.say(*(decided(*(*one, own)[:4]) for one in events))
 
     assert line.reasons(*LATER) == (causes, "undecided" in causes)
 
@@ -149,8 +161,21 @@ def test_what_crept_since_a_person_stood_for_a_model_is_theirs_to_decide(line: L
     assert {one["figures"]["model"] for one in row["reasons"]} == {2}
     assert row["a_person_decides"] is True
 
-    line.say(decided("promote", 3, "ana"))
+    line.say(decided("promote", 3, "ana", line.sha256(3)))
     assert line.reasons(*SPAN) == ([], False)
+
+
+def test_a_creep_that_waits_for_a_person_is_not_trained_again_and_again(line: Line) -> None:
+    assert line.retrain(*SPAN).code == 0
+    line.publish(2, None, moved=-30.0)
+    line.publish(3, {"a_person_decides": False, "reasons": [{"cause": "age"}]})
+    assert line.retrain(*SPAN).code == 0
+    assert max(one.version for one in Registry(line.registry).models()) == 4
+
+    assert line.reasons(*SPAN) == ([], False)
+    causes, waits = line.reasons(*LATER)
+    assert set(causes) == {"age", "creep", "undecided"}
+    assert waits
 
 
 def test_the_model_that_a_person_stands_for_stays_listed(line: Line) -> None:

@@ -333,7 +333,7 @@ def test_a_central_store_tells_what_people_have_put_into_force(influx: Store) ->
     with InfluxSink(there, mill.HANDLES, "line-1") as sink:
         assert sink.write(events) == []
 
-    assert kept.told(instant(0), instant(HOURS)).promoted == {(mill.PATH, 1)}
+    assert kept.told(instant(0), instant(HOURS)).promoted == {(mill.PATH, 1, "0" * 64)}
 
 
 @pytest.mark.parametrize(

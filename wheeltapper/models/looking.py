@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from connectors.registry.outcome import Outcome, Reason, State
 from connectors.registry.puller import STATE, Puller
+from connectors.registry.ways import Patience
 from plant.errors import Misconfigured, PlantError
 from plant.findings import Finding, Verdict
 from plant.tags import TagHandle
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from gateway.models.shelf import Refused
 
 SUBJECT = "models"
+PATIENCE = Patience(silence_s=5.0, whole_s=120.0, pauses_s=())
+"""A person waits, who can look again: no pull that goes on where it ended."""
 DAY_NS = 24 * 3600 * 10**9
 SOON_DAYS = {"root": 90.0, "timestamp": 1.0}
 """Days before the end of a signature at which somebody should know."""
@@ -91,7 +94,7 @@ def _registry(plan: "Plan") -> Iterator[Finding]:
         try:
             here = _copied(plan, folder)
             puller = Puller(
-                way_of(models), models.root.read_bytes(), folder, here, models.ring,
+                way_of(models, PATIENCE), models.root.read_bytes(), folder, here, models.ring,
                 check_of(models),
             )  # fmt: skip
             outcome = puller.pull(time.time_ns())

@@ -15,7 +15,7 @@ from wheeltapper.options import AsJson, ConfigFile
 if TYPE_CHECKING:
     from connectors.registry.outcome import Outcome
     from connectors.registry.puller import Check
-    from connectors.registry.ways import Way
+    from connectors.registry.ways import Patience, Way
     from gateway.config.plan import ModelsPlan, Plan
 
 FOLDER = "models"
@@ -83,13 +83,13 @@ def _enough(_number: int, _frame: FrameType | None) -> None:
     raise Unreachable(f"not done after {LONGEST_S} s; the next pull goes on where this one ended")
 
 
-def way_of(models: "ModelsPlan") -> "Way":
-    """Give the way to the registry."""
+def way_of(models: "ModelsPlan", patience: "Patience | None" = None) -> "Way":
+    """Give the way to the registry; `patience`: other than that of a pull."""
     from connectors.registry.ways import Folder, Web
     from plant.errors import Misconfigured
 
     if models.url is not None:
-        return Web(models.url)
+        return Web(models.url, patience)
     if models.folder is None:
         raise Misconfigured("[models] names no registry: write url = or folder =")
     return Folder(models.folder)

@@ -23,6 +23,8 @@ MS = 10**6
 COVERS = 0.9
 """Share of the time that short windows have to cover to be taken rather than longer ones."""
 NAMES = {TEN_SECONDS: "10s", MINUTE: "1m"}
+Changed = tuple[str, int, str, str, str]
+"""What became of a model: asset, version, SHA-256, action, actor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ class Told:
     """
 
     rows: Sequence[tuple[str, int, int | None, str]]
-    promoted: frozenset[tuple[str, int]] = frozenset()
-    """Asset and version of the models that a person put into force at a gateway, and let be."""
+    promoted: frozenset[tuple[str, int, str]] = frozenset()
+    """Asset, version and SHA-256 of what a person put into force at a gateway, and let be."""
 
     def events(self, start: int, stop: int) -> dict[str, list[Event]]:
         """Give those of a time for each asset, but for what people called false."""
@@ -119,7 +121,7 @@ class Store:
                 promoted(history.models()),
             )  # fmt: skip
 
-    def _changes(self) -> list[tuple[str, int, str, str]]:
+    def _changes(self) -> list[Changed]:
         """List what became of models by the journal beside the history."""
         from gateway.journal import file, trends
 
@@ -130,7 +132,7 @@ class Store:
             # one that cannot be read is no word of a person: what it told waits for one
             events, _ = trends.events_of(connection, "model")
         return [
-            (str(b["asset"]), int(b["version"]), str(b["action"]), str(b["actor"]))
+            (b["asset"], b["version"], b["sha256"], b["action"], b["actor"])
             for b in (dict[str, Any](event.body) for event in events)
         ]
 
@@ -152,21 +154,27 @@ class Store:
         ]
 
 
-def promoted(changes: Iterable[tuple[str, int, str, str]]) -> frozenset[tuple[str, int]]:
+def promoted(changes: Iterable[Changed]) -> frozenset[tuple[str, int, str]]:
     """Give the models that a person put into force and nobody took back since.
+
+    They go by their bytes as well: a registry that was made anew begins again at version 1.
 
     Parameters
     ----------
     changes
-        Asset, version, action and actor, in the order in which they happened.
+        In the order in which they happened.
+
+    Returns
+    -------
+    Asset, version and SHA-256.
     """
-    found: set[tuple[str, int]] = set()
-    for asset, version, action, actor in changes:
-        if action == Action.PROMOTE and actor != RULE:
-            found.add((asset, version))
+    found: dict[tuple[str, int], str] = {}
+    for asset, version, sha256, action, actor in changes:
+        if action == Action.PROMOTE and actor not in ("", RULE):
+            found[asset, version] = sha256
         elif action in (Action.RETURN, Action.DISCARD, Action.BLOCK):
-            found.discard((asset, version))
-    return frozenset(found)
+            found.pop((asset, version), None)
+    return frozenset((*place, sha256) for place, sha256 in found.items())
 
 
 def length_of(history: "History", tags: Sequence[str], start: int, stop: int, grid: int) -> int:

@@ -41,6 +41,12 @@ def file(known: Consolidated, **changed: Any) -> Model:
     return read_model(write_model(header, made.arrays, CENTRE), [CENTRE.public_key()])
 
 
+def with_arrays(model: Model, **arrays: Any) -> Model:
+    """Give the same, signed, with other arrays."""
+    data = write_model(model.header, {**model.arrays, **arrays}, CENTRE)
+    return read_model(data, [CENTRE.public_key()])
+
+
 def judged(watch: Watch, load: float, seed: int, begin: int, rows: int = 1500) -> list[AlarmAction]:
     """Show it a load for some time; give what became of its alarm."""
     at = START + (begin + np.arange(rows, dtype=np.int64)) * SECOND
@@ -132,13 +138,34 @@ def test_one_without_limits_was_never_compared_and_is_refused() -> None:
         ("0.scale", np.nan, Cause.NOT_FINITE),
         ("0.centre", np.inf, Cause.NOT_FINITE),
         ("0.correlation", 9.0, Cause.MALFORMED),
+        ("0.scale", 1e308, Cause.MALFORMED),
     ],
 )
 def test_numbers_that_cannot_be_are_refused(name: str, value: float, cause: Cause) -> None:
     good = file(whole())
-    arrays = {each: array.copy() for each, array in good.arrays.items()}
-    arrays[name].flat[1] = value
-    bad = read_model(write_model(good.header, arrays, CENTRE), [CENTRE.public_key()])
+    changed = good.arrays[name].copy()
+    changed.flat[1] = value
     with pytest.raises(ModelRefused) as refused:
-        watch_from(bad, PUMP, PLAN.units, SETTINGS)
+        watch_from(with_arrays(good, **{name: changed}), PUMP, PLAN.units, SETTINGS)
     assert refused.value.cause is cause
+
+
+def test_a_correlation_of_which_rounding_alone_makes_an_inverse_is_refused() -> None:
+    good = file(whole())
+    chance = np.random.default_rng(1)
+    for _ in range(200):
+        one = chance.normal(size=(3, 1))
+        bad = with_arrays(good, **{"0.correlation": one @ one.T})
+        with pytest.raises(ModelRefused, match="positive definite"):
+            watch_from(bad, PUMP, PLAN.units, SETTINGS)
+
+
+@pytest.mark.parametrize("asset", [PUMP, replace(PUMP, mode=None, modes=())])
+def test_relations_of_a_mode_that_the_header_does_not_name_are_refused(asset: Asset) -> None:
+    good = file(whole())
+    second = {f"1.{name[2:]}": each for name, each in good.arrays.items() if name[:2] == "0."}
+    both = {"modes": np.array([RUN, RUN + 1]), "limits": np.array([3.0, 3.0])}
+    bad = with_arrays(good, **second, **both)
+    with pytest.raises(ModelRefused) as refused:
+        watch_from(bad, asset, PLAN.units, SETTINGS)
+    assert refused.value.cause is Cause.OTHER_SETTINGS

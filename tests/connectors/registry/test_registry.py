@@ -72,6 +72,18 @@ def test_the_list_stays_short_and_keeps_what_a_ring_has(site: Site, gateway: Gat
     assert gateway.pull(Folder(site.folder)).new[0].version == KEPT + 5
 
 
+def test_what_is_kept_for_one_asset_stays_when_another_of_its_line_is_published(
+    site: Site,
+) -> None:
+    for version in range(1, KEPT + 2):
+        keep = (1,) if version > KEPT else ()
+        site.registry.publish(PUMP, version, model(version, 8), site.trainer, None, keep=keep)
+    site.registry.publish(FAN, 1, model(1, 8), site.trainer, None, "canary")
+    site.registry.promote(FAN, 1, "all", site.trainer, None)
+
+    assert model(1, 8) == site.registry.read(PUMP, 1)
+
+
 def test_old_metadata_goes_and_roots_stay(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata, "KEPT", 3)
     rotate(site.registry, "targets", site.targets, site.root)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from numpy.typing import NDArray
 
 from analytics.federation.consolidated import Consolidated
 from analytics.federation.statistics import Statistics
@@ -15,11 +16,24 @@ from analytics.federation.watching import watch_from
 from analytics.modelfiles import Header, model_folder, public_pem, read_model, write_model
 from analytics.watch import Watch
 from gateway.models.desk import ModelDesk
+from gateway.models.rule import Terms as Rule
 from gateway.models.shelf import Shelf
-from gateway.models.watched import Action, Role, WatchedAsset
+from gateway.models.succession import Rows, Succession
+from gateway.models.watched import Action, Beside, Role, Tenure, WatchedAsset
 from gateway.pipeline import Pipeline
 from plant.errors import Rejected
-from tests.gateway.models.conftest import LEARN, NAMES, PUMP, Line, fed, order, signals
+from tests.gateway.models.conftest import (
+    LEARN,
+    NAMES,
+    PUMP,
+    SECOND,
+    START,
+    Line,
+    fed,
+    order,
+    signals,
+    trained,
+)
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 UNITS = ("m3/h", "bar", "A")
@@ -94,6 +108,68 @@ def test_what_the_one_in_force_alarms_on_is_not_learnt(tried: Pipeline, line: Li
     fed(tried, line.batches(LEARNT + 30, signals(60, 5, shift=5.0)))
     assert only(tried).watch.alarmed
     assert beside.watch.progress - before < 30 / LEARN
+
+
+def judged(state: WatchedAsset, begin: int, mode: int, rows: NDArray[np.float64]) -> None:
+    """Have rows (n, 3) of a mode judged, one a batch, from second `begin` on."""
+    succession = Succession(lambda _name, call: call(), Rule())
+    for second, row in enumerate(rows, begin):
+        at = np.array([START + second * SECOND], np.int64)
+        succession.judge(state, Rows(at, row[None, :], np.array([mode], np.int64), int(at[0])))
+
+
+@pytest.fixture
+def late(line: Line) -> WatchedAsset:
+    """Give an asset whose watch knows modes 0 and 1, with a model of the class beside it."""
+    state = only(line.pipeline())
+    for mode in (0, 1):
+        judged(state, mode * 600, mode, signals(600, mode))
+        assert state.watch.knows(mode)
+    state.models.beside = Beside(Role.SHADOW, Tenure(1), of_class(line))
+    return state
+
+
+def test_a_mode_that_comes_late_is_not_learnt_from_a_fault_either(late: WatchedAsset) -> None:
+    beside = late.models.beside
+    assert beside is not None
+    judged(late, 1200, 0, signals(LEARN + 20, 4))
+    assert beside.watch.learnt
+
+    judged(late, 1200 + LEARN + 20, 1, signals(400, 5, shift=5.0))
+    assert late.watch.alarmed
+    assert not beside.watch.knows(1)
+
+
+def test_what_an_instrument_at_fault_shows_is_not_learnt(late: WatchedAsset) -> None:
+    beside = late.models.beside
+    assert beside is not None
+    stuck = signals(600, 4)
+    stuck[:, 1] = stuck[0, 1]
+    late.models.beside = None
+    judged(late, 1200, 0, stuck[:400])
+    assert [one.signal for one in late.watch.doubts] == [f"{PUMP}/pressure"]
+    assert not late.watch.alarmed
+
+    late.models.beside = beside
+    judged(late, 1600, 0, stuck[400:])
+    assert beside.watch.progress == 0
+
+
+def test_rows_without_values_teach_it_nothing_that_could_be_promoted(late: WatchedAsset) -> None:
+    beside = late.models.beside
+    assert beside is not None
+    judged(late, 1200, 0, np.full((LEARN + 20, 3), np.nan))
+    assert not beside.watch.learnt
+    assert beside.figures.rows == 0
+
+
+def test_the_former_one_need_not_have_learnt_for_a_probation_to_count(line: Line) -> None:
+    state = only(line.pipeline())
+    state.watch, own = trained(1), state.watch
+    state.models.beside = Beside(Role.FORMER, Tenure(), own)
+    judged(state, 0, 0, signals(50, 4))
+    assert not own.learnt
+    assert state.models.beside.figures.rows == 50
 
 
 def test_a_snapshot_amid_its_learning_goes_on_to_the_bit(tried: Pipeline, line: Line) -> None:

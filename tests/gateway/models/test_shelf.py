@@ -155,6 +155,17 @@ def test_old_files_are_removed_but_for_those_in_use_and_that_is_told(kept: Kept)
     assert kept.shelf.thin(states) == []
 
 
+def test_what_cannot_be_removed_keeps_nothing_else(kept: Kept) -> None:
+    for version in (1, 2, *range(4, KEPT + 4)):
+        kept.put(b"", f"{version}.wtm")
+    (kept.folder / model_folder(PUMP) / "3.wtm").mkdir()
+
+    (dropped,) = kept.shelf.thin({PUMP: kept.pipeline.assets[0]})
+
+    assert dropped.versions == (1, 2)
+    assert "3.wtm cannot be removed" in dropped.trouble
+
+
 def test_links_and_files_beyond_all_bounds_are_not_read(kept: Kept, tmp_path: Path) -> None:
     (tmp_path / "real.wtm").write_bytes(model())
     folder = kept.put(b"", "3.wtm").parent
