@@ -223,6 +223,7 @@ class Gateway:
                 summarising = asyncio.create_task(self._summarise(downsampler))
                 counting = asyncio.create_task(self._count_rates())
                 looking = asyncio.create_task(self._look_for_models())
+                looking.add_done_callback(partial(self._contained, "models"))
                 pulling = asyncio.create_task(self._puller.run()) if self._pulls else None
                 proposing = self._propose()
                 try:
@@ -547,10 +548,13 @@ class Gateway:
         self._view.proposing = service
         task = asyncio.create_task(service.run())
         # A mistake of its own ends it, named among what is benched; nothing else ends with it.
-        task.add_done_callback(
-            lambda ended: ended.cancelled() or self._supervisor.contain("proposers", ended.result)
-        )
+        task.add_done_callback(partial(self._contained, "proposers"))
         return task
+
+    def _contained(self, name: str, ended: asyncio.Task[None]) -> None:
+        """Name a task that failed among what is benched."""
+        if not ended.cancelled():
+            self._supervisor.contain(name, ended.result)
 
     def _change_model(self, body: dict[str, JSON]) -> None:
         """Do what nobody orders of a model; what has changed meanwhile stands as it is."""

@@ -12,7 +12,7 @@ from gateway.accounts.passwords import Cost, matches, unmatched
 from gateway.accounts.register import read_accounts
 from gateway.accounts.roles import RIGHTS, Right, Role, refusal
 from gateway.accounts.waits import Waits
-from gateway.guard.policy import Policy
+from gateway.guard.policy import GUARD, Policy
 from plant.errors import Misconfigured, Rejected, Unreachable
 
 FAILURES, FORGET_S = 5, 86_400.0
@@ -73,6 +73,8 @@ class Desk:
         Misconfigured
             The file of accounts cannot be read.
         """
+        if name.casefold() == GUARD:
+            raise Rejected(f"{name} is the guard's own name: take another account")
         left = self._waits.left(name)
         if left:
             raise Rejected(f"too many wrong passwords for {name}: try again in {left} s")

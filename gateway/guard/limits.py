@@ -20,6 +20,7 @@ from gateway.config.problems import Problem, Problems, nearest
 from gateway.guard import outlets
 from gateway.guard.keys import has_signed, key_id
 from gateway.guard.policy import (
+    GUARD,
     Condition,
     Fallback,
     Known,
@@ -122,6 +123,12 @@ def _tag(said: Any, known: Tags) -> str:
     return str(said)
 
 
+def _name(said: str, _known: Tags) -> str:
+    if said.casefold() == GUARD:
+        raise ValueError(f'"{said}" is the guard\'s own name')
+    return said
+
+
 def _texts(said: list[Any], _known: Tags) -> tuple[str, ...]:
     if not all(isinstance(one, str) for one in said):
         raise ValueError("is not a list of texts")
@@ -183,7 +190,7 @@ TOP = {
     "setpoint": tables("setpoint"),
 }
 PROPOSER = {
-    "name": TEXT,
+    "name": Kind("a text", (str,), _name),
     "token_sha256": Kind("a text", (str,), _digest),
     "tags": TEXTS,
     "models": TEXTS,

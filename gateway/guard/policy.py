@@ -10,6 +10,8 @@ from gateway.guard.outlets import Way
 from plant.setpoints import MODES, Mode
 from plant.tags import TAG_NAME
 
+GUARD = "guard"
+"""What it calls itself in the audit; nobody else may bear the name."""
 MOST_TERMS = 32
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,

@@ -7,12 +7,12 @@ from gateway.guard.desk import Actor
 from gateway.guard.devices import Devices
 from gateway.guard.hand import BACK
 from gateway.guard.lifecycle import Event
-from gateway.guard.policy import Fallback, Limits
+from gateway.guard.policy import GUARD, Fallback, Limits
 from gateway.guard.store import Record, Store
 from gateway.guard.tickets import Book, Ticket
 from plant.setpoints import LONGEST_S, Request, State
 
-OWN = Actor("guard", person=True)
+OWN = Actor(GUARD, person=True)
 """Who leads a setpoint back."""
 
 

@@ -460,3 +460,9 @@ def test_a_file(tmp_path: Path) -> None:
     file.write_bytes(b"#" * (MOST_BYTES + 10))
     with pytest.raises(Misconfigured, match="is larger than"):
         load_policy(file, [KEY.public_key()], KNOWN, WALL)
+
+
+@pytest.mark.parametrize("name", ["guard", "Guard"])
+def test_nobody_bears_the_name_of_the_guard(name: str) -> None:
+    said = refused(text_of("[[proposer]]", name=f'"{name}"'))
+    assert f'"{name}" is the guard\'s own name' in said

@@ -679,3 +679,13 @@ def test_a_clock_that_goes_back_no_further_than_it_may_slip(
     rig = Rig(tmp_path)
     rig.clock.wall -= int(back_s * NS)
     assert ran(rig.guard.ask(rig.request(), rig.program)).state is state
+
+
+def test_an_account_with_the_name_of_the_guard_is_nobody(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+
+    async def play() -> None:
+        with pytest.raises(Rejected, match="Guard is the guard's own name"):
+            await rig.guard.start("Guard", WORD)
+
+    asyncio.run(play())
