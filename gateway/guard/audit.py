@@ -24,6 +24,8 @@ EVERY, EVERY_S = 100, 60.0
 FIRST = "0" * 64
 LONGEST = 262_144
 """Bytes of a line."""
+EACH = {"wall": int, "actor": str, "event": str}
+"""What every record says."""
 CHECKPOINT = "checkpoint"
 FOLLOWED = frozenset({"received", "checked"})
 """Records on which nothing leaves and nothing is answered before another follows them: its fsync
@@ -222,6 +224,8 @@ def verify(file: Path, keys: Sequence[Ed25519PublicKey], *, kept: Collection[str
 def records_of(file: Path, tail: int | None = None) -> Iterator[dict[str, Any]]:
     """Give the records in order, without looking whether they are as they were written.
 
+    A line that is none is left out: `verify` names it.
+
     Parameters
     ----------
     file
@@ -235,7 +239,7 @@ def records_of(file: Path, tail: int | None = None) -> Iterator[dict[str, Any]]:
                 record = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(record, dict):
+            if isinstance(record, dict) and all(type(record.get(k)) is t for k, t in EACH.items()):
                 yield record
 
 

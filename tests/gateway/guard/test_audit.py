@@ -7,8 +7,19 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.guard.audit import EVERY, FIRST, LONGEST, Audit, NoAudit, _canonical, _hash, verify
+from gateway.guard.audit import (
+    EVERY,
+    FIRST,
+    LONGEST,
+    Audit,
+    NoAudit,
+    _canonical,
+    _hash,
+    records_of,
+    verify,
+)
 from gateway.guard.checks import Moment
+from gateway.guard.history import told
 from plant.errors import Misconfigured
 from tests.gateway.guard.rig import KEY
 
@@ -174,3 +185,20 @@ def test_one_that_is_not_there(tmp_path: Path) -> None:
         verify(tmp_path / "none", KEYS)
     with pytest.raises(NoAudit, match="cannot be written"):
         Audit(tmp_path / "none" / "audit.jsonl", KEY)
+
+
+NO_RECORDS = [
+    b'{"event":"received","request":{"id":"1"}}',
+    b"[]",
+    b'{"actor":1,"event":"","wall":1}',
+]
+
+
+@pytest.mark.parametrize("line", NO_RECORDS)
+def test_a_line_that_is_no_record_hides_no_other(tmp_path: Path, line: bytes) -> None:
+    file = tmp_path / "audit.jsonl"
+    lines = made(file, 3)
+    file.write_bytes(b"".join([*lines[:1], line + b"\n", *lines[1:]]))
+    assert [record["n"] for record in records_of(file)] == [1, 2, 3]
+    assert told(file).requests == []
+    assert verify(file, KEYS).bad == 2
