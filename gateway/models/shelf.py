@@ -176,9 +176,12 @@ class Shelf:
         for path, state in assets.items():
             numbered = self._newer(path, 0, every=True)
             used = state.models.used
+            # What was refused takes no place of a model, or junk would push them out.
+            sound = [version for version, file in numbered if file not in self._told]
+            least = sound[KEPT - 1] if len(sound) >= KEPT else 0
             gone, trouble = [], ""
-            for version, file in numbered[KEPT:]:
-                if version in used:
+            for version, file in numbered:
+                if version >= least or version in used:
                     continue
                 try:
                     file.unlink()

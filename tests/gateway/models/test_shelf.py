@@ -155,6 +155,15 @@ def test_old_files_are_removed_but_for_those_in_use_and_that_is_told(kept: Kept)
     assert kept.shelf.thin(states) == []
 
 
+def test_what_was_refused_takes_no_place_of_a_model(kept: Kept) -> None:
+    kept.put(model())
+    for version in range(100, 102 + KEPT):
+        kept.put(b"", f"{version}.wtm")
+    found, refused = kept.look()
+    assert ([one.version for one in found], len(refused)) == ([1], KEPT + 2)
+    assert kept.shelf.thin({PUMP: kept.pipeline.assets[0]}) == []
+
+
 def test_what_cannot_be_removed_keeps_nothing_else(kept: Kept) -> None:
     for version in (1, 2, *range(4, KEPT + 4)):
         kept.put(b"", f"{version}.wtm")
