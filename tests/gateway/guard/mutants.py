@@ -238,6 +238,8 @@ def tried(module: str, every: int = 1) -> tuple[int, list[str]]:
         Only each n-th of them.
     """
     name = f"gateway.guard.{module}"
+    if name in sys.modules:
+        raise SystemExit(f"{name} is imported already: no mistake would be put into it")
     source = (ROOT / "gateway" / "guard" / f"{module}.py").read_text(encoding="utf-8")
     if not survives(name, compile(source, "<as it is>", "exec"), TESTS[module]):
         raise SystemExit(f"{module}: the tests fail without a mistake in it")
@@ -263,6 +265,10 @@ def warmed() -> None:
             "connectors.catalogue", "gateway.config.loader", "typer.testing",
         ):  # fmt: skip
             importlib.import_module(one)
+    # What had the real modules of the guard imported would never meet a mistake in them.
+    for one in list(sys.modules):
+        if one.startswith(("gateway.guard", "gateway.config")):
+            del sys.modules[one]
 
 
 if __name__ == "__main__":

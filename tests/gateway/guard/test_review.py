@@ -382,8 +382,8 @@ async def proving(rig: Rig, requests: int, denied: int = 0) -> None:
         await rig.guard.tick()
 
 
-@pytest.fixture
 def hourly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let time in approve be served an hour at a time."""
     monkeypatch.setattr(proof, "LONGEST_S", HOUR_S)
 
 
@@ -391,7 +391,6 @@ async def next_state(rig: Rig, value: float = 51.2, **said: object) -> State:
     return (await rig.guard.ask(rig.request(value, **said), rig.program)).state
 
 
-@pytest.mark.usefixtures("hourly")
 @pytest.mark.parametrize(
     ("requests", "denied", "state"),
     [
@@ -403,8 +402,9 @@ async def next_state(rig: Rig, value: float = 51.2, **said: object) -> State:
     ],
 )
 def test_auto_needs_its_days_and_its_share(
-    tmp_path: Path, requests: int, denied: int, state: State
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, requests: int, denied: int, state: State
 ) -> None:
+    hourly(monkeypatch)
     rig = Rig(tmp_path, AUTO)
 
     async def story() -> None:
@@ -414,8 +414,10 @@ def test_auto_needs_its_days_and_its_share(
     ran(story())
 
 
-@pytest.mark.usefixtures("hourly")
-def test_a_few_requests_prove_nothing_however_long(tmp_path: Path) -> None:
+def test_a_few_requests_prove_nothing_however_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hourly(monkeypatch)
     rig = Rig(tmp_path, AUTO)
 
     async def story() -> None:
@@ -428,8 +430,10 @@ def test_a_few_requests_prove_nothing_however_long(tmp_path: Path) -> None:
     ran(story())
 
 
-@pytest.mark.usefixtures("hourly")
-def test_what_is_proven_survives_starts_and_is_lost_with_other_limits(tmp_path: Path) -> None:
+def test_what_is_proven_survives_starts_and_is_lost_with_other_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hourly(monkeypatch)
     rig = Rig(tmp_path, AUTO.replace('mode = "auto"\n', 'mode = "approve"\n'))
     ran(proving(rig, 25))
 
