@@ -233,7 +233,7 @@ def test_a_killed_server_is_noticed_and_read_again(spare: Any, tags_of: Any) -> 
         assert batch.status.tolist() == [0]
         return noticed - started
 
-    assert asyncio.run(story()) < 10
+    assert asyncio.run(story()) < 30  # at once on a machine of its own
 
 
 async def read_on(source: OpcUaSource) -> None:
