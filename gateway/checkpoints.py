@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from gateway.guard.audit import CHECKPOINT, LONGEST
+from gateway.guard.words import AUDIT, FOLDER
 from gateway.journal import JSON, Journal
 from gateway.notices import Notice
 
@@ -15,11 +17,10 @@ KIND = "setpoint-audit"
 FACTS = ("of", "head", "key", "held_in", "tpm", "signature")
 MOST_BYTES = 1_000_000
 """Of the audit that are read in one look."""
-LONGEST = 262_144
-PLACE = Path("guard", "audit.jsonl")
+PLACE = Path(FOLDER, AUDIT)
 """Of the audit in the data folder."""
 MOST_LOOKED = 100
-_MARK = b'"event":"checkpoint"'
+_MARK = f'"event":"{CHECKPOINT}"'.encode()
 
 
 class Checkpoints:

@@ -10,7 +10,7 @@ from typing import Any
 from gateway.accounts.access import Access
 from gateway.accounts.audit import KINDS, Audit
 from gateway.accounts.register import read_accounts
-from gateway.config.access import accounts_of, metrics_token
+from gateway.config.access import accounts_of, token_of
 from gateway.config.plan import Plan
 from gateway.console.server import ConsoleServer
 from gateway.console.tls import facts, names_of_machine, pair_of, prepare
@@ -43,7 +43,7 @@ def open_access(plan: Plan, journal: Journal, append: Callable[[Record], None]) 
         file,
         Audit(append),
         idle_s=plan.console.idle_min * 60,
-        metrics_token="" if token is None else metrics_token(token),
+        metrics_token="" if token is None else token_of(token),
         known=known[0]["accounts"] if known else None,
         tell=tell,
     )

@@ -57,7 +57,7 @@ def _policy(plan: "Plan") -> "tuple[Policy | None, str]":
 def _row(
     plan: "Plan", one: "ProposerPlan", policy: "Policy | None", why: str, kept: Any
 ) -> dict[str, Any]:
-    from gateway.config.access import metrics_token
+    from gateway.config.access import token_of
     from gateway.config.plan import RulePlan
     from gateway.proposing.starting import proposer_of
     from plant.errors import Misconfigured
@@ -70,7 +70,7 @@ def _row(
         made = proposer_of(one, tag)
         model = f"{made.model}@{made.version}"
         problems += _unread(plan, policy, [*made.reads(), *_culprits(plan, one)])
-        token = metrics_token(one.token_file)
+        token = token_of(one.token_file)
     except Misconfigured as error:
         problems.append(str(error))
     if plan.setpoints.mode is Mode.OFF:
@@ -94,7 +94,8 @@ def _row(
 def _outside(plan: "Plan", policy: "Policy | None") -> list[dict[str, Any]]:
     """Tell of the programs that ask over the socket or over HTTP, by the guard's audit."""
     from gateway.guard.history import history
-    from gateway.guard.starting import AUDIT, folder_of
+    from gateway.guard.starting import folder_of
+    from gateway.guard.words import AUDIT
 
     own = {one.name for one in plan.proposers}
     names = [] if policy is None else [name for name in policy.proposers if name not in own]

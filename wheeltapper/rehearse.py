@@ -53,7 +53,8 @@ def replay(
     from datetime import UTC, datetime
 
     from gateway.config.loader import load
-    from gateway.guard.starting import AUDIT, folder_of
+    from gateway.guard.starting import folder_of
+    from gateway.guard.words import AUDIT
     from plant.errors import Misconfigured
     from plant.setpoints import Mode
     from wheeltapper import terminal

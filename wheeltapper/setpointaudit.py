@@ -129,10 +129,11 @@ def _sent(data: Path | None, sink: str, token_file: Path | None) -> set[str]:
 
 
 def _file(data: Path | None, file: Path | None) -> Path:
+    from gateway.guard.words import AUDIT, FOLDER
     from plant.errors import Misconfigured
     from wheeltapper.setpoints import folder
 
-    path = file or folder(data) / "guard" / "audit.jsonl"
+    path = file or folder(data) / FOLDER / AUDIT
     if not path.is_file():
         raise Misconfigured(f"{path}: no audit: no guard has run here")
     return path

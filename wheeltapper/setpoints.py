@@ -296,9 +296,10 @@ def history_(
 ) -> None:
     """List what became of requests, newest first; needs no running guard."""
     from gateway.guard.history import history
+    from gateway.guard.words import AUDIT, FOLDER
     from wheeltapper import terminal
 
-    file = folder(data) / "guard" / "audit.jsonl"
+    file = folder(data) / FOLDER / AUDIT
     rows = history(file, most) if file.exists() else []
     terminal.listing(rows, _show, "nothing was asked for", as_json=as_json)
 

@@ -38,7 +38,7 @@ def objections(console: ConsolePlan, data: Path) -> Iterator[tuple[str, str]]:
         yield from problems(Pair(console.certificate, console.key, own=False))
     if console.metrics_token_file is not None:
         try:
-            metrics_token(console.metrics_token_file)
+            token_of(console.metrics_token_file)
         except Misconfigured as error:
             yield "metrics_token_file", str(error)
 
@@ -48,8 +48,8 @@ def accounts_of(console: ConsolePlan, data: Path) -> Path:
     return console.accounts or data / FILE
 
 
-def metrics_token(file: Path) -> str:
-    """Read the token of the programs that watch the gateway: the first line of its file.
+def token_of(file: Path) -> str:
+    """Read the token that a program shows: the first line of its file.
 
     Raises
     ------

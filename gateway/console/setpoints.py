@@ -21,6 +21,7 @@ from gateway.console.queries import SetpointOrder, setpoint_order
 from gateway.guard.history import Told, told
 from gateway.guard.line import GuardLine
 from gateway.guard.stopping import pull, stopped
+from gateway.guard.words import AUDIT
 from plant.errors import Misconfigured, PlantError, Rejected, Unreachable
 from plant.files import stamp
 
@@ -34,7 +35,6 @@ TAIL = 2_000_000
 """Bytes of the audit's end that are read for the history: some hundred requests."""
 MOST = 100
 MS = 1e6
-AUDIT = "audit.jsonl"
 
 
 @dataclass(slots=True)
@@ -129,11 +129,11 @@ class Setpoints:
         except PlantError:
             # One that hangs is not waited for: the file binds it as soon as it goes on.
             try:
-                await asyncio.to_thread(pull, line.path.parent, who)
+                await asyncio.to_thread(pull, line.folder, who)
             except OSError as error:
                 self._note(request, "setpoints stop failed", "", why=str(error.strerror))
                 raise HTTPException(
-                    503, f"{line.path.parent} cannot be written: use the stop at the plant."
+                    503, f"{line.folder} cannot be written: use the stop at the plant."
                 ) from error
         self._note(request, "setpoints stopped", "all setpoints are advice")
         self._forget()
@@ -231,7 +231,7 @@ class Setpoints:
             except PlantError as error:
                 # Half of what it said would be shown as if it were all.
                 seen = _Seen(why=str(error), told=seen.told, trouble=seen.trouble)
-            await asyncio.to_thread(self._read, line.path.parent, seen)
+            await asyncio.to_thread(self._read, line.folder, seen)
             seen.at = time.monotonic()
             self._seen = seen
             return seen

@@ -24,8 +24,8 @@ from gateway.guard.policy import Limits, Policy, lowest
 from gateway.guard.proof import begin, serve
 from gateway.guard.returns import Returns
 from gateway.guard.standing import no_way_back, standing
-from gateway.guard.stopping import STOP, stopped
-from gateway.guard.store import Record, Store, put_for_good
+from gateway.guard.stopping import STOP, pull, stopped
+from gateway.guard.store import Record, Store
 from gateway.guard.tickets import Book, Ticket, told
 from plant.errors import Rejected, Unreachable
 from plant.files import stamp
@@ -79,7 +79,7 @@ class Guard:
             self.stopped, self._heed, now,
         )  # fmt: skip
         self._returns = Returns(store, self.book, devices, self._passage.carry, self.stopped, now)
-        self._pulled, self._blind, self._stops = self._stop_file(), False, 0
+        self._pulled, self._blind, self._stops = stopped(folder) is not None, False, 0
         self._served = self._kept = now()
         self.book.note(
             "guard", "started", serial=policy.serial, signer=policy.signer, mode=self.mode
@@ -175,7 +175,7 @@ class Guard:
         # A write that is under way would end the way back as soon as it is done.
         async with self._devices.lock(tag):
             why = no_way_back(limits, record, self._now())
-            if self._pulled or self._stop_file():
+            if self._pulled or stopped(self._stop.parent) is not None:
                 # Else it would begin to move as soon as somebody starts again.
                 why = "stopped: nothing is written until an approver starts again"
             if why:
@@ -214,7 +214,7 @@ class Guard:
         """Pull the kill switch: from now on everything is advice, also after a restart."""
         self._pulled, self._stops = True, self._stops + 1
         try:
-            put_for_good(self._stop, f"{who}\n".encode())
+            pull(self._stop.parent, who)
         except OSError as error:
             self.book.alarm("stop", f"stopped, but only until the next start: {error.strerror}")
         for ticket in self.book.tickets(State.PENDING):
@@ -252,7 +252,7 @@ class Guard:
 
     def stopped(self) -> str:
         """Say why everything is advice only; empty when it is not."""
-        if self._pulled or self._stop_file():
+        if self._pulled or stopped(self._stop.parent) is not None:
             return "stopped"
         return "the stop tag cannot be read" if self._blind else ""
 
@@ -313,10 +313,10 @@ class Guard:
 
     async def look_at_the_stop_tag(self) -> None:
         """Stop when the plant or a file says so; while nobody knows the tag, all is advice."""
-        if not self._pulled and self._stop_file():
+        found = None if self._pulled else stopped(self._stop.parent)
+        if found is not None:
             # Who has made it may have put his name in it.
-            found = stopped(self._stop.parent)
-            self.stop((found.who if found else "") or f"the file {STOP}")
+            self.stop(found.who or f"the file {STOP}")
         tag = self.policy.stop_tag
         if tag and self.mode is not Mode.OFF:
             self._heed((await self._devices.read([tag])).get(tag))
@@ -364,16 +364,6 @@ class Guard:
         """Raise Rejected where somebody has stopped since: a start ends no stop that is newer."""
         if before != (self._stops, stamp(self._stop)):
             raise Rejected("stopped again meanwhile: ask who and why, and start anew")
-
-    def _stop_file(self) -> bool:
-        """Tell whether the file of the kill switch is there; where it cannot be told, it is."""
-        try:
-            self._stop.lstat()
-        except FileNotFoundError:
-            return False
-        except OSError:
-            return True
-        return True
 
     def _standing(self, limits: Limits) -> dict[str, Any]:
         record = self._store.records.get(limits.tag, Record())

@@ -28,11 +28,11 @@ from gateway.guard.process import Guard
 from gateway.guard.server import Server
 from gateway.guard.store import Store
 from gateway.guard.tickets import boot_clock
-from gateway.guard.words import FOLDER
+from gateway.guard.words import AUDIT, FOLDER
 from plant.errors import Misconfigured
 from plant.setpoints import Mode
 
-AUDIT, STORE, KEY = "audit.jsonl", "store.json", "audit.key"
+STORE, KEY = "store.json", "audit.key"
 
 
 def folder_of(plan: Plan) -> Path:

@@ -22,6 +22,8 @@ from plant.tags import TAG_NAME
 SOCKET = "guard.sock"
 FOLDER = "guard"
 """Below the data folder."""
+AUDIT = "audit.jsonl"
+"""In that folder."""
 LENGTH = 4
 MOST_BYTES = 65_536
 LONGEST_TEXT = 1000

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.console.view import ProposedRow, ProposerRow
+from gateway.guard.lifecycle import OVER
 from gateway.guard.line import GuardLine
 from gateway.journal import JSON
 from gateway.proposing.contract import Look, Outcome, Proposer, Remembering
@@ -46,9 +47,8 @@ AWAY_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 STATUS_S = 3.0
 KEEP_S = 30.0
 """Unless something has happened the file is written anew so often."""
-FINAL = frozenset(
-    {State.HELD, State.ADVISED, State.REJECTED, State.EXPIRED, State.UNKNOWN, State.REVERTED}
-)
+FINAL = OVER | {State.HELD, State.UNKNOWN}
+"""States in which a proposer waits no longer."""
 
 Announce = Callable[[str, dict[str, JSON]], None]
 

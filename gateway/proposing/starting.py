@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analytics.response import read_response
-from gateway.config.access import metrics_token
+from gateway.config.access import token_of
 from gateway.config.plan import OptimiserPlan, Plan, ProposerPlan, RulePlan
 from gateway.guard.line import GuardLine
 from gateway.pipeline import Pipeline
@@ -73,7 +73,7 @@ def _seat(plan: ProposerPlan, tag: Tag) -> Seat:
     token, off = "", ""
     try:
         proposer = proposer_of(plan, tag)
-        token = metrics_token(plan.token_file)
+        token = token_of(plan.token_file)
     except Misconfigured as error:
         off = str(error)
         proposer = Unready(plan.name, plan.tag, off)
