@@ -4,15 +4,13 @@ It steps only where the response was learnt, only as far as it may, and only whe
 it expects stands out from what it does not know.
 """
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from analytics.response import Response, write_response
 from gateway.config.plan import OptimiserPlan
+from gateway.proposing.asker import Asker, signal_of, version_of
 from gateway.proposing.contract import Look, Outcome, Wish, fitting, is_number, request_of
 from plant.setpoints import Request
 from plant.tags import Tag
@@ -24,7 +22,7 @@ STRANGE = 4.0
 """Standard deviations of the noise by which the effect may be off what is foretold."""
 
 
-class Optimiser:
+class Optimiser(Asker):
     """A `contract.Proposer` with a learnt response.
 
     Parameters
@@ -38,31 +36,17 @@ class Optimiser:
     """
 
     def __init__(self, plan: OptimiserPlan, tag: Tag, response: Response) -> None:
+        super().__init__(plan, tag, version_of(plan, write_response(response)))
         self.plan, self.response = plan, response
-        self.name, self.tag, self.model = plan.name, plan.tag, plan.name
-        self.version = version_of(plan, response)
-        self.why = "not asked yet"
-        self._setpoint = tag
-        self._open: Request | None = None
-        self._next = -math.inf
         self._turned_down: tuple[float, float, float | None] | None = None
-        self._recalled = False
         self._asked = (math.nan, math.nan, 0.0)
 
     def reads(self) -> Sequence[str]:
         """Give the inputs of the response, and its effect."""
         return tuple(dict.fromkeys((self.tag, *self.response.inputs, self.response.effect)))
 
-    def propose(self, look: Look) -> Request | None:
-        """Ask for the best step from here, if one is worth it."""
-        request = self._propose(look)
-        if request is not None:
-            self.why, self._open = "", request
-        return request
-
     def _propose(self, look: Look) -> Request | None:
-        if self._open is not None:
-            return self._nothing("waits for what becomes of its last request")
+        """Ask for the best step from here, if one is worth it."""
         if self._recalled:
             # Nobody knows for how long the gateway was away: the pause begins anew.
             self._recalled, self._next = False, look.mono + self.plan.pause_s
@@ -92,7 +76,7 @@ class Optimiser:
         after = {**values, self.tag: value}
         change, half = self.response.change(values, after)
         gain = self._gain(effect, change)
-        step = f"{_signal(self.tag)} {live:g} → {value:g} {written(self._setpoint.unit)}".rstrip()
+        step = f"{signal_of(self.tag)} {live:g} → {value:g} {written(self._setpoint.unit)}".rstrip()
         foretold = self._foretold(change, half)
         if value == live or gain <= half:
             return self._nothing(f"no step is worth it: {step} would give {foretold}")
@@ -106,7 +90,7 @@ class Optimiser:
         wish = Wish(
             value=value,
             reason=f"{self._aim()}: {step}, expected {foretold}",
-            effect=f"{foretold} of {_signal(self.response.effect)}, now {self._effect(effect)}",
+            effect=f"{foretold} of {signal_of(self.response.effect)}, now {self._effect(effect)}",
             rests_on=self.reads(),
         )
         return request_of(self, look, self._setpoint.unit, wish, self.plan.valid_s)
@@ -126,7 +110,7 @@ class Optimiser:
         off = effect - self.response.expected(values)
         if abs(off) > STRANGE * self.response.noise:
             said = self._effect(self.response.expected(values))
-            return f"{_signal(self.response.effect)} is {effect:.4g}, where {said} is foretold"
+            return f"{signal_of(self.response.effect)} is {effect:.4g}, where {said} is foretold"
         return ""
 
     def _gain(self, effect: float, change: float) -> float:
@@ -174,23 +158,4 @@ class Optimiser:
 
     def _aim(self) -> str:
         at = "" if self.plan.target is None else f" at {self._effect(self.plan.target)}"
-        return f"{self.plan.aim} {_signal(self.response.effect)}{at}"
-
-    def _nothing(self, why: str) -> Request | None:
-        self.why = why
-        return None
-
-
-def version_of(plan: OptimiserPlan, response: Response) -> str:
-    """Name an optimiser by what it was told and what it has learnt."""
-    said: dict[str, Any] = {
-        key: value
-        for key, value in asdict(plan).items()
-        if key not in ("token_file", "response", "name")
-    }
-    content = json.dumps(said, sort_keys=True, default=str) + write_response(response)
-    return hashlib.sha256(content.encode()).hexdigest()[:8]
-
-
-def _signal(tag: str) -> str:
-    return tag.rpartition("/")[2]
+        return f"{self.plan.aim} {signal_of(self.response.effect)}{at}"

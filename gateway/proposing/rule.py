@@ -1,13 +1,12 @@
 """Proposes by a rule: "speed −5 % while bearing alarm P2 stands", and back when it has gone."""
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from gateway.config.plan import RulePlan
+from gateway.proposing.asker import Asker, signal_of, version_of
 from gateway.proposing.contract import Look, Outcome, Standing, Wish, fitting, is_number, request_of
 from plant.setpoints import Code, Request, State
 from plant.tags import Tag
@@ -55,7 +54,7 @@ class _Episode:
         return self.asked is not None and _same(live, self.asked)
 
 
-class Rule:
+class Rule(Asker):
     """A `contract.Proposer` with a rule.
 
     Parameters
@@ -67,17 +66,11 @@ class Rule:
     """
 
     def __init__(self, plan: RulePlan, tag: Tag) -> None:
+        super().__init__(plan, tag, version_of(plan))
         self.plan = plan
-        self.name, self.tag, self.model = plan.name, plan.tag, plan.name
-        self.version = version_of(plan)
-        self.why = "not asked yet"
-        self._setpoint = tag
         self._episode = _Episode()
-        self._open: Request | None = None
         self._returns = False
         self._since: tuple[bool, float] | None = None
-        self._next = -math.inf
-        self._recalled = False
 
     def reads(self) -> Sequence[str]:
         """Give the tags of its condition, its culprit and its setpoint."""
@@ -85,16 +78,8 @@ class Rule:
         culprit = [self.plan.culprit] if self.plan.culprit else []
         return tuple(dict.fromkeys((self.tag, *terms, *culprit)))
 
-    def propose(self, look: Look) -> Request | None:
-        """Ask once the rule has applied for long enough, or led back once it no longer does."""
-        request = self._propose(look)
-        if request is not None:
-            self.why, self._open = "", request
-        return request
-
     def _propose(self, look: Look) -> Request | None:
-        if self._open is not None:
-            return self._nothing("waits for what becomes of its last request")
+        """Ask once the rule has applied for long enough, or led back once it no longer does."""
         flaw = look.flaw(self.tag, self.plan.fresh_s)
         if flaw:
             return self._nothing(flaw)
@@ -126,7 +111,7 @@ class Rule:
             return self._nothing(f"asks again in {self._next - mono:.0f} s: {found.words}")
         value = fitting(self._setpoint, self._target(live))
         if _same(value, live):
-            return self._nothing(f"{_signal(self.tag)} is {value:g} already: {found.words}")
+            return self._nothing(f"{signal_of(self.tag)} is {value:g} already: {found.words}")
         if episode.before is None:
             episode.before = live
         episode.asked = value
@@ -187,15 +172,17 @@ class Rule:
         if self.plan.alarm:
             alarm = self._alarm(look)
             if alarm is None:
-                return Finding(False, f"no such alarm of {_signal(self.plan.alarm)} stands")
+                return Finding(False, f"no such alarm of {signal_of(self.plan.alarm)} stands")
             culprits = [self.plan.culprit] if self.plan.culprit else list(alarm.culprits[:1])
             for tag in culprits:
                 flaw = look.flaw(tag, self.plan.fresh_s)
                 if flaw:
                     return Finding(None, flaw)
             rests += culprits
-            by = f" by {_signal(culprits[0])}" if culprits else ""
-            words.append(f"alarm {alarm.id} P{alarm.priority} of {_signal(alarm.asset)} stands{by}")
+            by = f" by {signal_of(culprits[0])}" if culprits else ""
+            words.append(
+                f"alarm {alarm.id} P{alarm.priority} of {signal_of(alarm.asset)} stands{by}"
+            )
             episode = f"alarm {alarm.id}"
         if self.plan.when:
             found = self._condition(look)
@@ -226,13 +213,13 @@ class Rule:
             failing = [term for term in part if not term.holds(look.of(term.tag).value)]
             if not failing:
                 said = [
-                    f"{_signal(term.tag)} {look.of(term.tag).value:g} "
+                    f"{signal_of(term.tag)} {look.of(term.tag).value:g} "
                     f"({term.sign} {term.number:g})" for term in part
                 ]  # fmt: skip
                 return Finding(True, " and ".join(said), "", tuple(term.tag for term in part))
             term = failing[0]
             value = look.of(term.tag).value
-            missed.append(f"{_signal(term.tag)} {value:g}, not {term.sign} {term.number:g}")
+            missed.append(f"{signal_of(term.tag)} {value:g}, not {term.sign} {term.number:g}")
         if flaws:
             return Finding(None, flaws[0])
         return Finding(False, "; ".join(missed))
@@ -253,26 +240,8 @@ class Rule:
 
     def _change(self, live: float, value: float) -> str:
         unit = written(self._setpoint.unit)
-        return f"{_signal(self.tag)} {live:g} → {value:g} {unit}".rstrip()
-
-    def _nothing(self, why: str) -> Request | None:
-        self.why = why
-        return None
-
-
-def version_of(plan: RulePlan) -> str:
-    """Name a rule by what it says: the limits are signed for this one, and for no other.
-
-    How often it is looked at, and where its token lies, is no part of that.
-    """
-    said = {key: value for key, value in asdict(plan).items() if key not in ("token_file", "name")}
-    content = json.dumps(said, sort_keys=True, default=str).encode()
-    return hashlib.sha256(content).hexdigest()[:8]
+        return f"{signal_of(self.tag)} {live:g} → {value:g} {unit}".rstrip()
 
 
 def _same(one: float, other: float) -> bool:
     return math.isclose(one, other, rel_tol=SAME, abs_tol=1e-12)
-
-
-def _signal(tag: str) -> str:
-    return tag.rpartition("/")[2]
