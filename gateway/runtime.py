@@ -236,7 +236,8 @@ class Gateway:
                     summarising.cancel()
                     counting.cancel()
                     looking.cancel()
-                    proposing.cancel()
+                    if proposing is not None:
+                        proposing.cancel()
                     if pulling is not None:
                         pulling.cancel()
                         await asyncio.gather(pulling, return_exceptions=True)
@@ -535,8 +536,8 @@ class Gateway:
                 self._change_model(body)
             await asyncio.sleep(MODELS_S)
 
-    def _propose(self) -> asyncio.Task[None]:
-        """Have the proposers of setpoints ask, beside everything else; maybe there are none."""
+    def _propose(self) -> asyncio.Task[None] | None:
+        """Have the proposers of setpoints ask, beside everything else; None: there are none."""
         service = proposing_of(
             self._plan,
             self._pipeline,
@@ -544,7 +545,7 @@ class Gateway:
             lambda kind, body: self._announce([(kind, body)]),
         )
         if service is None:
-            return asyncio.create_task(asyncio.sleep(0))
+            return None
         self._view.proposing = service
         task = asyncio.create_task(service.run())
         # A mistake of its own ends it, named among what is benched; nothing else ends with it.

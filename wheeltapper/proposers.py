@@ -58,7 +58,6 @@ def _row(
     plan: "Plan", one: "ProposerPlan", policy: "Policy | None", why: str, kept: Any
 ) -> dict[str, Any]:
     from gateway.config.access import token_of
-    from gateway.config.plan import RulePlan
     from gateway.proposing.starting import proposer_of
     from plant.errors import Misconfigured
     from plant.setpoints import Mode
@@ -79,7 +78,7 @@ def _row(
     same = kept.get("model") == model
     return {
         "name": one.name,
-        "kind": "rule" if isinstance(one, RulePlan) else "optimiser",
+        "kind": one.kind,
         "tag": one.tag,
         "unit": tag.unit,
         "model": model,

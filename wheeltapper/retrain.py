@@ -188,7 +188,7 @@ class Round:
             for done, asset in enumerate(self.assets, 1):
                 try:
                     if listed is None:
-                        listed = _listed(registry)
+                        listed = registry.versions()
                     found = self._look(registry, asset, listed.get(asset.path, []))
                 except Rejected as error:
                     refused += 1
@@ -381,14 +381,6 @@ class Round:
                     online, self.ring, () if each.older is None else (each.older,),
                 )  # fmt: skip
         return teller.trained, len(teller.refused)
-
-
-def _listed(registry: "Registry") -> dict[str, list[int]]:
-    """Give the versions of each asset, the newest first."""
-    found: dict[str, list[int]] = {}
-    for one in registry.models():
-        found.setdefault(one.asset, []).append(one.version)
-    return found
 
 
 def _heard(header: "Header") -> "dict[str, int]":

@@ -176,13 +176,18 @@ def _share(model: Consolidated, rows: Rows) -> float:
     return _beyond(model, rows) / max(int(np.count_nonzero(rows.mode == RUN)), 1)
 
 
+def machines_of(seed: int, faults: Sequence[Struck]) -> dict[str, Machine]:
+    """Give the machines of a seed by the name of their site, which do all that sites do."""
+    return {
+        name: Machine(name, 10 * seed + n, load, (MOVED[0], ALL_LOADS), tuple(faults))
+        for n, (name, load) in enumerate(LOADS.items())
+    }
+
+
 def seed_figures(seed: int, strength: float) -> list[dict[str, Any]]:
     """Give a row for each site and model of one seed."""
     faults = struck(strength)
-    machines = {
-        name: Machine(name, 10 * seed + n, load, (MOVED[0], ALL_LOADS), faults)
-        for n, (name, load) in enumerate(LOADS.items())
-    }
+    machines = machines_of(seed, faults)
     plan = plan_of(LoadedLine(machines["low"]))
     rows = {name: rows_of(machine, plan) for name, machine in machines.items()}
     models = models_of(rows, plan)

@@ -18,24 +18,13 @@ from analytics.modelfiles import SUFFIX, private_key, public_key, read_model, wr
 from bench.federation.sites import HOUR_S, LoadedLine, Machine, pump_columns, pump_tags
 from plant.errors import Rejected
 from wheeltapper.walks.machine import configuration, write_recording
+from wheeltapper.walks.models import MODELS
 from wheeltapper.walks.stage import Stage, free_port
 
 SPEED = 120.0
 LEARN_H, SHADOW_H, PROBATION_H = 1.5, 0.5, 1.0
 """Hours that a gateway learns, by itself and by the class; tries; and keeps the way back warm."""
 ENGINEER = "Ada"
-MODELS = """
-[console]
-port = 0
-
-[models]
-url = "http://127.0.0.1:{port}"
-root = "models/root.json"
-keys = ["models/trainer.pub.pem"]
-every_min = 0.1
-shadow_h = {shadow_h:g}
-probation_h = {probation_h:g}
-"""
 
 
 def site_of(path: str) -> str:

@@ -14,13 +14,12 @@ from analytics.relations import Relations
 from analytics.settings import WatchSettings
 from analytics.watch import Watch
 from bench.federation.figures import (
-    ALL_LOADS,
     FAULTS,
     LEARNT,
-    LOADS,
     MOVED,
     OWN,
     SCORED,
+    machines_of,
     models_of,
     plan_of,
     struck,
@@ -107,11 +106,7 @@ class Site:
 
 def seed_figures(seed: int, strength: float) -> list[dict[str, Any]]:
     """Give a row for each site and kind of watch of one seed."""
-    faults = struck(strength)
-    machines = {
-        name: Machine(name, 10 * seed + n, load, (MOVED[0], ALL_LOADS), faults)
-        for n, (name, load) in enumerate(LOADS.items())
-    }
+    machines = machines_of(seed, struck(strength))
     plan = plan_of(LoadedLine(machines["low"]))
     summed = {name: windows_of(machine, plan) for name, machine in machines.items()}
     shared = models_of(summed, plan)["low"]["federated"].relations()

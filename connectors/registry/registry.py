@@ -100,6 +100,13 @@ class Registry:
                     listed.append(Listed(asset, version, info.length, info.hashes["sha256"], names))
         return sorted(listed, key=lambda one: (one.asset, -one.version))
 
+    def versions(self) -> dict[str, list[int]]:
+        """Give the versions of each asset, the newest first."""
+        found: dict[str, list[int]] = {}
+        for one in self.models():
+            found.setdefault(one.asset, []).append(one.version)
+        return found
+
     def rings(self, asset: str) -> dict[str, int]:
         """Tell which version of an asset is for which ring."""
         line, own = split(asset)

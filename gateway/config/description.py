@@ -11,7 +11,6 @@ from gateway.config.plan import (
     ModelsPlan,
     Plan,
     ProposerPlan,
-    RulePlan,
     SetpointsPlan,
 )
 
@@ -73,7 +72,7 @@ def proposer_described(proposer: ProposerPlan) -> dict[str, Any]:
         key: str(value) if isinstance(value, Path) else value
         for key, value in asdict(proposer).items()
     }
-    return {"kind": "rule" if isinstance(proposer, RulePlan) else "optimiser", **told}
+    return {"kind": proposer.kind, **told}
 
 
 def alarms_described(alarms: AlarmPlan) -> dict[str, Any]:

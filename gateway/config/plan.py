@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from plant.assets import Asset
 from plant.setpoints import Mode
@@ -180,6 +180,7 @@ class RulePlan:
         How often it looks; age of what it goes by; for how long a request waits; s.
     """
 
+    kind: ClassVar = "rule"
     name: str
     token_file: Path
     tag: str
@@ -217,6 +218,7 @@ class OptimiserPlan:
         Between two requests at least, s: the plant has to answer first.
     """
 
+    kind: ClassVar = "optimiser"
     name: str
     token_file: Path
     tag: str

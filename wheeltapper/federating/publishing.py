@@ -52,14 +52,12 @@ def publish(
             f"{model}: has no limits yet: merge the scores of the sites (--scores), and compare "
             "before it is published"
         )
-    newest: dict[str, int] = {}
-    for one in place.models():
-        newest[one.asset] = max(one.version, newest.get(one.asset, 0))
+    here = place.versions()
     paths = asset or _told(file.header)
     created, done = time.time_ns(), []
     try:
         for path in paths:
-            version = max(newest.get(path, 0) + 1, file.header.version)
+            version = max(here.get(path, [0])[0] + 1, file.header.version)
             header = of_asset(file.header, path, version, created)
             data = write_model(header, file.arrays, key)
             done.append(place.publish(path, version, data, key, None, ring))

@@ -117,7 +117,7 @@ def rollback(
     believed = [key.public_key(), *map(read_public, also or ())]
     place = Registry(registry)
     data = place.read(asset, version)
-    newest = max(one.version for one in place.models() if one.asset == asset)
+    newest = place.versions()[asset][0]
     try:
         old = read_model(data, believed)
     except ModelRefused as error:

@@ -56,7 +56,11 @@ class Recorded:
         """Give a tag as its device shows it at a time, ns; None where it did not answer then."""
         course = self.courses.get(tag)
         if course is None:
-            return Reading(tag, self._assumed[tag], 0, now, mono) if self.known(tag) else None
+            return (
+                Reading(tag, self._assumed[tag], int(Status.GOOD), now, mono)
+                if self.known(tag)
+                else None
+            )
         place = int(course.at.searchsorted(now, "right")) - 1
         if place < 0 or now - int(course.at[place]) > course.counts_ns:
             return None

@@ -24,6 +24,7 @@ from gateway.guard.devices import Devices
 from gateway.guard.policy import Limits, Policy
 from gateway.guard.process import Guard
 from gateway.guard.store import Store
+from plant.quality import Status
 from plant.setpoints import Code, Mode, Readback, Reading, Setpoint, State
 from wheeltapper.rehearsing.recorded import Recorded
 from wheeltapper.rehearsing.requests import Asked
@@ -114,7 +115,7 @@ class Hands:
     async def read_back(self, tag: str) -> Readback:
         """Give what is kept."""
         found = self.reading(tag)
-        missing = Reading(tag, float("nan"), 0x8000_0000, self.clock.wall, self.clock().mono)
+        missing = Reading(tag, float("nan"), int(Status.BAD), self.clock.wall, self.clock().mono)
         return Readback(found or missing)
 
     def ours(self, tag: str) -> Move | None:
@@ -351,7 +352,7 @@ class Rehearsal:
         if course is None:
             nothing = np.zeros(0)
             return Walk(limits, nothing.astype(np.int64), nothing, nothing, outcomes, moves)
-        operator = np.where(course.status < 0x4000_0000, course.value, np.nan)
+        operator = np.where(course.status < Status.UNCERTAIN, course.value, np.nan)
         force, changes = operator.copy(), self._changes[limits.tag]
         for place, move in enumerate(moves):
             after = bisect.bisect_right(changes, move.at)
