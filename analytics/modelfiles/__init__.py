@@ -5,11 +5,11 @@ judged in the order size, signature, header, bounds, sums, numbers; nothing is a
 size does not warrant.
 """
 
-from analytics.modelfiles.file import MOST_BYTES, SUFFIX, Model, read_model, write_model
+from analytics.modelfiles.file import MOST_BYTES, Model, read_model, write_model
 from analytics.modelfiles.header import Header
 from analytics.modelfiles.keys import key_id, private_key, public_key, public_pem
 from analytics.modelfiles.kinds import KINDS, restored
-from analytics.modelfiles.places import asset_of, model_folder
+from analytics.modelfiles.places import SUFFIX, asset_of, model_folder, version_in
 from analytics.modelfiles.refusals import Cause, ModelRefused
 from analytics.modelfiles.watches import check_fits, settings_body, watch_of
 
@@ -31,6 +31,7 @@ __all__ = [
     "read_model",
     "restored",
     "settings_body",
+    "version_in",
     "watch_of",
     "write_model",
 ]

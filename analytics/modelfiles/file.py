@@ -27,7 +27,6 @@ from analytics.modelfiles.header import FORMAT, Header, dumped, parsed
 from analytics.modelfiles.keys import key_id
 from analytics.modelfiles.refusals import Cause, ModelRefused
 
-SUFFIX = ".wtm"
 MOST_BYTES = 16 * 2**20
 MOST_HEADER, MOST_ARRAYS, MOST_DIMENSIONS = 2**18, 8192, 4
 LONGEST_TEXT = 1024

@@ -5,6 +5,7 @@ from pathlib import PurePath
 from plant.errors import Misconfigured
 
 BETWEEN = "|"
+SUFFIX = ".wtm"
 
 
 def model_folder(asset: str) -> PurePath:
@@ -24,3 +25,16 @@ def model_folder(asset: str) -> PurePath:
 def asset_of(folder: str) -> str:
     """Name the asset whose models lie in a folder of that name."""
     return folder.replace(BETWEEN, "/")
+
+
+def version_in(file: PurePath) -> int | None:
+    """Tell which version a file of an asset's folder is, by its name; None: it is no model file.
+
+    Examples
+    --------
+    >>> version_in(PurePath("12.wtm"))
+    12
+    >>> version_in(PurePath("old.wtm"))
+    """
+    numbered = file.suffix == SUFFIX and file.stem.isascii() and file.stem.isdigit()
+    return int(file.stem) if numbered else None

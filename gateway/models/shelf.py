@@ -26,6 +26,7 @@ from analytics.modelfiles import (
     model_folder,
     public_key,
     read_model,
+    version_in,
     watch_of,
 )
 from analytics.watch import Watch
@@ -200,12 +201,9 @@ class Shelf:
             files = list((self._folder / model_folder(asset)).iterdir())
         except OSError:
             return []
-        numbered = [
-            (int(file.stem), file)
-            for file in files
-            if file.suffix == SUFFIX and file.stem.isascii() and file.stem.isdigit()
-        ]
-        found = sorted((one for one in numbered if one[0] > highest), reverse=True)
+        numbered = ((version_in(file), file) for file in files)
+        newer = ((at, file) for at, file in numbered if at is not None and at > highest)
+        found = sorted(newer, reverse=True)
         return found if every else found[:MOST_LOOKED]
 
     def _consider(

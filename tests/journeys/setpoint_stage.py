@@ -18,11 +18,11 @@ from gateway.accounts.register import Account, Accounts, write_accounts
 from gateway.accounts.roles import Role
 from gateway.config.loader import load
 from gateway.guard.keys import make_key
-from gateway.guard.starting import sealed
 from gateway.guard.words import FOLDER, new_id, tell
 from gateway.proposing.starting import seats_of
 from gateway.runtime import Gateway
 from plant.errors import PlantError
+from tests.gateway.guard.sealing import seal
 from wheeltapper.running import console_of
 
 T = TypeVar("T")
@@ -199,15 +199,14 @@ class Stage:
         (self.folder / "plant.toml").write_text(CONFIG.format(port=port) + guarded + self._rule)
         (self.folder / "bearing.token").write_text(TOKEN)
         key = make_key(self.folder / "engineer.key")
-        limits = self.folder / "limits.toml"
-        limits.touch()
+        (self.folder / "limits.toml").touch()
         plan = load(self.folder / "plant.toml")
         text = LIMITS
         for seat in seats_of(plan):
             digest = hashlib.sha256(TOKEN.encode()).hexdigest()
             model = f"{seat.proposer.model}@{seat.proposer.version}"
             text += RULED.format(digest=digest, model=model)
-        limits.write_bytes(sealed(text.encode(), "limits", key, plan, time.time_ns()))
+        seal(self.folder, text, key, time.time_ns())
         self.data.mkdir()
         cheap = Cost(memory=64, passes=1, lanes=1)
         accounts = {

@@ -13,14 +13,13 @@ from typer.testing import CliRunner
 from analytics.response import moves
 from connectors.sqlite.config import SqliteConfig
 from connectors.sqlite.sink import SqliteSink
-from gateway.config.loader import load
 from gateway.guard.keys import make_key
-from gateway.guard.starting import sealed
 from gateway.proposing.service import FILE
 from plant.records import SummaryRecord
 from plant.summaries import MINUTE
 from plant.tags import Tag, TagHandle
 from tests.gateway.guard.rig import Rig, ran
+from tests.gateway.guard.sealing import seal
 from tests.gateway.proposing.scenes import rows
 from wheeltapper.app import app
 
@@ -112,12 +111,7 @@ def plant(folder: Path, more: str = "", limits: str = LIMITS) -> str:
     key = folder / "engineer.key"
     key.unlink(missing_ok=True)
     key.with_suffix(".pub").unlink(missing_ok=True)
-    signer = make_key(key)
-    file = folder / "limits.toml"
-    # The configuration has to name a file that is there.
-    file.touch()
-    plan = load(folder / "plant.toml")
-    file.write_bytes(sealed(limits.encode(), file.name, signer, plan, time.time_ns()))
+    seal(folder, limits, make_key(key), time.time_ns())
     return str(folder / "plant.toml")
 
 

@@ -13,12 +13,12 @@ from gateway.config.loader import load
 from gateway.guard.audit import Audit
 from gateway.guard.checks import Moment
 from gateway.guard.keys import make_key
-from gateway.guard.starting import sealed
 from gateway.guard.words import new_id
 from gateway.journal import Journal
 from plant.errors import Misconfigured
 from plant.records import SampleRecord
 from plant.samples import Batch
+from tests.gateway.guard.sealing import seal
 from wheeltapper.app import app
 
 START, NS = 1_800_000_000, 10**9
@@ -86,10 +86,7 @@ class Scene:
         self.key = make_key(folder / "engineer.key")
         (folder / "plant.toml").write_text(PLANT)
         self.limits = LIMITS.format(more=more, head=head)
-        limits = folder / "limits.toml"
-        limits.touch()
-        plan = load(folder / "plant.toml")
-        limits.write_bytes(sealed(self.limits.encode(), "limits", self.key, plan, START * NS))
+        seal(folder, self.limits, self.key, START * NS)
         self.speed, self.running = np.full(3600, 50.0), np.ones(3600)
         self.stop = np.zeros(3600)
         self.rows: list[str] = []

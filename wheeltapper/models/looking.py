@@ -114,7 +114,7 @@ def _registry(plan: "Plan") -> Iterator[Finding]:
 
 def _copied(plan: "Plan", folder: Path) -> dict[str, Path]:
     """Copy what the gateway remembers of the registry, and each machine's newest model."""
-    from analytics.modelfiles import SUFFIX, model_folder
+    from analytics.modelfiles import SUFFIX, model_folder, version_in
     from wheeltapper.models.pull import FOLDER
 
     own = plan.data / FOLDER
@@ -124,10 +124,8 @@ def _copied(plan: "Plan", folder: Path) -> dict[str, Path]:
     for asset in plan.assets:
         name = model_folder(asset.path)
         found[asset.path] = folder / name
-        numbered = [
-            file for file in (own / name).glob(f"*{SUFFIX}")
-            if file.stem.isascii() and file.stem.isdigit() and not file.is_symlink()
-        ]  # fmt: skip
+        files = [file for file in (own / name).glob(f"*{SUFFIX}") if not file.is_symlink()]
+        numbered = [file for file in files if version_in(file) is not None]
         newest = max(numbered, key=lambda file: int(file.stem), default=None)
         if newest is not None:
             (folder / name).mkdir()

@@ -16,6 +16,7 @@ from analytics.modelfiles import (
     public_pem,
     read_model,
     settings_body,
+    version_in,
     write_model,
 )
 from analytics.training.course import Machine
@@ -140,11 +141,8 @@ class Shelf:
             return Path(self.parent)
         if self.out is None or self.out.suffix == SUFFIX:
             return None
-        kept = [
-            file
-            for file in (self.out / model_folder(asset)).glob(f"*{SUFFIX}")
-            if file.stem.isascii() and file.stem.isdigit()
-        ]
+        files = (self.out / model_folder(asset)).glob(f"*{SUFFIX}")
+        kept = [file for file in files if version_in(file) is not None]
         return max(kept, key=lambda file: int(file.stem), default=None)
 
     def put(self, machine: Machine, outcome: Outcome) -> Written:
