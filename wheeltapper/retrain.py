@@ -14,7 +14,7 @@ from wheeltapper.options import AsJson
 
 if TYPE_CHECKING:
     from analytics.modelfiles import Header, Model
-    from analytics.proposals import Reason
+    from analytics.proposals import Reason, Seen
     from analytics.training.selection import Event
     from connectors.registry.registry import Registry
     from plant.records import JSON
@@ -207,12 +207,11 @@ class Round:
         """Say what speaks for training an asset again; its versions, the newest first."""
         from analytics.federation.watching import KIND as CLASS
         from analytics.modelfiles import public_pem, read_model
-        from analytics.proposals import Cause, Reason, Seen, follows, reasons
-        from analytics.training.selection import select
+        from analytics.proposals import Cause, Reason, follows, reasons
         from plant.alarms import Label
         from wheeltapper.export import span
         from wheeltapper.train import Order
-        from wheeltapper.training.jobs import course_of, watch_in_force
+        from wheeltapper.training.jobs import watch_in_force
         from wheeltapper.training.stores import Told
 
         start, stop = span(*self.since)
@@ -238,12 +237,7 @@ class Round:
         )
         watch = watch_in_force(job)
         assert watch is not None  # noqa: S101 - the job has its file
-        course = course_of(replace(job, start=begin))
-        chosen = select(course, job.machine, events, job.wishes.margin)
-        seen = Seen(
-            course.at, course.values["mean"][:, : len(job.machine.signals)], chosen.mode,
-            chosen.healthy,
-        )  # fmt: skip
+        seen = _seen(replace(job, start=begin))
         called = told.called(asset.path, until, stop) - Counter(_heard(before.header))
         found = reasons(
             watch, seen, trained_until=until, now=stop, oldest_days=self.oldest_days,
@@ -284,20 +278,17 @@ class Round:
 
     def _crept(self, job: "Job", version: int) -> "list[Reason]":
         """Hold what would be learnt against an older model."""
-        from analytics.proposals import Seen, crept
+        from analytics.proposals import crept
         from analytics.training.fit import NothingTrained
-        from analytics.training.selection import select
-        from wheeltapper.training.jobs import course_of, watch_in_force
+        from wheeltapper.training.jobs import watch_in_force
 
         try:
             watch = watch_in_force(job)
         except NothingTrained:
             return []  # of other signals or units: nothing can be held against it
         assert watch is not None  # noqa: S101 - the job has its file
-        course = course_of(replace(job, start=max(job.start, job.stop - CREPT_NS)))
-        chosen = select(course, job.machine, job.events, job.wishes.margin)
-        means = course.values["mean"][:, : len(job.machine.signals)]
-        return crept(watch, version, Seen(course.at, means, chosen.mode, chosen.healthy))
+        seen = _seen(replace(job, start=max(job.start, job.stop - CREPT_NS)))
+        return crept(watch, version, seen)
 
     def _card(self, due: Due, outcome: "Outcome") -> "dict[str, JSON]":
         """Add to a data card what speaks for the model, and what had been said of alarms by then.
@@ -381,6 +372,18 @@ class Round:
                     online, self.ring, () if each.older is None else (each.older,),
                 )  # fmt: skip
         return teller.trained, len(teller.refused)
+
+
+def _seen(job: "Job") -> "Seen":
+    """Give what an asset has shown in the time of a job."""
+    from analytics.proposals import Seen
+    from analytics.training.selection import select
+    from wheeltapper.training.jobs import course_of
+
+    course = course_of(job)
+    chosen = select(course, job.machine, job.events, job.wishes.margin)
+    means = course.values["mean"][:, : len(job.machine.signals)]
+    return Seen(course.at, means, chosen.mode, chosen.healthy)
 
 
 def _heard(header: "Header") -> "dict[str, int]":

@@ -6,7 +6,7 @@ import tomllib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from math import nan
@@ -154,9 +154,8 @@ def _digest(said: str, _known: Tags) -> str:
 
 
 def _moment(said: date, _known: Tags) -> int:
-    """Give wall time, ns; without a zone UTC is meant."""
     whole = said if isinstance(said, datetime) else datetime.combine(said, time())
-    return int((whole if whole.tzinfo else whole.replace(tzinfo=UTC)).timestamp()) * 10**9
+    return outlets.wall_of(whole)
 
 
 def _networks(said: list[Any], known: Tags) -> tuple[Network, ...]:

@@ -151,6 +151,11 @@ def signed_at(signed: object) -> int:
     at = signed.get("at") if isinstance(signed, dict) else None
     if not isinstance(at, datetime):
         return 0
+    return wall_of(at)
+
+
+def wall_of(at: datetime) -> int:
+    """Give a moment of TOML as wall time, ns, whole seconds; without a zone UTC is meant."""
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) * 10**9
 
 
