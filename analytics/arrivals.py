@@ -101,7 +101,8 @@ class Arrivals:
         known = np.where(np.isfinite(table), table, relations.centre)
         levels = relations.residuals(known.reshape(-1, self._signals)).reshape(table.shape)
         levels[~reached] = np.nan
-        away = levels - base.mean(axis=0)
+        self._home[:] = _middle(levels)
+        away = levels - self._home[0]
         self._range = _ranges(away)
         if len(seen) < ENOUGH:
             self.settles[:] = RUNGS[-1]
@@ -225,6 +226,18 @@ def _unusual(seen: list[Columns]) -> list[Columns]:
     far = (away / np.maximum(np.median(away, axis=0), 1e-12)).max(axis=1)
     kept = np.sort(np.argsort(far, kind="stable")[len(seen) // 2 :])
     return [seen[place] for place in kept.tolist()]
+
+
+def _middle(levels: Columns) -> Columns:
+    """Give the mean level (p,) of visits (v, rungs, p), each look standing for as long as it took.
+
+    It is where home goes by itself, as it follows. Told from where the machine happens to be when
+    it has learnt, another product or a warmer day, the levels seen would be carried off meanwhile.
+    """
+    rows = np.array(RUNGS, np.float64)[:, None] * np.isfinite(levels)
+    total = np.maximum(rows.sum(axis=(0, 1)), 1.0)
+    middle: Columns = np.nansum(rows * levels, axis=(0, 1)) / total
+    return middle
 
 
 def _moving(levels: Columns, limits: Columns) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from analytics.arrivals import FIRST, RUNGS, VISITS, Arrivals
+from analytics.arrivals import FIRST, HOME_ROWS, RUNGS, VISITS, Arrivals
 from analytics.relations import Relations
 from analytics.watch import Judgement, Watch, WatchSettings
 from plant.alarms import AlarmAction
@@ -111,7 +111,26 @@ def test_what_crept_to_the_end_of_its_leash_is_measured_from_home() -> None:
     arrivals.stay(base, 8)
     assert 3.0 <= base[0, 0] <= 10.0
     arrivals.go_home(base)
-    np.testing.assert_allclose(base[:, 0], 0.0, atol=0.01)
+    np.testing.assert_allclose(base[:, 0], 0.5, atol=0.01)
+
+
+@pytest.mark.parametrize("last", [-2.0, 3.0])
+def test_levels_that_were_seen_stay_so_wherever_the_machine_was_when_it_had_learnt(
+    last: float,
+) -> None:
+    levels = [-2.0, 1.0, 3.0, 0.0]
+    arrivals = Arrivals(SIGNALS)
+    for level in levels * 6:
+        arrivals.enter()
+        for age in RUNGS:
+            arrivals.look(age, np.array([level, 0.0, 0.0, 0.0]))
+    arrivals.fit(ALONE, residual(last), LIMITS)
+    for level in levels * 50:  # home goes where it will
+        arrivals.stay(residual(level), round(HOME_ROWS / 10))
+    for level in levels:
+        base = residual(level)
+        arrivals.stay(base, 8)
+        np.testing.assert_allclose(base[:, 0], level)
 
 
 def test_it_goes_on_from_its_state() -> None:
