@@ -79,7 +79,9 @@ class Smoother:
         self.rows += 1
         young = 1 / self.rows
         gain = np.maximum(self._gain, young) if young > self._least else self._gain
-        moved: Columns = row - self._mean
+        moved = np.empty(self._mean.shape)
+        moved[:] = row  # filling is cheap, arrays of two shapes in one sum are not
+        moved -= self._mean
         moved *= gain
         moved += self._mean
         if whole and self.rows > 1 and not self._gappy:
