@@ -18,7 +18,7 @@ from analytics.deviations import Deviation, Healthy
 from analytics.gauges import TURN, Gauge
 from analytics.likeness import Likeness
 from analytics.relations import Relations
-from analytics.smoothing import advance
+from analytics.smoothing import advance, laid_out
 from analytics.states import part_of, prefixed
 
 Columns = NDArray[np.float64]
@@ -47,11 +47,11 @@ def _gain(half_life: float, rows: int = 1) -> float:
     return float(1 - 0.5 ** (rows / half_life))
 
 
-_MEANS = np.array([[_gain(QUICK)], [_gain(SLOW)]])
+_MEANS = _gain(QUICK), _gain(SLOW)
 _FOLLOW = np.array([[_gain(half_life)] for half_life in FOLLOWS])
-_LEARN = np.array([[_gain(half_life, TURN)] for half_life in FOLLOWS])
-_LEARN_QUICK = np.array([[_gain(FOLLOWS[0], TURN)], [0.0]])
-_VARIANCE = np.array([[_gain(RESTLESS)], [_gain(CALMED)]])
+_LEARN = _gain(FOLLOWS[0], TURN), _gain(FOLLOWS[1], TURN)
+_LEARN_QUICK = _LEARN[0], 0.0
+_VARIANCE = _gain(RESTLESS), _gain(CALMED)
 _AWAY, _BACK = _gain(CATCHES_UP), _gain(SETTLES)
 
 
@@ -106,11 +106,11 @@ class ModeBaseline:
         self._drawn = np.empty(signals)
         self._in_limits, self._strength = np.zeros((3, signals)), np.zeros(signals)
         self._in_scales = np.empty((3, signals))
-        self.left_gain = np.repeat(_MEANS, signals, axis=1)
+        self.left_gain = laid_out(_MEANS, signals)
         """Weight of a row in the residual of each mean (2, p), once the means are ripe."""
-        self._variance_gain = np.repeat(_VARIANCE, signals, axis=1)
-        self._learn_gain = np.repeat(_LEARN, signals, axis=1)
-        self._learn_gain_young = np.repeat(_LEARN_QUICK, signals, axis=1)
+        self._variance_gain = laid_out(_VARIANCE, signals)
+        self._learn_gain = laid_out(_LEARN, signals)
+        self._learn_gain_young = laid_out(_LEARN_QUICK, signals)
         self._likeness = Likeness(signals)
         self._distance = 0.0
         # a view costs more than a sum of its numbers: these are made once
@@ -121,7 +121,7 @@ class ModeBaseline:
         self._apart_quick, self._apart_slow = self._apart
 
     def scales(self) -> Columns:
-        """Give the largest deviation of each signal (p,), in scales; they hold until its next row."""
+        """Give the largest deviation of each signal (p,), in scales; held until the next row."""
         scales = self._scales
         np.multiply(self._in_limits, self._gauge.one, self._in_scales)
         np.maximum(scales, self._slow_scales, out=scales)
@@ -486,7 +486,7 @@ class ModeBaseline:
         self._gauge.set_limits(self._channels.limits())
         self._arrivals.stay(base, TURN)
         self._shift(self._learn_gain if age >= RIPE else self._learn_gain_young)
-        self._follow(smooth, _LEARN[1, 0])
+        self._follow(smooth, _LEARN[1])
 
     def _alone(self) -> bool:
         """Whether no two signals have shifted far at once."""
