@@ -18,7 +18,7 @@ from analytics.deviations import Deviation, Healthy
 from analytics.gauges import TURN, Gauge
 from analytics.likeness import Likeness
 from analytics.relations import Relations
-from analytics.smoothing import advance
+from analytics.smoothing import advance, laid_out
 from analytics.states import part_of, prefixed
 
 Columns = NDArray[np.float64]
@@ -47,11 +47,11 @@ def _gain(half_life: float, rows: int = 1) -> float:
     return float(1 - 0.5 ** (rows / half_life))
 
 
-_MEANS = np.array([[_gain(QUICK)], [_gain(SLOW)]])
+_MEANS = _gain(QUICK), _gain(SLOW)
 _FOLLOW = np.array([[_gain(half_life)] for half_life in FOLLOWS])
-_LEARN = np.array([[_gain(half_life, TURN)] for half_life in FOLLOWS])
-_LEARN_QUICK = np.array([[_gain(FOLLOWS[0], TURN)], [0.0]])
-_VARIANCE = np.array([[_gain(RESTLESS)], [_gain(CALMED)]])
+_LEARN = _gain(FOLLOWS[0], TURN), _gain(FOLLOWS[1], TURN)
+_LEARN_QUICK = _LEARN[0], 0.0
+_VARIANCE = _gain(RESTLESS), _gain(CALMED)
 _AWAY, _BACK = _gain(CATCHES_UP), _gain(SETTLES)
 
 
@@ -105,16 +105,28 @@ class ModeBaseline:
         self._away, self._apart = np.zeros((2, signals)), np.zeros((2, signals))
         self._drawn = np.empty(signals)
         self._in_limits, self._strength = np.zeros((3, signals)), np.zeros(signals)
-        self.left_gain = np.repeat(_MEANS, signals, axis=1)
+        self._in_scales = np.empty((3, signals))
+        self.left_gain = laid_out(_MEANS, signals)
         """Weight of a row in the residual of each mean (2, p), once the means are ripe."""
-        self._variance_gain = np.repeat(_VARIANCE, signals, axis=1)
+        self._variance_gain = laid_out(_VARIANCE, signals)
+        self._learn_gain = laid_out(_LEARN, signals)
+        self._learn_gain_young = laid_out(_LEARN_QUICK, signals)
         self._likeness = Likeness(signals)
         self._distance = 0.0
         # a view costs more than a sum of its numbers: these are made once
         self._shifts = self._in_limits[:2]
         self._quick, self._slow, self._restless = self._in_limits
+        self._scales, self._slow_scales, self._restless_scales = self._in_scales
         self._left_quick = self._left[0]
         self._apart_quick, self._apart_slow = self._apart
+
+    def scales(self) -> Columns:
+        """Give the largest deviation of each signal (p,), in scales; held until the next row."""
+        scales = self._scales
+        np.multiply(self._in_limits, self._gauge.one, self._in_scales)
+        np.maximum(scales, self._slow_scales, out=scales)
+        np.maximum(scales, self._restless_scales, out=scales)
+        return scales
 
     @property
     def drift(self) -> Columns:
@@ -307,8 +319,8 @@ class ModeBaseline:
     def _see_unrest(self) -> None:
         """Look at the restlessness of each signal anew."""
         restless = self._restless
-        unrest = self._gauge.unrest(self._channels.variance[0])
-        np.divide(unrest, self._gauge.limits[2], restless)
+        gauge = self._gauge
+        np.divide(gauge.unrest(self._channels.variance[0]), gauge.one[2], restless)
         np.maximum(restless, 0.0, out=restless)
 
     def in_step(self, age: int) -> bool:
@@ -322,8 +334,7 @@ class ModeBaseline:
 
     def residuals(self, rows: Columns) -> Columns:
         """Give the residuals of whole rows (n, p), each as if it came alone, to the bit."""
-        away = (rows - self.relations.centre)[:, None, :]
-        found: Columns = np.matmul(away, self.relations.operator)[:, 0]
+        found: Columns = np.vecmat(rows - self.relations.centre, self.relations.operator)
         return found
 
     def judge_calm(
@@ -399,8 +410,7 @@ class ModeBaseline:
             np.maximum(every[0], every[1], out=largest)
             np.maximum(largest, every[2], out=largest)
         strength = found[0]
-        drawn = np.matmul(gauge.weights[:, None], apart[..., None])
-        squares = np.matmul(apart[:, :, None, :], drawn)[:, :, 0, 0].tolist()
+        squares = np.vecdot(apart, np.matvec(gauge.weights[:, None], apart)).tolist()
         most = np.maximum.reduce(strength, axis=1).tolist()
         others = None
         if max(most) >= OTHER:
@@ -475,8 +485,8 @@ class ModeBaseline:
             self._gauge.learn(self._away, self._apart, (self._missing, self._arriving))
         self._gauge.set_limits(self._channels.limits())
         self._arrivals.stay(base, TURN)
-        self._shift(_LEARN if age >= RIPE else _LEARN_QUICK)
-        self._follow(smooth, _LEARN[1, 0])
+        self._shift(self._learn_gain if age >= RIPE else self._learn_gain_young)
+        self._follow(smooth, _LEARN[1])
 
     def _alone(self) -> bool:
         """Whether no two signals have shifted far at once."""

@@ -128,9 +128,9 @@ class OpenJudgement:
 
     def __init__(self, at: NDArray[np.int64], explained: int = 0) -> None:
         self._at = at
-        self._score, self._threshold = np.empty((2, len(at)))
-        self._score.fill(np.nan)
-        self._threshold.fill(np.nan)
+        said = np.empty((2, len(at)))
+        said.fill(np.nan)
+        self._score, self._threshold = said
         self._strength = np.full((len(at), explained), np.nan) if explained else None
         self._transitions: list[Transition] = []
         self._diagnoses: list[Diagnosis] = []
@@ -164,7 +164,7 @@ class OpenJudgement:
             at=self._at,
             score=self._score,
             threshold=self._threshold,
-            judged=~np.isnan(self._score),
+            judged=self._score == self._score,  # NaN is unlike itself
             anomalous=self._score > self._threshold,
             transitions=tuple(self._transitions),
             diagnoses=tuple(self._diagnoses),

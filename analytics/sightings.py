@@ -42,8 +42,9 @@ class Sighting:
     @property
     def contributions(self) -> Columns:
         """What each signal (p,) has in the score, summing to it."""
-        part = parts(self.strength)
-        part *= self.score / max(float(np.add.reduce(part)), 1e-300)
+        above = _above(self.strength)
+        part: Columns = above * above
+        part *= self.score / max(float(above.dot(above)), 1e-300)
         return part
 
     def state(self) -> State:
@@ -74,11 +75,17 @@ def parts(strength: Columns) -> Columns:
     strength
         Deviation of each signal (p,) in limits.
     """
+    above = _above(strength)
+    part: Columns = above * above
+    return part
+
+
+def _above(strength: Columns) -> Columns:
+    """Give what counts of deviations (p,): what lies above `FLOOR`, or all if nothing does."""
     if strength.item(strength.argmax()) <= FLOOR:
-        return strength * strength
-    above = strength - FLOOR
+        return strength
+    above: Columns = strength - FLOOR
     np.maximum(above, 0.0, out=above)
-    above *= above
     return above
 
 
@@ -90,9 +97,10 @@ def contributions(score: Columns, strength: Columns) -> Columns:
     strength
         Deviations in limits (n, p); NaN where a row was not judged.
     """
-    part = np.maximum(strength - FLOOR, 0.0)
-    told: NDArray[np.bool_] = part.max(axis=1, keepdims=True) > 0
-    part = np.where(told, part, strength)
-    part *= part
-    part *= (score / np.maximum(part.sum(axis=1), 1e-300))[:, None]
-    return part
+    above = np.maximum(strength - FLOOR, 0.0)
+    told: NDArray[np.bool_] = above.max(axis=1, keepdims=True) > 0
+    above = np.where(told, above, strength)
+    whole = np.vecdot(above, above)  # to the bit what a row alone gives
+    above *= above
+    above *= (score / np.maximum(whole, 1e-300))[:, None]
+    return above

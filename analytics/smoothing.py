@@ -1,6 +1,7 @@
 """Smoothing in time: what a signal shows now, without its noise, over several lengths at once."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,17 @@ from numpy.typing import NDArray
 from analytics.contract import State
 
 Columns = NDArray[np.float64]
+
+
+@cache
+def laid_out(gains: tuple[float, ...], signals: int) -> Columns:
+    """Give gains (n,) for each signal (n, p).
+
+    Assets of one width share them, so that they stay in the caches from one asset to the next.
+    """
+    gain = np.repeat(np.array(gains)[:, None], signals, axis=1)
+    gain.setflags(write=False)
+    return gain
 
 
 class Smoother:
@@ -23,8 +35,8 @@ class Smoother:
     """
 
     def __init__(self, signals: int, half_lives: Sequence[float]) -> None:
-        gain = 1 - 0.5 ** (1 / np.array(half_lives, np.float64))[:, None]
-        self._gain = np.repeat(gain, signals, axis=1)
+        gain = 1 - 0.5 ** (1 / np.array(half_lives, np.float64))
+        self._gain = laid_out(tuple(gain.tolist()), signals)
         self._least = float(self._gain.min())
         self._mean = np.full((len(half_lives), signals), np.nan)
         self._gappy = False
@@ -79,7 +91,9 @@ class Smoother:
         self.rows += 1
         young = 1 / self.rows
         gain = np.maximum(self._gain, young) if young > self._least else self._gain
-        moved: Columns = row - self._mean
+        moved = np.empty(self._mean.shape)
+        moved[:] = row  # filling is cheap, arrays of two shapes in one sum are not
+        moved -= self._mean
         moved *= gain
         moved += self._mean
         if whole and self.rows > 1 and not self._gappy:

@@ -8,6 +8,7 @@ events, one row each, for nothing beside it can say that a state lasts.
 """
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any, Literal
 
 import numpy as np
@@ -279,7 +280,7 @@ class Watch:
         self._rows += 1
         learnt = self._learnt
         row, whole = _finite(row)
-        if self.alarmed and mode != self._mode:
+        if mode != self._mode and self.alarmed:
             self._leave(verdict)
         settled = self._enter(at, mode) and stays
         instruments, believed = self._instruments, row
@@ -512,7 +513,7 @@ class Watch:
         )  # fmt: skip
         verdict.score(i, score, bar, seen.strength)
         if deviation.far or self._departures.any:
-            self._departures.note(at, seen.scales, latch.alarmed)
+            self._departures.note(at, baseline.scales(), latch.alarmed)
         if self._accepted:
             self._accepted = False
             verdict.add(self._transition(seen, AlarmAction.CLEAR))
@@ -607,7 +608,7 @@ class Watch:
         )
         verdict.score(i, score, bar, told.strength)
         if deviation.far or self._departures.any:
-            self._departures.note(at, told.scales, self._latch.alarmed)
+            self._departures.note(at, baseline.scales(), self._latch.alarmed)
         if self._event:
             verdict.add(self._transition(told, AlarmAction.CLEAR))
         if event:
@@ -713,7 +714,7 @@ class Watch:
 
 def _finite(row: Columns) -> tuple[Columns, bool]:
     """Give a row (p,) with NaN for what is no number, and whether all are numbers."""
-    if row.dot(row) < np.inf:  # what is no number, or far too large, is looked at closely
+    if isfinite(row.dot(row)):  # what is no number, or far too large, is looked at closely
         return row, True
     finite = np.isfinite(row)
     return (row, True) if finite.all() else (np.where(finite, row, np.nan), False)
