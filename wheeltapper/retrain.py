@@ -206,9 +206,10 @@ class Round:
     def _look(self, registry: "Registry", asset: Any, versions: Sequence[int]) -> Due:
         """Say what speaks for training an asset again; its versions, the newest first."""
         from analytics.federation.watching import KIND as CLASS
-        from analytics.modelfiles import public_pem, read_model
+        from analytics.modelfiles import read_model
         from analytics.proposals import Cause, Reason, follows, reasons
         from plant.alarms import Label
+        from plant.keys import public_pem
         from wheeltapper.export import span
         from wheeltapper.train import Order
         from wheeltapper.training.jobs import watch_in_force
@@ -339,8 +340,9 @@ class Round:
         """Train what is due, and publish it."""
         from tempfile import TemporaryDirectory
 
-        from analytics.modelfiles import SUFFIX, model_folder, public_pem
+        from analytics.modelfiles import SUFFIX, model_folder
         from plant.files import put
+        from plant.keys import public_pem
         from wheeltapper.train import Teller
         from wheeltapper.training.jobs import run_all
         from wheeltapper.training.models import Shelf

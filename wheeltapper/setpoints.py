@@ -35,7 +35,8 @@ def key(
     as_json: AsJson = False,
 ) -> None:
     """Make the key that signs limits; it stays with the engineer, its .pub goes to the gateway."""
-    from gateway.guard.keys import key_id, make_key
+    from gateway.guard.keys import make_key
+    from plant.keys import key_id
     from wheeltapper import terminal
 
     named = key_id(make_key(file).public_key())
@@ -65,11 +66,12 @@ def sign_(
     With --config it is written into them first where each of their tags leads, and said which of
     them led elsewhere before. Without, they have to say so already.
     """
-    from gateway.guard.keys import key_id, private_key
+    from gateway.guard.keys import private_key
     from gateway.guard.limits import sign, unsigned
     from gateway.guard.outlets import dated, moved
     from gateway.guard.starting import sealed
     from plant import files
+    from plant.keys import key_id
     from wheeltapper import terminal
 
     signer, now = private_key(with_key), time.time_ns()
