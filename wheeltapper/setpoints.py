@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wheeltapper.account import Place
-from wheeltapper.options import AsJson, ConfigFile
+from wheeltapper.options import AsJson, ConfigFile, PasswordFile
 
 if TYPE_CHECKING:
     from gateway.config.plan import Plan
@@ -19,10 +19,6 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Option("--as", metavar="NAME", help="Your account.")]
-PasswordFile = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="File whose first line is the password; else it is asked."),
-]
 RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="Its id, or how it begins.")]
 STOP_S = 1.0
 """So long a stop waits for the guard's answer."""
@@ -330,7 +326,7 @@ def _tell(data: Path | None, said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _who(name: str, password_file: Path | None) -> dict[str, str]:
-    from wheeltapper.account import first_line
+    from plant.files import first_line
 
     if password_file is not None:
         return {"name": name, "password": first_line(password_file)}
