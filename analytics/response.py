@@ -206,13 +206,7 @@ def learn(
     _tellable(tags, setpoints, inputs, effect)
     varied = [place for place in range(len(tags)) if place < setpoints or np.ptp(inputs[:, place])]
     powers = [(place, 1) for place in varied]
-    score = _held_out(inputs, effect, powers)
-    for place in range(setpoints):
-        curved = [*powers[:setpoints], (place, 2), *powers[setpoints:]]
-        bent = _held_out(inputs, effect, curved)
-        if bent > score + CURVED and abs(_fit(inputs, effect, curved).t(setpoints)) > SURE:
-            powers, score = curved, bent
-            break
+    score, powers = _curved(inputs, effect, powers, setpoints)
     if not score > 0.0:
         raise Rejected(
             f"what was learnt foretells the last {HELD_OUT:.0%} of {_signal(name)} no better than "
@@ -220,17 +214,11 @@ def learn(
             "another time"
         )
     fit = _fit(inputs, effect, powers)
-    unit = written(units.get(name, ""))
-    for place in range(setpoints):
+    for place, tag in enumerate(tags[:setpoints]):
         own = [k for k, (at, _) in enumerate(powers) if at == place]
         if max(abs(fit.t(k)) for k in own) < SURE:
             span = float(np.ptp(inputs[:, place]))
-            slope, error = fit.weights[place], INTERVAL * fit.errors[place]
-            scale = span / fit.deviations[place]
-            raise Rejected(
-                f"the effect of {_signal(tags[place])} is within the noise: over all of its range "
-                f"of {span:g}, {slope * scale:+.2g} ± {error * scale:.2g} {unit} at 95 %".rstrip()
-            )
+            raise Rejected(_within_noise(fit, place, tag, span, written(units.get(name, ""))))
     low, high = inputs.min(axis=0), inputs.max(axis=0)
     return Response(
         effect=name,
@@ -248,6 +236,29 @@ def learn(
         held_out=float(score),
         rows=len(effect),
         every_s=every_s,
+    )
+
+
+def _curved(
+    inputs: Columns, effect: Columns, powers: list[tuple[int, int]], setpoints: int
+) -> tuple[float, list[tuple[int, int]]]:
+    """Give how well the columns foretell, and them: with the first bend that helps, if any."""
+    score = _held_out(inputs, effect, powers)
+    for place in range(setpoints):
+        curved = [*powers[:setpoints], (place, 2), *powers[setpoints:]]
+        bent = _held_out(inputs, effect, curved)
+        if bent > score + CURVED and abs(_fit(inputs, effect, curved).t(setpoints)) > SURE:
+            return bent, curved
+    return score, powers
+
+
+def _within_noise(fit: "_Fit", place: int, tag: str, span: float, unit: str) -> str:
+    """Say how little a setpoint does over all of its range."""
+    slope, error = fit.weights[place], INTERVAL * fit.errors[place]
+    scale = span / fit.deviations[place]
+    return (
+        f"the effect of {_signal(tag)} is within the noise: over all of its range of {span:g}, "
+        f"{slope * scale:+.2g} ± {error * scale:.2g} {unit} at 95 %".rstrip()
     )
 
 

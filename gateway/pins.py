@@ -5,7 +5,7 @@ source time in ns, samples with ``start <= at <= stop`` of the tags of the asset
 told when an alarm is raised and again as its stop moves out; of one alarm the last said holds.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from gateway.journal.pins import PIN
@@ -59,12 +59,6 @@ class Pins:
         while len(self._told) > PINS:
             del self._told[next(iter(self._told))]
         return [EventRecord(PIN, alarm.changed, asdict(pin))]
-
-
-def pins_from(events: Iterable[EventRecord]) -> list[Pin]:
-    """Read pins back from events in the journal's order; others are passed over."""
-    pins = (pin_from(event) for event in events if event.kind == PIN)
-    return list({pin.alarm: pin for pin in pins if pin is not None}.values())
 
 
 def pin_from(event: EventRecord) -> Pin | None:

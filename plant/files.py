@@ -7,6 +7,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from plant.errors import Misconfigured
+
+
+def first_line(path: Path, where: str = "") -> str:
+    """Read the first line of a text, as of a password; an error begins with `where`, or its path.
+
+    Raises
+    ------
+    Misconfigured
+        It cannot be read, or is no text.
+    """
+    where = where or f"{path}:"
+    try:
+        return path.read_text(encoding="utf-8").partition("\n")[0]
+    except OSError as error:
+        raise Misconfigured(f"{where} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{where} is not UTF-8 text") from error
+
 
 def put(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a file as a whole or not at all; a link that stands in its place is not followed."""

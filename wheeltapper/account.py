@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.accounts.roles import Role
-from wheeltapper.options import AsJson
+from wheeltapper.options import AsJson, PasswordFile, Sure
 
 if TYPE_CHECKING:
     from gateway.accounts.register import Account, Accounts
@@ -20,10 +20,6 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Small letters, as ana or b.smith.")]
 RoleOf = Annotated[Role, typer.Option("--role", help="What the account may do.")]
-PasswordFile = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="File whose first line is the password; else it is asked."),
-]
 Place = Annotated[
     Path | None,
     typer.Option(
@@ -124,7 +120,7 @@ def unlock(name: Name, data: Place = None, as_json: AsJson = False) -> None:
 def remove(
     name: Name,
     data: Place = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Sure = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove an account; its sessions end. Its name stays in the audit."""
@@ -206,25 +202,13 @@ def _change(path: Path, name: str, change: "Callable[[Accounts], Accounts]") -> 
 def _hashed(name: str, file: Path | None) -> str:
     from gateway.accounts.passwords import hashed, objection
     from plant.errors import Rejected
+    from plant.files import first_line
 
     said = _asked(name) if file is None else first_line(file)
     why = objection(said, name)
     if why:
         raise Rejected(f"{name}: {why}" if file is None else f"{file}: {why}")
     return hashed(said)
-
-
-def first_line(file: Path) -> str:
-    """Give the first line of a file of a password."""
-    from plant.errors import Misconfigured
-
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise Misconfigured(f"{file}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise Misconfigured(f"{file}: is not UTF-8 text") from error
-    return lines[0] if lines else ""
 
 
 def _asked(name: str) -> str:

@@ -1,12 +1,11 @@
 """``wheeltapper central``: the store of a plant to which gateways send."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wheeltapper.options import AsJson
+from wheeltapper.options import AsJson, Authority
 
 if TYPE_CHECKING:
     from connectors.influx.config import InfluxConfig
@@ -37,9 +36,7 @@ def init(
             help=f"File whose first line is an administrator's token; else ${ADMIN_TOKEN}."
         ),
     ] = None,
-    ca: Annotated[
-        Path | None, typer.Option(help="PEM file of the authority of the server's certificate.")
-    ] = None,
+    ca: Authority = None,
     single: Annotated[
         bool, typer.Option("--single", help="One bucket for all that is sent, kept 10 years.")
     ] = False,
@@ -60,8 +57,9 @@ def init(
     from connectors.influx.provision import Provision
     from plant.errors import Misconfigured
     from wheeltapper import terminal
+    from wheeltapper.secret import token_of
 
-    token = _admin_token(admin_token_file)
+    token = token_of(admin_token_file, "--admin-token-file", ADMIN_TOKEN, "an administrator")
     try:
         config = InfluxConfig(
             name="central", url=url, org=org, bucket=bucket, ca=ca, split=not single
@@ -83,27 +81,6 @@ def init(
         provision.close()
     if not as_json:
         _next(config, steps)
-
-
-def _admin_token(file: Path | None) -> str:
-    from plant.errors import Misconfigured
-
-    if file is None:
-        token = os.environ.get(ADMIN_TOKEN, "").strip()
-        if not token:
-            raise Misconfigured(
-                f"an administrator's token is needed: put it into the variable {ADMIN_TOKEN}, or "
-                "name its file with --admin-token-file; never on the command line, where others "
-                "on this machine can read it"
-            )
-        return token
-    try:
-        token = file.read_text("utf-8").partition("\n")[0].strip()
-    except ValueError as error:
-        raise Misconfigured(f"{file} is no text: {error}") from error
-    if not token:
-        raise Misconfigured(f"{file} has nothing in its first line")
-    return token
 
 
 def _row(step: "Step") -> dict[str, str | None]:

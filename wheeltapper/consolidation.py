@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wheeltapper.federation import PlanFile, Signing, Trusted
-from wheeltapper.options import AsJson
+from wheeltapper.options import AsJson, Host, Port
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,8 +22,8 @@ def receive(
     folder: Folder,
     plan_file: PlanFile,
     trusted: Trusted = None,
-    host: Annotated[str, typer.Option(help="IP address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8071,
+    host: Host = "127.0.0.1",
+    port: Port = 8071,
     as_json: AsJson = False,
 ) -> None:
     """Take in contributions over HTTP; what is no contribution of this plan is refused and noted.

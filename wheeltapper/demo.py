@@ -5,15 +5,13 @@ from typing import Annotated
 
 import typer
 
-from wheeltapper.options import AsJson, Labels, split
+from wheeltapper.options import AsJson, DefectOneIn, Fault, Labels, split
 
 
 def demo(
     seed: Annotated[int, typer.Option(min=0, help="Chooses machine, fault and onset.")] = 8,
-    fault: Annotated[str, typer.Option(help="A kind of fault, random or none.")] = "random",
-    defects: Annotated[
-        int, typer.Option(min=0, help="One part of the press in so many has a defect; 0: none.")
-    ] = 0,
+    fault: Fault = "random",
+    defects: DefectOneIn = 0,
     recording: Annotated[
         Path | None, typer.Option(help="Serve this CSV at its own pace instead.")
     ] = None,
@@ -37,13 +35,13 @@ def demo(
 ) -> None:
     """Show a simulated line, read over OPC UA and Modbus, until one machine falls ill."""
     import asyncio
-    import sys
 
     from gateway.config.loader import load
     from plant.errors import Misconfigured
     from wheeltapper.play import Play
+    from wheeltapper.progress import Bar
     from wheeltapper.scene import RecordedScene, Scene, SimulatedScene
-    from wheeltapper.story import Bar, Recorded, Spoken, Teller
+    from wheeltapper.story import Recorded, Spoken, Teller
 
     settings = None if config is None else load(config, reads=False)
     if settings is not None and (settings.sources or data is not None):
@@ -54,11 +52,7 @@ def demo(
         scene = RecordedScene(recording, split(labels))
     else:
         scene = SimulatedScene(seed, fault, hours, defects)
-    bar = Bar(
-        "history",
-        round(scene.past_s) * len(scene.feed.tags),
-        drawn=not headless and sys.stderr.isatty(),
-    )
+    bar = Bar("history", round(scene.past_s) * len(scene.feed.tags), drawn=not headless)
     wanted = port if settings is None else settings.console.port
     teller: Teller = Recorded() if as_json else Spoken(wanted, bar)
     play = Play(

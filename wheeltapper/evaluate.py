@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wheeltapper.options import AsJson, split
+from wheeltapper.options import AsJson, DropLateRows, split
 
 if TYPE_CHECKING:
     from analytics.evaluation.protocol import Factory
@@ -64,9 +64,7 @@ def evaluate(
     any_rate: Annotated[
         bool, typer.Option("--any-rate", help="Go on although the rate of sampling changes.")
     ] = False,
-    drop_late_rows: Annotated[
-        bool, typer.Option("--drop-late-rows", help="Leave out rows whose time goes back.")
-    ] = False,
+    drop_late_rows: DropLateRows = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a detector over recordings as if live, and say how it did."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wheeltapper.alarms import Data
-from wheeltapper.options import AsJson
+from wheeltapper.options import AsJson, Since, TokenFile, Until
 
 if TYPE_CHECKING:
     from wheeltapper.exporting.pieces import Piece, Raw, Windowed
@@ -31,21 +31,15 @@ def export(
     every: Annotated[
         str, typer.Option(metavar="LENGTH", help="Windows of 10s, 1m or 1h, or raw samples.")
     ] = "1m",
-    since: Annotated[
-        str, typer.Option("--from", metavar="WHEN", help="12h, 7d, or 2026-11-23T06:00.")
-    ] = "7d",
-    until: Annotated[
-        str, typer.Option("--to", metavar="WHEN", help="The same; the present without it.")
-    ] = "",
+    since: Since = "7d",
+    until: Until = "",
     from_central: Annotated[
         str,
         typer.Option(
             metavar="SINK", help="Not from here, but from that [[sink]] of --data CONFIG.toml."
         ),
     ] = "",
-    token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With it: a token that may read there.")
-    ] = None,
+    token_file: TokenFile = None,
     overwrite: Annotated[bool, typer.Option(help="Take the place of a file of that name.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -36,12 +36,11 @@ def key(
     as_json: AsJson = False,
 ) -> None:
     """Make this gateway's key, once, and tell its public half: the plan has to name it."""
-    from cryptography.hazmat.primitives import serialization as form
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from analytics.modelfiles.keys import key_id, public_pem
     from gateway.config.loader import load
     from plant.files import put
+    from plant.keys import key_id, private_pem, public_pem
     from wheeltapper import terminal
     from wheeltapper.federating.keyfiles import KEY, private
     from wheeltapper.federating.ledger import Ledger
@@ -52,9 +51,7 @@ def key(
     path = ledger.folder / KEY
     if not path.exists():
         ledger.folder.mkdir(exist_ok=True)
-        none = form.NoEncryption()
-        made = Ed25519PrivateKey.generate()
-        put(path, made.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, none), 0o600)
+        put(path, private_pem(Ed25519PrivateKey.generate()), 0o600)
     public = private(path).public_key()
     target = out or Path(f"{plan.name}.pub.pem")
     put(target, public_pem(public))
@@ -98,10 +95,10 @@ def plan(
     """
     from analytics.federation.messages import raw_key, write_plan
     from analytics.federation.terms import Participant, Terms
-    from analytics.modelfiles.keys import public_key
     from gateway.config.loader import load
     from plant.errors import Misconfigured
     from plant.files import put
+    from plant.keys import public_key
     from wheeltapper import terminal
     from wheeltapper.federating.keyfiles import private, read
     from wheeltapper.federating.showing import terms_in_words

@@ -1,6 +1,5 @@
 """``wheeltapper grafana``: the boards, brought to a Grafana that is there already, or as files."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wheeltapper.options import AsJson
+from wheeltapper.options import AsJson, Authority
 
 if TYPE_CHECKING:
     from connectors.grafana.door import Grafana
@@ -26,9 +25,7 @@ TokenFile = Annotated[
     Path | None,
     typer.Option(help=f"File whose first line is the token of a service account; else ${TOKEN}."),
 ]
-Ca = Annotated[
-    Path | None, typer.Option(help="PEM file of the authority of the server's certificate.")
-]
+Ca = Authority
 ConsoleUrl = Annotated[
     str, typer.Option("--console", help="Where browsers reach the console, for the links.")
 ]
@@ -177,6 +174,7 @@ def _grafana(url: str, token_file: Path | None, ca: Path | None) -> "Iterator[Gr
     from connectors.grafana.access import GrafanaConfig
     from connectors.grafana.door import Grafana
     from plant.errors import Misconfigured
+    from wheeltapper.secret import token_of
 
     try:
         config = GrafanaConfig(url=url, ca=ca)
@@ -186,33 +184,12 @@ def _grafana(url: str, token_file: Path | None, ca: Path | None) -> "Iterator[Gr
         ) from None
     if ca is not None and not ca.is_file():
         raise Misconfigured(f"--ca: {ca} is no file")
-    grafana = Grafana(config, _token(token_file))
+    grafana = Grafana(config, token_of(token_file, "--token-file", TOKEN, "a service account"))
     try:
         grafana.version()  # told to anybody: what goes wrong here is the address, not the token
         yield grafana
     finally:
         grafana.close()
-
-
-def _token(file: Path | None) -> str:
-    from plant.errors import Misconfigured
-
-    if file is None:
-        token = os.environ.get(TOKEN, "").strip()
-        if not token:
-            raise Misconfigured(
-                f"a token is needed: put that of a service account into the variable {TOKEN}, or "
-                "name its file with --token-file; never on the command line, where others on this "
-                "machine can read it"
-            )
-        return token
-    try:
-        token = file.read_text("utf-8").partition("\n")[0].strip()
-    except ValueError as error:
-        raise Misconfigured(f"{file} is no text: {error}") from error
-    if not token:
-        raise Misconfigured(f"{file} has nothing in its first line")
-    return token
 
 
 def _uid_of(folder: str) -> str:

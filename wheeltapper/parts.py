@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import typer
 
 from wheeltapper.alarms import Actor, Data, Url, answered, ordered
-from wheeltapper.options import AsJson
+from wheeltapper.options import AsJson, ConfigFile
 
 if TYPE_CHECKING:
     from gateway.config.plan import Plan
@@ -117,7 +117,7 @@ def normal(
 
 @app.command("export")
 def export(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The TOML configuration.")],
+    config: ConfigFile,
     asset: Target,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="CSV to write.")],
 ) -> None:

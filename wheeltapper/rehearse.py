@@ -1,5 +1,6 @@
 """``wheeltapper setpoints replay``: a recorded month through the guard, before anybody signs."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from gateway.guard.policy import Policy
     from wheeltapper.rehearsing.recorded import Recorded
     from wheeltapper.rehearsing.rehearsal import Walk
+    from wheeltapper.rehearsing.requests import Asked
 
 WALKED = ("approve", "advisory")
 
@@ -49,65 +51,53 @@ def replay(
 ) -> None:
     """Run recorded requests through the guard's own checks, and say what it would have done."""
     import asyncio
-    import sys
     from datetime import UTC, datetime
 
     from gateway.config.loader import load
-    from gateway.guard.starting import folder_of
-    from gateway.guard.words import AUDIT
-    from plant.errors import Misconfigured
     from plant.setpoints import Mode
-    from wheeltapper import terminal
-    from wheeltapper.evaluation.painting import demand, painted
+    from wheeltapper.evaluation.painting import demand
     from wheeltapper.gaps import earliest
-    from wheeltapper.rehearsing import requests as asking
+    from wheeltapper.progress import Bar
     from wheeltapper.rehearsing.rehearsal import Rehearsal
-    from wheeltapper.story import Bar
 
     if mode not in WALKED:
         raise typer.BadParameter(f"--mode {mode!r}: write {' or '.join(WALKED)}")
     demand(picture)
-    plan, drawn = load(config), sys.stderr.isatty() and not as_json
+    plan, drawn = load(config), not as_json
     now = datetime.now(UTC)
     start, stop = (round(earliest(one, now, name)) * 10**6
                    for one, name in ((since, "--from"), (until, "--to")))  # fmt: skip
     known = _assumed(assume or [])
     recorded, policy, signed = _read(plan, limits, recording, (start, stop), known, drawn)
-    audit = folder_of(plan) / AUDIT
-    if requests is not None:
-        asked = asking.from_csv(requests, policy)
-    elif audit.exists():
-        asked = asking.from_audit(audit, policy, recorded.begin, recorded.end)
-    else:
-        raise Misconfigured(f"{audit}: no guard has been asked yet; give --requests FILE.csv")
+    asked = _asked(plan, requests, policy, recorded)
     inside = [one for one in asked if recorded.begin <= one.at <= recorded.end]
-    bar = Bar("requests", len(inside), drawn)
-    try:
-        rehearsal = Rehearsal(policy, recorded, Mode(mode))
+    rehearsal = Rehearsal(policy, recorded, Mode(mode))
+    with Bar("requests", len(inside), drawn=drawn) as bar:
         walks = asyncio.run(rehearsal.run(inside, bar.add))
-    finally:
-        bar.done()
-    strangers = [one for one in rehearsal.outcomes if one.tag not in policy.limits]
-    head = _heading(recorded, policy, signed, mode, len(inside), len(asked) - len(inside))
-    if as_json:
-        terminal.record(
-            {"from": recorded.begin, "to": recorded.end, "serial": policy.serial, "signed": signed,
-             "mode": mode, "asked": len(inside), "outside": len(asked) - len(inside),
-             "not_on_the_list": len(strangers), "assumed": known}
-        )  # fmt: skip
-        for walk in walks:
-            terminal.record(_row(walk))
-    else:
-        for line in head:
-            terminal.say(line)
-        _show(walks, len(strangers))
-    if picture is not None:
-        from plant import files
-        from wheeltapper.rehearsing.picture import picture as drawing
+    strangers = sum(one.tag not in policy.limits for one in rehearsal.outcomes)
+    told = {
+        "from": recorded.begin, "to": recorded.end, "serial": policy.serial, "signed": signed,
+        "mode": mode, "asked": len(inside), "outside": len(asked) - len(inside),
+        "not_on_the_list": strangers, "assumed": known,
+    }  # fmt: skip
+    _tell(told, walks, picture, as_json)
 
-        files.put(picture, painted(drawing(walks, head), picture.suffix), 0o644)
-        if not as_json:
-            terminal.say(f"picture  {picture}")
+
+def _asked(
+    plan: "Plan", requests: Path | None, policy: "Policy", recorded: "Recorded"
+) -> "list[Asked]":
+    """Give the requests of a file, else those of the guard's own audit."""
+    from gateway.guard.starting import folder_of
+    from gateway.guard.words import AUDIT
+    from plant.errors import Misconfigured
+    from wheeltapper.rehearsing.requests import from_audit, from_csv
+
+    if requests is not None:
+        return from_csv(requests, policy)
+    audit = folder_of(plan) / AUDIT
+    if not audit.exists():
+        raise Misconfigured(f"{audit}: no guard has been asked yet; give --requests FILE.csv")
+    return from_audit(audit, policy, recorded.begin, recorded.end)
 
 
 def _read(
@@ -122,8 +112,8 @@ def _read(
     from dataclasses import replace
 
     from plant.errors import Misconfigured
+    from wheeltapper.progress import Bar
     from wheeltapper.rehearsing.recorded import Recorded, from_csv, from_journal
-    from wheeltapper.story import Bar
 
     policy, signed = _policy(plan, limits, span[0])
     wanted = {tag for one in policy.limits.values() for tag in one.reads()}
@@ -131,22 +121,12 @@ def _read(
     # What programs name as the ground of their requests is read too.
     every = wanted | {tag.name for tag in plan.tags}
     if recording is not None:
-        if drawn:
+        if drawn and sys.stderr.isatty():
             typer.echo(f"reading {recording} …", err=True)
         courses = from_csv(recording, every)
     else:
-        bar = Bar("journal", 100, drawn)
-        percent = 0
-
-        def moved(done: int, of: int) -> None:
-            nonlocal percent
-            bar.add(100 * done // of - percent)
-            percent = 100 * done // of
-
-        try:
-            courses = from_journal(plan.data / "journal.db", every, *span, moved)
-        finally:
-            bar.done()
+        with Bar("journal", drawn=drawn) as bar:
+            courses = from_journal(plan.data / "journal.db", every, *span, bar.moved)
     if not courses:
         where = recording or plan.data / "journal.db"
         raise Misconfigured(f"{where}: none of the configuration's tags is in it in that time")
@@ -210,20 +190,40 @@ def _assumed(said: Sequence[str]) -> dict[str, float]:
     return found
 
 
-def _heading(
-    recorded: "Recorded", policy: "Policy", signed: str, mode: str, asked: int, outside: int
-) -> list[str]:
+def _tell(
+    told: dict[str, Any], walks: "Sequence[Walk]", picture: Path | None, as_json: bool
+) -> None:
+    """Say what came of it, for programs or for people, and draw it if that was asked for."""
+    from plant import files
+    from wheeltapper import terminal
+    from wheeltapper.evaluation.painting import painted
+    from wheeltapper.rehearsing.picture import picture as drawing
+
+    head = _heading(told)
+    if as_json:
+        terminal.record(told)
+        for walk in walks:
+            terminal.record(_row(walk))
+    else:
+        for line in head:
+            terminal.say(line)
+        _show(walks, told["not_on_the_list"])
+    if picture is not None:
+        files.put(picture, painted(drawing(walks, head), picture.suffix), 0o644)
+        if not as_json:
+            terminal.say(f"picture  {picture}")
+
+
+def _heading(told: dict[str, Any]) -> list[str]:
     from wheeltapper.evaluation.words import instant
 
-    by = f"signed by {signed}" if signed else "UNSIGNED, a draft"
-    consent = "as if people had approved everything" if mode == "approve" else "advice only"
-    lines = [
-        f"Limits {policy.serial}, {by}: {consent}",
-        f"{instant(recorded.begin)} to {instant(recorded.end)} UTC, {asked:,} requests"
-        + (f"; {outside:,} outside of it left out" if outside else ""),
-    ]
+    by = f"signed by {told['signed']}" if told["signed"] else "UNSIGNED, a draft"
+    consent = "as if people had approved everything" if told["mode"] == "approve" else "advice only"
+    outside = f"; {told['outside']:,} outside of it left out" if told["outside"] else ""
     return [
-        *lines,
+        f"Limits {told['serial']}, {by}: {consent}",
+        f"{instant(told['from'])} to {instant(told['to'])} UTC, {told['asked']:,} requests"
+        + outside,
         "In the rehearsal a value of the guard holds until the recorded operator moves.",
     ]
 

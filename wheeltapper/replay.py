@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wheeltapper.options import AsJson, Labels, split
+from wheeltapper.options import AsJson, DropLateRows, Labels, split
 
 if TYPE_CHECKING:
     from connectors.replay.config import ReplayConfig
     from connectors.replay.recording import Recording
     from gateway.config.plan import Plan
+    from wheeltapper.progress import Bar
 
 
 def replay(
@@ -20,14 +21,11 @@ def replay(
         float | None, typer.Option(min=1, help="Learn from the first N seconds.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Keep the journal in this new folder.")] = None,
-    drop_late_rows: Annotated[
-        bool, typer.Option("--drop-late-rows", help="Leave out rows whose time goes back.")
-    ] = False,
+    drop_late_rows: DropLateRows = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a recording through the gateway and list the alarms."""
     import asyncio
-    import sys
     import tempfile
     from contextlib import ExitStack
 
@@ -37,6 +35,7 @@ def replay(
     from wheeltapper import terminal
     from wheeltapper.alarms import show
     from wheeltapper.folder import usable
+    from wheeltapper.progress import Bar
     from wheeltapper.story import counted
 
     if data is not None and data.exists():
@@ -56,9 +55,8 @@ def replay(
             late_rows=late_rows,
         )
         plan = replay_plan(recording, source, folder, learn)
-        drawn = sys.stderr.isatty() and not as_json
         samples = len(recording) * len(recording.tags)
-        rows, sensors = asyncio.run(_run(plan, samples, drawn))
+        rows, sensors = asyncio.run(_run(plan, Bar("replay", samples, drawn=not as_json)))
         judged = _judged(folder)
     if as_json:
         for row in rows.values():
@@ -106,9 +104,7 @@ def replay_plan(
     )
 
 
-async def _run(
-    plan: "Plan", samples: int, drawn: bool
-) -> tuple[dict[int, dict[str, Any]], list[dict[str, Any]]]:
+async def _run(plan: "Plan", bar: "Bar") -> tuple[dict[int, dict[str, Any]], list[dict[str, Any]]]:
     """Read the recording to its end.
 
     Returns
@@ -122,10 +118,8 @@ async def _run(
     from connectors.catalogue import build
     from gateway.runtime import Gateway
     from wheeltapper.session import stopping_on_signals
-    from wheeltapper.story import Bar
 
     stop = asyncio.Event()
-    bar = Bar("replay", samples, drawn)
     alarms: dict[int, dict[str, Any]] = {}
     sensors: list[dict[str, Any]] = []
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wheeltapper.options import AsJson
+from wheeltapper.options import AsJson, DataFolder, Since, Until
 
 if TYPE_CHECKING:
     from analytics.response import Response
+    from analytics.smoothing import Columns
     from gateway.config.plan import Plan
     from wheeltapper.training.stores import Store
 
@@ -28,19 +29,13 @@ def learn(
         list[str] | None,
         typer.Option(metavar="TAG", help="What it depends on as well. May be repeated."),
     ] = None,
-    since: Annotated[
-        str, typer.Option("--from", metavar="WHEN", help="12h, 7d, or 2026-11-23T06:00.")
-    ] = "7d",
-    until: Annotated[
-        str, typer.Option("--to", metavar="WHEN", help="The same; the present without it.")
-    ] = "",
+    since: Since = "7d",
+    until: Until = "",
     every: Annotated[str, typer.Option(metavar="LENGTH", help="Windows of 10s, 1m or 1h.")] = "1m",
     settle: Annotated[
         int, typer.Option(min=0, max=1000, help="Windows left out after a setpoint has moved.")
     ] = 2,
-    data: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="A data folder; else the configured one.")
-    ] = None,
+    data: DataFolder = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write it as JSON, for an optimiser.")
     ] = None,
@@ -96,7 +91,7 @@ def rows_of(
     span: tuple[int, int],
     every: int,
     settle: int,
-) -> Any:
+) -> "Columns":
     """Read the windows in which every tag is known and no setpoint moves.
 
     Parameters
@@ -126,6 +121,32 @@ def rows_of(
     import numpy as np
 
     from analytics.response import MOVED
+
+    mean, spread = _windows(store, tags, span, every)
+    length = len(mean)
+    # A tag that is sent on change has windows only where it changed: its value holds till then.
+    held = mean[:, :-1].copy()
+    for place in range(held.shape[1]):
+        known = np.where(np.isfinite(held[:, place]), np.arange(length), -1)
+        last = np.maximum.accumulate(known)
+        held[:, place] = np.where(last >= 0, held[np.maximum(last, 0), place], np.nan)
+    rows = np.column_stack([held, mean[:, -1]])
+    still = np.logical_and.reduce(np.isfinite(rows), axis=1)
+    for place in range(setpoints):
+        least = MOVED * max(float(np.nanmax(held[:, place]) - np.nanmin(held[:, place])), 1e-12)
+        step = np.abs(np.diff(held[:, place], prepend=held[0, place]))
+        moving = (step > least) | (spread[:, place] > least)
+        for after in range(settle + 1):
+            still[after:] &= ~moving[: length - after]
+    return rows[still]
+
+
+def _windows(
+    store: "Store", tags: Sequence[str], span: tuple[int, int], every: int
+) -> "tuple[Columns, Columns]":
+    """Read mean and spread of the windows (n, p); NaN and 0 where nothing good is kept."""
+    import numpy as np
+
     from plant.errors import Rejected
 
     start, stop = span
@@ -141,21 +162,7 @@ def rows_of(
     for place, tag in enumerate(tags):
         if not np.isfinite(mean[:, place]).any():
             raise Rejected(f"of {tag} nothing good is kept in that time and length of windows")
-    # A tag that is sent on change has windows only where it changed: its value holds till then.
-    held = mean[:, :-1].copy()
-    for place in range(held.shape[1]):
-        known = np.where(np.isfinite(held[:, place]), np.arange(length), -1)
-        last = np.maximum.accumulate(known)
-        held[:, place] = np.where(last >= 0, held[np.maximum(last, 0), place], np.nan)
-    rows = np.column_stack([held, mean[:, -1]])
-    still = np.isfinite(rows).all(axis=1)
-    for place in range(setpoints):
-        least = MOVED * max(float(np.nanmax(held[:, place]) - np.nanmin(held[:, place])), 1e-12)
-        step = np.abs(np.diff(held[:, place], prepend=held[0, place]))
-        moving = (step > least) | (spread[:, place] > least)
-        for after in range(settle + 1):
-            still[after:] &= ~moving[: length - after]
-    return rows[still]
+    return mean, spread
 
 
 def _known(plan: "Plan", named: Sequence[str]) -> list[str]:

@@ -4,13 +4,25 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from plant.errors import Misconfigured, Rejected, Unreachable
 from wheeltapper.models.keyring import HERE, Keyring, Keys, PassphraseFile, Place, Trainer
-from wheeltapper.options import AsJson
+from wheeltapper.options import (
+    AsJson,
+    Assets,
+    Backend,
+    DataFolder,
+    EveryAsset,
+    FromCentral,
+    GatewayConfig,
+    Jobs,
+    TokenFile,
+    Until,
+    WithoutMode,
+)
 
 if TYPE_CHECKING:
     from analytics.modelfiles import Header, Model
@@ -29,28 +41,16 @@ OF_A_CLASS = "learnt together with others of its class: merged anew, not trained
 
 def retrain(
     registry: Place,
-    assets: Annotated[
-        list[str] | None, typer.Argument(metavar="ASSET...", help="Path, or the last part of it.")
-    ] = None,
-    every_asset: Annotated[bool, typer.Option("--all", help="All assets.")] = False,
-    config: Annotated[
-        Path, typer.Option(metavar="CONFIG", help="The gateway's: signals, units, modes.")
-    ] = Path("gateway.toml"),
-    data: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="A data folder; else the configured one.")
-    ] = None,
-    from_central: Annotated[
-        str, typer.Option(metavar="SINK", help="From that [[sink]] of the configuration instead.")
-    ] = "",
-    token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With it: a token that may read there.")
-    ] = None,
+    assets: Assets = None,
+    every_asset: EveryAsset = False,
+    config: GatewayConfig = Path("gateway.toml"),
+    data: DataFolder = None,
+    from_central: FromCentral = "",
+    token_file: TokenFile = None,
     since: Annotated[
         str, typer.Option("--from", metavar="WHEN", help="Train from then on at most: 30d, a time.")
     ] = SPAN,
-    until: Annotated[
-        str, typer.Option("--to", metavar="WHEN", help="The same; the present without it.")
-    ] = "",
+    until: Until = "",
     oldest_days: Annotated[
         float, typer.Option(min=0.1, help="Age of the history at which a model is trained again.")
     ] = 90.0,
@@ -64,16 +64,12 @@ def retrain(
         float | None,
         typer.Option("--every", metavar="HOURS", min=0.01, help="Do it again and again."),
     ] = None,
-    without_mode: Annotated[
-        list[int] | None, typer.Option(metavar="N", help="Mode that need not be seen. Repeatable.")
-    ] = None,
+    without_mode: WithoutMode = None,
     keys: Keys = HERE,
     trainer: Trainer = None,
     passphrase_file: PassphraseFile = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Assets that are trained at once.")] = 1,
-    backend: Annotated[
-        str, typer.Option(metavar="NAME", help="loky, dask, threading or sequential.")
-    ] = "loky",
+    jobs: Jobs = 1,
+    backend: Backend = "loky",
     as_json: AsJson = False,
 ) -> None:
     """Look whether models should be trained again, train those, and publish them to be tried.
@@ -82,11 +78,8 @@ def retrain(
     into force by it: gateways try what is published beside their own, and what drift proposed is
     put into force by a person. Times of faults and of alarms are never learnt.
     """
-    import time
-
     from connectors.registry.names import checked_ring
     from gateway.config.loader import load
-    from wheeltapper import terminal
     from wheeltapper.train import assets_of, store_of
     from wheeltapper.training.jobs import BACKENDS
 
@@ -104,20 +97,27 @@ def retrain(
         store, (since, until), oldest_days,
         propose, jobs, backend, as_json, frozenset(without_mode or ()),
     )  # fmt: skip
+    if every_h is None:
+        _, refused = round_.run()
+        raise typer.Exit(1 if refused else 0)
+    _again_and_again(round_, every_h, as_json)
+
+
+def _again_and_again(round_: "Round", every_h: float, as_json: bool) -> NoReturn:
+    import time
+
+    from wheeltapper import terminal
+
     while True:
         try:
-            trained, refused = round_.run()
+            trained, _ = round_.run()
         except Unreachable as error:
-            if every_h is None:
-                raise
             # A store or a share that is away for a night must not end what runs for years.
             if as_json:
                 terminal.record({"asset": None, "message": str(error)})
             else:
                 terminal.say(f"{error}; looks again in {every_h:g} h")
         else:
-            if every_h is None:
-                raise typer.Exit(1 if refused else 0)
             if not as_json:
                 terminal.say(f"{trained} trained; looks again in {every_h:g} h")
         time.sleep(every_h * 3600)
@@ -206,9 +206,10 @@ class Round:
     def _look(self, registry: "Registry", asset: Any, versions: Sequence[int]) -> Due:
         """Say what speaks for training an asset again; its versions, the newest first."""
         from analytics.federation.watching import KIND as CLASS
-        from analytics.modelfiles import public_pem, read_model
+        from analytics.modelfiles import read_model
         from analytics.proposals import Cause, Reason, follows, reasons
         from plant.alarms import Label
+        from plant.keys import public_pem
         from wheeltapper.export import span
         from wheeltapper.train import Order
         from wheeltapper.training.jobs import watch_in_force
@@ -339,8 +340,9 @@ class Round:
         """Train what is due, and publish it."""
         from tempfile import TemporaryDirectory
 
-        from analytics.modelfiles import SUFFIX, model_folder, public_pem
+        from analytics.modelfiles import SUFFIX, model_folder
         from plant.files import put
+        from plant.keys import public_pem
         from wheeltapper.train import Teller
         from wheeltapper.training.jobs import run_all
         from wheeltapper.training.models import Shelf

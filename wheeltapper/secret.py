@@ -1,5 +1,6 @@
-"""``wheeltapper secret FILE…``: secrets that nobody chose, for the files that have none yet."""
+"""``wheeltapper secret FILE…``: secrets that nobody chose; and tokens that people name."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -50,3 +51,29 @@ def _make(file: Path) -> bool:
     finally:
         Path(name).unlink()
     return True
+
+
+def token_of(file: Path | None, option: str, variable: str, whose: str) -> str:
+    """Read the token that a command needs: the first line of the file of an option, or a variable.
+
+    Raises
+    ------
+    Misconfigured
+        There is none.
+    """
+    from plant.errors import Misconfigured
+    from plant.files import first_line
+
+    if file is not None:
+        token = first_line(file).strip()
+        if not token:
+            raise Misconfigured(f"{file} has nothing in its first line")
+        return token
+    token = os.environ.get(variable, "").strip()
+    if not token:
+        raise Misconfigured(
+            f"the token of {whose} is needed: put it into the variable {variable}, or name its "
+            f"file with {option}; never on the command line, where others on this machine can "
+            "read it"
+        )
+    return token

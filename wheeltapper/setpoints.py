@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wheeltapper.account import Place
-from wheeltapper.options import AsJson, ConfigFile
+from wheeltapper.options import AsJson, ConfigFile, PasswordFile
 
 if TYPE_CHECKING:
     from gateway.config.plan import Plan
@@ -19,10 +19,6 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Option("--as", metavar="NAME", help="Your account.")]
-PasswordFile = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="File whose first line is the password; else it is asked."),
-]
 RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="Its id, or how it begins.")]
 STOP_S = 1.0
 """So long a stop waits for the guard's answer."""
@@ -35,7 +31,8 @@ def key(
     as_json: AsJson = False,
 ) -> None:
     """Make the key that signs limits; it stays with the engineer, its .pub goes to the gateway."""
-    from gateway.guard.keys import key_id, make_key
+    from gateway.guard.keys import make_key
+    from plant.keys import key_id
     from wheeltapper import terminal
 
     named = key_id(make_key(file).public_key())
@@ -65,11 +62,12 @@ def sign_(
     With --config it is written into them first where each of their tags leads, and said which of
     them led elsewhere before. Without, they have to say so already.
     """
-    from gateway.guard.keys import key_id, private_key
+    from gateway.guard.keys import private_key
     from gateway.guard.limits import sign, unsigned
     from gateway.guard.outlets import dated, moved
     from gateway.guard.starting import sealed
     from plant import files
+    from plant.keys import key_id
     from wheeltapper import terminal
 
     signer, now = private_key(with_key), time.time_ns()
@@ -328,7 +326,7 @@ def _tell(data: Path | None, said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _who(name: str, password_file: Path | None) -> dict[str, str]:
-    from wheeltapper.account import first_line
+    from plant.files import first_line
 
     if password_file is not None:
         return {"name": name, "password": first_line(password_file)}

@@ -5,17 +5,15 @@ from typing import Annotated
 
 import typer
 
-from wheeltapper.options import Labels, split
+from wheeltapper.options import DefectOneIn, Fault, Labels, split
 
 
 def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Decides everything.")] = 8,
-    fault: Annotated[str, typer.Option(help="A kind of fault, random or none.")] = "random",
+    fault: Fault = "random",
     start: Annotated[int, typer.Option(help="Time of row 0, ns since 1970; 0 is now.")] = 0,
     live_from: Annotated[float, typer.Option(help="Where the present begins, s.")] = 0.0,
-    defect_every: Annotated[
-        int, typer.Option(min=0, help="One part of the press in so many has a defect; 0: none.")
-    ] = 0,
+    defect_every: DefectOneIn = 0,
     recording: Annotated[Path | None, typer.Option(help="Serve this instead.")] = None,
     labels: Labels = "",
     opcua_port: Annotated[int, typer.Option(min=0, max=65535)] = 4840,

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from gateway.accounts.audit import MODEL_ACTS, numbered
 from wheeltapper import terminal
+from wheeltapper.progress import Bar
 
 STATES = {
     "UNACK": "ALARM",
@@ -56,35 +57,6 @@ class Recorded:
         """Write it."""
         if kind not in {"prelude", "end"}:
             terminal.record({"stage": self.renamed.get(kind, kind), **row})
-
-
-@dataclass
-class Bar:
-    """How far a known number of samples has come; drawn only where somebody sees it move."""
-
-    title: str
-    samples: int
-    drawn: bool
-    _progress: Any = field(default=None, init=False)
-
-    def add(self, samples: int) -> None:
-        """Move on."""
-        if not self.drawn:
-            return
-        if self._progress is None:
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._progress = Progress(console=Console(stderr=True), transient=True)
-            self._progress.start()
-            self._progress.add_task(self.title, total=self.samples)
-        self._progress.update(self._progress.task_ids[0], advance=samples)
-
-    def done(self) -> None:
-        """Take it away."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
 
 
 @dataclass

@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wheeltapper.options import AsJson
+from wheeltapper.models.keyring import PassphraseFile
+from wheeltapper.options import (
+    AsJson,
+    Assets,
+    Backend,
+    DataFolder,
+    EveryAsset,
+    FromCentral,
+    GatewayConfig,
+    Jobs,
+    Since,
+    TokenFile,
+    Until,
+    WithoutMode,
+)
 from wheeltapper.progress import Bar
 
 if TYPE_CHECKING:
@@ -24,50 +38,28 @@ MS = 10**6
 
 
 def train(
-    assets: Annotated[
-        list[str] | None, typer.Argument(metavar="ASSET...", help="Path, or the last part of it.")
-    ] = None,
-    every_asset: Annotated[bool, typer.Option("--all", help="All assets.")] = False,
-    config: Annotated[
-        Path, typer.Option(metavar="CONFIG", help="The gateway's: signals, units, modes.")
-    ] = Path("gateway.toml"),
-    data: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="A data folder; else the configured one.")
-    ] = None,
-    from_central: Annotated[
-        str, typer.Option(metavar="SINK", help="From that [[sink]] of the configuration instead.")
-    ] = "",
-    token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With it: a token that may read there.")
-    ] = None,
-    since: Annotated[
-        str, typer.Option("--from", metavar="WHEN", help="12h, 7d, or 2026-11-23T06:00.")
-    ] = "7d",
-    until: Annotated[
-        str, typer.Option("--to", metavar="WHEN", help="The same; the present without it.")
-    ] = "",
+    assets: Assets = None,
+    every_asset: EveryAsset = False,
+    config: GatewayConfig = Path("gateway.toml"),
+    data: DataFolder = None,
+    from_central: FromCentral = "",
+    token_file: TokenFile = None,
+    since: Since = "7d",
+    until: Until = "",
     every: Annotated[
         str, typer.Option(metavar="LENGTH", help="Windows of 10s or 1m; auto: as they are kept.")
     ] = "auto",
     labels: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Faults: columns asset, from, to, label.")
     ] = None,
-    without_mode: Annotated[
-        list[int] | None, typer.Option(metavar="N", help="Mode that need not be seen. Repeatable.")
-    ] = None,
+    without_mode: WithoutMode = None,
     held: Annotated[
         float, typer.Option("--hold-out", min=0.05, max=0.5, help="Last share, not learnt from.")
     ] = 0.2,
     key: Annotated[
         Path | None, typer.Option(metavar="PEM", help="The trainer's private key (Ed25519).")
     ] = None,
-    passphrase_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="File whose first line opens the key; else $WHEELTAPPER_KEY_PASSPHRASE, if any.",
-        ),
-    ] = None,
+    passphrase_file: PassphraseFile = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE|FOLDER", help="A .wtm file, or a folder with one an asset."),
@@ -89,10 +81,8 @@ def train(
     picture: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the hold-out: .png or .svg.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Assets that are trained at once.")] = 1,
-    backend: Annotated[
-        str, typer.Option(metavar="NAME", help="loky, dask, threading or sequential.")
-    ] = "loky",
+    jobs: Jobs = 1,
+    backend: Backend = "loky",
     scheduler: Annotated[
         str, typer.Option(metavar="ADDRESS", help="With dask: its scheduler; else this machine.")
     ] = "",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wheeltapper.options import AsJson
+from wheeltapper.options import AsJson, Sure
 
 if TYPE_CHECKING:
     from connectors.opcua.security.store import Entry, State
@@ -22,7 +22,6 @@ Digits = Annotated[
     typer.Argument(metavar="THUMBPRINT", help="Its first digits, 4 or more.", show_default=False),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="The thumbprint has been compared; do not ask.")]
-Sure = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @app.command("list")

@@ -16,8 +16,8 @@ from analytics.federation.statistics import Statistics, packed, unpacked
 from analytics.federation.terms import Terms
 from analytics.modelfiles.file import Model, read_model, write_model
 from analytics.modelfiles.header import Header, dumped
-from analytics.modelfiles.keys import key_id
 from analytics.modelfiles.refusals import Cause, ModelRefused
+from plant.keys import key_id
 from plant.records import JSON
 
 PLAN, STATISTICS, SCORES, CONSOLIDATED = "plan", "statistics", "scores", "consolidated"

@@ -7,7 +7,6 @@ size does not warrant.
 
 from analytics.modelfiles.file import MOST_BYTES, Model, read_model, write_model
 from analytics.modelfiles.header import Header
-from analytics.modelfiles.keys import key_id, private_key, public_key, public_pem
 from analytics.modelfiles.kinds import KINDS, restored
 from analytics.modelfiles.places import SUFFIX, asset_of, model_folder, version_in
 from analytics.modelfiles.refusals import Cause, ModelRefused
@@ -23,11 +22,7 @@ __all__ = [
     "ModelRefused",
     "asset_of",
     "check_fits",
-    "key_id",
     "model_folder",
-    "private_key",
-    "public_key",
-    "public_pem",
     "read_model",
     "restored",
     "settings_body",

@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from numpy.typing import NDArray
 
 from analytics.modelfiles.header import FORMAT, Header, dumped, parsed
-from analytics.modelfiles.keys import key_id
 from analytics.modelfiles.refusals import Cause, ModelRefused
+from plant.keys import key_id
 
 MOST_BYTES = 16 * 2**20
 MOST_HEADER, MOST_ARRAYS, MOST_DIMENSIONS = 2**18, 8192, 4

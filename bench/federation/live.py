@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from analytics.modelfiles import SUFFIX, private_key, public_key, read_model, write_model
+from analytics.modelfiles import SUFFIX, read_model, write_model
 from bench.federation.sites import HOUR_S, LoadedLine, Machine, pump_columns, pump_tags
 from plant.errors import Rejected
+from plant.keys import private_key, public_key
 from wheeltapper.walks.machine import configuration, write_recording
 from wheeltapper.walks.models import MODELS
 from wheeltapper.walks.stage import Stage, free_port

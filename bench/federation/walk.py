@@ -89,14 +89,12 @@ class Walk:
 
     def agree(self, *more: object) -> None:
         """Make keys, and the plan."""
-        from cryptography.hazmat.primitives import serialization as form
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-        from analytics.modelfiles.keys import public_pem
+        from plant.keys import private_pem, public_pem
 
         key = Ed25519PrivateKey.generate()
-        none = form.NoEncryption()
-        self.key.write_bytes(key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, none))
+        self.key.write_bytes(private_pem(key))
         self.trust.write_bytes(public_pem(key.public_key()))
         self.inbox.mkdir(exist_ok=True)
         named: list[object] = []

@@ -35,7 +35,6 @@ class Sent:
     messages: int = 0
     acknowledged: int = 0
     first_tick: int = 0
-    last_tick: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,6 @@ class Subscription:
             self.queue += [Waiting(page, tick) for page in range(len(self._pages))]
             self._drop()
             self.sent.first_tick = self.sent.first_tick or tick
-            self.sent.last_tick = tick
         self._tick = max(self._tick, now)
 
     def _drop(self) -> None:

@@ -24,6 +24,7 @@ from urllib3.exceptions import HTTPError
 from connectors.influx.answers import Refused, answered, unanswered
 from connectors.influx.config import InfluxConfig
 from plant.errors import Misconfigured
+from plant.files import first_line
 
 _TEXT = "text/plain; charset=utf-8"
 LEVEL = 6
@@ -189,9 +190,9 @@ def client_of(config: InfluxConfig, secret: str | None) -> InfluxDBClient:
 
 def _secret(config: InfluxConfig) -> str | None:
     if config.user is not None and config.password_file is not None:
-        return f"{config.user}:{_first_line(config.password_file, 'password_file', config.name)}"
+        return f"{config.user}:{_of_file(config.password_file, 'password_file', config.name)}"
     if config.token_file is not None:
-        return _first_line(config.token_file, "token_file", config.name)
+        return _of_file(config.token_file, "token_file", config.name)
     if config.token_env is not None:
         token = os.environ.get(config.token_env, "").strip()
         if not token:
@@ -202,15 +203,11 @@ def _secret(config: InfluxConfig) -> str | None:
     return None
 
 
-def _first_line(path: Path, key: str, name: str) -> str:
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise Misconfigured(f"{name}: {key} {path} cannot be read: {why}") from error
-    line = text.partition("\n")[0].strip()
+def _of_file(path: Path, key: str, name: str) -> str:
+    where = f"{name}: {key} {path}"
+    line = first_line(path, where).strip()
     if not line:
-        raise Misconfigured(f"{name}: {key} {path} has nothing in its first line")
+        raise Misconfigured(f"{where} has nothing in its first line")
     return _sendable(line, f"{key} {path}", name) if key == "token_file" else line
 
 

@@ -32,7 +32,6 @@ EXACT = 2**53
 """Whole numbers up to here are exact as float64."""
 SHORTEST_RUN = 16
 FIRST_WINDOW = 64
-SMALLEST_ROW = 5
 _HANDLE = 4
 
 

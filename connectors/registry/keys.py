@@ -3,20 +3,11 @@
 import stat
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-    load_pem_public_key,
-)
 
 from plant.errors import Misconfigured
 from plant.files import put
+from plant.keys import locked, private_key, private_pem, public_key, public_pem
 
 PASSPHRASE = "WHEELTAPPER_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
 _LONGEST = 16 * 1024
@@ -35,8 +26,7 @@ def make_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateK
         raise Misconfigured(f"{path} is there already; a key is never written over: move it away")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = Ed25519PrivateKey.generate()
-    locked = NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase)
-    put(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked), mode=0o600)
+    put(path, private_pem(key, passphrase), mode=0o600)
     return key
 
 
@@ -60,21 +50,17 @@ def read_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateK
             f"{path}: others on this machine can read this private key (mode {mode & 0o777:04o}); "
             f"chmod 600 {path}, and rotate it if anybody else has been here"
         )
-    text = _read(path)
-    locked = b"ENCRYPTED" in text
-    if locked and passphrase is None:
+    return unlocked(_read(path), path, passphrase)
+
+
+def unlocked(pem: bytes, path: Path, passphrase: bytes | None) -> Ed25519PrivateKey:
+    """Read a private key whose passphrase, if it has one, a person can give; see `private_key`."""
+    if passphrase is None and locked(pem):
         raise Misconfigured(
             f"{path} is locked: put its passphrase into the variable {PASSPHRASE}, or name a file "
             "of it with --passphrase-file"
         )
-    try:
-        key = load_pem_private_key(text, passphrase if locked else None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        wrong = "the passphrase does not open it, or it is damaged" if locked else "it is damaged"
-        raise Misconfigured(f"{path} is no PEM file of a private key, or {wrong}") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise Misconfigured(f"{path} holds another kind of key; an Ed25519 key is needed")
-    return key
+    return private_key(pem, str(path), passphrase)
 
 
 def read_public(path: Path) -> Ed25519PublicKey:
@@ -85,18 +71,12 @@ def read_public(path: Path) -> Ed25519PublicKey:
     Misconfigured
         There is none, or it is no Ed25519 key.
     """
-    try:
-        key = load_pem_public_key(_read(path))
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise Misconfigured(f"{path} is no PEM file of a public key") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise Misconfigured(f"{path} holds another kind of key; an Ed25519 key is needed")
-    return key
+    return public_key(_read(path), str(path))
 
 
 def write_public(path: Path, key: Ed25519PublicKey) -> None:
     """Write a public key as PEM."""
-    put(path, key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    put(path, public_pem(key))
 
 
 def _read(path: Path) -> bytes:

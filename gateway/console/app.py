@@ -130,11 +130,11 @@ def setpoint_doors(setpoints: Setpoints) -> list[Door]:
     change = [
         # A stop asks for nothing: it is better pulled once too often.
         ("/api/setpoints/stop", setpoints.stop, Right.READ),
-        ("/api/setpoints/start", setpoints.start, Right.APPROVE),
-        ("/api/setpoints/approve", setpoints.approve, Right.APPROVE),
-        ("/api/setpoints/reject", setpoints.reject, Right.APPROVE),
-        ("/api/setpoints/revert", setpoints.revert, Right.ACKNOWLEDGE),
-        ("/api/setpoints/unlock", setpoints.unlock, Right.APPROVE),
+        ("/api/setpoints/start", setpoints.order("start"), Right.APPROVE),
+        ("/api/setpoints/approve", setpoints.order("approve"), Right.APPROVE),
+        ("/api/setpoints/reject", setpoints.order("reject"), Right.APPROVE),
+        ("/api/setpoints/revert", setpoints.order("revert"), Right.ACKNOWLEDGE),
+        ("/api/setpoints/unlock", setpoints.order("unlock"), Right.APPROVE),
     ]
     return [
         Door("/api/setpoints", setpoints.all, Right.READ),

@@ -6,6 +6,7 @@ needs neither a password nor a guard that runs.
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,14 @@ TAIL = 2_000_000
 """Bytes of the audit's end that are read for the history: some hundred requests."""
 MOST = 100
 MS = 1e6
+_ORDERS = {
+    "start": ("setpoints started", "", "stopped"),
+    "approve": ("setpoint approved", "id", "request"),
+    "reject": ("setpoint rejected", "id", "request"),
+    "revert": ("setpoint reverted", "tag", "to"),
+    "unlock": ("setpoint unlocked", "tag", "value"),
+}
+"""Order → how the audit calls it, by what it names what it is about, and what is answered."""
 
 
 @dataclass(slots=True)
@@ -140,49 +149,38 @@ class Setpoints:
         # What the page shows next, without waiting for a guard that hangs.
         return answer({"stopped": {"who": who, "since": time.time() * 1000, "why": "stopped"}})
 
-    async def start(self, request: Request) -> Response:
-        """End a stop."""
-        said = await setpoint_order(request)
-        told_by = await self._told_to("setpoints started", request, said, {"op": "start"}, "")
-        return answer({"stopped": told_by["stopped"]})
+    def order(self, op: str) -> Callable[[Request], Awaitable[Response]]:
+        """Give the endpoint that tells the guard what a person wants, and answers what came of it.
 
-    async def approve(self, request: Request) -> Response:
-        """Approve a request that waits, and answer how it is."""
-        said = await setpoint_order(request)
-        asked = {"op": "approve", "id": said.target}
-        done = await self._told_to("setpoint approved", request, said, asked, said.target)
-        return answer(_row(done["request"]))
+        Parameters
+        ----------
+        op
+            ``start``: end a stop. ``approve``, ``reject``: a request that waits. ``revert``: lead a
+            setpoint back. ``unlock``: take a person's word that he has looked at a locked one.
+        """
+        what, names, answers = _ORDERS[op]
 
-    async def reject(self, request: Request) -> Response:
-        """Say no to a request that waits, and answer how it is."""
-        said = await setpoint_order(request)
-        asked = {"op": "reject", "id": said.target, "why": said.note}
-        done = await self._told_to("setpoint rejected", request, said, asked, said.target)
-        return answer(_row(done["request"]))
+        async def told(request: Request) -> Response:
+            said = await setpoint_order(request)
+            asked = {"op": op, **({names: said.target} if names else {})}
+            if op == "reject":
+                asked["why"] = said.note
+            done = await self._told_to(what, request, said, asked)
+            return answer(
+                _row(done["request"]) if answers == "request" else {answers: done[answers]}
+            )
 
-    async def revert(self, request: Request) -> Response:
-        """Lead a setpoint back, and answer to where."""
-        said = await setpoint_order(request)
-        asked = {"op": "revert", "tag": said.target}
-        done = await self._told_to("setpoint reverted", request, said, asked, said.target)
-        return answer({"to": done["to"]})
-
-    async def unlock(self, request: Request) -> Response:
-        """Take a person's word that he has looked at a locked setpoint, and answer its value."""
-        said = await setpoint_order(request)
-        asked = {"op": "unlock", "tag": said.target}
-        done = await self._told_to("setpoint unlocked", request, said, asked, said.target)
-        return answer({"value": done["value"]})
+        return told
 
     async def _told_to(
-        self, what: str, request: Request, said: SetpointOrder, asked: dict[str, Any], of: str
+        self, what: str, request: Request, said: SetpointOrder, asked: dict[str, Any]
     ) -> dict[str, Any]:
         """Tell the guard what a person wants, and write down what came of it."""
         line = self._needed()
         if not said.password:
             raise HTTPException(400, "Your password is needed: the guard looks at it itself.")
         who = {"name": said.actor, "password": said.password, "place": peer(request.scope)}
-        words = self._words(of)
+        words = self._words(asked.get("id", asked.get("tag", "")))
         try:
             done = await line.tell({**asked, **who})
         except Rejected as error:

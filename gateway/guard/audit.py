@@ -17,8 +17,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from gateway.guard.checks import Moment
-from gateway.guard.keys import has_signed, has_tpm, key_id
+from gateway.guard.keys import has_signed, has_tpm
 from plant.errors import Misconfigured
+from plant.keys import key_id
 
 EVERY, EVERY_S = 100, 60.0
 FIRST = "0" * 64

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from gateway.config.lines import KeyPath, key_lines
 from gateway.config.problems import Problem, Problems, nearest
 from gateway.guard import outlets
-from gateway.guard.keys import has_signed, key_id
+from gateway.guard.keys import has_signed
 from gateway.guard.policy import (
     GUARD,
     Condition,
@@ -31,6 +31,7 @@ from gateway.guard.policy import (
     contradictions,
 )
 from plant.errors import Misconfigured
+from plant.keys import key_id
 from plant.setpoints import Mode
 
 MOST_BYTES = 1_000_000

@@ -132,11 +132,6 @@ class Room:
         """Position up to which records may have gone; what is missing beyond was lost."""
         return max(self._floor.values())
 
-    @property
-    def raw_floor(self) -> int:
-        """Position up to which only pinned samples are left."""
-        return self._floor[Level.RAW]
-
     def count(self, rows: Sequence[tuple[Row, int]]) -> None:
         """Take note of records that were written, each with the bytes of its body."""
         sums: dict[int, list[int]] = {}

@@ -24,7 +24,6 @@ from analytics.modelfiles import (
     asset_of,
     check_fits,
     model_folder,
-    public_key,
     read_model,
     version_in,
     watch_of,
@@ -33,6 +32,7 @@ from analytics.watch import Watch
 from gateway.models.succession import RULE
 from gateway.models.watched import WatchedAsset
 from plant.errors import Misconfigured, Rejected, Unreachable
+from plant.keys import public_key
 from plant.records import JSON
 
 FOLDER = "models"

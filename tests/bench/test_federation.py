@@ -12,11 +12,11 @@ import pytest
 from analytics.federation.consolidated import Consolidated
 from analytics.federation.messages import read_consolidated, read_plan
 from analytics.federation.statistics import Statistics
-from analytics.modelfiles.keys import public_key
 from bench.federation.figures import LOADS, RUN
 from bench.federation.sites import ASSET, HOUR_NS, START, Machine, Struck, settle
 from bench.federation.walk import Walk, when
 from gateway.config.loader import load
+from plant.keys import public_key
 from tests.wheeltapper.conftest import command as command_fixture
 from wheeltapper.federating.own import members
 

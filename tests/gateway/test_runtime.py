@@ -127,6 +127,25 @@ class Played:
         await running
 
 
+class Disk:
+    """The disk below the journal: nothing is committed while it is full, as it is at first."""
+
+    full = True
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    found, commit = Disk(), Journal.commit
+
+    async def committed(journal: Journal) -> int:
+        if found.full:
+            raise Unreachable("the disk is full")
+        return await commit(journal)
+
+    monkeypatch.setattr(Journal, "commit", committed)
+    return found
+
+
 def on_disk(data: Path) -> list[int]:
     journal = Journal.open(data / "journal.db")
     found = [e.batch.upto for _, e in journal.read() if isinstance(e, SampleRecord)]
@@ -151,24 +170,15 @@ def test_a_source_that_hangs_does_not_keep_the_rest_from_the_disk(
 
 
 def test_nothing_is_acknowledged_before_it_is_on_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: Disk
 ) -> None:
-    commit = Journal.commit
-    full = True
-
-    async def failing(journal: Journal) -> int:
-        if full:
-            raise Unreachable("the disk is full")
-        return await commit(journal)
-
     async def story() -> None:
-        nonlocal full
         played = Played(tmp_path, monkeypatch)
         running = played.start()
         await played.first.wait()
         await asyncio.sleep(2 * runtime.COMMIT_S)
         assert played.plc.acknowledged == []
-        full = False
+        disk.full = False
         await asyncio.sleep(2 * runtime.COMMIT_S)
         played.stop.set()
         await running
@@ -176,35 +186,24 @@ def test_nothing_is_acknowledged_before_it_is_on_disk(
         assert acknowledged
         assert acknowledged == on_disk(tmp_path)[: len(acknowledged)]
 
-    monkeypatch.setattr(Journal, "commit", failing)
     asyncio.run(story())
 
 
 def test_reading_waits_while_the_journal_is_behind_and_nothing_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: Disk
 ) -> None:
-    commit = Journal.commit
-    full = True
-
-    async def failing(journal: Journal) -> int:
-        if full:
-            raise Unreachable("the disk is full")
-        return await commit(journal)
-
     async def story() -> Plc:
-        nonlocal full
         played = Played(tmp_path, monkeypatch)
         running = played.start()
         await played.first.wait()
         await asyncio.sleep(4 * runtime.COMMIT_S)
         assert len(played.plc.delivered) == 6, "two samples each, the sixth is beyond the bound"
-        full = False
+        disk.full = False
         await asyncio.sleep(2 * runtime.COMMIT_S)
         played.stop.set()
         await running
         return played.plc
 
-    monkeypatch.setattr(Journal, "commit", failing)
     monkeypatch.setattr(runtime, "BEHIND", 10)
     plc = asyncio.run(story())
     stored = on_disk(tmp_path)
@@ -212,13 +211,10 @@ def test_reading_waits_while_the_journal_is_behind_and_nothing_is_lost(
     assert stored == plc.delivered[: len(stored)]
 
 
+@pytest.mark.usefixtures("disk")
 def test_a_disk_that_is_full_at_the_end_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def failing(_journal: Journal) -> int:
-        raise Unreachable("the disk is full")
-
-    monkeypatch.setattr(Journal, "commit", failing)
     played = Played(tmp_path, monkeypatch)
     with pytest.raises(Unreachable, match="the disk is full"):
         asyncio.run(played.play())
@@ -523,12 +519,10 @@ def test_a_ticket_too_long_to_keep_is_not_kept(
     assert "ticket" not in kinds
 
 
+@pytest.mark.usefixtures("disk")
 def test_data_that_waits_for_the_disk_is_told_as_late(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def failing(_journal: Journal) -> int:
-        raise Unreachable("the disk is full")
-
     async def story() -> dict[str, Any]:
         played = Played(tmp_path, monkeypatch)
         gateway = Gateway(played.plan, on_event=played.hear, listen=False)
@@ -540,7 +534,6 @@ def test_data_that_waits_for_the_disk_is_told_as_late(
         await asyncio.gather(running, return_exceptions=True)
         return shown
 
-    monkeypatch.setattr(Journal, "commit", failing)
     monkeypatch.setattr(runtime, "BEHIND", 10)
     monkeypatch.setattr(runtime, "LOOK_S", 0.02)
     monkeypatch.setattr(notices, "OVERDUE_S", 0.2)

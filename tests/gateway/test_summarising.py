@@ -15,7 +15,7 @@ from gateway import downsampling, runtime
 from gateway.config.plan import Plan
 from gateway.downsampling import CURSORS, Downsampler
 from gateway.journal import Journal, Kind, SampleRecord, SummaryRecord, index
-from gateway.pins import AFTER_NS, BEFORE_NS, LONGEST_NS, Pin, Pins, pins_from
+from gateway.pins import AFTER_NS, BEFORE_NS, LONGEST_NS, Pin, Pins, pin_from
 from gateway.runtime import Gateway
 from plant.alarms import HOUR_NS, Alarm, AlarmState
 from plant.assets import asset_of
@@ -180,9 +180,7 @@ def test_an_incident_is_pinned_when_it_is_raised_and_again_when_it_is_over() -> 
         "start": START - BEFORE_NS,
         "stop": ALARM.raised + AFTER_NS,
     }
-    assert pins_from([EventRecord("link", 0, {}), *events]) == [
-        Pin(3, "a/p", START - BEFORE_NS, START + 30 * 60 * 10**9)
-    ]
+    assert pin_from(events[1]) == Pin(3, "a/p", START - BEFORE_NS, START + 30 * 60 * 10**9)
 
 
 def test_a_pin_has_a_longest() -> None:
@@ -199,4 +197,4 @@ def test_a_clock_that_was_set_back_pins_something() -> None:
 
 
 def test_what_is_no_pin_is_passed_over() -> None:
-    assert pins_from([EventRecord("pin", 0, {"asset": 3}), EventRecord("alarm", 0, {})]) == []
+    assert pin_from(EventRecord("pin", 0, {"asset": 3})) is None

@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from analytics.modelfiles import Header, model_folder, public_pem, settings_body, write_model
+from analytics.modelfiles import Header, model_folder, settings_body, write_model
 from analytics.settings import WatchSettings
 from analytics.watch import Watch
 from gateway.config.loader import load
@@ -28,6 +28,7 @@ from gateway.pipeline import Pipeline
 from gateway.runtime import SNAPSHOT
 from plant.errors import PlantError
 from plant.files import put
+from plant.keys import public_pem
 from tests.patience import FULL
 from wheeltapper.running import Console, ask, console_of
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from analytics.modelfiles import Header, model_folder, public_pem, settings_body, write_model
+from analytics.modelfiles import Header, model_folder, settings_body, write_model
 from analytics.settings import WatchSettings
 from analytics.watch import Watch
 from connectors.modbus.config import ModbusConfig
@@ -29,6 +29,7 @@ from gateway.runtime import Gateway
 from plant.assets import asset_of
 from plant.errors import Rejected
 from plant.files import put
+from plant.keys import public_pem
 from plant.tags import Tag
 from wheeltapper.app import app
 from wheeltapper.audit import kept

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cryptography.hazmat.primitives import serialization as form
 from numpy.typing import NDArray
 
-from analytics.modelfiles.keys import public_pem
 from connectors.sqlite.config import SqliteConfig
 from connectors.sqlite.sink import SqliteSink
+from plant.keys import private_pem, public_pem
 from plant.records import SummaryRecord
 from plant.summaries import TEN_SECONDS
 from plant.tags import Role, Tag, TagHandle
@@ -75,10 +74,7 @@ class Place:
         return self.folder / "inbox"
 
     def found(self) -> None:
-        none = form.NoEncryption()
-        self.key.write_bytes(
-            CENTRE.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, none)
-        )
+        self.key.write_bytes(private_pem(CENTRE))
         self.trust.write_bytes(public_pem(CENTRE.public_key()))
         self.inbox.mkdir()
 

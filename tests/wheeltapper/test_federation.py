@@ -17,9 +17,9 @@ from analytics.federation.consolidated import Consolidated
 from analytics.federation.messages import read_consolidated, read_contribution, read_plan
 from analytics.federation.refusals import Refused, Why
 from analytics.federation.statistics import Statistics
-from analytics.modelfiles.keys import key_id
 from gateway.alarms import alarm_body
 from gateway.journal import EventRecord, Journal
+from plant.keys import key_id
 from tests.analytics.federation.agreed import (
     ASSET,
     CENTRE,

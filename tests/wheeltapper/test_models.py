@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from analytics.modelfiles import private_key, public_key, read_model, write_model
+from analytics.modelfiles import read_model, write_model
 from gateway.journal import Journal
 from gateway.journal.marks import latest
+from plant.keys import private_key, public_key
 from plant.records import EventRecord
 from tests.analytics.modelfiles.made import header
 from tests.parts.stores.servers import free_port

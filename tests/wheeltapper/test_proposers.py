@@ -18,7 +18,7 @@ from gateway.proposing.service import FILE
 from plant.records import SummaryRecord
 from plant.summaries import MINUTE
 from plant.tags import Tag, TagHandle
-from tests.gateway.guard.rig import Rig, ran
+from tests.gateway.guard.rig import NUMBERS, Rig, ran
 from tests.gateway.guard.sealing import seal
 from tests.gateway.proposing.scenes import rows
 from wheeltapper.app import app
@@ -74,7 +74,7 @@ response = "speed.json"
 aim = "minimise"
 max_step = 2.0
 """
-LIMITS = """\
+LIMITS = f"""\
 serial = 1
 expires = 2099-12-31
 mode = "advisory"
@@ -82,16 +82,7 @@ mode = "advisory"
 [[setpoint]]
 tag = "n/l/conveyor/speed"
 unit = "1/min"
-low = 40
-high = 60
-band = 6
-max_step = 2
-slope_per_min = 3
-drift_1h = 4
-drift_24h = 8
-deadband = 0.5
-tolerance = 0.05
-"""
+{NUMBERS}"""
 TOKEN = "t" * 40
 
 

@@ -18,6 +18,7 @@ from gateway.journal import Journal
 from plant.errors import Misconfigured
 from plant.records import SampleRecord
 from plant.samples import Batch
+from tests.gateway.guard.rig import NUMBERS
 from tests.gateway.guard.sealing import seal
 from wheeltapper.app import app
 
@@ -56,16 +57,7 @@ mode = "advisory"
 [[setpoint]]
 tag = "north/line/conveyor/speed_sp"
 unit = "1/min"
-low = 40
-high = 60
-band = 6
-max_step = 2
-slope_per_min = 3
-drift_1h = 4
-drift_24h = 8
-deadband = 0.5
-tolerance = 0.05
-interlock = "north/line/conveyor/running == 1"
+{numbers}interlock = "north/line/conveyor/running == 1"
 operator_min = 10
 {more}
 """
@@ -85,7 +77,7 @@ class Scene:
         self.folder = folder
         self.key = make_key(folder / "engineer.key")
         (folder / "plant.toml").write_text(PLANT)
-        self.limits = LIMITS.format(more=more, head=head)
+        self.limits = LIMITS.format(numbers=NUMBERS, more=more, head=head)
         seal(folder, self.limits, self.key, START * NS)
         self.speed, self.running = np.full(3600, 50.0), np.ones(3600)
         self.stop = np.zeros(3600)

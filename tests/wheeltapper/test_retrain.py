@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from analytics.modelfiles import Header, private_key, read_model, write_model
+from analytics.modelfiles import Header, read_model, write_model
 from connectors.registry.registry import Registry
 from connectors.sqlite.config import SqliteConfig
 from connectors.sqlite.sink import SqliteSink
 from gateway.alarms import alarm_body
 from gateway.journal import EventRecord, Journal
 from plant.alarms import Alarm, AlarmState, Feedback, Label
+from plant.keys import private_key
 from plant.reasons import Reason
 from plant.summaries import MINUTE, TEN_SECONDS
 from tests import mill

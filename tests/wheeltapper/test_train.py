@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from analytics.modelfiles import model_folder, read_model, watch_of
@@ -25,6 +24,7 @@ from gateway.alarms import alarm_body
 from gateway.journal import EventRecord, Journal
 from plant.alarms import Alarm, AlarmState, Feedback, Label
 from plant.errors import Misconfigured
+from plant.keys import private_pem
 from plant.reasons import Reason
 from plant.summaries import MINUTE, TEN_SECONDS
 from tests import mill
@@ -43,11 +43,7 @@ HOURS = 3 * 3600
 SICK = (4000, 4600)
 SPAN = ("--from", "2026-01-05T12:00Z", "--to", "2026-01-05T15:00Z")
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-PEM = KEY.private_bytes(
-    serialization.Encoding.PEM,
-    serialization.PrivateFormat.PKCS8,
-    serialization.NoEncryption(),
-)
+PEM = private_pem(KEY)
 SINK = """
 [[sink]]
 type = "influx"
@@ -106,13 +102,7 @@ def options(plant: Path) -> tuple[object, ...]:
 
 def locked(folder: Path) -> Path:
     path = folder / "locked.pem"
-    path.write_bytes(
-        KEY.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(b"open"),
-        )
-    )
+    path.write_bytes(private_pem(KEY, b"open"))
     return path
 
 
@@ -215,12 +205,12 @@ def test_a_locked_key_is_opened_by_its_passphrase(tmp_path: Path) -> None:
     said.write_text("open\nand more\n")
     assert signer(locked(tmp_path), said).public_key() == KEY.public_key()
     said.write_text("shut\n")
-    with pytest.raises(Misconfigured, match="wrong passphrase"):
+    with pytest.raises(Misconfigured, match="the passphrase does not open it"):
         signer(locked(tmp_path), said)
 
 
 def test_a_locked_key_without_a_passphrase_names_the_mend(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="--passphrase-file FILE"):
+    with pytest.raises(Misconfigured, match="a file of it with --passphrase-file"):
         signer(locked(tmp_path))
 
 

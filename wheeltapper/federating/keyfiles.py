@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from analytics.modelfiles.keys import private_key, public_key
 from plant.errors import Misconfigured
+from plant.keys import private_key, public_key
 
 if TYPE_CHECKING:
     from gateway.config.plan import Plan

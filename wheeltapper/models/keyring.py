@@ -45,7 +45,7 @@ class Keyring:
 
     def __init__(self, folder: Path, passphrase_file: Path | None = None) -> None:
         self.folder = folder
-        self.passphrase = _passphrase(passphrase_file)
+        self.passphrase = passphrase(passphrase_file)
 
     def path(self, role: str) -> Path:
         """Name the file of a role's key."""
@@ -86,14 +86,18 @@ class Keyring:
         return make_private(path, self.passphrase)
 
 
-def _passphrase(file: Path | None) -> bytes | None:
+def passphrase(file: Path | None) -> bytes | None:
+    """Read what opens keys: the first line of a file, else a variable; None where there is none."""
     from connectors.registry.keys import PASSPHRASE
     from plant.errors import Misconfigured
 
     if file is None:
         return os.environb.get(PASSPHRASE.encode()) or None
-    with file.open("rb") as stream:
-        said = stream.readline(4096).rstrip(b"\r\n")
+    try:
+        with file.open("rb") as stream:
+            said = stream.readline(4096).rstrip(b"\r\n")
+    except OSError as error:
+        raise Misconfigured(f"{file}: cannot be read: {error.strerror}") from error
     if not said:
         raise Misconfigured(f"{file} has nothing in its first line; write the passphrase there")
     return said

@@ -62,7 +62,7 @@ def registry(plan: "Plan") -> list[Finding]:
 
 
 def _keys(plan: "Plan") -> Iterator[Finding]:
-    from analytics.modelfiles import key_id, public_key
+    from plant.keys import key_id, public_key
 
     known, broken = [], []
     for path in plan.models.keys:

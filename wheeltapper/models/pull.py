@@ -99,8 +99,9 @@ def check_of(models: "ModelsPlan") -> "Check":
     """Hold a file to the rules for model files before it is put in place."""
     from importlib.metadata import version
 
-    from analytics.modelfiles import public_key, read_model
+    from analytics.modelfiles import read_model
     from plant.errors import Rejected
+    from plant.keys import public_key
 
     keys = [public_key(path.read_bytes(), str(path)) for path in models.keys]
     ours = version("wheeltapper")

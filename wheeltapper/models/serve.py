@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from wheeltapper.options import AsJson
+from wheeltapper.options import AsJson, Host, Port
 
 HEALTH = "/health"
 CONNECTIONS = 100
@@ -13,8 +13,8 @@ CONNECTIONS = 100
 
 def serve(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Everything in it is served.")],
-    host: Annotated[str, typer.Option(help="IP address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8070,
+    host: Host = "127.0.0.1",
+    port: Port = 8070,
     as_json: AsJson = False,
 ) -> None:
     """Serve files over HTTP to whoever asks; nothing can be put there over it.

@@ -15,7 +15,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from analytics.federation.watching import KIND as CLASS
-from analytics.modelfiles import public_key, read_model, watch_of
+from analytics.modelfiles import read_model, watch_of
 from analytics.settings import WatchSettings
 from analytics.training.comparison import Comparison
 from analytics.training.course import Course, Machine
@@ -24,6 +24,7 @@ from analytics.training.selection import Event
 from analytics.training.training import Wishes, check_tags, train
 from analytics.watch import Watch
 from plant.errors import Misconfigured, PlantError
+from plant.keys import public_key
 from plant.records import JSON
 from wheeltapper.training.stores import Store, length_of
 

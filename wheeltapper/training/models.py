@@ -1,6 +1,5 @@
 """Model files of a training: which is in force, which number the new one has, where it is put."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,21 +10,20 @@ from analytics.modelfiles import (
     Header,
     Model,
     model_folder,
-    private_key,
-    public_key,
-    public_pem,
     read_model,
     settings_body,
     version_in,
     write_model,
 )
 from analytics.training.course import Machine
+from connectors.registry.keys import unlocked
 from plant.errors import Misconfigured
 from plant.files import put
+from plant.keys import public_key, public_pem
+from wheeltapper.models.keyring import passphrase
 from wheeltapper.training.jobs import Outcome
 
 NONE = "none"
-PASSPHRASE = "WHEELTAPPER_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
 KIND = "watch"
 
 
@@ -37,21 +35,7 @@ def signer(path: Path, passphrase_file: Path | None = None) -> Ed25519PrivateKey
         raise Misconfigured(
             f"{path}: cannot be read: {error.strerror}; wheeltapper models init makes a key"
         ) from error
-    locked = b"ENCRYPTED" in pem
-    try:
-        return private_key(pem, str(path), _passphrase(passphrase_file) if locked else None)
-    except Misconfigured as error:
-        mend = f": --passphrase-file FILE, or the variable {PASSPHRASE}" if locked else ""
-        raise Misconfigured(f"{error}{mend}") from error
-
-
-def _passphrase(file: Path | None) -> bytes | None:
-    if file is None:
-        return os.environ[PASSPHRASE].encode() if os.environ.get(PASSPHRASE) else None
-    try:
-        return file.read_text(encoding="utf-8").partition("\n")[0].encode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{file}: cannot be read: {error}") from error
+    return unlocked(pem, path, passphrase(passphrase_file))
 
 
 def believed(path: Path) -> bytes:

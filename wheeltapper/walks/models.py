@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from analytics.modelfiles import SUFFIX, private_key, public_key, read_model, write_model
+from analytics.modelfiles import SUFFIX, read_model, write_model
 from connectors.sqlite.history import SqliteHistory
 from plant.errors import Rejected
+from plant.keys import private_key, public_key
 from plant.summaries import TEN_SECONDS
 from wheeltapper.walks.machine import (
     HOUR_S,

@@ -6,7 +6,6 @@ that policy says "None". Here the policy is chosen, and a password never leaves 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from asyncua import ua
 from asyncua.client.client import Client
@@ -19,6 +18,7 @@ from connectors.opcua.plain import plain
 from connectors.opcua.security.certificates import read_certificate
 from connectors.opcua.security.keys import read_key
 from plant.errors import Misconfigured
+from plant.files import first_line
 
 _NONE = str(security_policies.SecurityPolicyNone.URI)
 _STRONG = (
@@ -68,7 +68,8 @@ def read_credentials(config: OpcUaConfig) -> Credentials:
             )
         return Credentials(certificate=certificate, key=key)
     if config.password_file is not None:
-        return Credentials(password=_first_line(config.password_file, config.name))
+        where = f"{config.name}: password_file {config.password_file}"
+        return Credentials(password=first_line(config.password_file, where))
     return Credentials()
 
 
@@ -148,11 +149,3 @@ def _first(
 
 def _with_policy(policy: ua.UserTokenPolicy, uri: str) -> ua.UserTokenPolicy:
     return ua.UserTokenPolicy(policy.PolicyId, policy.TokenType, SecurityPolicyUri=uri)
-
-
-def _first_line(path: Path, source: str) -> str:
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, ValueError) as error:
-        raise Misconfigured(f"{source}: password_file {path} cannot be read: {error}") from error
-    return text.partition("\n")[0].rstrip("\r")

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 
 HELLO, OPEN, MESSAGE, CLOSE = b"HEL", b"OPN", b"MSG", b"CLO"
-CREATE_SESSION, ACTIVATE_SESSION, READ, CLOSE_SESSION = 461, 467, 631, 473
+CREATE_SESSION, ACTIVATE_SESSION, READ = 461, 467, 631
 NO_SECURITY = b"http://opcfoundation.org/UA/SecurityPolicy#None"
 CHANNEL, TOKEN = 7, 9
 NOTHING = struct.pack("<i", -1)

@@ -2,7 +2,7 @@
 
 import {age, unit, zoned} from "./words.js";
 
-export const CHECKS = [
+const CHECKS = [
   "switched on", "who asks", "allowed, unit", "limits", "step and drift", "interval", "deadband",
   "fresh values", "interlocks", "alarms and modes", "not locked, not changed", "model", "not expired",
 ];

@@ -69,7 +69,6 @@ export function span(low, high) {
 export const quality = (row) => (row.quality === "Good" ? "Good" : `✕\u00a0${row.status}`);
 export const percent = (part) => `${Math.round(part * 100)}\u00a0%`;
 export const unbroken = (sentence) => sentence.replace(/ (%|°C)/g, "\u00a0$1");
-export const signalName = (tag) => tag.slice(tag.lastIndexOf("/") + 1);
 export const readable = (signal) => signal.replace(/_/g, " ");
 
 export function age(seconds) {

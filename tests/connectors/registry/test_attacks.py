@@ -32,6 +32,7 @@ from tests.connectors.registry.conftest import (
     refuse_all,
 )
 from tests.connectors.registry.unreliable import Mood, Unreliable
+from tests.mounts import on_own_disk
 
 OLD = {"site|area|line|pump/1.wtm": model(1)}
 STRANGER = Ed25519PrivateKey.generate()
@@ -466,33 +467,16 @@ print(json.dumps(told))
 
 
 def test_a_disk_that_is_full(site: Site, tmp_path: Path) -> None:
-    unshare = shutil.which("unshare")
     disk = tmp_path / "disk"
     disk.mkdir()
     root = tmp_path / "root.json"
     root.write_bytes(site.kit)
     site.publish(3, size=100_000)
-    command = f'mount -t tmpfs -o size=16m tmpfs "{disk}" && exec "$@"'
-    ways = ([unshare, "--mount"], [unshare, "--user", "--map-root-user", "--mount"])
-    works = [
-        way
-        for way in ways
-        if unshare
-        and subprocess.run(
-            [*way, "sh", "-c", command, "sh", "true"], capture_output=True
-        ).returncode
-        == 0
-    ]
-    if not works:
-        pytest.skip("MISSING PART: a mount of our own: root, or user namespaces")
-    script = [sys.executable, "-c", FULL, site.folder, disk, root, PUMP]
 
-    ended = subprocess.run(
-        [*works[0], "sh", "-c", command, "sh", *script], capture_output=True, text=True, check=False
+    told = json.loads(
+        on_own_disk(disk, "size=16m", sys.executable, "-c", FULL, site.folder, disk, root, PUMP)
     )
 
-    assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout)
     for when in ("full", "metadata", "half"):
         assert [one["reason"] for one in told[when]["refused"]] == ["no-room"], when
     assert told["held_half"] == []

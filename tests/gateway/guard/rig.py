@@ -40,6 +40,18 @@ CHEAP = Cost(memory=64, passes=1, lanes=1)
 WORD = "a password of some length"
 PEOPLE = {"ana": Role.APPROVER, "ben": Role.APPROVER, "eve": Role.ENGINEER, "otto": Role.OPERATOR}
 TOKEN = "a token of the proposer"
+NUMBERS = """\
+low = 40
+high = 60
+band = 6
+max_step = 2
+slope_per_min = 3
+drift_1h = 4
+drift_24h = 8
+deadband = 0.5
+tolerance = 0.05
+"""
+"""What a setpoint has to say of its values, in its own unit."""
 LIMITS = f"""\
 serial = 3
 expires = 2030-01-01
@@ -57,16 +69,7 @@ per_hour = 10
 [[setpoint]]
 tag = "{SPEED}"
 unit = "1/min"
-low = 40
-high = 60
-band = 6
-max_step = 2
-slope_per_min = 3
-drift_1h = 4
-drift_24h = 8
-deadband = 0.5
-tolerance = 0.05
-mode = "approve"
+{NUMBERS}mode = "approve"
 persons = 1
 interval_s = 60
 fresh_s = 2

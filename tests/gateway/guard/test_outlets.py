@@ -13,7 +13,7 @@ from gateway.guard.outlets import cells, dated, written
 from gateway.guard.policy import Policy
 from gateway.guard.starting import known_tags, sealed
 from plant.errors import Misconfigured
-from tests.gateway.guard.rig import KEY, WALL
+from tests.gateway.guard.rig import KEY, NUMBERS, WALL
 from wheeltapper.app import app
 
 CONFIG = """\
@@ -78,18 +78,7 @@ source = "cell"
 address = "nsu=urn:x;s=Flow"
 unit = "1/min"
 """
-NEEDED = """
-low = 40
-high = 60
-band = 6
-max_step = 2
-slope_per_min = 3
-drift_1h = 4
-drift_24h = 8
-deadband = 0.5
-tolerance = 0.05
-unit = "1/min"
-"""
+NEEDED = f'\n{NUMBERS}unit = "1/min"\n'
 HEAD = 'serial = 1\nexpires = 2030-01-01\nstop_tag = "l/c/stop"\n'
 SETPOINT = f'\n[[setpoint]]\ntag = "l/c/speed"{NEEDED}interlock = "l/c/running == 1"\n'
 

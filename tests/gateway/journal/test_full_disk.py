@@ -1,15 +1,12 @@
 """A disk that is really full: a small file system in memory, mounted for the test alone."""
 
 import json
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.mounts import on_own_disk
 
-MISSING = "MISSING PART: a mount of our own — run the tests as root, or allow user namespaces"
 DISK = "size=24m"
 
 STORY = """
@@ -96,26 +93,9 @@ print(json.dumps(told))
 
 def story(folder: Path, reserve: int) -> dict[str, Any]:
     """Play it on a disk of its own."""
-    unshare = shutil.which("unshare")
-    command = f'mount -t tmpfs -o {DISK} tmpfs "{folder}" && exec "$@"'
-    ways = ([unshare, "--mount"], [unshare, "--user", "--map-root-user", "--mount"])
-    works = [
-        way
-        for way in ways
-        if unshare
-        and subprocess.run(
-            [*way, "sh", "-c", command, "sh", "true"], capture_output=True
-        ).returncode
-        == 0
-    ]
-    if not works:
-        pytest.skip(MISSING)
-    script = [sys.executable, "-c", STORY, str(folder), str(reserve)]
-    ended = subprocess.run(
-        [*works[0], "sh", "-c", command, "sh", *script], capture_output=True, text=True, check=False
+    told: dict[str, Any] = json.loads(
+        on_own_disk(folder, DISK, sys.executable, "-c", STORY, folder, reserve)
     )
-    assert ended.returncode == 0, ended.stderr
-    told: dict[str, Any] = json.loads(ended.stdout)
     return told
 
 

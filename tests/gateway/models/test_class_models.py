@@ -13,7 +13,7 @@ from analytics.federation.consolidated import Consolidated
 from analytics.federation.statistics import Statistics
 from analytics.federation.terms import Participant, Terms
 from analytics.federation.watching import watch_from
-from analytics.modelfiles import Header, model_folder, public_pem, read_model, write_model
+from analytics.modelfiles import Header, model_folder, read_model, write_model
 from analytics.watch import Watch
 from gateway.models.desk import ModelDesk
 from gateway.models.rule import Terms as Rule
@@ -22,6 +22,7 @@ from gateway.models.succession import Rows, Succession
 from gateway.models.watched import Action, Beside, Role, Tenure, WatchedAsset
 from gateway.pipeline import Pipeline
 from plant.errors import Rejected
+from plant.keys import public_pem
 from tests.gateway.models.conftest import (
     LEARN,
     NAMES,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from analytics.modelfiles import MOST_BYTES, Header, model_folder, public_pem, settings_body
+from analytics.modelfiles import MOST_BYTES, Header, model_folder, settings_body
 from analytics.modelfiles import write_model as written
 from gateway.accounts.audit import rows
 from gateway.config.plan import ModelsPlan
@@ -18,6 +18,7 @@ from gateway.models.shelf import KEPT, Shelf, person_decides
 from gateway.models.watched import Rested, Role, Tenure
 from gateway.pipeline import Pipeline
 from plant.errors import Rejected
+from plant.keys import public_pem
 from tests.gateway.models.conftest import (
     NAMES,
     PUMP,
