@@ -93,7 +93,7 @@ def retrain(
     if backend not in BACKENDS:
         raise typer.BadParameter(f"--backend {backend!r}: one of {', '.join(BACKENDS)}")
     checked_ring(ring)
-    plan = load(config, reads=False)
+    plan = load(config, reads=False, here=False)
     held = Keyring(keys, passphrase_file)
     chosen = assets_of(plan, assets or [], every_asset)
     store = store_of(plan, data, from_central, token_file, config)
@@ -243,9 +243,9 @@ class Round:
             watch, seen, trained_until=until, now=stop, oldest_days=self.oldest_days,
             called_false=called[Label.FALSE], called_expected=called[Label.EXPECTED],
         )  # fmt: skip
-        older = self._stood_for(registry, asset.path, versions, keys, told)
+        older, stood_for = self._stood_for(registry, before, file, versions, keys, told)
         if older is not None and older != versions[0]:
-            moved = self._crept(replace(job, in_force=registry.read(asset.path, older)), older)
+            moved = self._crept(replace(job, in_force=stood_for), older)
             # what the newest has been proposed for already waits for a person, not for another one
             if found or _is_news(moved, before.header):
                 found += moved
@@ -255,25 +255,33 @@ class Round:
         return Due(_from_the_change_on(job, found), before, tuple(found), told, older)
 
     def _stood_for(
-        self, registry: "Registry", asset: str, versions: Sequence[int], keys: Any, told: "Told"
-    ) -> int | None:
-        """Give the newest version that a person stands for; else the oldest; None: of none."""
+        self, registry: "Registry", newest: "Model", file: bytes, versions: Sequence[int],
+        keys: Any, told: "Told",
+    ) -> tuple[int | None, bytes]:  # fmt: skip
+        """Give the newest version that a person stands for; else the oldest; None: of none.
+
+        Its file comes with it; that of the newest model is at hand.
+        """
         from analytics.federation.watching import KIND as CLASS
         from analytics.modelfiles import read_model
 
-        oldest = None
+        asset = newest.header.name
+        oldest: tuple[int | None, bytes] = (None, b"")
         for version in versions:
-            try:
-                model = read_model(registry.read(asset, version), keys)
-            except Rejected:
-                continue  # of a key that is believed no more, or gone: nobody stands for it
+            model = newest
+            if version != versions[0]:
+                try:
+                    file = registry.read(asset, version)
+                    model = read_model(file, keys)
+                except Rejected:
+                    continue  # of a key that is believed no more, or gone: nobody stands for it
             header = model.header
             if header.kind == CLASS:
                 continue
-            oldest = version
+            oldest = version, file
             by_hand = "proposed" not in header.card or header.reissue_of is not None
             if by_hand or (asset, version, model.sha256) in told.promoted:
-                return version
+                return version, file
         return oldest
 
     def _crept(self, job: "Job", version: int) -> "list[Reason]":
