@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -82,6 +82,7 @@ def retrain(
     into force by it: gateways try what is published beside their own, and what drift proposed is
     put into force by a person. Times of faults and of alarms are never learnt.
     """
+    import signal
     import time
 
     from connectors.registry.names import checked_ring
@@ -104,6 +105,8 @@ def retrain(
         store, (since, until), oldest_days,
         propose, jobs, backend, as_json, frozenset(without_mode or ()),
     )  # fmt: skip
+    if every_h is not None:
+        signal.signal(signal.SIGTERM, _asked_to_end)
     while True:
         try:
             trained, refused = round_.run()
@@ -121,6 +124,11 @@ def retrain(
             if not as_json:
                 terminal.say(f"{trained} trained; looks again in {every_h:g} h")
         time.sleep(every_h * 3600)
+
+
+def _asked_to_end(_number: int, _frame: object) -> NoReturn:
+    """End where it is: the first process of a container has no other answer to SIGTERM."""
+    raise SystemExit(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def test_what_the_store_has_comes_to_the_gateway_as_a_model(store: Store, tmp_pa
             assert trainer.poll() is None, trainer.communicate()
             assert time.monotonic() < until, (trainer.terminate(), trainer.communicate())
             time.sleep(0.5)
-    assert trainer.returncode in {0, -15, 143}
+    assert trainer.returncode == 0
     (model,) = registry.models()
     assert (model.asset, model.version, model.rings) == (mill.PATH, 1, ("all",))
 
