@@ -87,7 +87,6 @@ def retrain(
 
     from connectors.registry.names import checked_ring
     from gateway.config.loader import load
-    from wheeltapper import terminal
     from wheeltapper.train import assets_of, store_of
     from wheeltapper.training.jobs import BACKENDS
 
@@ -105,24 +104,12 @@ def retrain(
         store, (since, until), oldest_days,
         propose, jobs, backend, as_json, frozenset(without_mode or ()),
     )  # fmt: skip
-    if every_h is not None:
-        signal.signal(signal.SIGTERM, _asked_to_end)
+    if every_h is None:
+        _, refused = round_.run()
+        raise typer.Exit(1 if refused else 0)
+    signal.signal(signal.SIGTERM, _asked_to_end)
     while True:
-        try:
-            trained, refused = round_.run()
-        except Unreachable as error:
-            if every_h is None:
-                raise
-            # A store or a share that is away for a night must not end what runs for years.
-            if as_json:
-                terminal.record({"asset": None, "message": str(error)})
-            else:
-                terminal.say(f"{error}; looks again in {every_h:g} h")
-        else:
-            if every_h is None:
-                raise typer.Exit(1 if refused else 0)
-            if not as_json:
-                terminal.say(f"{trained} trained; looks again in {every_h:g} h")
+        round_.again(every_h)
         time.sleep(every_h * 3600)
 
 
@@ -210,6 +197,21 @@ class Round:
             return 0, refused
         trained, more = self._train(registry, due)
         return trained, refused + more
+
+    def again(self, every_h: float) -> None:
+        """Do it once of many times; a store or a share that is away for a night ends nothing."""
+        from wheeltapper import terminal
+
+        try:
+            trained, _ = self.run()
+        except Unreachable as error:
+            if self.as_json:
+                terminal.record({"asset": None, "message": str(error)})
+            else:
+                terminal.say(f"{error}; looks again in {every_h:g} h")
+        else:
+            if not self.as_json:
+                terminal.say(f"{trained} trained; looks again in {every_h:g} h")
 
     def _look(self, registry: "Registry", asset: Any, versions: Sequence[int]) -> Due:
         """Say what speaks for training an asset again; its versions, the newest first."""

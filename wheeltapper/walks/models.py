@@ -243,7 +243,7 @@ class ModelWalk:
                 tag, last = [f"{PUMP}/flow"], stop - TEN_SECONDS
                 return any(len(one) for one in history.read(tag, last, stop, TEN_SECONDS))
 
-        self._stage.wait(f"hour {hour:g}", there)
+        self._stage.wait(f"the history has hour {hour:g} of the pump", there)
 
     def _up_to(self, hour: float) -> tuple[str, ...]:
         return "--from", self._hour(0), "--to", self._hour(hour)
