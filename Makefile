@@ -18,7 +18,7 @@ help: ## this list
 demo: $(INSTALLED) ## a simulated plant, the gateway and its page (ARGS="--seed 7 --fault none")
 	$(BIN)/wheeltapper demo $(ARGS)
 
-walk: $(INSTALLED) ## the life of a model on a simulated pump, command by command (ten minutes)
+walk: $(INSTALLED) ## the life of a model on a simulated pump, command by command (about twelve minutes)
 	@$(BIN)/wheeltapper walk models $(ARGS)
 
 # The longest files begin first, in the order of tests/conftest.py. Byte code is kept even where the

@@ -103,7 +103,7 @@ def plan(
     from wheeltapper.federating.keyfiles import private, read
     from wheeltapper.federating.showing import terms_in_words
 
-    loaded = load(config)
+    loaded = load(config, here=False)
     found = {each.path: each for each in loaded.assets}
     if asset not in found:
         raise Misconfigured(f"no asset is called {asset}; there are {', '.join(found)}")

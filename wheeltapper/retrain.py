@@ -78,6 +78,9 @@ def retrain(
     into force by it: gateways try what is published beside their own, and what drift proposed is
     put into force by a person. Times of faults and of alarms are never learnt.
     """
+    import signal
+    import time
+
     from connectors.registry.names import checked_ring
     from gateway.config.loader import load
     from wheeltapper.train import assets_of, store_of
@@ -86,7 +89,7 @@ def retrain(
     if backend not in BACKENDS:
         raise typer.BadParameter(f"--backend {backend!r}: one of {', '.join(BACKENDS)}")
     checked_ring(ring)
-    plan = load(config, reads=False)
+    plan = load(config, reads=False, here=False)
     held = Keyring(keys, passphrase_file)
     chosen = assets_of(plan, assets or [], every_asset)
     store = store_of(plan, data, from_central, token_file, config)
@@ -100,27 +103,15 @@ def retrain(
     if every_h is None:
         _, refused = round_.run()
         raise typer.Exit(1 if refused else 0)
-    _again_and_again(round_, every_h, as_json)
-
-
-def _again_and_again(round_: "Round", every_h: float, as_json: bool) -> NoReturn:
-    import time
-
-    from wheeltapper import terminal
-
+    signal.signal(signal.SIGTERM, _asked_to_end)
     while True:
-        try:
-            trained, _ = round_.run()
-        except Unreachable as error:
-            # A store or a share that is away for a night must not end what runs for years.
-            if as_json:
-                terminal.record({"asset": None, "message": str(error)})
-            else:
-                terminal.say(f"{error}; looks again in {every_h:g} h")
-        else:
-            if not as_json:
-                terminal.say(f"{trained} trained; looks again in {every_h:g} h")
+        round_.again(every_h)
         time.sleep(every_h * 3600)
+
+
+def _asked_to_end(_number: int, _frame: object) -> NoReturn:
+    """End where it is: the first process of a container has no other answer to SIGTERM."""
+    raise SystemExit(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +194,21 @@ class Round:
         trained, more = self._train(registry, due)
         return trained, refused + more
 
+    def again(self, every_h: float) -> None:
+        """Do it once of many times; a store or a share that is away for a night ends nothing."""
+        from wheeltapper import terminal
+
+        try:
+            trained, _ = self.run()
+        except Unreachable as error:
+            if self.as_json:
+                terminal.record({"asset": None, "message": str(error)})
+            else:
+                terminal.say(f"{error}; looks again in {every_h:g} h")
+        else:
+            if not self.as_json:
+                terminal.say(f"{trained} trained; looks again in {every_h:g} h")
+
     def _look(self, registry: "Registry", asset: Any, versions: Sequence[int]) -> Due:
         """Say what speaks for training an asset again; its versions, the newest first."""
         from analytics.federation.watching import KIND as CLASS
@@ -244,9 +250,9 @@ class Round:
             watch, seen, trained_until=until, now=stop, oldest_days=self.oldest_days,
             called_false=called[Label.FALSE], called_expected=called[Label.EXPECTED],
         )  # fmt: skip
-        older = self._stood_for(registry, asset.path, versions, keys, told)
+        older, stood_for = self._stood_for(registry, before, file, versions, keys, told)
         if older is not None and older != versions[0]:
-            moved = self._crept(replace(job, in_force=registry.read(asset.path, older)), older)
+            moved = self._crept(replace(job, in_force=stood_for), older)
             # what the newest has been proposed for already waits for a person, not for another one
             if found or _is_news(moved, before.header):
                 found += moved
@@ -256,25 +262,33 @@ class Round:
         return Due(_from_the_change_on(job, found), before, tuple(found), told, older)
 
     def _stood_for(
-        self, registry: "Registry", asset: str, versions: Sequence[int], keys: Any, told: "Told"
-    ) -> int | None:
-        """Give the newest version that a person stands for; else the oldest; None: of none."""
+        self, registry: "Registry", newest: "Model", file: bytes, versions: Sequence[int],
+        keys: Any, told: "Told",
+    ) -> tuple[int | None, bytes]:  # fmt: skip
+        """Give the newest version that a person stands for; else the oldest; None: of none.
+
+        Its file comes with it; that of the newest model is at hand.
+        """
         from analytics.federation.watching import KIND as CLASS
         from analytics.modelfiles import read_model
 
-        oldest = None
+        asset = newest.header.name
+        oldest: tuple[int | None, bytes] = (None, b"")
         for version in versions:
-            try:
-                model = read_model(registry.read(asset, version), keys)
-            except Rejected:
-                continue  # of a key that is believed no more, or gone: nobody stands for it
+            model = newest
+            if version != versions[0]:
+                try:
+                    file = registry.read(asset, version)
+                    model = read_model(file, keys)
+                except Rejected:
+                    continue  # of a key that is believed no more, or gone: nobody stands for it
             header = model.header
             if header.kind == CLASS:
                 continue
-            oldest = version
+            oldest = version, file
             by_hand = "proposed" not in header.card or header.reissue_of is not None
             if by_hand or (asset, version, model.sha256) in told.promoted:
-                return version
+                return version, file
         return oldest
 
     def _crept(self, job: "Job", version: int) -> "list[Reason]":

@@ -105,7 +105,7 @@ def train(
     if out is not None and key is None:
         raise typer.BadParameter("--out: a model file is signed; name the trainer's --key as well")
     demand(picture)
-    plan = load(config, reads=False)
+    plan = load(config, reads=False, here=False)
     chosen = assets_of(plan, assets or [], every_asset)
     span_ns = span(since, until)
     own = None if key is None else signer(key, passphrase_file)

@@ -28,7 +28,7 @@ class Walk(Protocol):
 def models(folder: Folder = None, as_json: AsJson = False) -> None:
     """Train, sign, try and promote a model as normal moves; see bad ones taken back.
 
-    About ten minutes. Ends with 0 if all of it went as told.
+    About twelve minutes. Ends with 0 if all of it went as told.
     """
     from wheeltapper.walks.models import walk
 

@@ -13,8 +13,8 @@ Flags = NDArray[np.bool_]
 MARGIN_NS = 900 * 10**9
 """Before and behind a labelled fault or a standing alarm: nobody's onset is exact."""
 SILENT = 0.2
-"""Share of the windows in which a signal has to be Good: below it nothing is learnt of it, and its
-absence is none that others are left out for."""
+"""Share of the windows, gaps aside, in which a signal has to be Good: below it nothing is learnt of
+it, and its absence is none that others are left out for."""
 NO_MODE = 0
 
 FAULT, ALARM, GAP, BAD, UNCERTAIN_MODE, CHANGE = (
@@ -104,10 +104,10 @@ def select(
     """Choose what may be learnt from."""
     signals = len(machine.signals)
     known, bad = course.known[:, :signals], course.bad[:, :signals]
-    silent: Flags = np.ones(signals, np.bool_)
-    if len(course):
-        silent = np.asarray(known.mean(axis=0) < SILENT, np.bool_)
     nothing: Flags = np.asarray(~(known | bad).any(axis=1), np.bool_)
+    silent: Flags = np.ones(signals, np.bool_)
+    if not nothing.all():
+        silent = np.asarray(known[~nothing].mean(axis=0) < SILENT, np.bool_)
     partly = ~nothing & ~known[:, ~silent].all(axis=1)
     mode, pure, changed, entered = _modes(course, machine)
     labelled = [event for event in events if event.labelled]

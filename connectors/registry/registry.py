@@ -236,6 +236,19 @@ class Registry:
         Rejected
             Something was published and is not out yet: gateways still ask for what it replaced.
         """
+        with self.shelf.alone():
+            return self._unlisted()
+
+    def prune(self) -> list[tuple[Path, int]]:
+        """Remove what is `unlisted`; give what was."""
+        with self.shelf.alone():
+            found = self._unlisted()
+            for path, _ in found:
+                (self.folder / path).unlink()
+        return found
+
+    def _unlisted(self) -> list[tuple[Path, int]]:
+        """List what no list names; the folder is locked."""
         snapshot = self.shelf.snapshot()
         if snapshot is None or snapshot.signed.meta != dict(self.shelf.listed()):
             raise Rejected(
@@ -254,14 +267,6 @@ class Registry:
             old = told.st_mtime < late
             if path.is_file() and old and path.relative_to(targets).as_posix() not in named:
                 found.append((path.relative_to(self.folder), told.st_size))
-        return found
-
-    def prune(self) -> list[tuple[Path, int]]:
-        """Remove what is `unlisted`; give what was."""
-        with self.shelf.alone():
-            found = self.unlisted()
-            for path, _ in found:
-                (self.folder / path).unlink()
         return found
 
     def _refresh(self, online: Online) -> None:

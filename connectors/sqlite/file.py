@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from plant.database import told
-from plant.errors import Misconfigured
+from plant.errors import Misconfigured, Unreachable
 
 APPLICATION = 0x57544849
 """SQLite's application_id, "WTHI": tells a history from anybody else's database."""
@@ -88,6 +88,8 @@ def open_reader(path: Path) -> sqlite3.Connection:
     ------
     Misconfigured
         There is none, it is none, or it may not be read.
+    Unreachable
+        A gateway is about to make it, or was stopped while it did.
     """
     if not path.exists():
         raise Misconfigured(
@@ -103,7 +105,10 @@ def open_reader(path: Path) -> sqlite3.Connection:
         )
         undo.callback(connection.close)
         if not _told(connection, path):
-            raise Misconfigured(f"history {path}: nothing was ever kept in it")
+            raise Unreachable(
+                f"history {path}: nothing is kept in it yet; its gateway fills it from its first "
+                "minute on"
+            )
         undo.pop_all()
     return connection
 

@@ -69,7 +69,13 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 }
 
 
-def load(path: Path, environment: Mapping[str, str] | None = None, *, reads: bool = True) -> Plan:
+def load(
+    path: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    reads: bool = True,
+    here: bool = True,
+) -> Plan:
     """Read and check a configuration without touching the network.
 
     Parameters
@@ -80,13 +86,16 @@ def load(path: Path, environment: Mapping[str, str] | None = None, *, reads: boo
         Where ``WHEELTAPPER__SECTION__KEY`` settings are taken from; ``os.environ`` by default.
     reads
         Whether it has to say what is read; of the demo something else does.
+    here
+        Whether the gateway runs on this machine. Where models are trained it need not: then its
+        accounts, certificates, keys and recordings are not looked for, and its proposers are none.
 
     Raises
     ------
     Misconfigured
         Every mistake, one a line: ``file:line: key: what is wrong; did you mean "x"?``
     """
-    reading = _Reading(path, reads)
+    reading = _Reading(path, reads, here)
     reading.parse(os.environ if environment is None else environment)
     document = reading.validate()
     sources = reading.sources(document.source)
@@ -148,6 +157,7 @@ def accounts_file(path: Path, environment: Mapping[str, str] | None = None) -> P
 class _Reading:
     path: Path
     reads: bool = True
+    here: bool = True
     problems: Problems = field(default_factory=Problems)
     raw: dict[str, Any] = field(default_factory=dict)
     lines: dict[KeyPath, int] = field(default_factory=dict)
@@ -221,7 +231,7 @@ class _Reading:
             idle_min=section.idle_min,
             metrics_token_file=placed.get("metrics_token_file"),
         )
-        for key, what in objections(plan, data):
+        for key, what in objections(plan, data) if self.here else ():
             self.wrong(("console", key), what)
         return plan
 
@@ -235,7 +245,7 @@ class _Reading:
             (("models", "keys", place), key) for place, key in enumerate(keys)
         ]
         wanted += [] if root is None else [(("models", "root"), root)]
-        for place, file in wanted:
+        for place, file in wanted if self.here else ():
             if not file.is_file():
                 self.wrong(
                     place,
@@ -254,7 +264,7 @@ class _Reading:
             (("setpoints", "keys", place), key) for place, key in enumerate(keys)
         ]
         wanted += [] if limits is None else [(("setpoints", "limits"), limits)]
-        for place, file in wanted:
+        for place, file in wanted if self.here else ():
             if not file.is_file():
                 self.wrong(place, f"{file}: no such file; see wheeltapper setpoints sign --help")
         access = None if section.access is None else beside / section.access
@@ -266,7 +276,7 @@ class _Reading:
         """Build what may ask for setpoints, with the tags and assets that it goes by."""
         if document.proposer and document.setpoints.limits is None:
             self.wrong(("proposer",), "[setpoints] names no limits: nothing could be asked for")
-        if not self.sheets_whole:
+        if not self.sheets_whole or not self.here:
             return ()
         texts = {one.tag.name: "text" if one.tag.type is ValueType.TEXT else "" for one in tags}
         paths = [asset.path for asset in assets]
@@ -312,7 +322,7 @@ class _Reading:
             # What a sink writes lies in the data folder.
             if isinstance(value, Path) and (table, name) != ("sink", "file"):
                 paths[name] = self.path.parent / value
-                must_exist = name == "file" or name.endswith("_file")
+                must_exist = self.here and (name == "file" or name.endswith("_file"))
                 # A token comes with the central stack, maybe after this file.
                 if must_exist and table == "source" and not paths[name].is_file():
                     self.wrong((table, number, name), f'no such file: "{value}"')

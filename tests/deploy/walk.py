@@ -73,11 +73,19 @@ class Walk:
             text = re.sub(rf"(?<![\w/.]){place}", f"{self.folder}{place}", text)
         return text
 
-    def words(self, name: str) -> list[str]:
+    def words(self, name: str, **variables: str) -> list[str]:
         """Give the command of a service of ours, or that of its shell."""
         service = SERVICES[name]
         entry = service.get("entrypoint", ["wheeltapper"])
-        return [self.mapped(filled(word, {})) for word in (*entry, *service["command"])]
+        return [self.mapped(filled(word, variables)) for word in (*entry, *service["command"])]
+
+    def share(self, other: "Walk", *places: str) -> None:
+        """Let another walk, as of another container, have volumes of this one."""
+        for place in places:
+            there = other.folder / place.lstrip("/")
+            there.parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
+            there.symlink_to(self.folder / place.lstrip("/"))
 
     def check(self, name: str) -> list[str]:
         """Give the command of a health check."""
@@ -88,9 +96,10 @@ class Walk:
     def environment(self, name: str, **more: str) -> dict[str, str]:
         """Give the environment of a service."""
         own = SERVICES[name].get("environment", {})
+        whole = SERVICES[name].get("build", {}).get("args", {}).get("WITHOUT") == ""
         return {
             "PATH": self.path,
-            "PYTHONPATH": f"{self.folder / 'lacks'}:{ROOT}",
+            "PYTHONPATH": str(ROOT) if whole else f"{self.folder / 'lacks'}:{ROOT}",
             **{key: filled(value, {}) for key, value in own.items()},
             **more,
         }
@@ -103,11 +112,13 @@ class Walk:
         )  # fmt: skip
 
     @contextmanager
-    def running(self, name: str, *extra: str, **more: str) -> "Iterator[subprocess.Popen[str]]":
+    def running(
+        self, name: str, *extra: str, words: list[str] | None = None, **more: str
+    ) -> "Iterator[subprocess.Popen[str]]":
         """Let a service run."""
         (self.folder / "tmp").mkdir(exist_ok=True)
         process = subprocess.Popen(
-            [*self.words(name), *extra],
+            [*(self.words(name) if words is None else words), *extra],
             env=self.environment(name, TMPDIR=str(self.folder / "tmp"), **more),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -124,6 +124,16 @@ def rows(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
+def test_the_store_is_read_where_the_gateway_is_not(
+    command: Command, gateway: Gateway, tmp_path: Path
+) -> None:
+    open_to_others = gateway.config.read_text() + '\n[console]\nhost = "0.0.0.0"\n'
+    gateway.config.write_text(open_to_others)
+    asked = ("--data", gateway.config, "--every", "1h", *SPAN)
+    ended = command("export", tmp_path / "there.csv", *asked, "--from-central", "central")
+    assert (ended.code, ended.err) == (0, "")
+
+
 @pytest.mark.parametrize("every", ["1m", "1h"])
 def test_the_same_frame_comes_from_there_as_from_here(
     command: Command, gateway: Gateway, tmp_path: Path, every: str

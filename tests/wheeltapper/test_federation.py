@@ -73,7 +73,10 @@ class Walk:
             self.rows("key", config, "--out", public)
             named += ["--participant", f"{name}={public}"]
         asked = ("--asset", ASSET, "--class", "class/pump", "--key", self.place.key)
-        self.rows("plan", self.configs["north"], self.place.plan, *asked, *named, *more)
+        # At the centre, where the gateway's accounts are not.
+        there = self.configs["north"].with_name("at-the-centre.toml")
+        there.write_text(f'{self.configs["north"].read_text()}\n[console]\nhost = "0.0.0.0"\n')
+        self.rows("plan", there, self.place.plan, *asked, *named, *more)
 
     def contribute(
         self, name: str, start: float, stop: float, *more: object, code: int = 0

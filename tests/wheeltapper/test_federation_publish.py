@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from analytics.federation.consolidated import Consolidated
 from analytics.federation.messages import write_consolidated
 from analytics.federation.statistics import Statistics
-from analytics.modelfiles import read_model
+from analytics.modelfiles import private_key, read_model, write_model
 from connectors.registry.registry import Registry
 from tests.analytics.federation.agreed import CENTRE, RUN, START, healthy, terms
 from tests.wheeltapper.federated import Place
@@ -35,10 +36,10 @@ class Centre:
         made = command("models", "init", self.registry, *lines, "--keys", self.keys)
         assert made.code == 0
 
-    def model(self, limit: float = 3.0) -> Path:
+    def model(self, limit: float = 3.0, card: Any = CARD) -> Path:
         model = Consolidated.of({RUN: Statistics.of(healthy(1, 0.5))}, PLAN)
         said = {"version": 1, "created": START, "start": START, "stop": START,
-                "history": "0" * 64, "card": CARD}  # fmt: skip
+                "history": "0" * 64, "card": card}  # fmt: skip
         file = self.place.folder / "pump.wtm"
         whole = Consolidated(model.detectors, {RUN: limit})
         file.write_bytes(write_consolidated(whole, PLAN, said, CENTRE))
@@ -88,3 +89,29 @@ def test_what_was_not_compared_is_not_published(centre: Centre) -> None:
     ended = centre.command("federation", "publish", *words)
     assert ended.code != 0
     assert "merge the scores of the sites" in " ".join(ended.err.replace("│", "").split())
+
+
+@pytest.mark.parametrize(
+    "card", [{}, {"modes": []}, {"modes": 3}, {"modes": [3, {"sites": 3}, {"sites": {"g": 9}}]}]
+)
+def test_a_card_that_names_no_machine_is_told(card: Any, centre: Centre) -> None:
+    model = centre.model(card=card)
+    words = (model, centre.registry, "--keys", centre.keys, "--trust", centre.place.trust)
+    ended = centre.command("federation", "publish", *words)
+    assert ended.code == 2
+    said = " ".join(ended.err.replace("│", "").split())
+    assert "names no machine; name them with --asset" in said
+
+
+def test_what_is_published_is_told_as_by_models_publish(centre: Centre) -> None:
+    said = centre.publish("--trust", centre.place.trust).out.splitlines()
+    key = private_key((centre.keys / "trainer/trainer.pem").read_bytes(), "here")
+    first = read_model(Registry(centre.registry).read(ASSETS[0], 1), [key.public_key()])
+    file = centre.place.folder / "2.wtm"
+    file.write_bytes(write_model(replace(first.header, version=2), first.arrays, key))
+
+    ended = centre.command(
+        "models", "publish", centre.registry, file, "--keys", centre.keys, "--json"
+    )
+
+    assert {tuple(json.loads(line)) for line in said} == {tuple(json.loads(ended.out))}

@@ -166,6 +166,20 @@ def test_what_crept_since_a_person_stood_for_a_model_is_theirs_to_decide(line: L
     assert line.reasons(*SPAN) == ([], False)
 
 
+def test_each_model_is_read_once_a_look(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert line.retrain(*SPAN).code == 0
+    line.publish(2, {"a_person_decides": False, "reasons": [{"cause": "age"}]})
+    read, kept = list[int](), Registry.read
+
+    def seen(registry: Registry, asset: str, version: int) -> bytes:
+        read.append(version)
+        return kept(registry, asset, version)
+
+    monkeypatch.setattr(Registry, "read", seen)
+    assert line.reasons(*SPAN) == ([], False)
+    assert sorted(read) == [1, 2]
+
+
 def test_a_creep_that_waits_for_a_person_is_not_trained_again_and_again(line: Line) -> None:
     assert line.retrain(*SPAN).code == 0
     line.publish(2, None, moved=-30.0)

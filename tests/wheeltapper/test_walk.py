@@ -1,4 +1,4 @@
-"""What a walk is made of; the walk itself takes ten minutes and judges itself (`make walk`)."""
+"""What a walk is made of; the walk itself takes twelve minutes and judges itself (`make walk`)."""
 
 from pathlib import Path
 
@@ -49,6 +49,17 @@ def test_a_command_that_ends_otherwise_ends_the_walk(tmp_path: Path) -> None:
 def test_a_gateway_that_does_not_run_is_waited_for(tmp_path: Path) -> None:
     with Stage(tmp_path, as_json=True) as stage, pytest.raises(Unreachable, match="no gateway"):
         stage.ask("/api/line")
+
+
+def test_what_is_waited_for_is_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wheeltapper.walks.stage.LOOK_S", 0.0)
+    monkeypatch.setattr("wheeltapper.walks.stage.SOON_S", 0.0)
+    looks = iter((False, False, True))
+    with Stage(tmp_path) as stage:
+        assert stage.wait("the change is seen", lambda: next(looks))
+    assert capsys.readouterr().out == "   … until the change is seen\n"
 
 
 def test_only_an_empty_folder_is_used(command: Command, tmp_path: Path) -> None:

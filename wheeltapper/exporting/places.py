@@ -84,7 +84,8 @@ def central(
             f"the store {name}: name the configuration in which it is a [[sink]], as in "
             "--data line1.toml"
         )
-    known = {sink.name: sink for sink in load(config).sinks if isinstance(sink, InfluxConfig)}
+    sinks = load(config, here=False).sinks
+    known = {sink.name: sink for sink in sinks if isinstance(sink, InfluxConfig)}
     if name not in known:
         there = f"there is {', '.join(known)}" if known else "there is none at all"
         raise Misconfigured(f'{config}: no [[sink]] of type "influx" is called {name}; {there}')

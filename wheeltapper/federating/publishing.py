@@ -1,12 +1,12 @@
 """``wheeltapper federation publish``: the consolidated model for every machine of its class."""
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wheeltapper.federation import Trusted
-from wheeltapper.models.delivery import Ring
+from wheeltapper.models.delivery import Ring, tell
 from wheeltapper.models.keyring import HERE, Keyring, Keys, PassphraseFile, Place, Trainer
 from wheeltapper.options import AsJson
 
@@ -39,7 +39,6 @@ def publish(
     from analytics.modelfiles import write_model
     from connectors.registry.registry import Registry
     from plant.errors import Rejected
-    from wheeltapper import terminal
     from wheeltapper.federating.keyfiles import public
     from wheeltapper.federating.ways import fetched
 
@@ -54,6 +53,8 @@ def publish(
         )
     here = place.versions()
     paths = asset or _told(file.header)
+    if not paths:
+        raise Rejected(f"{model}: its card names no machine; name them with --asset")
     created, done = time.time_ns(), []
     try:
         for path in paths:
@@ -66,21 +67,14 @@ def publish(
         if online is not None and done:
             place.refresh(online)
         for listed in done:
-            row = {
-                "asset": listed.asset, "version": listed.version, "size": listed.size,
-                "sha256": listed.sha256, "ring": ring, "out": online is not None,
-            }  # fmt: skip
-            if as_json:
-                terminal.record(row)
-            else:
-                terminal.say(f"{listed.asset} {listed.version}: {listed.size:,} B, ring {ring}")
-    if online is None and not as_json:
-        terminal.say(
-            "it is out when the machine with the online keys has run: wheeltapper models refresh"
-        )
+            tell(listed, ring, online is not None, as_json)
 
 
 def _told(header: "Header") -> list[str]:
-    """List the machines whose sums are in a model."""
-    card: Any = header.card
-    return sorted({site.partition(":")[2] for each in card["modes"] for site in each["sites"]})
+    """List the machines whose sums are in a model, as far as its card names them."""
+    match header.card.get("modes"):
+        case [*modes]:
+            sites = [each.get("sites") for each in modes if isinstance(each, dict)]
+            names = {name for told in sites if isinstance(told, dict) for name in told}
+            return sorted({name.partition(":")[2] for name in names} - {""})
+    return []

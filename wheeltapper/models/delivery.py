@@ -55,7 +55,7 @@ def publish(
         if online is not None and done:
             place.refresh(online)
         for listed in done:
-            _tell(listed, ring, online is not None, as_json)
+            tell(listed, ring, online is not None, as_json)
 
 
 def promote(
@@ -130,8 +130,8 @@ def rollback(
         reissue_of=version,
     )
     again = write_model(header, old.arrays, key)
-    _tell(place.publish(asset, newest + 1, again, key, online, ring), ring, online is not None,
-          as_json, reissue_of=version)  # fmt: skip
+    tell(place.publish(asset, newest + 1, again, key, online, ring), ring, online is not None,
+         as_json, reissue_of=version)  # fmt: skip
 
 
 def refresh(
@@ -170,9 +170,10 @@ def refresh(
     _say_if_waiting(online is not None)
 
 
-def _tell(
+def tell(
     listed: "Listed", ring: str, out: bool, as_json: bool, reissue_of: int | None = None
 ) -> None:
+    """Tell of a version that was listed for a ring; `reissue_of`: whose arrays it has again."""
     from wheeltapper import terminal
 
     if as_json:

@@ -27,7 +27,7 @@ from wheeltapper.walks.stage import Stage, free_port
 SEED = 4
 HOURS, SPEED = 96, 600.0
 """Length of the recording, h, and how many times faster than it happened the gateway reads it."""
-LEARN_H, FIRST_H, OVERHAUL_H, SECOND_H = 6.0, 11.0, 26.0, 48.0
+LEARN_H, FIRST_H, OVERHAUL_H, SECOND_H = 6.0, 11.0, 36.0, 58.0
 """Hours that the gateway learns by itself; when the first model is trained; when the pump gets a
 larger impeller; when somebody looks whether models should be trained again."""
 SHADOW_H, PROBATION_H = 3.0, 2.0
@@ -244,7 +244,7 @@ class ModelWalk:
                 tag, last = [f"{PUMP}/flow"], stop - TEN_SECONDS
                 return any(len(one) for one in history.read(tag, last, stop, TEN_SECONDS))
 
-        self._stage.wait(f"hour {hour:g}", there)
+        self._stage.wait(f"the history has hour {hour:g} of the pump", there)
 
     def _up_to(self, hour: float) -> tuple[str, ...]:
         return "--from", self._hour(0), "--to", self._hour(hour)

@@ -20,6 +20,8 @@ from wheeltapper.running import ask, console_of
 
 PATIENCE_S = 900.0
 LOOK_S = 0.5
+SOON_S = 5.0
+"""For so long nobody wonders what is waited for, s."""
 LEAVE_S = 30.0
 NO_ANSWER, BUSY_S = 3, 120.0
 """Exit code of a command whom nobody answers, and how long it is tried again: a gateway that reads
@@ -125,13 +127,16 @@ class Stage:
         Unreachable
             It did not come.
         """
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
+        begin, told = time.monotonic(), self._as_json
+        while time.monotonic() < begin + PATIENCE_S:
             try:
                 if found := met():
                     return found
             except Unreachable:
                 pass
+            if not told and time.monotonic() > begin + SOON_S:
+                terminal.say(f"   … until {what}")
+                told = True
             time.sleep(LOOK_S)
         raise Unreachable(f"waited {PATIENCE_S:g} s in vain until {what}")
 

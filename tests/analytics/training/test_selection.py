@@ -81,6 +81,22 @@ def test_a_signal_that_is_hardly_there_is_left_out_and_no_reason() -> None:
     assert chosen.healthy.all()
 
 
+def test_a_time_before_the_history_begins_makes_no_signal_silent() -> None:
+    """The trainer looks back for thirty days, also on the first."""
+    values = rows(HOUR)
+    values[: HOUR - 400] = np.nan
+    chosen = select(course(values), MACHINE, [])
+    assert not chosen.silent.any()
+    assert chosen.dropped == NONE | {GAP: (HOUR - 400) // 10}
+    assert np.flatnonzero(chosen.healthy).tolist() == list(range(320, 360))
+    # of what is there, each signal has to be Good in a fifth
+    values[HOUR - 350 :, 3] = np.nan
+    bad = np.zeros((HOUR, 5), np.bool_)
+    bad[HOUR - 350 :, 3] = True
+    chosen = select(course(rows(HOUR), bad=bad), MACHINE, [])
+    assert not chosen.silent.any()
+
+
 def test_a_tag_that_is_sent_on_change_keeps_its_value_while_its_source_delivers() -> None:
     values = rows(HOUR)
     values[1:1500, 4] = np.nan  # run at second 0, idle at 1500

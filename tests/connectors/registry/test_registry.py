@@ -1,7 +1,9 @@
 """The trainer's side: what is published, by whom, and until when."""
 
 import json
+import os
 from datetime import timedelta
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
-from tuf.api.metadata import DelegatedRole
+from tuf.api.metadata import DelegatedRole, Metadata, Snapshot
 
 from connectors.registry import metadata
 from connectors.registry.ceremony import entrust, renew, rotate, states
@@ -96,6 +98,29 @@ def test_old_metadata_goes_and_roots_stay(site: Site, monkeypatch: pytest.Monkey
     assert [name for name in names if role in name] == [f"{n}.{role}.json" for n in (4, 5, 6)]
     assert [name for name in names if "root" in name] == ["1.root.json", "2.root.json"]
     assert len([name for name in names if "snapshot" in name]) == 3
+
+
+def test_nobody_changes_a_registry_while_it_is_looked_for_what_is_unlisted(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read beside a publication, a file that is written and not listed yet would be told of."""
+    site.publish(1)
+    registry = site.again()
+    kept, looked = registry.shelf.snapshot, list[int]()
+
+    def seen() -> Metadata[Snapshot] | None:
+        with pytest.raises(BlockingIOError):
+            flock(other, LOCK_EX | LOCK_NB)
+        looked.append(other)
+        return kept()
+
+    monkeypatch.setattr(registry.shelf, "snapshot", seen)
+    other = os.open(site.folder, os.O_RDONLY)
+    try:
+        assert registry.unlisted() == registry.prune() == []
+    finally:
+        os.close(other)
+    assert len(looked) == 2
 
 
 @pytest.mark.parametrize("size", [0, MOST_BYTES + 1])

@@ -232,7 +232,7 @@ def test_what_is_no_history_is_left_alone(
 def test_an_empty_file_is_no_history_yet(tmp_path: Path, history: Open) -> None:
     (tmp_path / "history.db").touch()
 
-    with pytest.raises(Misconfigured, match="nothing was ever kept"), history():
+    with pytest.raises(Unreachable, match="nothing is kept in it yet"), history():
         pass
 
 

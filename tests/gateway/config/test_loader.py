@@ -164,3 +164,42 @@ def test_second_tag_of_a_role_that_a_machine_has_once(tmp_path: Path, role: str)
     )
     message = refusal(tmp_path, SOUND + twins)
     assert message.startswith(f'line.toml:24: tag[3].role: "plant/press-1" has its {role} from')
+
+
+OF_ITS_MACHINE = SOUND.replace(
+    "[[tag]]",
+    """\
+[console]
+host = "0.0.0.0"
+
+[models]
+url = "http://central:8070"
+root = "models/root.json"
+keys = ["models/trainer.pub.pem"]
+
+[setpoints]
+keys = ["engineer.pub.pem"]
+limits = "limits.toml"
+
+[[source]]
+type = "replay"
+name = "pump"
+file = "pump.csv"
+
+[[tag]]""",
+)
+
+
+def test_what_only_the_machine_of_the_gateway_has_is_not_looked_for_elsewhere(
+    tmp_path: Path,
+) -> None:
+    """Models are trained where the gateway has neither accounts nor keys nor recordings."""
+    message = refusal(tmp_path, OF_ITS_MACHINE)
+    for lacking in ("no account can log in", "root.json", "trainer.pub.pem", "engineer.pub.pem",
+                    "limits.toml", "pump.csv"):  # fmt: skip
+        assert lacking in message
+
+    plan = load(tmp_path / "line.toml", {}, here=False)
+
+    assert [tag.name for tag in plan.tags] == ["plant/press-1/force"]
+    assert plan.models.root == tmp_path / "models/root.json"
