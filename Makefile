@@ -4,7 +4,7 @@ VENV      := .venv
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 ARGS      ?=
-JOBS      ?= 2
+JOBS      ?= 3
 DATA      ?=
 
 .DEFAULT_GOAL := help
@@ -21,7 +21,8 @@ demo: $(INSTALLED) ## a simulated plant, the gateway and its page (ARGS="--seed 
 walk: $(INSTALLED) ## the life of a model on a simulated pump, command by command (about twelve minutes)
 	@$(BIN)/wheeltapper walk models $(ARGS)
 
-# The longest files begin first, in the order of tests/conftest.py. Byte code is kept even where the
+# Three processes for two cores, for half of a test is waiting. The longest files begin first, in the
+# order of tests/conftest.py. Byte code is kept even where the
 # shell says not to: without it each of the many processes compiles the product and the tests anew.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(INSTALLED) ## every test, on two cores (ARGS="tests/gateway -k align" JOBS=0, FULL=1: long counts)

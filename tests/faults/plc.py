@@ -144,12 +144,17 @@ class Witness:
                 await self._told.wait()
 
     async def order(self, **order: str) -> int:
-        """Give an order (remove, return) and wait until it is done; give the moment, ns."""
+        """Give an order, as in `witness.js`, and wait until it is done; give the moment, ns."""
         assert self._process
         assert self._process.stdin
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
         await self.heard("done")
         return time.time_ns()
+
+    async def forget(self) -> None:
+        """End every session and forget what was told of them; the ticks stand in the history."""
+        await self.order(forget="sessions")
+        self.log.clear()
 
     async def kill(self) -> None:
         """Kill it: no goodbye to its clients."""

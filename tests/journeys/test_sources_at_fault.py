@@ -30,10 +30,10 @@ class Line:
         self.n = 0
         self._names = names
 
-    async def run(self, seconds: float, names: Sequence[str] | None = None) -> None:
-        """Set the variables for a while; each Ti to 1000 n + i."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+    async def run(self, seconds: float, names: Sequence[str] | None = None, least: int = 1) -> None:
+        """Set the variables for a while, and `least` times; each Ti to 1000 n + i."""
+        until, last = time.monotonic() + seconds, self.n + least
+        while time.monotonic() < until or self.n < last:
             self.n += 1
             chosen = self._names if names is None else names
             await self.server.put({name: 1000 * self.n + int(name[1:]) for name in chosen})
@@ -71,7 +71,7 @@ def play(line: Line, story: Callable[[Line], Awaitable[None]], **start: Sequence
 def test_p02_one_of_ten_nodes_is_gone_and_nine_flow(tmp_path: Path) -> None:
     async def story(line: Line) -> None:
         await line.stage.until("plc", "up")
-        await line.run(0.5)
+        await line.run(0.5, least=12)
 
     line = Line(tmp_path, Manners())
     evidence = play(line, story, missing=["T4"])

@@ -33,5 +33,4 @@ form.addEventListener("submit", async (event) => {
 
 enter(at("session")).then(() => {
   if (!me().accounts) location.replace("/");
-  old.focus();
 }, (refusal) => refuse(refusal.message, old));

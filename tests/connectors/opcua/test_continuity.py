@@ -3,8 +3,8 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +25,60 @@ MOVING, STILL = 10, 12
 TAGS = [TagHandle(10 + i, tag) for i, tag in enumerate(tags_of("plc", 3))]
 
 
-@asynccontextmanager
-async def cuttable(
-    folder: Path, settings: dict[str, Any] | None = None, **config: object
-) -> AsyncIterator[tuple[Trail, ChaosProxy, Witness]]:
-    """A trail of a PLC behind a proxy; T0 and T1 move every 100 ms, T2 never."""
-    plc = Witness(folder, {"tags": 3, "period": 100, "still": ["T2"], **(settings or {})})
-    async with plc, ChaosProxy(plc.port) as proxy:
-        given = {
-            "name": "plc",
-            "url": f"{proxy.url}/UA/plc",
-            "security": "none",
-            "publishing_ms": 100.0,
-            "sampling_ms": 0.0,
-            "queue": 300,
-            **config,
-        }
-        trail = Trail(OpcUaConfig.model_validate(given), TAGS)
-        yield trail, proxy, plc
-        await trail.leave()
+Cuttable = Callable[..., AbstractAsyncContextManager[tuple[Trail, ChaosProxy, Witness]]]
+Tell = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@pytest.fixture(scope="module")
+def tell() -> Iterator[Tell]:
+    """Run stories one after the other in one loop: the servers' pipes belong to it."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+@pytest.fixture(scope="module")
+def cuttable(tell: Tell, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cuttable]:
+    """A trail of a PLC behind a proxy; T0 and T1 move every 100 ms, T2 never.
+
+    To start a PLC takes three seconds of a core: one of the same settings serves every story, which
+    begins without a session and with an empty log.
+    """
+    plcs: dict[str, Witness] = {}
+
+    async def served(settings: dict[str, Any]) -> Witness:
+        key = json.dumps(settings)
+        if key not in plcs:
+            chosen = {"tags": 3, "period": 100, "still": ["T2"], **settings}
+            plcs[key] = Witness(tmp_path_factory.mktemp("plc"), chosen)
+            await plcs[key].start()
+        await plcs[key].forget()
+        return plcs[key]
+
+    @asynccontextmanager
+    async def made(
+        settings: dict[str, Any] | None = None, **config: object
+    ) -> AsyncIterator[tuple[Trail, ChaosProxy, Witness]]:
+        plc = await served(settings or {})
+        async with ChaosProxy(plc.port) as proxy:
+            given = {
+                "name": "plc",
+                "url": f"{proxy.url}/UA/plc",
+                "security": "none",
+                "publishing_ms": 100.0,
+                "sampling_ms": 0.0,
+                "queue": 300,
+                **config,
+            }
+            trail = Trail(OpcUaConfig.model_validate(given), TAGS)
+            yield trail, proxy, plc
+            await trail.leave()
+
+    async def end() -> None:
+        for plc in plcs.values():
+            await plc.kill()
+
+    yield made
+    tell(end())
 
 
 def none_missing(trail: Trail, plc: Witness) -> bool:
@@ -84,9 +119,9 @@ async def cut_and_go_on(trail: Trail, proxy: ChaosProxy, plc: Witness) -> None:
     assert plc.count("created") == 1
 
 
-def test_a_cut_connection_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_cut_connection_goes_on_where_it_was(cuttable: Cuttable, tell: Tell) -> None:
     async def story() -> None:
-        async with cuttable(tmp_path) as (trail, proxy, plc):
+        async with cuttable() as (trail, proxy, plc):
             await cut_and_go_on(trail, proxy, plc)
             assert trail.recovered(Recovery.REPUBLISH) > 0
             # What does not change comes again, or it would stay Bad for ever.
@@ -95,24 +130,28 @@ def test_a_cut_connection_goes_on_where_it_was(tmp_path: Path) -> None:
             await trail.leave()
             assert plc.count("closed") == plc.live_at_most == 1
 
-    asyncio.run(story())
+    tell(story())
 
 
-def test_an_encrypted_connection_of_a_user_goes_on_too(tmp_path: Path) -> None:
+def test_an_encrypted_connection_of_a_user_goes_on_too(
+    cuttable: Cuttable, tell: Tell, tmp_path: Path
+) -> None:
     async def story() -> None:
-        async with cuttable(tmp_path, **encrypted(tmp_path)) as (trail, proxy, plc):
+        async with cuttable(**encrypted(tmp_path)) as (trail, proxy, plc):
             await trusted(trail.config)
             await cut_and_go_on(trail, proxy, plc)
 
-    asyncio.run(story())
+    tell(story())
 
 
-@pytest.mark.parametrize("history", [True, False])
+@pytest.mark.parametrize(
+    ("settings", "history"), [({"history": True}, True), ({}, False)], ids=["kept", "not kept"]
+)
 def test_what_no_queue_held_comes_from_the_history_or_is_told(
-    history: bool, tmp_path: Path
+    settings: dict[str, Any], history: bool, cuttable: Cuttable, tell: Tell
 ) -> None:
     async def story() -> None:
-        async with cuttable(tmp_path, {"history": history}, queue=3) as (trail, proxy, plc):
+        async with cuttable(settings, queue=3) as (trail, proxy, plc):
             await trail.enter()
             await trail.read(5)
             proxy.reset()
@@ -124,12 +163,12 @@ def test_what_no_queue_held_comes_from_the_history_or_is_told(
             notes = " ".join(trail.source.facts().notes)
             assert ("3 tags of which the server keeps no history" in notes) is not history
 
-    asyncio.run(story())
+    tell(story())
 
 
-def test_behind_our_own_end_the_subscription_is_transferred(tmp_path: Path) -> None:
+def test_behind_our_own_end_the_subscription_is_transferred(cuttable: Cuttable, tell: Tell) -> None:
     async def story() -> None:
-        async with cuttable(tmp_path) as (trail, proxy, plc):
+        async with cuttable() as (trail, proxy, plc):
             await trail.enter()
             await trail.read(5)
             assert trail.ticket
@@ -145,12 +184,15 @@ def test_behind_our_own_end_the_subscription_is_transferred(tmp_path: Path) -> N
             assert trail.recovered(Recovery.HISTORY) == 0
             assert plc.count("created") == 2
 
-    asyncio.run(story())
+    tell(story())
 
 
-def test_when_the_session_has_run_out_its_subscription_is_transferred(tmp_path: Path) -> None:
+def test_when_the_session_has_run_out_its_subscription_is_transferred(
+    cuttable: Cuttable, tell: Tell
+) -> None:
     async def story() -> None:
-        async with cuttable(tmp_path, {"timeout": 1000}) as (trail, proxy, plc):
+        async with cuttable() as (trail, proxy, plc):
+            await plc.order(timeout="1000")
             await trail.enter()
             await trail.read(3)
             closed = asyncio.create_task(plc.heard("session"))
@@ -161,13 +203,16 @@ def test_when_the_session_has_run_out_its_subscription_is_transferred(tmp_path: 
             assert await trail.go_on()
             assert none_missing(trail, plc)
             assert plc.live_at_most == 1
+            await plc.order(timeout="3600000")
 
-    asyncio.run(story())
+    tell(story())
 
 
-def test_a_restarted_server_is_subscribed_afresh_and_the_loss_told(tmp_path: Path) -> None:
+def test_a_restarted_server_is_subscribed_afresh_and_the_loss_told(
+    cuttable: Cuttable, tell: Tell
+) -> None:
     async def story() -> None:
-        async with cuttable(tmp_path) as (trail, _, plc):
+        async with cuttable() as (trail, _, plc):
             await trail.enter()
             await plc.kill()
             await trail.lose()
@@ -175,7 +220,7 @@ def test_a_restarted_server_is_subscribed_afresh_and_the_loss_told(tmp_path: Pat
             assert not await trail.go_on()
             assert {10, 11, 12} <= {int(tag) for batch in trail.batches for tag in batch.tag}
 
-    asyncio.run(story())
+    tell(story())
 
 
 STALE: tuple[dict[str, Any], ...] = (
@@ -185,23 +230,23 @@ STALE: tuple[dict[str, Any], ...] = (
 )
 
 
-def test_a_stale_ticket_does_no_harm(tmp_path: Path) -> None:
+def test_a_stale_ticket_does_no_harm(cuttable: Cuttable, tell: Tell) -> None:
     async def story() -> None:
-        async with cuttable(tmp_path) as (trail, _, plc):
+        async with cuttable() as (trail, _, plc):
             for kept in STALE:
                 trail.ticket = Ticket({"subscription": 7, **kept}, held="of another kind")
                 await trail.enter()
                 await trail.leave()
             assert plc.count("created") == len(STALE)
 
-    asyncio.run(story())
+    tell(story())
 
 
-def test_cuts_anywhere_leave_one_session_in_use(tmp_path: Path) -> None:
+def test_cuts_anywhere_leave_one_session_in_use(cuttable: Cuttable, tell: Tell) -> None:
     """Also between creating and activating, of which a server may keep the unused half."""
 
     async def story() -> None:
-        async with cuttable(tmp_path, {"sessions": 2}) as (trail, proxy, plc):
+        async with cuttable({"sessions": 2}) as (trail, proxy, plc):
             for way, step in ((Way.UP, 191), (Way.DOWN, 211)):
                 for count in range(1, 10):
                     proxy.set(way, cut_after=step * count)
@@ -214,13 +259,15 @@ def test_cuts_anywhere_leave_one_session_in_use(tmp_path: Path) -> None:
             assert plc.live_at_most <= 2
             assert plc.count("created") - plc.count("closed") <= 1
 
-    asyncio.run(story())
+    tell(story())
 
 
-def test_a_link_that_swallows_everything_is_noticed_and_given_up_in_time(tmp_path: Path) -> None:
+def test_a_link_that_swallows_everything_is_noticed_and_given_up_in_time(
+    cuttable: Cuttable, tell: Tell
+) -> None:
     async def story() -> tuple[float, float]:
         loop = asyncio.get_running_loop()
-        async with cuttable(tmp_path) as (trail, proxy, _):
+        async with cuttable() as (trail, proxy, _):
             await trail.enter()
             proxy.swallow()
             began = loop.time()
@@ -233,14 +280,14 @@ def test_a_link_that_swallows_everything_is_noticed_and_given_up_in_time(tmp_pat
             assert await trail.go_on()
         return noticed - began, given_up - noticed
 
-    noticed, given_up = asyncio.run(story())
+    noticed, given_up = tell(story())
     assert noticed < 20.0
     assert given_up < 10.0
 
 
-def test_facts(tmp_path: Path) -> None:
+def test_facts(cuttable: Cuttable, tell: Tell) -> None:
     async def story() -> None:
-        async with cuttable(tmp_path) as (trail, proxy, _):
+        async with cuttable() as (trail, proxy, _):
             before = trail.source.facts()
             await trail.enter()
             told = trail.source.facts()
@@ -252,4 +299,4 @@ def test_facts(tmp_path: Path) -> None:
             assert told.clock_offset_s is not None
             assert abs(told.clock_offset_s) < 10.0
 
-    asyncio.run(story())
+    tell(story())

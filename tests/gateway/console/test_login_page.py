@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from gateway.console.tls import own_pair, prepare
 from tests.gateway.console.guarded import PASSWORD, People
@@ -144,6 +144,22 @@ def test_owner_changes_the_password(locked: Console, page: Page) -> None:
     page.get_by_role("button", name="Change it").click()
 
     expect(page.get_by_role("status")).to_have_text("The new password holds from now on.")
+
+
+def test_who_types_before_the_page_knows_him_goes_on_typing(locked: Console, page: Page) -> None:
+    entered(page, locked, "the-viewer")
+    held: list[Route] = []
+    page.route("**/api/session", lambda route: held.append(route))
+    page.goto(f"{locked.url}/password")
+    expect(page.get_by_label("Present password")).to_be_focused()
+    fresh = page.get_by_label("New password", exact=True)
+    fresh.focus()
+
+    with page.expect_response("**/api/session"):
+        held[0].continue_()
+
+    expect(page.get_by_role("link", name="the-viewer")).to_be_visible()
+    expect(fresh).to_be_focused()
 
 
 def test_page_of_a_session_that_ends_leads_to_the_way_in(

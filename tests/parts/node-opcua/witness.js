@@ -2,7 +2,8 @@
 //
 // Tag Ti has the value 1000 n + i from n * period on, which is its source time to the millisecond;
 // a tag named in "still" is set once. Every tick, session and limit goes to the output, one JSON a
-// line; it obeys {"remove": "T5"} and {"return": "T5"} on its input and ends with it.
+// line; it obeys {"remove": "T5"}, {"return": "T5"}, {"timeout": "1000"} (of sessions to come, ms) and
+// {"forget": "sessions"} (ends them) on its input and ends with it.
 const settings = {
   host: "127.0.0.1",
   tags: 10,
@@ -163,6 +164,10 @@ async function main() {
         own.deleteNode(variables.get(order.remove));
         variables.delete(order.remove);
       }
+      if (order.timeout) settings.timeout = Number(order.timeout);
+      if (order.forget)
+        for (const session of Object.values(server.engine._sessions))
+          server.engine.closeSession(session.authenticationToken, true, "Terminated");
       tell({ done: order, n });
     }
   });
