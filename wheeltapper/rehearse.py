@@ -53,8 +53,7 @@ def replay(
     from datetime import UTC, datetime
 
     from gateway.config.loader import load
-    from gateway.guard.starting import folder_of
-    from gateway.guard.words import AUDIT
+    from gateway.guard.words import AUDIT, folder_of
     from plant.errors import Misconfigured
     from plant.setpoints import Mode
     from wheeltapper import terminal

@@ -69,7 +69,13 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 }
 
 
-def load(path: Path, environment: Mapping[str, str] | None = None, *, reads: bool = True) -> Plan:
+def load(
+    path: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    reads: bool = True,
+    console: bool = True,
+) -> Plan:
     """Read and check a configuration without touching the network.
 
     Parameters
@@ -80,6 +86,9 @@ def load(path: Path, environment: Mapping[str, str] | None = None, *, reads: boo
         Where ``WHEELTAPPER__SECTION__KEY`` settings are taken from; ``os.environ`` by default.
     reads
         Whether it has to say what is read; of the demo something else does.
+    console
+        Whether its console has to be one that can be served: the guard serves none, and is not
+        let read the console's secrets.
 
     Raises
     ------
@@ -99,7 +108,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None, *, reads: boo
     data = path.parent / document.gateway.data
     if data.exists() and not data.is_dir():
         reading.wrong(("gateway", "data"), f'"{document.gateway.data}" is a file, not a folder')
-    console = reading.console(document, data)
+    served = reading.console(document, data, served=console)
     models = reading.models(document)
     setpoints = reading.setpoints(document)
     proposers = reading.proposers(document, tags, assets)
@@ -107,7 +116,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None, *, reads: boo
     return Plan(
         name=document.gateway.name,
         data=data,
-        console=console,
+        console=served,
         journal=JournalPlan(**document.journal.model_dump()),
         sources=tuple(sources),
         tags=tuple(placed.tag for placed in tags),
@@ -202,7 +211,7 @@ class _Reading:
             self.problems.stop_if_any()
             raise
 
-    def console(self, document: Document, data: Path) -> ConsolePlan:
+    def console(self, document: Document, data: Path, *, served: bool) -> ConsolePlan:
         """Check who is let in: what others reach needs accounts and TLS."""
         section = document.console
         placed = {
@@ -221,7 +230,7 @@ class _Reading:
             idle_min=section.idle_min,
             metrics_token_file=placed.get("metrics_token_file"),
         )
-        for key, what in objections(plan, data):
+        for key, what in objections(plan, data) if served else ():
             self.wrong(("console", key), what)
         return plan
 
@@ -258,7 +267,8 @@ class _Reading:
             if not file.is_file():
                 self.wrong(place, f"{file}: no such file; see wheeltapper setpoints sign --help")
         access = None if section.access is None else beside / section.access
-        return SetpointsPlan(Mode(section.mode), limits, keys, access)
+        folder = None if section.folder is None else beside / section.folder
+        return SetpointsPlan(Mode(section.mode), limits, keys, access, folder, section.group)
 
     def proposers(
         self, document: Document, tags: list[PlacedTag], assets: tuple[Asset, ...]
