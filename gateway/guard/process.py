@@ -24,7 +24,7 @@ from gateway.guard.policy import Limits, Policy, lowest
 from gateway.guard.proof import begin, serve
 from gateway.guard.returns import Returns
 from gateway.guard.standing import no_way_back, standing
-from gateway.guard.stopping import STOP, end, marks, pull, stopped
+from gateway.guard.stopping import STOP, Stopped, end, is_ours, marks, pull, stopped
 from gateway.guard.store import Record, Store
 from gateway.guard.tickets import Book, Ticket, told
 from plant.errors import Rejected, Unreachable
@@ -80,7 +80,8 @@ class Guard:
             self.stopped, self._heed, now,
         )  # fmt: skip
         self._returns = Returns(store, self.book, devices, self._passage.carry, self.stopped, now)
-        self._pulled, self._blind, self._stops = stopped(folder) is not None, False, 0
+        found = stopped(folder)
+        self._pulled, self._blind, self._stops = found is not None, False, 0
         self._served = self._kept = now()
         self.book.note(
             "guard", "started", serial=policy.serial, signer=policy.signer, mode=self.mode
@@ -96,6 +97,8 @@ class Guard:
             self.book.note("guard", "to be proven anew", tag=tag)
         store.serial = max(store.serial, policy.serial)
         store.keep()
+        if found is not None and not is_ours(folder):
+            self._take_up(found)
 
     # What people and programs ask.
 
@@ -367,8 +370,11 @@ class Guard:
         """Take up what somebody has pulled without our help."""
         found = None if self._pulled else stopped(self._folder)
         if found is not None:
-            # Who has made it may have put his name in it.
-            self.stop(found.who or f"the file {STOP}")
+            self._take_up(found)
+
+    def _take_up(self, found: Stopped) -> None:
+        """Make it our own: whoever has made the file could take it away again."""
+        self.stop(found.who or f"the file {STOP}")
 
     def _switch(self) -> tuple[int, dict[Path, tuple[int, ...]]]:
         """Give what tells a stop from a newer one: those we were told of, and the files."""

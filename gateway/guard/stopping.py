@@ -69,6 +69,11 @@ def stopped(folder: Path) -> Stopped | None:
     return None
 
 
+def is_ours(folder: Path) -> bool:
+    """Tell whether the guard's own file is there, which nobody else can take away."""
+    return os.path.lexists(folder / STOP)
+
+
 def marks(folder: Path) -> dict[Path, tuple[int, ...]]:
     """Give the files by which it is pulled now, each with what tells it from a newer one.
 
@@ -144,10 +149,14 @@ def _first_line(file: Path) -> str:
         handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return ""
-    with os.fdopen(handle, "rb") as opened:
+    try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
             return ""
-        text = opened.read(LONGEST).decode("utf-8", "replace")
+        text = os.read(handle, LONGEST).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(handle)
     who = text.partition("\n")[0].strip()
     return who if who.isprintable() else ""

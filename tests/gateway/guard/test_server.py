@@ -156,7 +156,7 @@ def test_the_process_of_the_guard_knows_nothing_that_learns() -> None:
 
 def test_the_guard_stays_small() -> None:
     folder = Path(__file__).parents[3] / "gateway" / "guard"
-    assert sum(code_lines(path) for path in folder.glob("*.py")) < 2950
+    assert sum(code_lines(path) for path in folder.glob("*.py")) < 3250
 
 
 def code_lines(path: Path) -> int:
