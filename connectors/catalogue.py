@@ -64,6 +64,9 @@ class WriteAccess(BaseModel):
         Certificate that stands for that user instead, and its key.
     certificate, key
         Application certificate of OPC UA or of Modbus over TLS, and its key.
+    trust
+        Folder of the certificates that are believed, and of a certificate of its own: a guard of
+        its own user cannot read the gateway's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,6 +77,7 @@ class WriteAccess(BaseModel):
     user_key: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+    trust: Path | None = None
 
 
 _USER = frozenset({"user", "password_file", "user_certificate", "user_key"})

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.guard.audit import CHECKPOINT, LONGEST
-from gateway.guard.words import AUDIT, FOLDER
+from gateway.guard.words import AUDIT
 from gateway.journal import JSON, Journal
 from gateway.notices import Notice
 
@@ -17,8 +17,6 @@ KIND = "setpoint-audit"
 FACTS = ("of", "head", "key", "held_in", "tpm", "signature")
 MOST_BYTES = 1_000_000
 """Of the audit that are read in one look."""
-PLACE = Path(FOLDER, AUDIT)
-"""Of the audit in the data folder."""
 MOST_LOOKED = 100
 _MARK = f'"event":"{CHECKPOINT}"'.encode()
 
@@ -73,11 +71,11 @@ class Checkpoints:
         return body[:end]
 
 
-def checkpoints_of(data: Path, journal: Journal) -> Checkpoints:
-    """Follow the audit of a data folder from where the journal was told of it last; blocks."""
+def checkpoints_of(folder: Path, journal: Journal) -> Checkpoints:
+    """Follow the audit in the guard's folder from where the journal was told of it last; blocks."""
     bodies = [event.body for event in journal.newest({KIND}, 0, MOST_LOOKED)]
     numbers = (body.get("of") for body in reversed(bodies))
-    return Checkpoints(data / PLACE, next((of for of in numbers if isinstance(of, int)), 0))
+    return Checkpoints(folder / AUDIT, next((of for of in numbers if isinstance(of, int)), 0))
 
 
 def _checkpoint(line: bytes) -> dict[str, JSON] | None:

@@ -16,6 +16,7 @@ from gateway.console.server import ConsoleServer
 from gateway.console.tls import facts, names_of_machine, pair_of, prepare
 from gateway.console.view import View
 from gateway.guard.line import GuardLine
+from gateway.guard.words import folder_of
 from gateway.journal import EventRecord, Journal, Record
 
 KNOWN = "accounts"
@@ -72,7 +73,7 @@ def open_console(
             told = {"file": str(pair.certificate), "thumbprint": said.thumbprint}
             tell("own-certificate", {**told, "names": list(said.names)})
         names += facts(pair).names
-    line = None if plan.setpoints.limits is None else GuardLine(plan.data)
+    line = None if plan.setpoints.limits is None else GuardLine(folder_of(plan))
     return ConsoleServer(
         view,
         host=console.host,

@@ -27,6 +27,7 @@ from gateway.console.server import ConsoleServer
 from gateway.downsampling import Downsampler, Made
 from gateway.entry import address_of, open_access, open_console
 from gateway.gaps import gap_from
+from gateway.guard.words import folder_of
 from gateway.journal import (
     JSON,
     DamagedRecord,
@@ -204,7 +205,7 @@ class Gateway:
             )
             await asyncio.to_thread(self._recover_savings)
             self._checkpoints = await asyncio.to_thread(
-                checkpoints_of, self._plan.data, self._journal
+                checkpoints_of, folder_of(self._plan), self._journal
             )
             fresh = not self._position
             self._enter(self._pipeline.gaps.begin(self._begun))

@@ -27,13 +27,23 @@ def first_line(path: Path, where: str = "") -> str:
         raise Misconfigured(f"{where} is not UTF-8 text") from error
 
 
-def put(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file as a whole or not at all; a link that stands in its place is not followed."""
+def put(
+    path: Path, content: bytes, mode: int = 0o644, owner: tuple[int, int] | None = None
+) -> None:
+    """Write a file as a whole or not at all; a link that stands in its place is not followed.
+
+    Parameters
+    ----------
+    owner
+        User and group that it is to belong to; None: whoever writes it.
+    """
     # Made for our eyes only, and given its final rights before anything is in it.
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     half = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
+            if owner is not None:
+                os.fchown(handle, *owner)
             os.fchmod(handle, mode)
             file.write(content)
             file.flush()

@@ -52,6 +52,12 @@ def doctor(config: ConfigFile, as_json: AsJson = False) -> None:
             )
         ]
         _tell(found[0], as_json)
+        if plan.setpoints.limits is not None:
+            from gateway.guard.separation import findings
+
+            for finding in findings(plan, config):
+                _tell(finding, as_json)
+                found.append(finding)
         async for finding in examine(plan):
             _tell(finding, as_json)
             found.append(finding)
@@ -77,20 +83,28 @@ def ending(findings: "Iterable[Finding]") -> int:
     return 0
 
 
+def row_of(finding: "Finding") -> dict[str, str]:
+    """Give a finding for programs."""
+    return {
+        "subject": finding.subject,
+        "check": finding.check,
+        "verdict": str(finding.verdict),
+        "result": finding.result,
+        "mend": finding.mend,
+    }
+
+
+def line_of(finding: "Finding") -> str:
+    """Give a finding for people: check, result, mend."""
+    mark = _MARKS.get(finding.verdict, _FAILED)
+    line = f"{mark} {finding.subject:{_SUBJECT}} {finding.check:{_CHECK}} {finding.result}"
+    return f"{line} → {finding.mend}" if finding.mend else line
+
+
 def _tell(finding: "Finding", as_json: bool) -> None:
     from wheeltapper import terminal
 
     if as_json:
-        terminal.record(
-            {
-                "subject": finding.subject,
-                "check": finding.check,
-                "verdict": str(finding.verdict),
-                "result": finding.result,
-                "mend": finding.mend,
-            }
-        )
-        return
-    mark = _MARKS.get(finding.verdict, _FAILED)
-    line = f"{mark} {finding.subject:{_SUBJECT}} {finding.check:{_CHECK}} {finding.result}"
-    terminal.say(f"{line} → {finding.mend}" if finding.mend else line)
+        terminal.record(row_of(finding))
+    else:
+        terminal.say(line_of(finding))

@@ -11,20 +11,27 @@ if TYPE_CHECKING:
 def guard(config: ConfigFile, as_json: AsJson = False) -> None:
     """Run the guard of setpoints until Ctrl-C or SIGTERM.
 
-    It runs beside the gateway, as a user of its own where one is given, and does nothing unless the
-    configuration and the signed limits both say so.
+    It runs beside the gateway, as a user of its own where the configuration gives it a folder and a
+    group, and does nothing unless the configuration and the signed limits both say so.
     """
     import asyncio
+    import os
 
     from gateway.config.loader import load
-    from gateway.guard.starting import folder_of, serve
-    from gateway.guard.words import SOCKET
+    from gateway.guard.separation import flaws
+    from gateway.guard.starting import serve
+    from gateway.guard.words import SOCKET, folder_of
+    from plant.errors import Misconfigured
     from wheeltapper import terminal
     from wheeltapper.folder import usable
     from wheeltapper.session import stopping_on_signals
 
-    plan = load(config)
-    usable(plan.data)
+    plan = load(config, console=False)
+    if plan.setpoints.folder is None:
+        usable(plan.data)
+    found = [*flaws(plan, config, os.geteuid())]
+    if found:
+        raise Misconfigured("\n".join(found))
     place = folder_of(plan) / SOCKET
 
     def told(running: "Guard") -> None:

@@ -93,8 +93,7 @@ def _row(
 def _outside(plan: "Plan", policy: "Policy | None") -> list[dict[str, Any]]:
     """Tell of the programs that ask over the socket or over HTTP, by the guard's audit."""
     from gateway.guard.history import history
-    from gateway.guard.starting import folder_of
-    from gateway.guard.words import AUDIT
+    from gateway.guard.words import AUDIT, folder_of
 
     own = {one.name for one in plan.proposers}
     names = [] if policy is None else [name for name in policy.proposers if name not in own]

@@ -87,8 +87,7 @@ def _asked(
     plan: "Plan", requests: Path | None, policy: "Policy", recorded: "Recorded"
 ) -> "list[Asked]":
     """Give the requests of a file, else those of the guard's own audit."""
-    from gateway.guard.starting import folder_of
-    from gateway.guard.words import AUDIT
+    from gateway.guard.words import AUDIT, folder_of
     from plant.errors import Misconfigured
     from wheeltapper.rehearsing.requests import from_audit, from_csv
 

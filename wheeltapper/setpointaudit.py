@@ -129,11 +129,11 @@ def _sent(data: Path | None, sink: str, token_file: Path | None) -> set[str]:
 
 
 def _file(data: Path | None, file: Path | None) -> Path:
-    from gateway.guard.words import AUDIT, FOLDER
+    from gateway.guard.words import AUDIT
     from plant.errors import Misconfigured
-    from wheeltapper.setpoints import folder
+    from wheeltapper.setpoints import guards_folder
 
-    path = file or folder(data) / FOLDER / AUDIT
+    path = file or guards_folder(data) / AUDIT
     if not path.is_file():
         raise Misconfigured(f"{path}: no audit: no guard has run here")
     return path

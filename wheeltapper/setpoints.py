@@ -95,14 +95,18 @@ def check(config: ConfigFile, as_json: AsJson = False) -> None:
     """Check the signed limits of a configuration, and show what the guard may do."""
     from dataclasses import asdict
 
+    from gateway.guard.separation import findings
     from gateway.guard.starting import limits_of, makers_of
     from plant.errors import Misconfigured
+    from plant.findings import Verdict
     from wheeltapper import terminal
+    from wheeltapper.doctor import line_of, row_of
 
     try:
         plan = _plan(config)
         policy = limits_of(plan, time.time_ns())
         makers_of(plan, policy)
+        users = [*findings(plan, config)]
     except Misconfigured as error:
         if not as_json:
             raise
@@ -111,8 +115,10 @@ def check(config: ConfigFile, as_json: AsJson = False) -> None:
     if as_json:
         told = {tag: asdict(limits) for tag, limits in policy.limits.items()}
         head = {"ok": True, "serial": policy.serial, "signer": policy.signer}
+        rows = [row_of(one) for one in users]
+        head |= {"ok": all(one.verdict is not Verdict.WRONG for one in users), "users": rows}
         terminal.record({**head, "mode": str(plan.setpoints.mode), "setpoints": told})
-        return
+        raise typer.Exit(0 if head["ok"] else 2)
     terminal.table(
         f"limits {policy.serial}, signed by {policy.signer}; configuration says "
         f"{plan.setpoints.mode}, limits say {policy.mode}",
@@ -131,6 +137,10 @@ def check(config: ConfigFile, as_json: AsJson = False) -> None:
             for one in policy.limits.values()
         ],
     )
+    for one in users:
+        terminal.say(line_of(one))
+    if any(one.verdict is Verdict.WRONG for one in users):
+        raise typer.Exit(2)
 
 
 @app.command("request")
@@ -250,18 +260,31 @@ def unlock(
 def stop(data: Place = None, as_json: AsJson = False) -> None:
     """Stop: from now on everything is advice, also after a restart. Asks for nothing."""
     from gateway.guard.stopping import pull
-    from gateway.guard.words import FOLDER, tell
-    from plant.errors import PlantError
+    from gateway.guard.words import tell
+    from plant.errors import Misconfigured, PlantError
     from wheeltapper import terminal
     from wheeltapper.account import user
 
+    place = guards_folder(data)
+    if not place.is_dir() and not (data is not None and data.suffix == ".toml"):
+        # A stop that no guard would ever see is none.
+        raise Misconfigured(
+            f"{place}: no guard has run here, and nothing was stopped; where [setpoints] folder "
+            "says another, name the configuration: --data CONFIG.toml"
+        )
     try:
         # One that hangs is not waited for: the file binds it as soon as it goes on.
-        tell(folder(data), {"op": "stop", "name": user()}, STOP_S)
+        tell(place, {"op": "stop", "name": user()}, STOP_S)
         words = "stopped: everything is advice"
     except PlantError:
-        pull(folder(data) / FOLDER, user())
-        words = "no guard has taken it; stopped all the same, for when one does"
+        try:
+            pull(place, user())
+        except OSError as error:
+            raise Misconfigured(
+                f"{place}: this user cannot stop there: {error.strerror}; be in the group that "
+                "[setpoints] group names, or use the stop at the plant"
+            ) from error
+        words = f"no guard has taken it; stopped all the same, for when one does: {place}"
     if as_json:
         terminal.record({"stopped": True, "what": words})
     else:
@@ -294,35 +317,36 @@ def history_(
 ) -> None:
     """List what became of requests, newest first; needs no running guard."""
     from gateway.guard.history import history
-    from gateway.guard.words import AUDIT, FOLDER
+    from gateway.guard.words import AUDIT
     from wheeltapper import terminal
 
-    file = folder(data) / FOLDER / AUDIT
+    file = guards_folder(data) / AUDIT
     rows = history(file, most) if file.exists() else []
     terminal.listing(rows, _show, "nothing was asked for", as_json=as_json)
 
 
-def folder(data: Path | None) -> Path:
-    """Find the data folder: named itself, or by a configuration."""
+def guards_folder(data: Path | None) -> Path:
+    """Find the guard's folder: by a configuration, or by the data folder that it lies in."""
+    from gateway.guard.words import FOLDER, folder_of
     from wheeltapper.alarms import HERE
 
-    if data is None:
-        if not HERE.is_dir():
-            raise typer.BadParameter("say which gateway: --data FOLDER or --data CONFIG.toml")
-        return HERE
-    return _plan(data).data if data.suffix == ".toml" else data
+    if data is not None and data.suffix == ".toml":
+        return folder_of(_plan(data))
+    if data is None and not HERE.is_dir():
+        raise typer.BadParameter("say which gateway: --data FOLDER or --data CONFIG.toml")
+    return (data or HERE) / FOLDER
 
 
 def _plan(config: Path) -> "Plan":
     from gateway.config.loader import load
 
-    return load(config)
+    return load(config, console=False)
 
 
 def _tell(data: Path | None, said: dict[str, Any]) -> dict[str, Any]:
     from gateway.guard.words import tell
 
-    return tell(folder(data), said)
+    return tell(guards_folder(data), said)
 
 
 def _who(name: str, password_file: Path | None) -> dict[str, str]:

@@ -136,18 +136,22 @@ def read_accounts(path: Path) -> Accounts:
 def write_accounts(path: Path, accounts: Accounts) -> None:
     """Write the file as a whole or not at all, for the eyes of the gateway's user alone.
 
+    One of root's that a group may read stays as it is shared.
+
     Raises
     ------
     Misconfigured
         It cannot be written.
     """
     try:
-        files.put(path, _text(accounts).encode(), 0o600)
-        owner = path.parent.stat()
-        if os.geteuid() == 0 and owner.st_uid:
-            # Written by an administrator for the gateway's user, to whom the folder belongs.
-            # Whoever owns the folder may have put a link there meanwhile: it is not followed.
-            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        before = path.lstat() if path.exists() else None
+        if before is not None and _shared(before):
+            files.put(path, _text(accounts).encode(), 0o640, (before.st_uid, before.st_gid))
+            return
+        folder = path.parent.stat()
+        # Written by an administrator it is for the gateway's user, to whom the folder belongs.
+        owner = (folder.st_uid, folder.st_gid) if os.geteuid() == 0 and folder.st_uid else None
+        files.put(path, _text(accounts).encode(), 0o600, owner)
     except OSError as error:
         raise Misconfigured(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -169,14 +173,22 @@ def alone(path: Path) -> Iterator[None]:
         yield
 
 
+def _shared(found: os.stat_result) -> bool:
+    """Tell whether a file is one that root lets a group read, as a guard of its own user needs.
+
+    Only of root's: whoever else owned it could write in it what both the others believe.
+    """
+    return found.st_uid == 0 and not found.st_mode & 0o037
+
+
 def _content(path: Path) -> bytes:
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise Misconfigured(f"{path}: is no file")
-    if found.st_mode & 0o077:
+    if found.st_mode & 0o077 and not _shared(found):
         raise Misconfigured(
             f"{path}: other users of this machine can get at it; it is for the gateway's user "
-            f"alone: chmod 600 {path}"
+            f"alone: chmod 600 {path}; or root's, and a group's to read: chmod 640"
         )
     with path.open("rb") as file:
         content = file.read(MOST_BYTES + 1)

@@ -63,6 +63,8 @@ def setpoints_described(setpoints: SetpointsPlan) -> dict[str, Any]:
         "mode": str(setpoints.mode),
         "limits": str(setpoints.limits),
         "keys": [str(key) for key in setpoints.keys],
+        **({"folder": str(setpoints.folder)} if setpoints.folder else {}),
+        **({"group": setpoints.group} if setpoints.group else {}),
     }
 
 

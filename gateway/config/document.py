@@ -307,6 +307,20 @@ class SetpointsSection(_Section):
         Path | None,
         Field(description="TOML file of the credentials that may write, for the guard alone"),
     ] = None
+    folder: Annotated[
+        Path | None,
+        Field(
+            description="The guard's own folder, for a guard of its own user",
+            examples=["/var/lib/wheeltapper-guard"],
+        ),
+    ] = None
+    group: Annotated[
+        str | None,
+        Field(
+            description="Group whose members may speak to the guard; else its own user alone",
+            min_length=1,
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:

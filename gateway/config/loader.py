@@ -75,6 +75,7 @@ def load(
     *,
     reads: bool = True,
     here: bool = True,
+    console: bool = True,
 ) -> Plan:
     """Read and check a configuration without touching the network.
 
@@ -89,6 +90,9 @@ def load(
     here
         Whether the gateway runs on this machine. Where models are trained it need not: then its
         accounts, certificates, keys and recordings are not looked for, and its proposers are none.
+    console
+        Whether its console has to be one that can be served: the guard serves none, and is not
+        let read the console's secrets.
 
     Raises
     ------
@@ -108,7 +112,7 @@ def load(
     data = path.parent / document.gateway.data
     if data.exists() and not data.is_dir():
         reading.wrong(("gateway", "data"), f'"{document.gateway.data}" is a file, not a folder')
-    console = reading.console(document, data)
+    served = reading.console(document, data, served=console)
     models = reading.models(document)
     setpoints = reading.setpoints(document)
     proposers = reading.proposers(document, tags, assets)
@@ -116,7 +120,7 @@ def load(
     return Plan(
         name=document.gateway.name,
         data=data,
-        console=console,
+        console=served,
         journal=JournalPlan(**document.journal.model_dump()),
         sources=tuple(sources),
         tags=tuple(placed.tag for placed in tags),
@@ -212,7 +216,7 @@ class _Reading:
             self.problems.stop_if_any()
             raise
 
-    def console(self, document: Document, data: Path) -> ConsolePlan:
+    def console(self, document: Document, data: Path, *, served: bool) -> ConsolePlan:
         """Check who is let in: what others reach needs accounts and TLS."""
         section = document.console
         placed = {
@@ -231,7 +235,7 @@ class _Reading:
             idle_min=section.idle_min,
             metrics_token_file=placed.get("metrics_token_file"),
         )
-        for key, what in objections(plan, data) if self.here else ():
+        for key, what in objections(plan, data) if served and self.here else ():
             self.wrong(("console", key), what)
         return plan
 
@@ -268,7 +272,8 @@ class _Reading:
             if not file.is_file():
                 self.wrong(place, f"{file}: no such file; see wheeltapper setpoints sign --help")
         access = None if section.access is None else beside / section.access
-        return SetpointsPlan(Mode(section.mode), limits, keys, access)
+        folder = None if section.folder is None else beside / section.folder
+        return SetpointsPlan(Mode(section.mode), limits, keys, access, folder, section.group)
 
     def proposers(
         self, document: Document, tags: list[PlacedTag], assets: tuple[Asset, ...]

@@ -143,12 +143,18 @@ class SetpointsPlan:
         Public keys (PEM) of whoever may sign them.
     access
         TOML file of the credentials that may write: a table for each source.
+    folder
+        The guard's own; None: ``guard`` in the data folder.
+    group
+        Name of the group whose members may speak to it; None: its own user alone.
     """
 
     mode: Mode = Mode.OFF
     limits: Path | None = None
     keys: tuple[Path, ...] = ()
     access: Path | None = None
+    folder: Path | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,12 +24,13 @@ from gateway.guard.policy import Limits, Policy, lowest
 from gateway.guard.proof import begin, serve
 from gateway.guard.returns import Returns
 from gateway.guard.standing import no_way_back, standing
-from gateway.guard.stopping import STOP, pull, stopped
+from gateway.guard.stopping import STOP, Stopped, end, is_ours, marks, pull, stopped
 from gateway.guard.store import Record, Store
 from gateway.guard.tickets import Book, Ticket, told
 from plant.errors import Rejected, Unreachable
-from plant.files import stamp
 from plant.setpoints import LONGEST_S, Code, Mode, Reading, Request, State
+
+AGAIN = "stopped again meanwhile: ask who and why, and start anew"
 
 
 def same(one: str, other: str) -> bool:
@@ -47,7 +48,7 @@ class Guard:
     mode
         The most that the configuration allows.
     folder
-        Where the stop file is.
+        Where the kill switch is.
     devices, audit, store, desk
         Its hands, its memory, and who it believes.
     now, sleep
@@ -68,7 +69,7 @@ class Guard:
     ) -> None:
         self.policy, self.mode = policy, lowest(mode, policy.mode)
         self._said = {"configuration": mode, "limits": policy.mode}
-        self._stop, self._devices, self._store = folder / STOP, devices, store
+        self._folder, self._devices, self._store = folder, devices, store
         self._desk, self._now = desk, now
         self.book = Book(audit, now)
         self._hand = Hand(devices, store, self.book, policy.settle_s, self.stopped, now, sleep)
@@ -79,7 +80,8 @@ class Guard:
             self.stopped, self._heed, now,
         )  # fmt: skip
         self._returns = Returns(store, self.book, devices, self._passage.carry, self.stopped, now)
-        self._pulled, self._blind, self._stops = stopped(folder) is not None, False, 0
+        found = stopped(folder)
+        self._pulled, self._blind, self._stops = found is not None, False, 0
         self._served = self._kept = now()
         self.book.note(
             "guard", "started", serial=policy.serial, signer=policy.signer, mode=self.mode
@@ -95,6 +97,8 @@ class Guard:
             self.book.note("guard", "to be proven anew", tag=tag)
         store.serial = max(store.serial, policy.serial)
         store.keep()
+        if found is not None and not is_ours(folder):
+            self._take_up(found)
 
     # What people and programs ask.
 
@@ -175,7 +179,7 @@ class Guard:
         # A write that is under way would end the way back as soon as it is done.
         async with self._devices.lock(tag):
             why = no_way_back(limits, record, self._now())
-            if self._pulled or stopped(self._stop.parent) is not None:
+            if self._pulled or stopped(self._folder) is not None:
                 # Else it would begin to move as soon as somebody starts again.
                 why = "stopped: nothing is written until an approver starts again"
             if why:
@@ -214,7 +218,7 @@ class Guard:
         """Pull the kill switch: from now on everything is advice, also after a restart."""
         self._pulled, self._stops = True, self._stops + 1
         try:
-            pull(self._stop.parent, who)
+            pull(self._folder, who)
         except OSError as error:
             self.book.alarm("stop", f"stopped, but only until the next start: {error.strerror}")
         for ticket in self.book.tickets(State.PENDING):
@@ -234,7 +238,8 @@ class Guard:
         Rejected
             This person may not, or somebody has stopped since it was asked for.
         """
-        before = self._stops, stamp(self._stop)
+        self._look_at_the_switch()
+        before = self._switch()
         await self._desk.person(name, password, Right.APPROVE)
         self._as_before(before)
         self.book.note(name, STARTED_AGAIN, off=sorted(self._store.off))
@@ -246,13 +251,17 @@ class Guard:
             record.redate(self._now())
         self._store.keep()
         self._as_before(before)
-        self._stop.unlink(missing_ok=True)
+        try:
+            if not end(self._folder, before[1]):
+                raise Rejected(AGAIN)
+        except OSError as error:
+            raise Rejected(f"{error.filename}: cannot be taken away: {error.strerror}") from error
         self._pulled = False
         self.book.alarms.pop("stop", None)
 
     def stopped(self) -> str:
         """Say why everything is advice only; empty when it is not."""
-        if self._pulled or stopped(self._stop.parent) is not None:
+        if self._pulled or stopped(self._folder) is not None:
             return "stopped"
         return "the stop tag cannot be read" if self._blind else ""
 
@@ -313,10 +322,7 @@ class Guard:
 
     async def look_at_the_stop_tag(self) -> None:
         """Stop when the plant or a file says so; while nobody knows the tag, all is advice."""
-        found = None if self._pulled else stopped(self._stop.parent)
-        if found is not None:
-            # Who has made it may have put his name in it.
-            self.stop(found.who or f"the file {STOP}")
+        self._look_at_the_switch()
         tag = self.policy.stop_tag
         if tag and self.mode is not Mode.OFF:
             self._heed((await self._devices.read([tag])).get(tag))
@@ -360,10 +366,27 @@ class Guard:
 
     # Small things.
 
-    def _as_before(self, before: tuple[int, tuple[int, ...]]) -> None:
+    def _look_at_the_switch(self) -> None:
+        """Take up what somebody has pulled without our help."""
+        found = None if self._pulled else stopped(self._folder)
+        if found is not None:
+            self._take_up(found)
+
+    def _take_up(self, found: Stopped) -> None:
+        """Make it our own: whoever has made the file could take it away again."""
+        self.stop(found.who or f"the file {STOP}")
+
+    def _switch(self) -> tuple[int, dict[Path, tuple[int, ...]]]:
+        """Give what tells a stop from a newer one: those we were told of, and the files."""
+        try:
+            return self._stops, marks(self._folder)
+        except OSError as error:
+            raise Rejected(f"{error.filename}: cannot be looked at: {error.strerror}") from error
+
+    def _as_before(self, before: tuple[int, dict[Path, tuple[int, ...]]]) -> None:
         """Raise Rejected where somebody has stopped since: a start ends no stop that is newer."""
-        if before != (self._stops, stamp(self._stop)):
-            raise Rejected("stopped again meanwhile: ask who and why, and start anew")
+        if before != self._switch():
+            raise Rejected(AGAIN)
 
     def _standing(self, limits: Limits) -> dict[str, Any]:
         record = self._store.records.get(limits.tag, Record())

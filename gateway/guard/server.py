@@ -1,4 +1,4 @@
-"""The guard's socket: a file in its folder, for its own user; bounded in all that comes in."""
+"""The guard's socket: a file in its folder, for its user or a group; bounded in all it takes."""
 
 import asyncio
 import os
@@ -12,6 +12,7 @@ from typing import Any
 from gateway.guard.audit import NoAudit
 from gateway.guard.desk import Actor
 from gateway.guard.process import Guard
+from gateway.guard.separation import SPOKEN_TO, open_to
 from gateway.guard.tickets import PLACE
 from gateway.guard.words import LENGTH, MOST_BYTES, SOCKET, framed, request_of, unframed
 from plant.errors import Misconfigured, PlantError, Rejected
@@ -34,10 +35,12 @@ class Server:
         Who answers.
     folder
         Where the socket is; one guard a folder.
+    group
+        Number of the group that may speak to it; None: our own user alone.
     """
 
-    def __init__(self, guard: Guard, folder: Path) -> None:
-        self._guard, self._path = guard, folder / SOCKET
+    def __init__(self, guard: Guard, folder: Path, group: int | None = None) -> None:
+        self._guard, self._path, self._group = guard, folder / SOCKET, group
         self._lines = 0
         self._at_work: set[asyncio.Task[None]] = set()
         self._ops: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
@@ -63,6 +66,7 @@ class Server:
             The socket cannot be made.
         """
         own = _socket(self._path)
+        open_to(self._path, SPOKEN_TO, self._group)
         server = await asyncio.start_unix_server(self._line, sock=own)
         begun()
         loops = [
@@ -238,7 +242,7 @@ def _peer(writer: asyncio.StreamWriter) -> str:
 
 
 def _socket(path: Path) -> socket.socket:
-    """Make the socket, for our own user alone; what a dead guard left behind gives way."""
+    """Make the socket, for our own user alone yet; what a dead guard left behind gives way."""
     own = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         path.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from connectors.catalogue import SourceConfig, WriteAccess, build_actuator
 from connectors.contract import Actuator, Outlet
+from gateway.accounts.register import read_accounts
 from gateway.config.access import accounts_of
 from gateway.config.plan import Plan
 from gateway.guard.audit import Audit
@@ -25,19 +26,15 @@ from gateway.guard.limits import load_policy, read_policy, sign, unsigned
 from gateway.guard.outlets import way_of, without, written
 from gateway.guard.policy import Known, Policy
 from gateway.guard.process import Guard
+from gateway.guard.separation import READ, group_of, make_folder, open_to
 from gateway.guard.server import Server
 from gateway.guard.store import Store
 from gateway.guard.tickets import boot_clock
-from gateway.guard.words import AUDIT, FOLDER
+from gateway.guard.words import AUDIT
 from plant.errors import Misconfigured
 from plant.setpoints import Mode
 
 STORE, KEY = "store.json", "audit.key"
-
-
-def folder_of(plan: Plan) -> Path:
-    """Tell where the guard keeps what it knows."""
-    return plan.data / FOLDER
 
 
 def known_tags(plan: Plan) -> dict[str, Known]:
@@ -124,10 +121,7 @@ async def serve(plan: Plan, ended: asyncio.Event, told: Callable[[Guard], None])
         Something in the configuration, the limits or the folder is not as it has to be, or a
         guard runs there already.
     """
-    folder = folder_of(plan)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_mode & 0o022:
-        raise Misconfigured(f"{folder}: others can write there what the guard goes by: chmod 700")
+    folder, group = make_folder(plan), group_of(plan)
     lock = os.open(folder, os.O_RDONLY)
     try:
         try:
@@ -135,7 +129,8 @@ async def serve(plan: Plan, ended: asyncio.Event, told: Callable[[Guard], None])
         except OSError as error:
             raise Misconfigured(f"{folder}: a guard runs here already") from error
         guard = guard_of(plan, folder)
-        await Server(guard, folder).run(ended, lambda: told(guard))
+        open_to(folder / AUDIT, READ, group)
+        await Server(guard, folder, group).run(ended, lambda: told(guard))
     finally:
         os.close(lock)
 
@@ -150,8 +145,14 @@ def guard_of(plan: Plan, folder: Path) -> Guard:
     key = private_key(key_file) if key_file.exists() else make_key(key_file)
     devices = Devices(makers, {tag.name: tag.source for tag in plan.tags})
     audit = Audit(folder / AUDIT, key)
-    desk = Desk(accounts_of(plan.console, plan.data))
+    desk = Desk(_accounts(plan))
     return Guard(policy, plan.setpoints.mode, folder, devices, audit, store, desk, now)
+
+
+def _handed_over(file: Path) -> bool:
+    """Tell whether systemd hands a file to this service alone: its ACL looks like a group's."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return bool(folder) and file.absolute().parent == Path(folder)
 
 
 def _host(source: SourceConfig) -> str:
@@ -159,11 +160,25 @@ def _host(source: SourceConfig) -> str:
     return str(urlsplit(url).hostname or "") if url else str(getattr(source, "host", None) or "")
 
 
+def _accounts(plan: Plan) -> Path:
+    """Find the accounts; where others than the guard's user read them, look whether it can too."""
+    file = accounts_of(plan.console, plan.data)
+    if plan.setpoints.group is not None:
+        try:
+            read_accounts(file)
+        except Misconfigured as error:
+            raise Misconfigured(
+                f"{error}; the guard looks at passwords itself: [console] accounts has to be a "
+                f"file of root's that the group {plan.setpoints.group} can read (mode 640)"
+            ) from error
+    return file
+
+
 def _access(file: Path | None) -> Mapping[str, WriteAccess]:
     if file is None:
         return {}
     try:
-        if file.stat().st_mode & 0o077:
+        if file.stat().st_mode & 0o077 and not _handed_over(file):
             raise Misconfigured(f"{file}: holds what may write: chmod 600 {file}")
         raw = tomllib.loads(file.read_text(encoding="utf-8"))
         return TypeAdapter(dict[str, WriteAccess]).validate_python(raw)

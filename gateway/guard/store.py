@@ -156,9 +156,9 @@ class Store:
             ) from error
 
 
-def put_for_good(file: Path, content: bytes) -> None:
+def put_for_good(file: Path, content: bytes, mode: int = 0o600) -> None:
     """Write a file as a whole, and its name with it: a loss of power takes neither."""
-    files.put(file, content, 0o600)
+    files.put(file, content, mode)
     folder = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -15,13 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gateway.config.plan import Plan
 from plant.errors import Rejected, Unreachable
 from plant.setpoints import Basis, Mode, Request
 from plant.tags import TAG_NAME
 
 SOCKET = "guard.sock"
 FOLDER = "guard"
-"""Below the data folder."""
+"""Below the data folder, unless the configuration says another."""
 AUDIT = "audit.jsonl"
 """In that folder."""
 LENGTH = 4
@@ -33,6 +34,11 @@ ANSWER_S = 40.0
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _TEXTS = ("id", "tag", "unit", "reason", "key", "model", "version", "effect")
 _KEYS = frozenset({*_TEXTS, "value", "not_after", "based_on", "mode", "healthy"})
+
+
+def folder_of(plan: Plan) -> Path:
+    """Tell where the guard of a configuration keeps what it knows."""
+    return plan.setpoints.folder or plan.data / FOLDER
 
 
 def new_id(now: int) -> str:
@@ -133,31 +139,66 @@ def unframed(body: bytes) -> dict[str, Any]:
     return said
 
 
-def tell(folder: Path, said: Mapping[str, Any], answer_s: float = ANSWER_S) -> dict[str, Any]:
-    """Say something to the guard of a data folder, and give its answer; blocks.
+def heard(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Give an answer of the guard that says yes.
 
     Raises
     ------
     Unreachable
-        No guard runs there, or it does not answer.
+        It cannot do it now: a device is away, or others are before.
     Rejected
         It says no.
     """
-    path = folder / FOLDER / SOCKET
+    if answer.get("ok"):
+        return dict(answer)
+    why = str(answer.get("why", "the guard says no"))
+    raise (Unreachable if answer.get("class") == "Unreachable" else Rejected)(why)
+
+
+def length_of(head: bytes) -> int:
+    """Read the length before an answer; Unreachable where no guard would send one so long."""
+    length = int.from_bytes(head, "big")
+    if length > MOST_BYTES:
+        raise Unreachable(f"what answers with {length} bytes is no guard")
+    return length
+
+
+def silence(path: Path, error: OSError | EOFError) -> Unreachable:
+    """Say why no guard answers at its socket."""
+    match error:
+        case FileNotFoundError() | ConnectionRefusedError():
+            return Unreachable(f"no guard is running at {path}: wheeltapper guard CONFIG")
+        case PermissionError():
+            return Unreachable(
+                f"{path}: this user may not speak to the guard: put it into the group that "
+                "[setpoints] group names, or run gateway and guard as one"
+            )
+        case TimeoutError():
+            return Unreachable("the guard has not answered in time")
+    why = getattr(error, "strerror", None) or "it hung up"
+    return Unreachable(f"the guard does not answer: {why}")
+
+
+def tell(folder: Path, said: Mapping[str, Any], answer_s: float = ANSWER_S) -> dict[str, Any]:
+    """Say something to the guard of a folder, and give its answer; blocks.
+
+    Raises
+    ------
+    Unreachable
+        No guard runs there, it does not answer, or it cannot do it now.
+    Rejected
+        It says no.
+    """
+    path = folder / SOCKET
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(answer_s)
         try:
             line.connect(str(path))
             line.sendall(framed(said))
-            length = int.from_bytes(_exactly(line, LENGTH), "big")
-            answer = unframed(_exactly(line, length))
+            answer = unframed(_exactly(line, length_of(_exactly(line, LENGTH))))
         except OSError as error:
-            raise Unreachable(
-                f"no guard answers at {path} ({error.strerror or error}): wheeltapper guard CONFIG"
-            ) from error
-    if not answer.get("ok"):
-        raise Rejected(str(answer.get("why", "the guard says no")))
-    return answer
+            raise silence(path, error) from error
+    return heard(answer)
 
 
 def _exactly(line: socket.socket, size: int) -> bytes:

@@ -7,6 +7,7 @@ from analytics.response import read_response
 from gateway.config.access import token_of
 from gateway.config.plan import OptimiserPlan, Plan, ProposerPlan, RulePlan
 from gateway.guard.line import GuardLine
+from gateway.guard.words import folder_of
 from gateway.pipeline import Pipeline
 from gateway.proposing.contract import Look, Outcome, Proposer
 from gateway.proposing.looks import Looks
@@ -60,7 +61,7 @@ def proposing_of(
         found: Look | None = supervisor.contain("proposers", looks.take)
         return found
 
-    return Proposing(seats_of(plan), look, GuardLine(plan.data), plan.data, announce)
+    return Proposing(seats_of(plan), look, GuardLine(folder_of(plan)), plan.data, announce)
 
 
 def seats_of(plan: Plan) -> list[Seat]:

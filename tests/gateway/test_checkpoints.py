@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.checkpoints import KIND, PLACE, Checkpoints, checkpoints_of
+from gateway.checkpoints import KIND, Checkpoints, checkpoints_of
 from gateway.guard.audit import EVERY, Audit, verify
 from gateway.guard.checks import Moment
+from gateway.guard.words import AUDIT, FOLDER
 from gateway.journal import Journal
 from tests.gateway.guard.rig import KEY
 from tests.gateway.test_runtime import Played
@@ -77,8 +78,8 @@ def test_what_is_no_audit_is_passed_over(tmp_path: Path) -> None:
 def test_a_gateway_journals_them_for_its_sinks_and_not_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / PLACE).parent.mkdir()
-    noted(tmp_path / PLACE, EVERY).close()
+    (tmp_path / FOLDER / AUDIT).parent.mkdir()
+    noted(tmp_path / FOLDER / AUDIT, EVERY).close()
 
     async def story() -> None:
         for _ in range(2):
@@ -88,12 +89,12 @@ def test_a_gateway_journals_them_for_its_sinks_and_not_twice(
     asyncio.run(story())
     journal = Journal.open(tmp_path / "journal.db")
     (event,) = journal.newest({KIND}, 0, 10)
-    assert told(checkpoints_of(tmp_path, journal)) == []
+    assert told(checkpoints_of(tmp_path / FOLDER, journal)) == []
     journal.close()
     head = str(event.body["head"])
     keys = [KEY.public_key()]
-    assert verify(tmp_path / PLACE, keys, kept=[head]).bad == 0
-    lines = (tmp_path / PLACE).read_bytes().splitlines(keepends=True)
-    (tmp_path / PLACE).write_bytes(b"".join(lines[: EVERY - 10]))
-    assert verify(tmp_path / PLACE, keys).bad == 0
-    assert verify(tmp_path / PLACE, keys, kept=[head]).bad == EVERY - 9
+    assert verify(tmp_path / FOLDER / AUDIT, keys, kept=[head]).bad == 0
+    lines = (tmp_path / FOLDER / AUDIT).read_bytes().splitlines(keepends=True)
+    (tmp_path / FOLDER / AUDIT).write_bytes(b"".join(lines[: EVERY - 10]))
+    assert verify(tmp_path / FOLDER / AUDIT, keys).bad == 0
+    assert verify(tmp_path / FOLDER / AUDIT, keys, kept=[head]).bad == EVERY - 9

@@ -171,13 +171,13 @@ class Stage:
             "not_after": now + 29 * 10**9, **said,
         }  # fmt: skip
         told = {"op": "request", "name": "eve", "password": WORD, "request": request}
-        answer: dict[str, Any] = tell(self.data, told)["request"]
+        answer: dict[str, Any] = tell(self.data / FOLDER, told)["request"]
         return answer
 
     def status(self) -> dict[str, Any]:
         """Ask the guard itself; empty while none answers."""
         try:
-            return tell(self.data, {"op": "status"}, 5.0)
+            return tell(self.data / FOLDER, {"op": "status"}, 5.0)
         except PlantError:
             return {}
 

@@ -16,9 +16,10 @@ from connectors.influx.config import InfluxConfig
 from connectors.influx.history import InfluxHistory
 from connectors.influx.influxql import PIECE_ROWS, identifier, literal
 from connectors.influx.points import as_written
-from gateway.checkpoints import PLACE, Checkpoints
+from gateway.checkpoints import Checkpoints
 from gateway.guard.audit import EVERY, Audit
 from gateway.guard.checks import Moment
+from gateway.guard.words import AUDIT, FOLDER
 from plant import files
 from plant.errors import Misconfigured, PlantError, Rejected, Unreachable
 from plant.records import EventRecord
@@ -321,7 +322,7 @@ def test_an_audit_that_was_cut_shows_against_the_central_store(v1: Place, tmp_pa
         f'[[sink]]\ntype = "influx"\nname = "works"\nurl = "{v1.config.url}"\napi = "v1"\n'
         f'bucket = "{v1.config.bucket}"\n'
     )
-    file = tmp_path / "data" / PLACE
+    file = tmp_path / "data" / FOLDER / AUDIT
     file.parent.mkdir(parents=True)
     audit = Audit(file, KEY)
     files.put(

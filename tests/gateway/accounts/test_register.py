@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from gateway.accounts.register import Account, Accounts, checked_name, read_acco
 from gateway.accounts.roles import Role
 from plant.errors import Misconfigured, Rejected
 
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root writes for others")
 HASH = hashed("oil pump by the north door", Cost(64, 1, 1))
 
 
@@ -67,13 +69,32 @@ def test_without_a_file_nobody_can_log_in(tmp_path: Path) -> None:
     assert not read_accounts(tmp_path / "accounts.toml").usable()
 
 
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o660, 0o602])
 def test_file_that_others_get_at_is_refused_with_the_mend(tmp_path: Path, mode: int) -> None:
     path = written(tmp_path, "")
     path.chmod(mode)
 
     with pytest.raises(Misconfigured, match="chmod 600"):
         read_accounts(path)
+
+
+@AS_ROOT
+@pytest.mark.parametrize("owner", [0, 12_345])
+def test_a_group_reads_only_what_is_roots_and_it_stays_so(tmp_path: Path, owner: int) -> None:
+    path = tmp_path / "accounts.toml"
+    write_accounts(path, Accounts({"ana": account()}))
+    os.chown(path, owner, 12_346)
+    path.chmod(0o640)
+    readable = owner == 0
+
+    with nullcontext() if readable else pytest.raises(Misconfigured, match="chmod 600"):
+        read_accounts(path)
+    write_accounts(path, Accounts({"ana": account(), "ben": account("ben")}))
+
+    found = path.stat()
+    shared = (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
+    assert (shared == (0, 12_346, 0o640)) is readable
+    assert set(read_accounts(path).by_name) == {"ana", "ben"}
 
 
 ENTRY = f'[[account]]\nname = "ana"\nrole = "admin"\npassword = "{HASH}"\n'
@@ -152,7 +173,7 @@ def test_hash_is_in_no_text_about_an_account() -> None:
     assert HASH not in repr(account())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes for others")
+@AS_ROOT
 def test_file_that_root_writes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
     os.chown(tmp_path, 12_345, 12_345)
     path = tmp_path / "accounts.toml"

@@ -17,7 +17,7 @@ from gateway.console.doors import Door
 from gateway.console.tls import own_pair, prepare
 from gateway.guard.desk import BURST
 from gateway.guard.line import GuardLine
-from gateway.guard.words import new_id
+from gateway.guard.words import FOLDER, new_id
 from tests.gateway.console.conftest import Answer, Console, Plant
 from tests.gateway.console.guarded import People
 from tests.gateway.guard.rig import SPEED, SWITCH, TEMP, TOKEN, Rig
@@ -30,7 +30,7 @@ WHOLE = {"proposer": "speeds", "tag": SPEED, "value": 51.0, "unit": "1/min", "re
 
 @contextmanager
 def console(data: Path, **options: Any) -> Iterator[Console]:
-    with Console(Plant(), guard=GuardLine(data), **options) as server:
+    with Console(Plant(), guard=GuardLine(data / FOLDER), **options) as server:
         yield server
 
 

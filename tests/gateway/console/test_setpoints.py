@@ -94,7 +94,7 @@ def open_console(folder: Path, people: People) -> Iterator[Browser]:
     options: dict[str, Any] = {
         "access": people.access,
         "records": people.records,
-        "guard": GuardLine(folder.parent),
+        "guard": GuardLine(folder),
     }
     with Console(Plant(), **options) as console:
         yield Browser(console)

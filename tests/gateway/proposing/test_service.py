@@ -319,7 +319,7 @@ def test_another_rule_of_that_name_begins_anew(tmp_path: Path) -> None:
 def test_the_line_to_a_real_guard(tmp_path: Path) -> None:
     folder = tmp_path / FOLDER
     folder.mkdir()
-    line = GuardLine(tmp_path)
+    line = GuardLine(folder)
 
     async def play() -> None:
         with pytest.raises(Unreachable, match="no guard is running"):
@@ -346,7 +346,6 @@ JUNK = [b"", b"\0", b"\0\0\0\x02[]", b"\0\0\0\x02{}", b"\xff\xff\xff\xff", b"\0\
 @pytest.mark.parametrize("junk", JUNK)
 def test_what_answers_and_is_no_guard(tmp_path: Path, junk: bytes) -> None:
     line = GuardLine(tmp_path)
-    line.path.parent.mkdir()
 
     async def rubbish(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(4)
@@ -363,7 +362,6 @@ def test_what_answers_and_is_no_guard(tmp_path: Path, junk: bytes) -> None:
 
 def test_a_guard_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
     line = GuardLine(tmp_path)
-    line.path.parent.mkdir()
 
     async def play() -> None:
         left = asyncio.Event()
