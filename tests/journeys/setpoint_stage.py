@@ -18,7 +18,7 @@ from gateway.accounts.register import Account, Accounts, write_accounts
 from gateway.accounts.roles import Role
 from gateway.config.loader import load
 from gateway.guard.keys import make_key
-from gateway.guard.words import new_id, tell
+from gateway.guard.words import FOLDER, new_id, tell
 from gateway.proposing.starting import seats_of
 from gateway.runtime import Gateway
 from plant.errors import PlantError
