@@ -12,8 +12,9 @@ import pytest
 from analytics.federation.consolidated import Consolidated
 from analytics.federation.messages import write_consolidated
 from analytics.federation.statistics import Statistics
-from analytics.modelfiles import private_key, read_model, write_model
+from analytics.modelfiles import read_model, write_model
 from connectors.registry.registry import Registry
+from plant.keys import private_key
 from tests.analytics.federation.agreed import CENTRE, RUN, START, healthy, terms
 from tests.wheeltapper.federated import Place
 
