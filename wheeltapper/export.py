@@ -36,7 +36,7 @@ def export(
     from_central: Annotated[
         str,
         typer.Option(
-            metavar="SINK", help="Not from here, but from that [[sink]] of --data CONFIG.toml."
+            metavar="SINK", help="Not from here, but from that sink of --data CONFIG.toml."
         ),
     ] = "",
     token_file: TokenFile = None,

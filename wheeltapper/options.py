@@ -30,7 +30,7 @@ DropLateRows = Annotated[
 EveryAsset = Annotated[bool, typer.Option("--all", help="All assets.")]
 Fault = Annotated[str, typer.Option(help="A kind of fault, random or none.")]
 FromCentral = Annotated[
-    str, typer.Option(metavar="SINK", help="From that [[sink]] of the configuration instead.")
+    str, typer.Option(metavar="SINK", help="From that sink of the configuration instead.")
 ]
 GatewayConfig = Annotated[
     Path, typer.Option(metavar="CONFIG", help="The gateway's: signals, units, modes.")
