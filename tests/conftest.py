@@ -1,7 +1,6 @@
 """The browser, what makes a run quick, and at the end which real parts were missing."""
 
 import gc
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,13 @@ from playwright.sync_api import Browser, sync_playwright
 from xdist.scheduler import LoadFileScheduling
 
 from tests import standard_nodes
+from tests.lacking import MARK, lacking
 from tests.plant2000 import Plant2000, start
 
 # How long an example takes says more of the machine that runs it than of the code.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
 
-MARK = "MISSING PART:"
 BROWSERS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
 """The same engine twice: without the window of a browser around it it takes half the time."""
 QUIET = (
@@ -123,10 +122,7 @@ def browser() -> Iterator[Browser]:
     """Chromium for one module: while Playwright runs, `asyncio.run` is refused in this thread."""
     chromium = next(filter(Path.exists, BROWSERS), None)
     if chromium is None:
-        give_up: Callable[[str], Any] = (
-            pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        )
-        give_up(f"{MARK} chromium — install with: apt-get install -y chromium-headless-shell")
+        lacking("chromium — install with: apt-get install -y chromium-headless-shell")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=str(chromium), args=list(QUIET))
         yield launched

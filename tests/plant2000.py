@@ -1,17 +1,12 @@
 """A node-opcua server of 2,000 variables that the product has never seen."""
 
-import os
-import shutil
 import signal
 import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-PART = Path(__file__).parent / "parts" / "node-opcua"
-MISSING = "MISSING PART: node-opcua — install with: npm ci --prefix tests/parts/node-opcua"
+from tests.lacking import NODE_OPCUA, need_node_opcua
 
 
 @dataclass
@@ -38,13 +33,11 @@ class Plant2000:
 
 def start(pki: Path, *words: str) -> Plant2000:
     """Start it; `words` as in plant2000.js."""
-    there = bool(shutil.which("node")) and (PART / "node_modules/node-opcua-server").is_dir()
-    if not there:
-        pytest.fail(MISSING) if os.environ.get("CI") == "true" else pytest.skip(MISSING)
+    need_node_opcua()
     port = free_port()
     process = subprocess.Popen(
         ["node", "plant2000.js", str(port), str(pki), *words],
-        cwd=PART,
+        cwd=NODE_OPCUA,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import signal
 import socket
 import time
@@ -11,20 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import pytest
-
 from plant.tags import Role, Tag
+from tests.lacking import NODE_OPCUA
 
-PART = Path(__file__).parents[1] / "parts" / "node-opcua"
-MISSING = "MISSING PART: node-opcua — install with: npm ci --prefix tests/parts/node-opcua"
 SPACE = "urn:plant:line"
 START_S = 120.0
-
-
-def need_node() -> None:
-    """Skip the row where the part is missing."""
-    if not (shutil.which("node") and (PART / "node_modules/node-opcua-server").is_dir()):
-        pytest.skip(MISSING)
 
 
 def free_port() -> int:
@@ -111,7 +101,7 @@ class Witness:
             "node",
             "witness.js",
             json.dumps(settings),
-            cwd=PART,
+            cwd=NODE_OPCUA,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

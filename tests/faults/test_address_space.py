@@ -11,9 +11,10 @@ import pytest
 from plant.quality import Quality, quality
 from plant.tags import Tag
 from tests.faults.evidence import Evidence, doubled, missing, seconds_to_first_good, wrong
-from tests.faults.plc import Witness, need_node, tags_of
+from tests.faults.plc import Witness, tags_of
 from tests.faults.rows import Row
 from tests.faults.stage import Stage, facts_of, opcua
+from tests.lacking import need_node_opcua
 
 BAR_S = 5.0
 HEALS_S = 20.0
@@ -39,7 +40,7 @@ GONE = 42
     ],
 )
 def test_p02_one_node_gone(restarted: bool, tmp_path: Path, row: Row) -> None:
-    need_node()
+    need_node_opcua()
 
     async def go() -> tuple[int, int, int, Witness, Stage]:
         async with Witness(tmp_path, {"tags": 100, "period": 200}) as witness:
@@ -97,7 +98,7 @@ def _words(status: "np.ndarray[tuple[int], np.dtype[np.uint32]]") -> str:
     "all flow within 5 s; 0 wrong, 0 swapped",
 )
 def test_p07_namespaces_shuffled(tmp_path: Path, row: Row) -> None:
-    need_node()
+    need_node_opcua()
     orders = [
         ["urn:a", "urn:plant:line", "urn:b"],
         ["urn:plant:line", "urn:b", "urn:a"],
@@ -145,7 +146,7 @@ LIMITED = {"tags": 1200, "period": 1000, "operations": 100, "items": 1000, "subs
     "all 1,200 Good and flowing; what is not monitored is polled and said; 0 wrong",
 )
 def test_p12_a_server_that_allows_little(tmp_path: Path, row: Row) -> None:
-    need_node()
+    need_node_opcua()
     seconds = 15
     tags = [replace(tag, name=f"site/plc{i % 10}/{tag.signal}") for i, tag in _numbered(1200)]
 

@@ -19,9 +19,10 @@ from tests.faults.evidence import (
     seconds_to_first_good,
     wrong,
 )
-from tests.faults.plc import Witness, need_node, tags_of
+from tests.faults.plc import Witness, tags_of
 from tests.faults.rows import Row
 from tests.faults.stage import trusting
+from tests.lacking import need_node_opcua
 
 BAR_S = 5.0
 START_S = 20.0
@@ -122,7 +123,7 @@ def afterlives(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Afterlife]:
     """What became of the deaths that were selected, side by side."""
-    need_node()
+    need_node_opcua()
     own = (item for item in request.session.items if item.path == request.path)
     deaths = [item.callspec.params["death"] for item in own]  # type: ignore[attr-defined]
     folders = [tmp_path_factory.mktemp("death") for _ in deaths]

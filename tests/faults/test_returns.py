@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.faults.outages import Outcome, Story, play_all
-from tests.faults.plc import need_node
 from tests.faults.rows import Row
+from tests.lacking import need_node_opcua
 
 BAR_S = 5.0
 FULL = os.environ.get("FULL", "") not in ("", "0")
@@ -77,7 +77,7 @@ def outcomes(
     request: pytest.FixtureRequest, tmp_path_factory: Any
 ) -> dict[str, Outcome | BaseException]:
     """What became of the stories that were selected."""
-    need_node()
+    need_node_opcua()
     own = (item for item in request.session.items if item.path == request.path)
     wanted = {item.callspec.params["name"] for item in own}  # type: ignore[attr-defined]
     stories = {name: story for name, story in EVERY.items() if name in wanted}

@@ -15,10 +15,11 @@ import pytest
 
 from connectors.simulated.hostile.proxy import ChaosProxy
 from tests.faults.evidence import bad_after_s, seconds_to_first_good, wrong
-from tests.faults.plc import Witness, free_port, need_node, tags_of
+from tests.faults.plc import Witness, free_port, tags_of
 from tests.faults.rows import Row
 from tests.faults.stage import STOP_S, Stage, opcua
 from tests.faults.wire import Wire, wired
+from tests.lacking import need_node_opcua
 
 BAR_S = 5.0
 SILENT_S = 10.0
@@ -34,7 +35,7 @@ SOONEST_S = 0.35
     "never more than 1 live session of ours; attempts no closer than the back-off; 0 wrong",
 )
 def test_p03_one_session_on_a_flapping_server(tmp_path: Path, row: Row, full: bool) -> None:
-    need_node()
+    need_node_opcua()
     seconds, seed = (600, 3) if full else (60, 3)
     chance = random.Random(seed)
 
@@ -138,7 +139,7 @@ def wire() -> Iterator[Wire]:
     ],
 )
 def test_p04_packets_lost(way: str, wire: Wire, tmp_path: Path, row: Row) -> None:
-    need_node()
+    need_node_opcua()
 
     async def go() -> tuple[int, int, Witness, Stage]:
         settings = {"host": wire.far}
@@ -184,7 +185,7 @@ def test_p04_packets_lost(way: str, wire: Wire, tmp_path: Path, row: Row) -> Non
     "health is served meanwhile; each first good value ≤ 5 s after its server; no restart",
 )
 def test_p06_every_source_off_at_the_start(tmp_path: Path, row: Row) -> None:
-    need_node()
+    need_node_opcua()
     names = [f"plc{i}" for i in range(4)]
 
     async def health(url: str) -> dict[str, Any]:

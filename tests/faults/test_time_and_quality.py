@@ -12,9 +12,10 @@ from gateway.config.plan import DetectionPlan
 from plant.quality import Quality, quality
 from tests.faults.evidence import Samples, bad_after_s, missing, wrong
 from tests.faults.outages import Peer
-from tests.faults.plc import Witness, need_node, tags_of
+from tests.faults.plc import Witness, tags_of
 from tests.faults.rows import Row
 from tests.faults.stage import Stage, facts_of, opcua, trusting
+from tests.lacking import need_node_opcua
 
 KEEP_ALIVE_S = 2.0
 SHOWN_WITHIN_S = 2.0
@@ -40,7 +41,7 @@ SHOWN_WITHIN_S = 2.0
     ],
 )
 def test_p10_a_wrong_clock(skew_s: int, policy: str, tmp_path: Path, row: Row) -> None:
-    need_node()
+    need_node_opcua()
 
     async def go() -> tuple[Witness, Stage, float | None]:
         async with Witness(tmp_path) as witness:  # with certificates made while the clock was right
@@ -84,7 +85,7 @@ GOOD, UNCERTAIN, SENSOR = 0, 0x40900000, 0x808C0000
     "status and time bit by bit in the journal; no sample that is not Good judged or scored",
 )
 def test_p11_quality_and_time_to_the_bit(tmp_path: Path, row: Row) -> None:
-    need_node()
+    need_node_opcua()
 
     async def go() -> tuple[Witness, Stage]:
         async with Witness(tmp_path, {"tags": 3, "level": True}) as witness:
@@ -144,7 +145,7 @@ def unlike_of(samples: Samples, witness: Witness) -> tuple[int, int]:
     ],
 )
 def test_p11_link_down_is_bad(fault: str, bar_s: float, tmp_path: Path, row: Row) -> None:
-    need_node()
+    need_node_opcua()
 
     async def go() -> tuple[int, int, Stage]:
         settings = {"tags": 3, "still": ["T2"]}

@@ -17,10 +17,10 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from urllib.error import HTTPError
 
 import pytest
@@ -37,6 +37,7 @@ from gateway.guard.words import AUDIT, SOCKET
 from gateway.journal import Journal
 from tests.gateway.guard.sealing import seal
 from tests.journeys.setpoint_stage import CONFIG, LIMITS, PEOPLE, SPEED, WORD, until
+from tests.lacking import lacking
 from wheeltapper.running import console_of
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]
@@ -71,12 +72,6 @@ PYTHONS = (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}")
 """That of a virtual environment may lie where only root comes."""
 
 
-def missing(what: str) -> NoReturn:
-    give_up: Callable[[str], Any] = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-    give_up(f"MISSING PART: {what}")
-    raise AssertionError
-
-
 def runs(python: str) -> bool:
     """Tell whether every user can run the product with it."""
     try:
@@ -88,7 +83,7 @@ def runs(python: str) -> bool:
 @cache
 def python_of_all() -> str:
     found = next(filter(runs, PYTHONS), None)
-    return found or missing("a checkout and a Python that every user can read — clone below /srv")
+    return found or lacking("a checkout and a Python that every user can read — clone below /srv")
 
 
 def started(
@@ -218,7 +213,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     if os.geteuid() != 0:
-        missing("two users — run: sudo .venv/bin/pytest tests/journeys/test_own_user.py")
+        lacking("two users — run: sudo .venv/bin/pytest tests/journeys/test_own_user.py")
     python_of_all()
     base = Path(tempfile.mkdtemp(prefix="own-user-"))
     base.chmod(0o755)

@@ -1,8 +1,6 @@
 """Two servers to read from: node-opcua in a process of its own, and asyncua's in this one."""
 
 import asyncio
-import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,9 +16,8 @@ from asyncua.common.node import Node
 
 from connectors.opcua.config import OpcUaConfig
 from plant.tags import Tag, TagHandle
+from tests.lacking import NODE_OPCUA, need_node_opcua
 
-PART = Path(__file__).parents[2] / "parts" / "node-opcua"
-MISSING = "MISSING PART: node-opcua — install with: npm ci --prefix tests/parts/node-opcua"
 SPACE = "urn:plant:line"
 Answer = TypeVar("Answer")
 
@@ -41,7 +38,7 @@ class Plc:
     def start(self) -> None:
         self.process = subprocess.Popen(
             ["node", "plc.js", str(self.port), str(self.pki), *self.words],
-            cwd=PART,
+            cwd=NODE_OPCUA,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -80,14 +77,9 @@ class Plc:
         self.process.stdout.close()
 
 
-def _there() -> bool:
-    return bool(shutil.which("node")) and (PART / "node_modules/node-opcua-server").is_dir()
-
-
 @pytest.fixture(scope="session")
 def node_opcua() -> None:
-    if not _there():
-        pytest.fail(MISSING) if os.environ.get("CI") == "true" else pytest.skip(MISSING)
+    need_node_opcua()
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,10 @@ import pytest
 
 from gateway.config.loader import load
 from tests.faults.evidence import Evidence, missing, read
-from tests.faults.plc import Witness, need_node, tags_of
+from tests.faults.plc import Witness, tags_of
 from tests.faults.rows import Row
 from tests.faults.uplink.receiving import MS, Central, central, drained, judged
+from tests.lacking import need_node_opcua
 from wheeltapper.running import ask
 
 TAGS, PERIOD_MS = 20, 50
@@ -136,7 +137,7 @@ async def killed(folder: Path, kills: int, row: Row) -> None:
     "acknowledged samples lost 0; invented 0",
 )
 def test_p19_killed_while_it_sends(tmp_path: Path, full: bool, row: Row) -> None:
-    need_node()
+    need_node_opcua()
     asyncio.run(killed(tmp_path, KILLS_FULL if full else KILLS, row))
 
 
@@ -213,5 +214,5 @@ async def full_disk(folder: Path, place: Path, row: Row) -> None:
     "ledger; what the store lacks was evicted and told",
 )
 def test_p20_a_disk_that_is_full_and_freed(small_disk: Path, tmp_path: Path, row: Row) -> None:
-    need_node()
+    need_node_opcua()
     asyncio.run(full_disk(tmp_path, small_disk, row))

@@ -11,10 +11,11 @@ import pytest
 
 from gateway.runtime import Gateway
 from gateway.uplink.quarantine import kept
-from tests.faults.plc import Witness, need_node, tags_of
+from tests.faults.plc import Witness, tags_of
 from tests.faults.rows import Row
 from tests.faults.stage import Stage, opcua
 from tests.faults.uplink.receiving import Central, central, drained, judged
+from tests.lacking import need_node_opcua
 from tests.parts.stores.proxy import Fault, answer
 
 TAGS = 20
@@ -107,7 +108,7 @@ def pain(number: str, done: str, bar: str = BAR) -> pytest.MarkDecorator:
 @pytest.fixture
 def play(tmp_path: Path, full: bool, row: Row) -> Callable[..., None]:
     """Do something to a gateway that runs, and judge it."""
-    need_node()
+    need_node_opcua()
     return lambda deed, found="": asyncio.run(played(tmp_path, full, row, deed, found))
 
 
