@@ -80,7 +80,22 @@ def stamp(path: Path) -> tuple[int, ...]:
     Its time of change (ns), inode, size (bytes) and mode.
     """
     try:
-        found = path.stat()
+        return identity(path.stat())
     except OSError:
         return ()
+
+
+def identity(found: os.stat_result) -> tuple[int, ...]:
+    """Give what `stamp` tells files by, of one that was looked at."""
     return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode
+
+
+def unfollowed(path: Path) -> int:
+    """Open a file to read, and give its handle; never through a link, nor waiting as for a pipe.
+
+    Raises
+    ------
+    OSError
+        It cannot be opened, or is a link.
+    """
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

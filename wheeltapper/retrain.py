@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -78,11 +78,11 @@ def retrain(
     into force by it: gateways try what is published beside their own, and what drift proposed is
     put into force by a person. Times of faults and of alarms are never learnt.
     """
-    import signal
     import time
 
     from connectors.registry.names import checked_ring
     from gateway.config.loader import load
+    from wheeltapper.session import end_on_sigterm
     from wheeltapper.train import assets_of, store_of
     from wheeltapper.training.jobs import BACKENDS
 
@@ -103,15 +103,10 @@ def retrain(
     if every_h is None:
         _, refused = round_.run()
         raise typer.Exit(1 if refused else 0)
-    signal.signal(signal.SIGTERM, _asked_to_end)
+    end_on_sigterm(0)
     while True:
         round_.again(every_h)
         time.sleep(every_h * 3600)
-
-
-def _asked_to_end(_number: int, _frame: object) -> NoReturn:
-    """End where it is: the first process of a container has no other answer to SIGTERM."""
-    raise SystemExit(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,23 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def end_on_sigterm(code: int) -> None:
+    """End in order at SIGTERM, with an exit code, what runs in no event loop.
+
+    Else nothing that stands behind is done; and the first process of a container has no other
+    answer to it, and goes on.
+    """
+
+    def asked(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(code)
+
+    signal.signal(signal.SIGTERM, asked)
 
 
 @contextmanager

@@ -107,6 +107,7 @@ def check(config: ConfigFile, as_json: AsJson = False) -> None:
         policy = limits_of(plan, time.time_ns())
         makers_of(plan, policy)
         users = [*findings(plan, config)]
+        fine = all(one.verdict is not Verdict.WRONG for one in users)
     except Misconfigured as error:
         if not as_json:
             raise
@@ -114,11 +115,11 @@ def check(config: ConfigFile, as_json: AsJson = False) -> None:
         raise typer.Exit(2) from error
     if as_json:
         told = {tag: asdict(limits) for tag, limits in policy.limits.items()}
-        head = {"ok": True, "serial": policy.serial, "signer": policy.signer}
+        head = {"ok": fine, "serial": policy.serial, "signer": policy.signer}
         rows = [row_of(one) for one in users]
-        head |= {"ok": all(one.verdict is not Verdict.WRONG for one in users), "users": rows}
-        terminal.record({**head, "mode": str(plan.setpoints.mode), "setpoints": told})
-        raise typer.Exit(0 if head["ok"] else 2)
+        mode = str(plan.setpoints.mode)
+        terminal.record({**head, "users": rows, "mode": mode, "setpoints": told})
+        raise typer.Exit(0 if fine else 2)
     terminal.table(
         f"limits {policy.serial}, signed by {policy.signer}; configuration says "
         f"{plan.setpoints.mode}, limits say {policy.mode}",
@@ -139,7 +140,7 @@ def check(config: ConfigFile, as_json: AsJson = False) -> None:
     )
     for one in users:
         terminal.say(line_of(one))
-    if any(one.verdict is Verdict.WRONG for one in users):
+    if not fine:
         raise typer.Exit(2)
 
 

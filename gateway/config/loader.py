@@ -99,7 +99,7 @@ def load(
     Misconfigured
         Every mistake, one a line: ``file:line: key: what is wrong; did you mean "x"?``
     """
-    reading = _Reading(path, reads, here)
+    reading = _Reading(path, reads, here, served=here and console)
     reading.parse(os.environ if environment is None else environment)
     document = reading.validate()
     sources = reading.sources(document.source)
@@ -112,7 +112,7 @@ def load(
     data = path.parent / document.gateway.data
     if data.exists() and not data.is_dir():
         reading.wrong(("gateway", "data"), f'"{document.gateway.data}" is a file, not a folder')
-    served = reading.console(document, data, served=console)
+    let_in = reading.console(document, data)
     models = reading.models(document)
     setpoints = reading.setpoints(document)
     proposers = reading.proposers(document, tags, assets)
@@ -120,7 +120,7 @@ def load(
     return Plan(
         name=document.gateway.name,
         data=data,
-        console=served,
+        console=let_in,
         journal=JournalPlan(**document.journal.model_dump()),
         sources=tuple(sources),
         tags=tuple(placed.tag for placed in tags),
@@ -162,6 +162,7 @@ class _Reading:
     path: Path
     reads: bool = True
     here: bool = True
+    served: bool = True
     problems: Problems = field(default_factory=Problems)
     raw: dict[str, Any] = field(default_factory=dict)
     lines: dict[KeyPath, int] = field(default_factory=dict)
@@ -216,7 +217,7 @@ class _Reading:
             self.problems.stop_if_any()
             raise
 
-    def console(self, document: Document, data: Path, *, served: bool) -> ConsolePlan:
+    def console(self, document: Document, data: Path) -> ConsolePlan:
         """Check who is let in: what others reach needs accounts and TLS."""
         section = document.console
         placed = {
@@ -235,7 +236,7 @@ class _Reading:
             idle_min=section.idle_min,
             metrics_token_file=placed.get("metrics_token_file"),
         )
-        for key, what in objections(plan, data) if served and self.here else ():
+        for key, what in objections(plan, data) if self.served else ():
             self.wrong(("console", key), what)
         return plan
 

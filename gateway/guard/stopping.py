@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.guard.store import put_for_good
+from plant.files import identity, unfollowed
 
 STOP = "stopped"
 """Its name in the guard's folder."""
@@ -128,10 +129,9 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _mark(file: Path) -> tuple[int, ...]:
     try:
-        found = file.lstat()
+        return identity(file.lstat())
     except FileNotFoundError:
         return ()
-    return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode
 
 
 def _said(file: Path) -> Stopped:
@@ -146,7 +146,7 @@ def _said(file: Path) -> Stopped:
 def _first_line(file: Path) -> str:
     """Read who has pulled it, and nothing of another file or a pipe that was put there instead."""
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = unfollowed(file)
     except OSError:
         return ""
     try:

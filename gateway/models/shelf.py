@@ -32,6 +32,7 @@ from analytics.watch import Watch
 from gateway.models.succession import RULE
 from gateway.models.watched import WatchedAsset
 from plant.errors import Misconfigured, Rejected, Unreachable
+from plant.files import unfollowed
 from plant.keys import public_key
 from plant.records import JSON
 
@@ -299,7 +300,7 @@ def _stamp(file: Path) -> Stamp | None:
 def _bytes(file: Path) -> bytes:
     """Read a plain file that is no larger than a model may be; never through a link."""
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = unfollowed(file)
     except OSError as error:
         raise Unreachable(f"cannot be read: {error.strerror}") from error
     try:

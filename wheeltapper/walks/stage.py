@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, NoReturn, Self
+from types import TracebackType
+from typing import Any, Self
 
 from plant.errors import Rejected, Unreachable
 from wheeltapper import terminal
 from wheeltapper.running import ask, console_of
+from wheeltapper.session import end_on_sigterm
 
 PATIENCE_S = 900.0
 LOOK_S = 0.5
@@ -46,7 +47,7 @@ class Stage:
         self._begin = time.monotonic()
 
     def __enter__(self) -> Self:
-        signal.signal(signal.SIGTERM, _asked_to_end)
+        end_on_sigterm(128 + signal.SIGTERM)
         return self
 
     def __exit__(
@@ -169,11 +170,6 @@ def command(words: Sequence[str]) -> list[str]:
 def environment() -> dict[str, str]:
     """Give the environment of the commands: plain tables, whatever the terminal."""
     return {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
-
-
-def _asked_to_end(number: int, _frame: FrameType | None) -> NoReturn:
-    """End in order, so that nothing that was started goes on without the walk."""
-    raise SystemExit(128 + number)
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
