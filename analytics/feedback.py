@@ -9,8 +9,8 @@ more severe to be annunciated. The bar is bounded in three ways, so that nothing
 for good: it lies a fixed factor above what was labelled, it fades with time, and it never reaches
 the severity of the most urgent alarms. One that was called real takes the bar down again.
 
-One that people acknowledged and called nothing asks a little for a few days: what comes back as it
-was, and is advice only, is no news to those who have just looked.
+One that people acknowledged and called nothing asks a little for a few days: what shows in the same
+signals, in whatever mode, is no news to those who have just looked until it has grown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,10 +27,13 @@ Columns = NDArray[np.float64]
 
 MODE_WEIGHT = 0.5
 """Length of the mode's part beside the unit vector: alike in all but the mode is 0.8 alike."""
+MODELESS = 0.0
+"""The same where the mode does not count."""
 ALIKE = 0.9
 """Similarity from which on an earlier label counts."""
 RELATED = 0.5
-"""Similarity from which on an earlier incident is shown."""
+"""Similarity from which on an earlier incident is shown, and one that was acknowledged counts: a
+level that is new shows in other shares, and with other signals beside it, in each mode."""
 SHOWN = 3
 MARGIN = 1.5
 """A similar incident is annunciated when it is so many times as severe as the one labelled. It is
@@ -71,7 +74,9 @@ def fingerprint(z: Columns) -> Columns:
     return known / length if length > 0 else known
 
 
-def similarity(one: Columns, many: Columns, same_mode: NDArray[np.bool_]) -> Columns:
+def similarity(
+    one: Columns, many: Columns, same_mode: NDArray[np.bool_], mode_weight: float = MODE_WEIGHT
+) -> Columns:
     """Give the cosine (k,) of a unit vector (p,) with others (k, p), their modes taken in.
 
     Examples
@@ -80,7 +85,7 @@ def similarity(one: Columns, many: Columns, same_mode: NDArray[np.bool_]) -> Col
     >>> similarity(east, np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([True, False])).tolist()
     [1.0, 0.8]
     """
-    weight = MODE_WEIGHT**2
+    weight = mode_weight**2
     found: Columns = (many @ one + weight * same_mode) / (1 + weight)
     return found
 
@@ -116,17 +121,17 @@ class Incidents:
         Names of the asset's signals, in the order of the fingerprints.
     ceiling
         Severity that is always annunciated.
-    advice
-        Severity below which an incident is advice.
+    urgent
+        Severity that is annunciated whatever was acknowledged.
     same_ns
         For how long one that was acknowledged asks something of those like it, ns.
     """
 
     def __init__(
-        self, signals: Sequence[str], ceiling: float, advice: float = 1.0, same_ns: int = 0
+        self, signals: Sequence[str], ceiling: float, urgent: float = 1.0, same_ns: int = 0
     ) -> None:
         self.signals = tuple(signals)
-        self._ceiling, self._advice, self._same_ns = ceiling, advice, same_ns
+        self._ceiling, self._urgent, self._same_ns = ceiling, urgent, same_ns
         self._prints = np.zeros((0, len(self.signals)))
         self._severity = np.zeros(0)
         self._facts = np.zeros((0, 4), np.int64)
@@ -175,19 +180,19 @@ class Incidents:
 
         The strictest of those alike decides, unless one at least as like it was called real.
         """
-        found = self._likeness(number)
+        found, anyhow = self._likeness(number), self._likeness(number, MODELESS)
         label = self._facts[:, 3]
-        like = found >= ALIKE
-        real = like & (label == _LABELS.index(Label.REAL))
+        real = (found >= ALIKE) & (label == _LABELS.index(Label.REAL))
         trusted = float(found[real].max(initial=0.0))
         age = np.maximum(at - self._facts[:, 2], 0)
-        lately = (label < _SEEN) | (age <= self._same_ns)
-        counts = like & (label > _LABELS.index(Label.REAL)) & (found > trusted) & lately
+        said = (found >= ALIKE) & (label > _LABELS.index(Label.REAL)) & (label < _SEEN)
+        seen = (anyhow >= RELATED) & (label == _SEEN) & (age <= self._same_ns)
+        counts = (said | seen) & (found > trusted)
         if not counts.any():
             return None
         kept = np.exp2(-age / FADES_NS)
         raised = 1 + np.maximum(MARGIN * self._severity - 1, 0) * kept
-        raised = np.minimum(raised, np.where(label == _SEEN, self._advice, self._ceiling))
+        raised = np.minimum(raised, np.where(label == _SEEN, self._urgent, self._ceiling))
         strictest = int(np.argmax(np.where(counts, raised, -np.inf)))
         called = _called(int(label[strictest]))
         return Bar(float(raised[strictest]), int(self._facts[strictest, 0]), called)
@@ -196,14 +201,14 @@ class Incidents:
         number, _, at, label = self._facts[i].tolist()
         return Likeness(number, min(similarity, 1.0), at, _called(label))
 
-    def _likeness(self, number: int) -> Columns:
+    def _likeness(self, number: int, weight: float = MODE_WEIGHT) -> Columns:
         """Cosine (k,) of an incident with the others kept; −1 with itself and with later ones."""
         known = np.flatnonzero(self._facts[:, 0] == number)
         if not len(known) or not self._prints[known[0]].any():
             return np.full(len(self._facts), -1.0)
         index = int(known[0])
         same = self._facts[:, 1] == self._facts[index, 1]
-        found = similarity(self._prints[index], self._prints, same)
+        found = similarity(self._prints[index], self._prints, same, weight)
         found[self._facts[:, 0] >= number] = -1.0
         return found
 

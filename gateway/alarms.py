@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.allowance import Allowance
 from analytics.feedback import Bar, Incidents
 from analytics.watch import Transition
 from gateway.config.plan import AlarmPlan
 from plant.alarms import (
     ADVICE,
+    DAY_NS,
     HOUR_NS,
     STRONGEST,
     WAITING,
@@ -78,16 +80,6 @@ def hold_from(body: Mapping[str, Any]) -> Hold:
     return Hold(**{**own, "kind": HoldKind(own["kind"])})
 
 
-def _silenced(bar: Bar | None, priority: int, reason: Reason) -> bool:
-    """Tell whether an incident is held back: it is like one known, and no worse.
-
-    Like one that was only acknowledged it has to be advice, too: the most urgent is always told.
-    """
-    if bar is None or reason.severity >= bar.severity:
-        return False
-    return bar.label is not None or priority == ADVICE
-
-
 class AlarmBook:
     """Every alarm, newest last, and what is held.
 
@@ -112,6 +104,7 @@ class AlarmBook:
         self._quiet: set[str] = set()
         self._raises: dict[str, list[int]] = {}
         self._incidents: dict[str, Incidents] = {}
+        self._allowances: dict[str, Allowance] = {}
         self._last = 0
         self._now = 0
 
@@ -188,8 +181,7 @@ class AlarmBook:
         incidents = self._remembered(asset)
         incidents.remember(self._last, transition.at, mode, reason)
         priority = self._priority(asset, transition)
-        bar = incidents.bar(self._last, transition.at)
-        silenced = _silenced(bar, priority, reason)
+        held = self._held_back(asset, self._last, transition.at, reason.severity)
         alarm = Alarm(
             id=self._last,
             asset=asset,
@@ -204,8 +196,8 @@ class AlarmBook:
             mode=mode,
             peak=reason.severity,
             chattering=chattering,
-            silenced=silenced,
-            held=self._words(bar) if bar and silenced else "",
+            silenced=bool(held),
+            held=held,
         )
         return self._put(alarm, transition.at)
 
@@ -213,7 +205,9 @@ class AlarmBook:
         """Take in a reason told anew; more urgent than what was acknowledged is told again."""
         reason, incidents = transition.reason, self._remembered(alarm.asset)
         incidents.worsen(alarm.id, reason.severity)
-        bar = incidents.bar(alarm.id, transition.at) if alarm.silenced else None
+        held = alarm.silenced and self._held_back(
+            alarm.asset, alarm.id, transition.at, reason.severity
+        )
         priority = min(alarm.priority, self._priority(alarm.asset, transition))
         beneath = alarm.beneath
         if priority < alarm.priority:
@@ -224,8 +218,28 @@ class AlarmBook:
             priority=priority,
             peak=max(alarm.peak, reason.severity),
             reason=replace(reason, precedents=self.precedents(alarm.asset, alarm.id)),
-            silenced=_silenced(bar, priority, reason),
+            silenced=bool(held),
+            held=held or alarm.held,
         )
+
+    def _held_back(self, asset: str, number: int, at: int, severity: float) -> str:
+        """Say why an incident is held back; empty where it is told."""
+        urgent = self._plan.priorities.get(asset, ADVICE) < ADVICE  # the plant has said so
+        bar = self._remembered(asset).bar(number, at)
+        if bar is not None and severity < bar.severity and (bar.label or not urgent):
+            return f"{self._words(bar)}: told from {bar.severity:.2f} limits on"
+        allowance = self._allowance(asset)
+        needed = allowance.bar(at)
+        if severity >= needed or urgent:
+            return ""
+        days = (allowance.due(severity, at) - at) / DAY_NS
+        return (
+            f"over its budget of {self._plan.budget:g} a week: told from {needed:.2f} limits on, "
+            f"or if it still stands in {days:.1f} days"
+        )
+
+    def _allowance(self, asset: str) -> Allowance:
+        return self._allowances.setdefault(asset, Allowance(self._plan.budget))
 
     def _priority(self, asset: str, transition: Transition) -> int:
         fixed = self._plan.priorities.get(asset)
@@ -236,9 +250,9 @@ class AlarmBook:
 
     def _remembered(self, asset: str) -> Incidents:
         if asset not in self._incidents:
-            advice, *_, ceiling = self._plan.priority_at
+            _, urgent, ceiling = self._plan.priority_at
             same = round(self._plan.same_h * HOUR_NS)
-            self._incidents[asset] = Incidents(self._signals.get(asset, ()), ceiling, advice, same)
+            self._incidents[asset] = Incidents(self._signals.get(asset, ()), ceiling, urgent, same)
         return self._incidents[asset]
 
     def precedents(self, asset: str, number: int) -> tuple[Precedent, ...]:
@@ -273,6 +287,9 @@ class AlarmBook:
         if alarm.cleared and at - alarm.cleared >= self._plan.chatter_min * 60e9:
             calm = replace(alarm, chattering=False, cleared=0)
             return self._move(calm, AlarmAction.CLEAR, at)
+        holds = alarm.silenced and alarm.stands and not alarm.cleared
+        if holds and not self._held_back(asset, alarm.id, at, alarm.reason.severity):
+            return self._put(replace(alarm, silenced=False), at)
         lasts = at - alarm.raised >= self._plan.stale_h * HOUR_NS
         if lasts and alarm.stands and not alarm.stale:
             return self._put(replace(alarm, stale=True), at)
@@ -309,6 +326,7 @@ class AlarmBook:
         alarm = replace(self._alarms[number], feedback=feedback)
         self._remembered(alarm.asset).label(number, feedback.label)
         if feedback.label is Label.REAL:
+            self._allowance(alarm.asset).renew()
             alarm = replace(alarm, silenced=False)
         if alarm.beneath not in WAITING:
             return self._put(alarm, feedback.at)
@@ -343,6 +361,7 @@ class AlarmBook:
         alarm = self.open(asset)
         if kind is not HoldKind.SHELVED:
             self._remembered(asset).work()
+            self._allowance(asset).renew()
         if alarm is not None:
             # The time on the shelf was a reminder; who put it there wants to be told.
             reminded = kind is not HoldKind.SUPPRESSED
@@ -396,12 +415,16 @@ class AlarmBook:
         seen = {asset for asset in self._open if self._alarms[self._open[asset]].stands}
         self._alarms = {alarm.id: alarm for alarm in told}
         self._last = max([self._last, *self._alarms])
-        self._incidents, self._raises = {}, {}
+        self._incidents, self._raises, self._allowances = {}, {}, {}
         for alarm in told:
+            if alarm.annunciated is not None:
+                self._allowance(alarm.asset).spend(alarm.raised)
             incidents = self._remembered(alarm.asset)
             incidents.remember(alarm.id, alarm.raised, alarm.mode, alarm.reason)
             if alarm.feedback is not None:
                 incidents.label(alarm.id, alarm.feedback.label)
+                if alarm.feedback.label is Label.REAL:
+                    self._allowance(alarm.asset).renew()
             elif alarm.actor:
                 incidents.see(alarm.id)
         self._open = {a.asset: a.id for a in told if a.state is not AlarmState.NORMAL}
@@ -429,6 +452,7 @@ class AlarmBook:
             # What waits for somebody already is asked for again only when it is more urgent.
             if alarm.state is not shown and not 0 < asked <= alarm.priority:
                 alarm = replace(alarm, annunciated=self._now)
+                self._allowance(alarm.asset).spend(at)
             asked = min(asked or alarm.priority, alarm.priority)
         changed = at if shown != alarm.state else alarm.changed
         alarm = replace(alarm, state=shown, asked=asked, changed=changed)
@@ -465,6 +489,7 @@ class AlarmBook:
             "holds": [hold_body(hold) for hold in self.holds()],
             "quiet": sorted(self._quiet),
             "raises": self._raises,
+            "allowances": {asset: (one.left, one.at) for asset, one in self._allowances.items()},
             "signals": {asset: one.signals for asset, one in self._incidents.items()},
         }
         arrays = {"book": np.frombuffer(json.dumps(body).encode(), np.uint8)}
@@ -483,6 +508,8 @@ class AlarmBook:
         self._holds = {(h.asset, h.kind): h for h in map(hold_from, body["holds"])}
         self._quiet = set(body["quiet"])
         self._raises = body["raises"]
+        kept = body.get("allowances", {})  # journals of before there were any have none
+        self._allowances = {a: Allowance(self._plan.budget, *one) for a, one in kept.items()}
         self._incidents = {}
         for place, (asset, signals) in enumerate(body["signals"].items()):
             incidents = self._remembered(asset)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from plant.reasons import Reason
 
 HOUR_NS = 3600 * 10**9
+DAY_NS = 24 * HOUR_NS
 ADVICE = 4
 """The least urgent priority."""
 PERSISTS_NS = HOUR_NS
@@ -27,8 +28,8 @@ class AlarmState(StrEnum):
     OUT_OF_SERVICE = "OOSRV"
     """Taken out of service by a person until a person takes it back."""
     HELD_BACK = "FSUPR"
-    """Like an incident that people called false or expected, or acknowledged a short while ago; the
-    standard has no name for it."""
+    """Like an incident that people called false or expected, or acknowledged a short while ago, or
+    over the alarm budget; the standard has no name for it."""
 
 
 ANNUNCIATED = frozenset({AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED, AlarmState.RETURNED})

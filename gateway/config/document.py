@@ -176,7 +176,7 @@ class AlarmsSection(_Section):
         Field(
             ge=0,
             le=720,
-            description="For so many hours advice that was acknowledged is not asked for again, h",
+            description="So long what was acknowledged and is no worse is not asked for again, h",
         ),
     ] = 72.0
     priority_at: Annotated[
@@ -188,7 +188,11 @@ class AlarmsSection(_Section):
         ),
     ] = [2.0, 4.0, 30.0]
     budget: Annotated[
-        float, Field(gt=0, description="False alarms that an asset may give in a week")
+        float,
+        Field(
+            gt=0,
+            description="Alarms an asset may ask for in a week; of more, weak ones are held back",
+        ),
     ] = 1.0
 
     @field_validator("priority_at")

@@ -103,12 +103,13 @@ class AlarmPlan:
     chatter_count, chatter_min
         So many times within so many minutes is chattering.
     same_h
-        For so many hours what was acknowledged and comes back no worse is not asked for again, if
-        it is of priority 4; 0: it always is.
+        For so many hours what was acknowledged and comes back no worse is not asked for again;
+        0: it always is.
     priority_at
         Severities (score over limit) from which on an alarm is of priority 3, 2 and 1.
     budget
-        False alarms that an asset may give in a week.
+        Alarms that an asset may ask for in a week; of more, those just above the limit are held
+        back.
     suppressed
         Modes of each asset in which its alarms are suppressed by design.
     priorities

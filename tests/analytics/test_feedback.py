@@ -99,18 +99,18 @@ def test_one_that_was_real_takes_the_bar_down() -> None:
     assert incidents.bar(3, 0) is None
 
 
-ADVICE, SAME = 2.0, 1000
+URGENT, SAME = 4.0, 1000
 
 
 def acknowledged(*severities: float) -> Incidents:
-    incidents = Incidents(SIGNALS, CEILING, ADVICE, SAME)
+    incidents = Incidents(SIGNALS, CEILING, URGENT, SAME)
     for number, severity in enumerate(severities, 1):
         incidents.remember(number, 0, RUN, reason(severity))
     incidents.see(1)
     return incidents
 
 
-@pytest.mark.parametrize(("before", "asked"), [(1.2, 1.8), (1.6, 2.0), (5.0, 2.0)])
+@pytest.mark.parametrize(("before", "asked"), [(1.2, 1.8), (2.4, 3.6), (5.0, 4.0)])
 def test_one_that_was_only_acknowledged_asks_little(before: float, asked: float) -> None:
     bar = acknowledged(before, 1.2).bar(2, 0)
     assert bar is not None
@@ -123,6 +123,15 @@ def test_it_does_so_for_a_while_only_and_not_after_work_on_the_machine() -> None
     assert incidents.bar(2, SAME + 1) is None
     incidents.work()
     assert incidents.bar(2, 0) is None
+
+
+def test_it_does_so_in_other_modes_and_shares_but_not_the_other_way_round() -> None:
+    incidents = acknowledged(1.2)
+    incidents.remember(2, 0, OTHER, reason(1.2))
+    incidents.remember(3, 0, RUN, reason(1.2, part("a/p/x", 0.3, 2.0), part("a/p/y", 0.7, 0.5)))
+    incidents.remember(4, 0, RUN, reason(1.2, part("a/p/x", 0.64, 0.5), part("a/p/y", 0.36, 2)))
+    asked = [incidents.bar(number, 0) is not None for number in (2, 3, 4)]
+    assert asked == [True, True, False]
 
 
 def test_what_it_was_called_says_more_than_that_it_was_seen() -> None:

@@ -230,7 +230,7 @@ def labelled(label: Label, note: str = "product change") -> Desk:
 def test_what_looks_like_a_false_one_is_held_back_and_says_so(label: Label, words: str) -> None:
     second = labelled(label).book.get(2)
     assert (second.state, second.annunciated) == (AlarmState.HELD_BACK, None)
-    assert second.held == words
+    assert second.held == f"{words}: told from 2.25 limits on"
     (before,) = second.reason.precedents
     assert (before.id, before.label, before.note, before.actor) == (
         *(1, str(label), "product change", "Anna"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from analytics.watch import Transition
 from gateway.alarms import KEPT, AlarmBook, alarm_body, alarm_from
 from gateway.config.plan import AlarmPlan
-from plant.alarms import HOUR_NS, AlarmAction, AlarmState, Hold, HoldKind
+from plant.alarms import Alarm, AlarmAction, AlarmState, Feedback, Hold, HoldKind, Label
 from plant.errors import Rejected
 from plant.reasons import Contribution, Reason, Trend
 
@@ -88,36 +88,127 @@ def test_acknowledged_and_back_to_normal_is_closed_and_the_next_is_new() -> None
     assert again.id == 2
 
 
-def returned(severity: float, plan: AlarmPlan | None = None, onset: int = 40) -> AlarmState:
-    """Acknowledge one of severity 1.3, and see it come back."""
+MANY = 1000.0
+"""A budget that is never spent."""
+
+
+def returned(severity: float, plan: AlarmPlan, before: float = 1.3) -> Alarm:
+    """Acknowledge one of a severity, and see it come back."""
     book = AlarmBook(plan, {"a/p": ("a/p/vibration",)})
-    mild = replace(REASON, score=3.9)
+    mild = replace(REASON, score=3.0 * before)
     book.apply("a/p", replace(move(RAISE), reason=mild))
     book.acknowledge(1, 60, "kim", "looked at it")
     book.apply("a/p", replace(move(CLEAR, 70), reason=mild))
-    again = replace(move(RAISE, DAY), onset=onset, reason=replace(REASON, score=3.0 * severity))
+    again = replace(move(RAISE, DAY), onset=DAY, reason=replace(REASON, score=3.0 * severity))
     alarm = book.apply("a/p", again)
     assert alarm is not None
-    assert alarm.held == ("like #1, acknowledged by kim" if alarm.silenced else "")
-    return alarm.state
+    return alarm
 
 
-def test_advice_that_was_acknowledged_and_is_no_worse_is_not_asked_for_again() -> None:
-    assert returned(1.4, onset=DAY) is AlarmState.HELD_BACK
+@pytest.mark.parametrize(("before", "now", "needed"), [(1.3, 1.9, "1.93"), (2.5, 3.6, "3.69")])
+def test_what_was_acknowledged_and_is_no_worse_is_not_asked_for_again(
+    before: float, now: float, needed: str
+) -> None:
+    alarm = returned(now, AlarmPlan(budget=MANY), before)
+    assert alarm.state is AlarmState.HELD_BACK
+    assert alarm.held == f"like #1, acknowledged by kim: told from {needed} limits on"
 
 
 @pytest.mark.parametrize(
-    ("severity", "plan", "onset"),
+    ("before", "severity", "plan"),
     [
-        (1.96, None, DAY),
-        (1.4, AlarmPlan(same_h=23.0), DAY),
-        (1.4, AlarmPlan(priorities={"a/p": 1}), DAY),
-        (1.4, None, DAY - HOUR_NS),
+        (1.3, 1.96, AlarmPlan(budget=MANY)),
+        (3.5, 4.0, AlarmPlan(budget=MANY)),
+        (1.3, 1.4, AlarmPlan(budget=MANY, same_h=23.0)),
+        (1.3, 1.4, AlarmPlan(priorities={"a/p": 1})),
     ],
-    ids=["worse", "later", "never advice", "lasts"],
+    ids=["worse", "urgent", "later", "never advice"],
 )
-def test_all_else_is(severity: float, plan: AlarmPlan | None, onset: int) -> None:
-    assert returned(severity, plan, onset) is AlarmState.UNACKNOWLEDGED
+def test_all_else_is(before: float, severity: float, plan: AlarmPlan) -> None:
+    alarm = returned(severity, plan, before)
+    assert (alarm.state, alarm.held) == (AlarmState.UNACKNOWLEDGED, "")
+
+
+def other(severity: float, at: int) -> Transition:
+    """Raise what looks like nothing that came before."""
+    part = replace(REASON.contributions[0], signal="a/p/flow")
+    reason = Reason(3.0 * severity, 3.0, (part,))
+    return Transition(at=at, onset=at, action=RAISE, reason=reason)
+
+
+def spent(plan: AlarmPlan | None = None) -> AlarmBook:
+    """Ask for one alarm at 50 ns, which is the budget of a week."""
+    book = AlarmBook(plan, {"a/p": ("a/p/vibration", "a/p/flow")})
+    book.apply("a/p", move(RAISE))
+    book.acknowledge(1, 60, "kim", "")
+    book.apply("a/p", move(CLEAR, 70))
+    return book
+
+
+def test_advice_over_the_budget_of_the_week_is_held_back_and_says_until_when() -> None:
+    book = spent()
+    alarm = book.apply("a/p", other(1.2, DAY))
+    assert alarm is not None
+    assert alarm.state is AlarmState.HELD_BACK
+    assert alarm.held == (
+        "over its budget of 1 a week: told from 1.42 limits on, or if it still stands in 2.9 days"
+    )
+    assert book.observe("a/p", DAY + round(2.8 * DAY)) is not None  # it is stale, and still quiet
+    assert book.get(2).state is AlarmState.HELD_BACK
+    told = book.observe("a/p", DAY + round(2.9 * DAY))
+    assert told is not None
+    assert told.state is AlarmState.UNACKNOWLEDGED
+
+
+def grown(book: AlarmBook) -> Alarm | None:
+    book.apply("a/p", other(1.2, DAY))
+    return book.apply("a/p", replace(other(1.5, DAY + 1), action=AlarmAction.WORSEN))
+
+
+def real(book: AlarmBook) -> Alarm | None:
+    book.label(1, Feedback(Label.REAL, "", "kim", 80))
+    return book.apply("a/p", other(1.2, DAY))
+
+
+def worked_on(book: AlarmBook) -> Alarm | None:
+    book.hold(Hold(asset="a/p", kind=HoldKind.SUPPRESSED, since=80, until=90, actor="kim", note=""))
+    book.release("a/p", HoldKind.SUPPRESSED, 90)
+    return book.apply("a/p", other(1.2, DAY))
+
+
+def a_week_later(book: AlarmBook) -> Alarm | None:
+    return book.apply("a/p", other(1.01, 50 + 7 * DAY))
+
+
+def severe(book: AlarmBook) -> Alarm | None:
+    return book.apply("a/p", other(1.9, 80))
+
+
+@pytest.mark.parametrize("how", [grown, real, worked_on, a_week_later, severe])
+def test_it_is_told_when_it_grows_and_when_the_budget_is_there(
+    how: Callable[[AlarmBook], Alarm | None],
+) -> None:
+    alarm = how(spent())
+    assert alarm is not None
+    assert alarm.state is AlarmState.UNACKNOWLEDGED
+
+
+def test_a_machine_of_its_own_priority_has_no_budget() -> None:
+    alarm = spent(AlarmPlan(priorities={"a/p": 3})).apply("a/p", other(1.01, DAY))
+    assert alarm is not None
+    assert alarm.state is AlarmState.UNACKNOWLEDGED
+
+
+def test_what_the_budget_still_allows_survives_a_restart_and_the_loss_of_what_led_to_it() -> None:
+    signals = {"a/p": ("a/p/vibration", "a/p/flow")}
+    before = spent()
+    again, recalled = AlarmBook(None, signals), AlarmBook(None, signals)
+    again.restore(before.state())
+    recalled.recall(before.alarms())
+    for book in (before, again, recalled):
+        alarm = book.apply("a/p", other(1.2, DAY))
+        assert alarm is not None
+        assert alarm.state is AlarmState.HELD_BACK
 
 
 def test_after_work_on_the_machine_it_is_news() -> None:

@@ -155,8 +155,7 @@ export function holdWords(hold, now) {
 
 // Why an incident that stands asks nobody, where no hold is the reason.
 export function quietWords(alarm) {
-  return alarm.state === "FSUPR"
-    ? `HELD BACK: ${alarm.held}. Told when it gets clearly worse.` : "";
+  return alarm.state === "FSUPR" ? `HELD BACK: ${alarm.held}.` : "";
 }
 
 // What else is to be known of a state.
