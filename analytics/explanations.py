@@ -63,6 +63,7 @@ def explain(
         score,
         threshold,
         tuple(_contribution(evidence, float(shares[j]), j, signals[j], units[j]) for j in told),
+        alone=len(shares) > 1 and len(told) == 1,
     )
 
 

@@ -57,12 +57,13 @@ def alarm_from(body: Mapping[str, Any]) -> Alarm:
         Contribution(**{**part, "trend": Trend(part["trend"])}) for part in reason["contributions"]
     )
     before = tuple(Precedent(**one) for one in reason.get("precedents", ()))
+    alone = reason.get("alone", False)
     return Alarm(
         **{
             **{name: value for name, value in body.items() if name != GIVEN_UP},
             "state": AlarmState(body["state"]),
             "beneath": AlarmState(body.get("beneath", body["state"])),
-            "reason": Reason(reason["score"], reason["threshold"], parts, before),
+            "reason": Reason(reason["score"], reason["threshold"], parts, before, alone),
             "members": tuple(Member(**one) for one in body.get("members", ())),
             "feedback": Feedback(**{**said, "label": Label(said["label"])}) if said else None,
         }

@@ -84,13 +84,15 @@ class Precedent:
 class Reason:
     """Score, limit and contributors (largest share first) of an anomaly alarm.
 
-    `precedents` are the earlier incidents most alike, the nearest first.
+    `precedents` are the earlier incidents most alike, the nearest first. `alone` says that of
+    several signals only one deviates, as a sensor that drifts does.
     """
 
     score: float
     threshold: float
     contributions: tuple[Contribution, ...]
     precedents: tuple[Precedent, ...] = ()
+    alone: bool = False
 
     @property
     def severity(self) -> float:
@@ -134,4 +136,5 @@ def sentence(asset: str, reason: Reason) -> str:
     told = first + tuple(part for part in rest if _worth_telling(part))
     phrases = ", ".join(_phrase(part) for part in told)
     shares = " / ".join(f"{part.share:.0%}".replace("%", " %") for part in told)
-    return f"{asset.rpartition('/')[2]}: {phrases}; {shares}"
+    alone = "; no other signal shows it: check the sensor, too" if reason.alone else ""
+    return f"{asset.rpartition('/')[2]}: {phrases}; {shares}{alone}"

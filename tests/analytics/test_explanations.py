@@ -50,6 +50,15 @@ def test_contribution_tells_value_band_time_and_direction() -> None:
     )
 
 
+def test_a_signal_that_deviates_alone_may_be_its_sensor() -> None:
+    alone, two, single = (
+        sentence("s/a/l/pump", explain(9.0, 3.0, evidence(parts), NAMES, UNITS))
+        for parts in ([1.0, 99.0], [4.0, 96.0], [96.0])
+    )
+    assert alone.endswith("; 99 %; no other signal shows it: check the sensor, too")
+    assert (two[-10:], single[-5:]) == ("96 % / 4 %", "100 %")
+
+
 @pytest.mark.parametrize(
     ("index", "expected"), [(0, Trend.FALLING), (2, Trend.STEADY), (4, Trend.RISING)]
 )
