@@ -27,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,6 +35,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.machine import machine
+from connectors.contract import Cells
 from gateway.accounts.roles import Role
 from gateway.guard.audit import Audit
 from gateway.guard.desk import Actor, Desk
@@ -119,6 +120,7 @@ class Simulated:
     """A device that answers at once."""
 
     name = "plc"
+    places: Mapping[str, Cells] = {}
 
     def __init__(self, values: dict[str, float], meter: Meter) -> None:
         self._values, self._meter = values, meter

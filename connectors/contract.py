@@ -5,7 +5,7 @@ A door is a context manager, async where it reads the plant. Entering connects o
 time limits live in the gateway, never in a connector.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
@@ -284,6 +284,10 @@ class Outlet:
     active: Tag | None = None
 
 
+Cells = frozenset[tuple[Hashable, ...]]
+"""What a setpoint takes up: bits of a device's registers, or a node of a server."""
+
+
 @runtime_checkable
 class Actuator(Protocol):
     """Writes setpoints, one attempt each; whether to write is not decided here.
@@ -295,6 +299,14 @@ class Actuator(Protocol):
     """
 
     name: str
+
+    @property
+    def places(self) -> Mapping[str, Cells]:
+        """What each setpoint takes up, as the device showed it once it was read; by tag.
+
+        Two with a cell in common are one, whatever they are called and whichever way leads there.
+        """
+        ...
 
     async def __aenter__(self) -> Self:
         """Connect; nothing is left open when it raises `Unreachable` or `Misconfigured`."""

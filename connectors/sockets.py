@@ -7,6 +7,7 @@ then applied when the link heals.
 import socket
 import struct
 from asyncio import BaseTransport
+from ipaddress import IPv6Address, ip_address
 
 LOST_AFTER_S = 3.0
 """Unacknowledged for so long, what was sent is given up and never sent again."""
@@ -29,3 +30,11 @@ def polite(transport: BaseTransport) -> None:
     """Let the connection end with a farewell again: some devices take a reset badly."""
     link: socket.socket = transport.get_extra_info("socket")
     link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DELIVER)
+
+
+def reached(transport: BaseTransport) -> tuple[str, int]:
+    """Give the address and port that a connection has come to, by whatever name it went there."""
+    host, port = (transport.get_extra_info("peername") or ("", 0))[:2]
+    parsed = ip_address(str(host).partition("%")[0]) if host else None
+    plain = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return str(plain or parsed or ""), int(port)

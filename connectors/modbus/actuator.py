@@ -7,12 +7,13 @@ our reset no longer reaches: nobody could promise that it is not applied late.
 import math
 import struct
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from connectors.contract import Outlet
+from connectors.contract import Cells, Outlet
 from connectors.modbus.address import LAST_OFFSET, Address, Table, address_of, parse_address
 from connectors.modbus.config import ModbusConfig
 from connectors.modbus.lines import line_of
@@ -89,10 +90,12 @@ class ModbusActuator:
         self._blocks = {o.tag.name: _block(o.block, o.tag) for o in outlets if o.block is not None}
         self._line, self._patience_s = line_of(config), patience_s
         self._connection = StrictConnection(self._line, patience_s)
+        self.places: Mapping[str, Cells] = {}
+        """See `Actuator`."""
 
     async def __aenter__(self) -> Self:
         """Connect."""
-        await self._connection.open()
+        await self._open(self._connection)
         return self
 
     async def __aexit__(
@@ -144,6 +147,15 @@ class ModbusActuator:
         words = beat_words(answer.clock, enable=enable)
         await self._put(write_registers(place.unit, place.offset + BEAT_AT, words), tag)
         return said_of(outlet.tag, answer)
+
+    async def _open(self, connection: StrictConnection) -> None:
+        """Connect, and say what of the device that was reached each setpoint takes up."""
+        await connection.open()
+        taken = {tag: self._blocks.get(tag) or self._addresses[tag] for tag in self._outlets}
+        self.places = {
+            tag: frozenset((connection.device, *cell) for cell in address.cells)
+            for tag, address in taken.items()
+        }
 
     async def _one(self, tag: str) -> Reading:
         if tag in self._blocks:
@@ -210,7 +222,7 @@ class ModbusActuator:
         kept = self._connection.alive
         self._connection.close()
         connection = StrictConnection(self._line, self._patience_s)
-        await connection.open()
+        await self._open(connection)
         try:
             with _nothing_sent():
                 yield connection
@@ -243,7 +255,7 @@ def _block(text: str, tag: Tag) -> Address:
             f'tag {tag.name}: block "{text}" should be the first of {BLOCK_WORDS} holding '
             f'registers, like "{_BLOCK_EXAMPLE}"'
         )
-    return place
+    return replace(place, length=BLOCK_WORDS)
 
 
 def _read_now(tag: Tag, value: float, status: int) -> Reading:

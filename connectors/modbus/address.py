@@ -1,6 +1,7 @@
 """The address of a Modbus tag, as a person writes it: ``unit 3, holding 100, float32 abcd``."""
 
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -98,6 +99,13 @@ class Address:
     def end(self) -> int:
         """First offset behind the value."""
         return self.offset + self.length
+
+    @property
+    def cells(self) -> frozenset[tuple[Hashable, ...]]:
+        """What it takes up of its device: each bit of its registers, or the one bit that it is."""
+        bits = (self.bit,) if self.type is ValueType.BOOL else range(16)
+        offsets = range(self.offset, self.end)
+        return frozenset((self.unit, self.table, at, bit) for at in offsets for bit in bits)
 
 
 def _nearest(word: str, valid: list[str], what: str) -> str:

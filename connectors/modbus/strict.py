@@ -7,7 +7,7 @@ from connectors.modbus.connection import Line
 from connectors.modbus.link import Link, Lost
 from connectors.modbus.wire import TRANSACTIONS, Answer, Request, TcpFraming, prove
 from connectors.modbus.wire import Doubtful as Unreadable
-from connectors.sockets import never_late, polite
+from connectors.sockets import never_late, polite, reached
 from plant.errors import Unreachable
 from plant.quality import Status, status_name
 from plant.setpoints import Doubtful
@@ -30,6 +30,8 @@ class StrictConnection:
         self._patience_s = patience_s
         self._framing = TcpFraming(strangers=1)
         self._link: Link | None = None
+        self.device = ("", 0)
+        """Address and port that it has come to."""
         self._transaction = time.monotonic_ns() % TRANSACTIONS
 
     @property
@@ -42,6 +44,7 @@ class StrictConnection:
         self._link = await self._line.open()
         if self._link.stream is not None:
             never_late(self._link.stream)
+            self.device = reached(self._link.stream)
 
     def cut(self) -> None:
         """Reset: what is still under way is neither sent nor received."""

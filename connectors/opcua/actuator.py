@@ -1,7 +1,7 @@
 """Setpoints over OPC UA: one attempt on a session of its own, and a reset at the first doubt."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -9,7 +9,7 @@ from typing import Self
 
 from asyncua import ua
 
-from connectors.contract import Outlet
+from connectors.contract import Cells, Outlet
 from connectors.opcua.address import parse_address
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.strict import StrictSession
@@ -72,6 +72,13 @@ class OpcUaActuator:
             if element is not None and tag.name in self._outlets:
                 raise Misconfigured(f"tag {tag.name}: an element of an array cannot be set alone")
         self._session = self._new_session()
+
+    @property
+    def places(self) -> Mapping[str, Cells]:
+        """See `Actuator`."""
+        read = {tag: _answer_of(tag) if self._has_block(tag) else tag for tag in self._outlets}
+        found = self._session.places
+        return {tag: found[name] for tag, name in read.items() if name in found}
 
     async def __aenter__(self) -> Self:
         """Connect, sign in, and look for the nodes."""

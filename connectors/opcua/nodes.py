@@ -1,20 +1,27 @@
 """From the addresses of tags to the nodes of this session, and what the nodes hold."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import cast
 
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
 
+from connectors.contract import Cells
 from connectors.opcua.address import Address, NodeAddress, PathAddress, parse_address
 from connectors.opcua.limits import Limits, in_calls
+from connectors.sockets import reached
 from plant.quality import Status
 from plant.tags import TagHandle
 
 _HIERARCHICAL = ua.NodeId(ua.Int32(33), ua.Int16(0))
 _OBJECTS = ua.NodeId(ua.Int32(85), ua.Int16(0))
+_SERVERS = ua.NodeId(ua.Int32(2254), ua.Int16(0))
+"""Server_ServerArray: its first is the server's own ApplicationUri (OPC 10000-5 §6.3.1)."""
+_STARTED = ua.NodeId(ua.Int32(2257), ua.Int16(0))
+"""Server_ServerStatus_StartTime."""
 _WHOLE = 0xFFFF_FFFF
 _FORWARD = cast("ua.Boolean", False)
 
@@ -120,3 +127,25 @@ def _type_name(value: ua.DataValue) -> str:
     # An unreadable DataType is no reason to refuse: it only decides the order of the items.
     data_type = value.Value.Value if value.Value is not None else None
     return data_type.to_string() if isinstance(data_type, ua.NodeId) else ""
+
+
+async def places_of(client: Client, found: Sequence[Found]) -> dict[str, Cells]:
+    """Say which node of which server each tag has come to, by whatever name; by tag.
+
+    A server is known by where it was reached, and by its ApplicationUri with the moment of its
+    start: cloned servers bear one name, and one server may have many addresses.
+    """
+    spaces = dict(enumerate(await client.get_namespace_array()))
+    said = await client.uaclient.read_attributes([_SERVERS, _STARTED], AttributeIds.Value)
+    servers, started = (value.Value.Value if value.Value is not None else None for value in said)
+    protocol = client.uaclient.protocol
+    stream = protocol.transport if protocol is not None else None
+    marks: set[tuple[Hashable, ...]] = {reached(stream)} if stream is not None else set()
+    if isinstance(servers, list) and servers and isinstance(started, datetime):
+        marks.add((str(servers[0]), started))
+    return {
+        one.tag.tag.name: frozenset(
+            (mark, spaces.get(one.node.NamespaceIndex), one.node.Identifier) for mark in marks
+        )
+        for one in found
+    }

@@ -9,10 +9,11 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaStatusCodeError
 
+from connectors.contract import Cells
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.connect import connect_secure, leave, renew_channel
 from connectors.opcua.limits import limits_of
-from connectors.opcua.nodes import Found, find_nodes
+from connectors.opcua.nodes import Found, find_nodes, places_of
 from connectors.opcua.refusals import FAILURES
 from connectors.opcua.transport import abort
 from connectors.opcua.values import refusal
@@ -70,6 +71,8 @@ class StrictSession:
         self._tags = tags
         self._client: Client | None = None
         self._found: dict[str, Found | int] = {}
+        self.places: dict[str, Cells] = {}
+        """See `places_of`; of what was looked for."""
         self._turn = asyncio.Lock()
         self._keeping: list[asyncio.Task[None]] = []
 
@@ -171,6 +174,7 @@ class StrictSession:
         handles = [TagHandle(number, self._tags[name]) for number, name in enumerate(new)]
         limits = limits_of(self._config.items_per_call)
         found, refused = await find_nodes(client, handles, limits)
+        self.places |= await places_of(client, found)
         self._found |= {one.tag.tag.name: one for one in found}
         self._found |= {one.tag.tag.name: one.status for one in refused}
 

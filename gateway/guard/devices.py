@@ -6,7 +6,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from connectors.contract import Actuator, Beating
+from connectors.contract import Actuator, Beating, Cells
+from gateway.guard.outlets import shared
 from plant.errors import PlantError, Rejected, Unreachable
 from plant.setpoints import Doubtful, Readback, Reading, Setpoint
 
@@ -30,6 +31,9 @@ class Devices:
     ) -> None:
         self._makers = makers
         self._device_of = device_of
+        self._places: dict[str, Cells] = {}
+        self.twins: dict[str, str] = {}
+        """Setpoints that turned out to be one with another, and with which."""
         self._open: dict[str, Actuator] = {}
         self._locks = {name: asyncio.Lock() for name in makers}
         self._busy = {name: asyncio.Lock() for name in makers}
@@ -127,7 +131,17 @@ class Devices:
         async with self._busy[device]:
             actuator = await self._opened(device)
             async with asyncio.timeout(most_s):
-                return await what(actuator)
+                done = await what(actuator)
+            self._place(actuator.places)
+            return done
+
+    def _place(self, found: Mapping[str, Cells]) -> None:
+        """Take note of where setpoints are; what was one once is not believed to be two later."""
+        if found.items() <= self._places.items():
+            return
+        self._places |= found
+        for one, other in shared(self._places):
+            self.twins |= {one: other, other: one}
 
     async def _opened(self, device: str) -> Actuator:
         """Give the open connection; Unreachable when there is none to be had."""

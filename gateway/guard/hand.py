@@ -135,6 +135,15 @@ class Hand:
                 self._taken_over(limits, record, ticket.actor.name)
             self._kept()
 
+    def apart(self, limits: Limits, record: Record) -> None:
+        """Lock a setpoint that is one with another: each would count only half of the writes."""
+        twin = self._devices.twins.get(limits.tag)
+        if twin is None or record.locked:
+            return
+        record.locked = f"one with {twin} at the device: leave one of them out of the limits"
+        self._book.alarm(limits.tag, record.locked)
+        self._kept()
+
     async def settle(self, limits: Limits, record: Record) -> None:
         """Read back what is unknown, over another connection, once nothing can come late."""
         intent = record.intent

@@ -9,12 +9,13 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from connectors.catalogue import SourceConfig
-from connectors.modbus.address import Table
+from connectors.contract import Cells
 from connectors.modbus.address import parse_address as registers_at
 from connectors.modbus.config import ModbusConfig
 from connectors.opcua.address import parse_address as node_at
@@ -159,10 +160,10 @@ def wall_of(at: datetime) -> int:
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) * 10**9
 
 
-def cells(way: Way, block: str = "") -> frozenset[tuple[object, ...]]:
+def cells(way: Way, block: str = "") -> Cells:
     """Give what a setpoint takes up where it leads: registers, or a node.
 
-    A node that is named by its browse path and by its identifier cannot be told to be one.
+    What only the device can tell, as that two names are one node, shows once it is connected.
 
     Parameters
     ----------
@@ -176,14 +177,9 @@ def cells(way: Way, block: str = "") -> frozenset[tuple[object, ...]]:
     try:
         if protocol == "modbus":
             said = ValueType(str(way["type"])) if "type" in way else None
-            kind = ValueType.UINT16 if block else said
-            at = registers_at(address, kind)
-            length = BLOCK_WORDS if block else at.length
-            bit = at.bit if at.type is ValueType.BOOL and at.table is Table.HOLDING else -1
-            place = (endpoint.casefold(), at.unit, at.table)
-            bits = range(16) if bit < 0 else (bit,)
-            offsets = range(at.offset, at.offset + length)
-            return frozenset((*place, offset, one) for offset in offsets for one in bits)
+            at = registers_at(address, ValueType.UINT16 if block else said)
+            at = replace(at, length=BLOCK_WORDS) if block else at
+            return frozenset((endpoint.casefold(), *cell) for cell in at.cells)
         if protocol == "opcua":
             url = urlsplit(endpoint)
             return frozenset({(url.hostname, url.port or OPCUA_PORT, node_at(address, "setpoint"))})
@@ -192,7 +188,7 @@ def cells(way: Way, block: str = "") -> frozenset[tuple[object, ...]]:
     return frozenset()
 
 
-def shared(places: Mapping[str, frozenset[tuple[object, ...]]]) -> Iterator[tuple[str, str]]:
+def shared(places: Mapping[str, Cells]) -> Iterator[tuple[str, str]]:
     """Give the setpoints that take up the same, each with the one before it."""
     names = list(places)
     for number, name in enumerate(names):

@@ -87,6 +87,7 @@ class Passage:
         if ticket.state not in (State.RECEIVED, State.PENDING):
             return  # decided upon while this waited for the device
         record = self._store.of(limits.tag)
+        self._hand.apart(limits, record)
         if ticket.back and (record.returning is None or record.known != ticket.before):
             return  # this step was taken, or is not wanted any more
         seen, found = self._now(), readings.get(limits.tag)

@@ -206,6 +206,8 @@ class Guard:
         async with self._devices.lock(tag):
             if not record.locked:
                 raise Rejected(f"{tag} is not locked")
+            if tag in self._devices.twins:
+                raise Rejected(f"{tag} is {record.locked}, and start the guard again")
             live = await self._hand.live(limits)
             if live is None:
                 raise Unreachable(f"{tag} cannot be read")
@@ -355,7 +357,8 @@ class Guard:
             await self._hand.settle(limits, record)
             return
         live = None if record.locked else await self._hand.live(limits)
-        if live is None:
+        self._hand.apart(limits, record)
+        if live is None or record.locked:
             return
         if record.known is None:
             await self._hand.begin(limits, record, live)

@@ -5,7 +5,7 @@ guard writes holds in the rehearsal until the recorded operator changes the setp
 """
 
 import bisect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.contract import Cells
 from gateway.accounts.passwords import Cost
 from gateway.accounts.roles import Right, Role
 from gateway.guard.audit import Audit
@@ -90,6 +91,7 @@ class Hands:
     changes: dict[str, list[int]]
     moves: dict[str, list[Move]]
     name: str = DEVICE
+    places: Mapping[str, Cells] = field(default_factory=dict)
 
     async def __aenter__(self) -> Self:
         """Connect."""

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import math
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from connectors.contract import Cells
 from gateway.accounts.passwords import Cost, hashed
 from gateway.accounts.register import Account, Accounts, write_accounts
 from gateway.accounts.roles import Role
@@ -146,6 +147,7 @@ class InMemory:
 
     plc: Plc
     name: str = "plc"
+    places: Mapping[str, Cells] = field(default_factory=dict)
 
     async def __aenter__(self) -> Self:
         if not self.plc.reachable:
