@@ -16,7 +16,7 @@ _CERTIFICATES = ("ca", "certificate", "key")
 _SERIAL = ("device", "baud", "parity", "stop_bits")
 _OWN: dict[str, tuple[str, ...]] = {
     "tcp": _NETWORK,
-    "tls": (*_NETWORK, *_CERTIFICATES),
+    "tls": (*_NETWORK, *_CERTIFICATES, "ca_sha256"),
     "rtu": (*_SERIAL, "silence_ms"),
     "rtu-over-tcp": (*_NETWORK, "silence_ms"),
 }
@@ -53,6 +53,8 @@ class ModbusConfig(BaseModel):
     ca, certificate, key
         PEM files for TLS: the authority that signed the device's certificate, our certificate,
         its unencrypted key.
+    ca_sha256
+        SHA-256 of the file `ca`, 64 hexadecimal digits; with it no other file will do.
     silence_ms
         On RTU, how long an answer may be late after its timeout without being taken for the answer
         to the next request, ms; as long as `timeout_ms` unless given.
@@ -82,6 +84,7 @@ class ModbusConfig(BaseModel):
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+    ca_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     silence_ms: float | None = Field(default=None, ge=0.0)
     scan_ms: float = Field(default=1000.0, ge=10.0)
     timeout_ms: float = Field(default=1000.0, ge=10.0)

@@ -31,7 +31,7 @@ def line_of(config: ModbusConfig) -> Line:
 
     async def over_tls() -> Link:
         ca, certificate, key = cast("_Files", (config.ca, config.certificate, config.key))
-        context = context_of(ca, certificate, key)
+        context = context_of(ca, certificate, key, config.ca_sha256)
         link = await open_tcp(host, port, timeout + HANDSHAKE_S, context)
         link.valid_until = end_of(certificate, link.tls) if link.tls else None
         return link

@@ -1,5 +1,6 @@
 """Modbus/TCP Security (MB-TCP-Security V3.6): TLS 1.2 or later, certificates on both sides."""
 
+import hashlib
 import ssl
 from pathlib import Path
 
@@ -8,8 +9,15 @@ from cryptography import x509
 from plant.errors import Misconfigured
 
 
-def context_of(ca: Path, certificate: Path, key: Path) -> ssl.SSLContext:
+def context_of(
+    ca: Path, certificate: Path, key: Path, ca_sha256: str | None = None
+) -> ssl.SSLContext:
     """Make the context of a connection: trusts `ca` only, checks the host, shows `certificate`.
+
+    Parameters
+    ----------
+    ca_sha256
+        SHA-256 of the only file that will do as `ca`, hexadecimal; None for any.
 
     Raises
     ------
@@ -18,11 +26,21 @@ def context_of(ca: Path, certificate: Path, key: Path) -> ssl.SSLContext:
     """
     for name, path in (("ca", ca), ("certificate", certificate), ("key", key)):
         _readable(name, path)
+    # Read once: what is summed up is what is trusted.
+    trusted = ca.read_bytes()
+    found = hashlib.sha256(trusted).hexdigest()
+    if ca_sha256 not in (None, found):
+        raise Misconfigured(
+            f"ca: {ca} is another file than ca_sha256 allows ({found}): if the device's authority "
+            "is a new one, compare it and write this sum into ca_sha256; otherwise put the file "
+            "back"
+        )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_verify_locations(ca)
-    except ssl.SSLError:
+        # Notes beside the certificates may be in any letters.
+        context.load_verify_locations(cadata=trusted.decode("ascii", "ignore"))
+    except (ssl.SSLError, ValueError):
         raise Misconfigured(f"ca: {ca} holds no certificate in PEM form") from None
     try:
         # A key with a password would ask for it on the terminal.

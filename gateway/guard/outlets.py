@@ -41,7 +41,11 @@ def way_of(source: SourceConfig, tag: Tag) -> Way:
     """Say where a tag leads."""
     match source:
         case ModbusConfig():
-            line = {"protocol": f"modbus {source.transport}", "endpoint": source.place}
+            line = {
+                "protocol": f"modbus {source.transport}",
+                "endpoint": source.place,
+                "ca_sha256": source.ca_sha256 or "",
+            }
         case OpcUaConfig():
             secured = "" if source.security == "none" else f" {source.mode}"
             line = {
@@ -143,8 +147,18 @@ def objections(
         elif was != now:
             changed = "; ".join(_changes(was if isinstance(was, dict) else {}, now))
             yield ("outlets", tag), f"leads elsewhere than was signed: {changed}; {AGAIN}"
+        elif (pin := _pin(now)) and pin not in now:
+            what = f'others that are trusted could stand there: write {pin} = "…" into source'
+            yield ("outlets", tag), f'{what} "{now["device"]}", and have them signed'
     for tag in outlets.keys() - set(tags):
         yield ("outlets", tag), "is not named by these limits"
+
+
+def _pin(way: Way) -> str:
+    """Name what has to say of a secured way whose certificate is at its end."""
+    if way.get("protocol") == "modbus tls":
+        return "ca_sha256"
+    return "server_thumbprint" if way.get("security", "none") != "none" else ""
 
 
 def signed_at(signed: object) -> int:

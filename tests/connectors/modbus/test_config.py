@@ -25,7 +25,8 @@ def test_the_sample_shows_every_option_of_tcp_at_its_default() -> None:
     plain = ModbusConfig(name="press-plc", host="192.168.10.20")
     defaults = {**plain.model_dump(), "port": PORTS["tcp"], "max_gap": plain.gap}
     assert shown == {key: defaults[key] for key in shown}
-    of_others = {"device", "baud", "parity", "stop_bits", "silence_ms", "ca", "certificate", "key"}
+    of_others = {"device", "baud", "parity", "stop_bits", "silence_ms"}
+    of_others |= {"ca", "ca_sha256", "certificate", "key"}
     assert shown.keys() == defaults.keys() - of_others
 
 
@@ -90,6 +91,10 @@ def test_refuses_what_cannot_be(wrong: dict[str, object]) -> None:
         (
             {"transport": "rtu", "device": "/dev/ttyUSB0", "port": 502},
             'port: belongs to transport "tcp" or "tls" or "rtu-over-tcp", and this one is "rtu"',
+        ),
+        (
+            {"host": "plc", "ca_sha256": "0" * 64},
+            'ca_sha256: belongs to transport "tls", and this one is "tcp"',
         ),
         (
             {"host": "plc", "silence_ms": 100},

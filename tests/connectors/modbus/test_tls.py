@@ -1,6 +1,7 @@
 """TLS to OpenSSL in a process of its own with libmodbus behind it, and certificates gone wrong."""
 
 import asyncio
+import hashlib
 import re
 import ssl
 import struct
@@ -158,6 +159,18 @@ def test_reads_over_tls(secured: Any, tagged: Any, versions: str) -> None:
     assert batch.value.tolist() == [offset ^ 0xA5A5 for offset in range(300)]
 
 
+def sum_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_one_authority_that_was_said_will_do(
+    secured: Any, tagged: Any, authority: Authority
+) -> None:
+    authority.path.write_text("Zürich, 2026\n" + authority.path.read_text(), encoding="utf-8")
+    config = secured(ca_sha256=sum_of(authority.path))
+    assert not reading(config, tagged("unit 1, input 5, uint16")).status.any()
+
+
 def refusal(config: ModbusConfig, tags: Any) -> str:
     async def run() -> None:
         async with ModbusSource(config, tags) as source:
@@ -196,6 +209,15 @@ def test_a_device_signed_by_somebody_else(secured: Any, tagged: Any, tmp_path: P
     said = refusal(secured(ca=stranger.path), tagged("unit 1, input 5, uint16"))
     assert "its certificate is not to be believed" in said
     assert "give the authority that signed it as ca" in said
+
+
+def test_another_authority_in_its_place_will_not_do(
+    secured: Any, tagged: Any, authority: Authority, tmp_path: Path
+) -> None:
+    """It is the one that has signed the device's certificate: only the sum tells."""
+    config = secured(ca_sha256=sum_of(Authority(tmp_path, "before").path))
+    said = refusal(config, tagged("unit 1, input 5, uint16"))
+    assert f"is another file than ca_sha256 allows ({sum_of(authority.path)})" in said
 
 
 @pytest.mark.parametrize("versions", ["", ",openssl-max-proto-version=TLS1.2"])

@@ -14,7 +14,7 @@ from asyncua import Server, ua
 from connectors.catalogue import WriteAccess, build_actuator
 from connectors.contract import Actuator, Outlet
 from connectors.opcua.config import OpcUaConfig
-from plant.errors import Rejected
+from plant.errors import Misconfigured, Rejected
 from plant.quality import Status
 from plant.setpoints import Readback, Setpoint
 from plant.tags import Tag
@@ -58,7 +58,11 @@ def server() -> Iterator[Guarded]:
 
 @pytest.fixture
 def actuator(server: Guarded, tmp_path: Path) -> Actuator:
-    """Made as the guard makes it: the reader's configuration, the writer's credentials."""
+    return made(server, tmp_path)
+
+
+def made(server: Guarded, tmp_path: Path, thumbprint: str | None = None) -> Actuator:
+    """Make it as the guard does: the reader's configuration, the writer's credentials."""
     lay(tmp_path / "pki/trusted/certs/ca.der", replace(AUTHORITY, start=LONG_AGO).bake())
     for name in ("reader", "writer"):
         (tmp_path / name).write_text(f"secret of {name}")
@@ -69,6 +73,7 @@ def actuator(server: Guarded, tmp_path: Path) -> Actuator:
         user="reader",
         password_file=tmp_path / "reader",
         timeout_s=20.0,
+        server_thumbprint=thumbprint,
     )
     access = WriteAccess(user="writer", password_file=tmp_path / "writer")
     outlets = [Outlet(tag=tag(name)) for name in (*BEGIN, "Missing")]
@@ -92,6 +97,17 @@ def test_it_writes_as_the_user_who_may_and_over_a_secured_channel(
     assert (said.setpoint.value, said.setpoint.status) == (2.5, Status.GOOD)
     assert abs(said.setpoint.at - time.time_ns()) < 600e9
     assert [token["username"] for token in server.tokens[seen:]] == ["writer", "writer"]
+
+
+def test_the_server_that_the_configuration_names_is_the_only_one_for_the_writer_too(
+    server: Guarded, tmp_path: Path
+) -> None:
+    async def run() -> None:
+        async with made(server, tmp_path, "0" * 64):
+            pass
+
+    with pytest.raises(Misconfigured, match="than server_thumbprint allows"):
+        asyncio.run(run())
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,8 @@ def config(folder: Path, text: str = CONFIG) -> Path:
     return file
 
 
-def signed(folder: Path, text: str = HEAD + SETPOINT) -> bytes:
-    return sealed(text.encode(), "limits.toml", KEY, load(config(folder)), WALL)
+def signed(folder: Path, text: str = HEAD + SETPOINT, config_text: str = CONFIG) -> bytes:
+    return sealed(text.encode(), "limits.toml", KEY, load(config(folder, config_text)), WALL)
 
 
 def taken(folder: Path, content: bytes, text: str = CONFIG) -> Policy:
@@ -153,6 +153,41 @@ def test_a_configuration_that_leads_elsewhere_is_refused_and_says_what(
     assert re.search(rf"limits\.toml:\d+: {tag}: leads elsewhere than was signed: ", words)
     assert said in words
     assert "setpoints sign LIMITS --key KEY --config CONFIG" in words
+
+
+TLS = (
+    'host = "10.0.0.5"\n\n[[source]]\ntype = "modbus"\nname = "twin"',
+    'host = "10.0.0.5"\ntransport = "tls"\nca = "ca.pem"\ncertificate = "own.pem"\n'
+    'key = "own.key"\n{pin}\n[[source]]\ntype = "modbus"\nname = "twin"',
+    "ca_sha256",
+)
+OPCUA = ('security = "none"', 'trust = "pki"\n{pin}', "server_thumbprint")
+PINS = pytest.mark.parametrize(
+    ("old", "new", "key", "tag", "device"),
+    [(*TLS, "l/c/running", "plc"), (*OPCUA, "l/c/stop", "cell")],
+)
+
+
+@PINS
+def test_who_is_at_the_end_of_a_secured_way_is_signed(
+    tmp_path: Path, old: str, new: str, key: str, tag: str, device: str
+) -> None:
+    assert old in CONFIG
+    kept, other = (CONFIG.replace(old, new.format(pin=f'{key} = "{digit * 64}"')) for digit in "ab")
+    content = signed(tmp_path, config_text=kept)
+    assert taken(tmp_path, content, kept).ways[tag][key] == "a" * 64
+    for text in (other, CONFIG.replace(old, new.format(pin=""))):
+        with pytest.raises(Misconfigured, match=f'{tag}: leads elsewhere.*{key} "aaaa'):
+            taken(tmp_path, content, text)
+
+
+@PINS
+def test_a_secured_way_that_does_not_say_who_is_at_its_end_is_not_signed(
+    tmp_path: Path, old: str, new: str, key: str, tag: str, device: str
+) -> None:
+    words = rf'{tag}: others .* could stand there: write {key} = "…" into source "{device}"'
+    with pytest.raises(Misconfigured, match=words):
+        signed(tmp_path, config_text=CONFIG.replace(old, new.format(pin="")))
 
 
 def test_what_names_no_setpoint_may_change(tmp_path: Path) -> None:
