@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,11 @@ class Actor:
     models: tuple[str, ...] = ()
     tags: tuple[str, ...] | None = None
     per_hour: int = PERSON_PER_HOUR
+
+    @property
+    def key(self) -> tuple[str, bool, bool]:
+        """Tell him from others of his name: a person, a program, and who only says that he is."""
+        return self.name, self.person, self.known
 
 
 class Desk:
@@ -136,14 +141,14 @@ class Throttle:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._buckets: dict[str, _Bucket] = {}
+        self._buckets: dict[Hashable, _Bucket] = {}
 
-    def over(self, name: str) -> int:
+    def over(self, who: Hashable) -> int:
         """Count a request and give how many of them were too many in a row; 0: it may pass."""
         now = self._clock()
         if len(self._buckets) > 1000:
             self._buckets = {key: one for key, one in self._buckets.items() if one.over}
-        bucket = self._buckets.setdefault(name, _Bucket(BURST, now))
+        bucket = self._buckets.setdefault(who, _Bucket(BURST, now))
         if now - bucket.at > PAUSE_S:
             bucket.over = 0
         bucket.left = min(BURST, bucket.left + PER_S * (now - bucket.at))
@@ -154,6 +159,6 @@ class Throttle:
         bucket.over += 1
         return bucket.over
 
-    def forget(self, name: str) -> None:
+    def forget(self, who: Hashable) -> None:
         """Begin anew."""
-        self._buckets.pop(name, None)
+        self._buckets.pop(who, None)

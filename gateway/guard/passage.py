@@ -161,8 +161,8 @@ class Passage:
             facts = {"request": request.id, "tag": request.tag, "approved": len(ticket.approvals)}
             self._book.note("guard", str(State.PENDING), **facts)
             return
-        name = ticket.actor.name
-        waiting = sum(one.actor.name == name for one in self._book.tickets(State.PENDING))
+        name, who = ticket.actor.name, ticket.actor.key
+        waiting = sum(one.actor.key == who for one in self._book.tickets(State.PENDING))
         if waiting >= MOST_PENDING:
             self._book.reject(ticket, Code.FLOODING, f"{waiting} of {name} wait")
             return

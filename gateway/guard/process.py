@@ -104,9 +104,9 @@ class Guard:
 
     async def ask(self, request: Request, actor: Actor) -> Ticket:
         """Take a request, and carry it as far as it goes for now."""
-        moment, twin = self._now(), self.book.twin(actor.name, request.key)
-        over = self._throttle.over(actor.name)
-        if over > 1 or actor.name in self._store.off:
+        moment, twin = self._now(), self.book.twin(actor, request.key)
+        over = self._throttle.over(actor.key)
+        if over > 1 or (not actor.person and actor.name in self._store.off):
             # Not each of a thousand is written down: that would be a flood of its own.
             self._flooding(actor, over)
             code = Code.FLOODING if actor.known else Code.STRANGER
@@ -130,7 +130,7 @@ class Guard:
 
     def malformed(self, actor: Actor) -> None:
         """Count what was no request at all; the first of a row is written down."""
-        over = self._throttle.over(actor.name)
+        over = self._throttle.over(actor.key)
         if over == 0:
             self.book.note(actor.name, "malformed")
         self._flooding(actor, over)
@@ -246,7 +246,7 @@ class Guard:
         self._as_before(before)
         self.book.note(name, STARTED_AGAIN, off=sorted(self._store.off))
         for proposer in self._store.off:
-            self._throttle.forget(proposer)
+            self._throttle.forget(Actor(proposer).key)
             self.book.alarms.pop(f"proposer {proposer}", None)
         self._store.off = {}
         for record in self._store.records.values():

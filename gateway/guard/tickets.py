@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -69,8 +69,10 @@ class Ticket:
 
     @property
     def model(self) -> str:
-        """Name whose tokens it takes: its model's, or its proposer's."""
+        """Name whose tokens it takes: its model's, or its proposer's; of a person his own."""
         request = self.request
+        if self.actor.person and not self.back:
+            return f"{self.actor.name} (person)"
         return f"{request.model}@{request.version}" if request.model else self.actor.name
 
     def shown(self) -> dict[str, Any]:
@@ -104,24 +106,24 @@ class Book:
         """What stands: by setpoint, or by what is amiss."""
         self._passing: dict[str, float] = {}
         self._tickets: OrderedDict[str, Ticket] = OrderedDict()
-        self._keys: dict[tuple[str, str], str] = {}
+        self._keys: dict[tuple[Hashable, str], str] = {}
 
     def get(self, request: str) -> Ticket | None:
         """Find a request by its id."""
         return self._tickets.get(request)
 
-    def twin(self, actor: str, key: str) -> Ticket | None:
+    def twin(self, actor: Actor, key: str) -> Ticket | None:
         """Find the request that somebody has made with this idempotency key."""
-        return self._tickets.get(self._keys.get((actor, key), ""))
+        return self._tickets.get(self._keys.get((actor.key, key), ""))
 
     def put(self, ticket: Ticket) -> None:
         """Keep a request; those that have been there longest make room."""
         self._tickets[ticket.request.id] = ticket
         if ticket.actor.known:
-            self._keys[ticket.actor.name, ticket.request.key] = ticket.request.id
+            self._keys[ticket.actor.key, ticket.request.key] = ticket.request.id
         while len(self._tickets) > MOST:
             _, gone = self._tickets.popitem(last=False)
-            self._keys.pop((gone.actor.name, gone.request.key), None)
+            self._keys.pop((gone.actor.key, gone.request.key), None)
 
     def tickets(self, *states: State) -> list[Ticket]:
         """Give the requests in some states, or all, oldest first."""

@@ -11,6 +11,7 @@ import pytest
 from gateway.accounts.register import Accounts, read_accounts, write_accounts
 from gateway.guard.checks import NS, Moment
 from gateway.guard.desk import OFF_AFTER, Actor
+from gateway.guard.passage import MOST_PENDING
 from gateway.guard.stopping import STOP
 from plant.errors import Rejected
 from plant.setpoints import Code, Mode, Reading, State
@@ -399,6 +400,84 @@ def test_a_flood_is_named_and_switched_off_and_others_are_heard(tmp_path: Path) 
         rig.clock.move(120)
         rig.plc.values[SPEED] = 50.0
         assert (await rig.guard.ask(rig.request(), rig.program)).state is State.PENDING
+
+    ran(story())
+
+
+NAMESAKE = LIMITS.replace('name = "speeds"', 'name = "eve"')
+PROGRAM = Actor("eve", models=("speeds@1",), tags=(SPEED,))
+PERSON = Actor("eve", person=True)
+
+
+def test_a_program_that_is_switched_off_does_not_silence_the_person_of_its_name(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(tmp_path, NAMESAKE)
+
+    async def story() -> None:
+        for _ in range(OFF_AFTER + 40):
+            await rig.guard.ask(rig.request(99.0), PROGRAM)
+        assert "eve" in rig.guard.status()["off"]
+        assert (await rig.guard.ask(rig.request(), PROGRAM)).code is Code.FLOODING
+        person = await rig.guard.ask_as(rig.request(based_on=()), "eve", WORD)
+        assert person.state is State.PENDING
+        await rig.guard.start("ana", WORD)
+        assert (await rig.guard.ask(rig.request(), PROGRAM)).state is State.PENDING
+
+    ran(story())
+
+
+def test_a_person_who_asks_too_often_does_not_silence_the_program_of_his_name(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(tmp_path, NAMESAKE)
+
+    async def story() -> None:
+        for _ in range(OFF_AFTER + 40):
+            last = await rig.guard.ask(rig.request(99.0), PERSON)
+        assert last.code is Code.FLOODING
+        assert rig.guard.status()["off"] == {}
+        assert (await rig.guard.ask(rig.request(), PROGRAM)).state is State.PENDING
+
+    ran(story())
+
+
+def test_a_key_of_a_person_and_of_a_program_of_his_name_ask_twice(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, NAMESAKE)
+
+    async def story() -> None:
+        first = await rig.guard.ask(rig.request(key="k"), PROGRAM)
+        second = await rig.guard.ask(rig.request(key="k"), PERSON)
+        assert (first.state, second.state) == (State.PENDING, State.PENDING)
+        assert first is not second
+
+    ran(story())
+
+
+def test_as_many_wait_of_a_person_whatever_waits_of_a_program_of_his_name(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, NAMESAKE)
+
+    async def story() -> None:
+        for _ in range(MOST_PENDING):
+            assert (await rig.guard.ask(rig.request(), PROGRAM)).state is State.PENDING
+        assert (await rig.guard.ask(rig.request(), PROGRAM)).code is Code.FLOODING
+        assert (await rig.guard.ask(rig.request(), PERSON)).state is State.PENDING
+
+    ran(story())
+
+
+@pytest.mark.parametrize("model", [{}, {"model": "", "version": ""}])
+def test_a_person_who_is_called_as_a_model_takes_none_of_its_tokens(
+    tmp_path: Path, model: dict[str, str]
+) -> None:
+    rig = Rig(tmp_path, LIMITS.replace("per_hour = 10", "per_hour = 1"))
+
+    async def story() -> None:
+        ticket = await rig.guard.ask(rig.request(**model), Actor("speeds@1", person=True))
+        await rig.guard.approve(ticket.request.id, "ana", WORD)
+        assert ticket.state is State.HELD
+        rig.clock.move(600)
+        assert (await rig.guard.ask(rig.request(50.0), rig.program)).state is State.PENDING
 
     ran(story())
 
