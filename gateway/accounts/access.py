@@ -15,15 +15,11 @@ from gateway.accounts.passwords import Cost, cost_of, hashed, matches, objection
 from gateway.accounts.register import Account, Accounts, alone, read_accounts, write_accounts
 from gateway.accounts.roles import EVERYTHING, RIGHTS, Right, Role
 from gateway.accounts.sessions import Session, Sessions
-from gateway.accounts.waits import Waits, network_of
+from gateway.accounts.waits import Lockout, network_of
 from gateway.journal import JSON
 from plant.errors import Misconfigured, Rejected, Unreachable
 from plant.files import stamp
 
-NAME_FAILURES, ADDRESS_FAILURES = 5, 15
-"""Wrong passwords for a name, or from an address, after which it has to wait."""
-NAME_FORGET_S, ADDRESS_FORGET_S = 86_400.0, 900.0
-"""So long without a failure, and it is forgotten: behind one address may be a whole plant."""
 QUEUE = 8
 """Logins that wait for their password to be checked; one more is sent away."""
 HERE = "this machine"
@@ -114,8 +110,7 @@ class Access:
         self._tell = tell
         self._known: Mapping[str, Any] = known or {}
         self._sessions = Sessions(idle_s, clock)
-        self._names = Waits(NAME_FAILURES, NAME_FORGET_S, clock)
-        self._addresses = Waits(ADDRESS_FAILURES, ADDRESS_FORGET_S, clock)
+        self._lockout = Lockout(clock)
         self._accounts = Accounts()
         self._stamp: tuple[int, ...] | None = None
         self._unmatched = unmatched(Cost())
@@ -151,7 +146,7 @@ class Access:
         Raises
         ------
         LockedOut
-            The name or the address has to wait.
+            This name has to wait at this address.
         Rejected
             Name or password is wrong; which of both is not told.
         Unreachable
@@ -195,23 +190,22 @@ class Access:
 
     async def _checked(self, name: str, password: str, address: str) -> Account:
         """Check a password, one at a time; raises as `login` does."""
-        network = network_of(address)
-        self._allow(name, network)
+        self._allow(name, address)
         if self._queued >= QUEUE:
             raise Unreachable("Too many log in at this moment. Try again in a few seconds.")
         self._queued += 1
         try:
             async with self._one:
                 # Whoever queued while others failed has to wait as they do.
-                self._allow(name, network)
+                self._allow(name, address)
                 account = self.look().by_name.get(name)
                 kept = self._unmatched if account is None else account.password
                 right = await asyncio.to_thread(matches, password, kept)
                 if account is None or not right or not account.enabled:
-                    raise self._failed(name, account, right, network, address)
+                    raise self._failed(name, account, right, address)
         finally:
             self._queued -= 1
-        self._names.forget(name)
+        self._lockout.passed(name, address)
         return account
 
     def who(self, key: str) -> Who | None:
@@ -260,16 +254,14 @@ class Access:
     def _ended(self, session: Session, why: str) -> None:
         self.audit.note("session ended", session.account.name, session.address, why=why)
 
-    def _allow(self, name: str, network: str) -> None:
-        wait = max(self._names.left(name), self._addresses.left(network))
+    def _allow(self, name: str, address: str) -> None:
+        wait = self._lockout.left(name, address)
         if wait:
             known = name if name in self._accounts.by_name else ""
-            self.audit.refusal(known, network, "locked out", "login")
+            self.audit.refusal(known, network_of(address), "locked out", "login")
             raise LockedOut(wait)
 
-    def _failed(
-        self, name: str, account: Account | None, right: bool, network: str, address: str
-    ) -> Rejected:
+    def _failed(self, name: str, account: Account | None, right: bool, address: str) -> Rejected:
         # People type a password into the field of the name: only names that exist are kept.
         known = "" if account is None else account.name
         why = "wrong password"
@@ -278,11 +270,9 @@ class Access:
         elif right:
             why = "the account is disabled"
         self.audit.failure("login failed", known, address, why=why)
-        waits = {"name": self._names.failed(name), "address": self._addresses.failed(network)}
-        for of, seconds in waits.items():
-            if seconds:
-                words = f"too many wrong passwords for the {of}: {_long(seconds)} to wait"
-                self.audit.failure("locked out", known, address, why=words)
+        for of, seconds in self._lockout.failed(name, address).items():
+            words = f"too many wrong passwords for the {of}: {_long(seconds)} to wait"
+            self.audit.failure("locked out", known, address, why=words)
         return Rejected(WRONG)
 
     def _compare(self) -> None:
@@ -295,7 +285,7 @@ class Access:
             for change in _changes(self._known.get(name), now.get(name)):
                 self.audit.note("account", by, HERE, account=name, why=change, changed=at)
                 if change == UNLOCKED:
-                    self._names.forget(name)
+                    self._lockout.ended(name)
         if now != self._known:
             self._tell({"accounts": now})
         self._known = now

@@ -1,15 +1,28 @@
-"""Lock-out: who fails too often waits, each time longer (OWASP "Authentication", CWE-307)."""
+"""Lock-out: who fails too often waits, each time longer (OWASP "Authentication", CWE-307).
+
+It is told by account and address together, or whoever knows a name could shut its owner out.
+"""
 
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+from typing import Generic, TypeVar
 
-FIRST_S, LONGEST_S = 30.0, 900.0
+K = TypeVar("K", bound=Hashable)
+
+FIRST_S, LONGEST_S, WIDE_S = 30.0, 900.0, 60.0
+"""Waits: the first, the longest of one account from one address, the longest of all others."""
+FAILURES, FAILURES_OF_NAME, FAILURES_FROM_ADDRESS = 5, 50, 60
+"""For an account from an address; for it from anywhere; from an address for anything."""
+DAY_S, QUARTER_S = 86_400.0, 900.0
+"""So long without a failure, and it is forgotten; the shorter for an address, which may be that of
+a whole plant."""
 MOST = 10_000
-"""Names and addresses kept in mind; whoever makes up more only pushes out the oldest."""
+"""Kept in mind of each sort; whoever makes up more only pushes out the oldest."""
+MOST_NAME = 64
 
 
 @dataclass(slots=True)
@@ -19,14 +32,14 @@ class _Count:
     until: float
 
 
-class Waits:
-    """How long each name, or each address, has still to wait.
+class Waits(Generic[K]):
+    """How long each of whatever is counted has still to wait.
 
     Parameters
     ----------
     limit
         Failures from which on it waits: `FIRST_S`, and twice as long after each further one, up to
-        `LONGEST_S`.
+        `longest_s`.
     forget_s
         Time without a failure after which all is forgotten, s.
     clock
@@ -34,19 +47,24 @@ class Waits:
     """
 
     def __init__(
-        self, limit: int, forget_s: float, clock: Callable[[], float] = time.monotonic
+        self,
+        limit: int,
+        forget_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        longest_s: float = LONGEST_S,
     ) -> None:
         self._limit = limit
         self._forget_s = forget_s
         self._clock = clock
-        self._counts: OrderedDict[str, _Count] = OrderedDict()
+        self._longest_s = longest_s
+        self._counts: OrderedDict[K, _Count] = OrderedDict()
 
-    def left(self, key: str) -> int:
+    def left(self, key: K) -> int:
         """Give the seconds for which a key still has to wait, rounded up."""
         count = self._counts.get(key)
         return 0 if count is None else max(0, math.ceil(count.until - self._clock()))
 
-    def failed(self, key: str) -> int:
+    def failed(self, key: K) -> int:
         """Count a failure and give the seconds to wait from now."""
         now = self._clock()
         count = self._counts.pop(key, None)
@@ -56,15 +74,76 @@ class Waits:
         count.last = now
         beyond = count.failures - self._limit
         if beyond >= 0:
-            count.until = now + min(LONGEST_S, FIRST_S * 2.0 ** min(beyond, 30))
+            count.until = now + min(self._longest_s, FIRST_S * 2.0 ** min(beyond, 30))
         self._counts[key] = count
         if len(self._counts) > MOST:
             self._counts.popitem(last=False)
         return self.left(key)
 
-    def forget(self, key: str) -> None:
+    def forget(self, *keys: K) -> None:
         """Begin anew: the right password was given, or somebody ended the wait."""
-        self._counts.pop(key, None)
+        for key in keys:
+            self._counts.pop(key, None)
+
+    def counted(self) -> tuple[K, ...]:
+        """List what has failed."""
+        return tuple(self._counts)
+
+
+class Lockout:
+    """Who has to wait: an account from an address where it has failed.
+
+    Whoever guesses from many addresses, or at many accounts, is slowed down as well, by waits of a
+    minute at most. They bind nobody who was let in from where he is: his own address is a mark of
+    his that a stranger elsewhere has not, and no stranger shuts him out.
+
+    Parameters
+    ----------
+    clock
+        Monotonic time, s.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pairs = Waits[tuple[str, str]](FAILURES, DAY_S, clock)
+        self._names = Waits[str](FAILURES_OF_NAME, DAY_S, clock, WIDE_S)
+        self._addresses = Waits[str](FAILURES_FROM_ADDRESS, QUARTER_S, clock, WIDE_S)
+        self._usual: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def left(self, name: str, address: str) -> int:
+        """Give the seconds for which an account has still to wait at an address, rounded up."""
+        pair = name, address = _pair(name, address)
+        if pair in self._usual:
+            return self._pairs.left(pair)
+        return max(self._pairs.left(pair), self._names.left(name), self._addresses.left(address))
+
+    def failed(self, name: str, address: str) -> dict[str, int]:
+        """Count a failure, and give what has to wait from now, and for how many seconds."""
+        pair = name, address = _pair(name, address)
+        waits = {
+            "name from this address": self._pairs.failed(pair),
+            "name": self._names.failed(name),
+            "address": self._addresses.failed(address),
+        }
+        return {what: seconds for what, seconds in waits.items() if seconds}
+
+    def passed(self, name: str, address: str) -> None:
+        """Begin anew with an account at an address: the right password was given there."""
+        pair = _pair(name, address)
+        self._pairs.forget(pair)
+        self._usual[pair] = None
+        self._usual.move_to_end(pair)
+        if len(self._usual) > MOST:
+            self._usual.popitem(last=False)
+
+    def ended(self, name: str) -> None:
+        """End what an account has to wait for, wherever it is: an administrator has said so."""
+        self._names.forget(name)
+        self._pairs.forget(*(pair for pair in self._pairs.counted() if pair[0] == name))
+
+
+def _pair(name: str, address: str) -> tuple[str, str]:
+    """Give what is counted, whatever length was made up; no account has a longer name."""
+    return name[:MOST_NAME], network_of(address)[:MOST_NAME]
 
 
 def network_of(address: str) -> str:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from gateway.accounts.access import Access
 from gateway.accounts.roles import Right
-from gateway.accounts.waits import Waits, network_of
+from gateway.accounts.waits import Lockout
 from gateway.console.answers import answer, refuse
 from gateway.console.doors import Door, peer
 from gateway.console.queries import content_of
@@ -33,8 +33,6 @@ AT_ONCE = 8
 LOOKS_AT_ONCE = 4
 """Of those who only look where one stands, for which nobody has to show who he is."""
 STATE_S = 3.0
-FAILURES, FORGET_S = 10, 900.0
-"""Wrong tokens from an address after which it has to wait."""
 FLOODED_S = 60
 NAME = 64
 NS = 10**9
@@ -54,7 +52,7 @@ class Asking:
 
     def __init__(self, line: GuardLine, clock: Callable[[], float] = time.monotonic) -> None:
         self._line = line
-        self._waits = Waits(FAILURES, FORGET_S, clock)
+        self._lockout = Lockout(clock)
         self._open = Counter[str]()
 
     def doors(self) -> list[Door]:
@@ -69,11 +67,10 @@ class Asking:
         token = _token(request)
         if not token:
             return refuse(401, "Show the proposer's token: Authorization: Bearer TOKEN.")
-        place = network_of(peer(request.scope))
-        left = self._waits.left(place)
+        place, said = peer(request.scope), said_of(await content_of(request), token)
+        left = self._lockout.left(said["name"], place)
         if left:
             return _later(429, "Too many wrong tokens.", left)
-        said = said_of(await content_of(request), token)
         async with self._slot("ask", AT_ONCE):
             try:
                 answered = await self._line.tell(said)
@@ -86,11 +83,12 @@ class Asking:
         if not answered.get("known", row["code"] != Code.STRANGER):
             # Whatever else was in the way first: nobody is told of the plant for a wrong token.
             told["code"] = str(Code.STRANGER)
-            self._waits.failed(place)
+            self._lockout.failed(said["name"], place)
             access: Access | None = request.scope["app"].state.access
             if access is not None:
-                access.audit.refusal("", peer(request.scope), "no proposer's token", PATH)
+                access.audit.refusal("", place, "no proposer's token", PATH)
             return answer(told, 401)
+        self._lockout.passed(said["name"], place)
         if row["code"] == Code.FLOODING:
             flooded = answer(told, 429)
             flooded.headers["Retry-After"] = str(FLOODED_S)

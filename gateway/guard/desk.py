@@ -5,17 +5,20 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Hashable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.accounts.passwords import Cost, matches, unmatched
 from gateway.accounts.register import read_accounts
 from gateway.accounts.roles import RIGHTS, Right, Role, refusal
-from gateway.accounts.waits import Waits
+from gateway.accounts.waits import Lockout
 from gateway.guard.policy import GUARD, Policy
 from plant.errors import Misconfigured, Rejected, Unreachable
 
-FAILURES, FORGET_S = 5, 86_400.0
+WHENCE: ContextVar[str] = ContextVar("whence", default="")
+"""Who is at the other end of the socket, and where he says that he speaks for: wrong passwords are
+counted by it."""
 QUEUE = 8
 """Passwords that wait to be looked at; one more is sent away."""
 PERSON_PER_HOUR = 60
@@ -61,7 +64,7 @@ class Desk:
         self, accounts: Path, cost: Cost | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._file = accounts
-        self._waits = Waits(FAILURES, FORGET_S, clock)
+        self._lockout = Lockout(clock)
         self._unmatched = unmatched(cost or Cost())
         self._one = asyncio.Semaphore(1)
         self._queued = 0
@@ -80,9 +83,8 @@ class Desk:
         """
         if name.casefold() == GUARD:
             raise Rejected(f"{name} is the guard's own name: take another account")
-        left = self._waits.left(name)
-        if left:
-            raise Rejected(f"too many wrong passwords for {name}: try again in {left} s")
+        whence = WHENCE.get()
+        self._allow(name, whence)
         if self._queued >= QUEUE:
             raise Unreachable("too many passwords are being looked at", retry_after=5.0)
         account = read_accounts(self._file).by_name.get(name)
@@ -91,19 +93,26 @@ class Desk:
         self._queued += 1
         try:
             async with self._one:
+                # Whoever queued while others failed has to wait as they do.
+                self._allow(name, whence)
                 right = await asyncio.to_thread(matches, password, kept)
         finally:
             self._queued -= 1
         if account is None or not usable or not right:
-            self._waits.failed(name)
+            self._lockout.failed(name, whence)
             raise Rejected("name or password is wrong")
-        self._waits.forget(name)
+        self._lockout.passed(name, whence)
         if isinstance(may, Right):
             if may not in RIGHTS[account.role]:
                 raise Rejected(refusal(name, account.role, may))
         elif account.role not in may:
             raise Rejected(f"{name} is {account.role}; only {' or '.join(sorted(may))} may ask")
         return account.role
+
+    def _allow(self, name: str, whence: str) -> None:
+        left = self._lockout.left(name, whence)
+        if left:
+            raise Rejected(f"too many wrong passwords for {name}: try again in {left} s")
 
     def stands(self, name: str, right: Right) -> bool:
         """Tell whether somebody who has shown who he is has this right still, as of now."""

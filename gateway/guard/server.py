@@ -9,8 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gateway.accounts.waits import network_of
 from gateway.guard.audit import NoAudit
-from gateway.guard.desk import Actor
+from gateway.guard.desk import WHENCE, Actor
 from gateway.guard.process import Guard
 from gateway.guard.separation import SPOKEN_TO, open_to
 from gateway.guard.tickets import PLACE
@@ -119,6 +120,7 @@ class Server:
             if op is None:
                 raise Rejected(f"there is no {str(said.get('op'))[:40]!r} here")
             PLACE.set(_text(said, "place"))
+            WHENCE.set(f"{peer} {network_of(PLACE.get())}")
             answer = {"ok": True, **await op({**said, "peer": peer})}
         except PlantError as error:
             answer = {"ok": False, "why": str(error), "class": type(error).__name__}

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from gateway.accounts.roles import Right
+from gateway.accounts.waits import FAILURES
 from gateway.console import asking
-from gateway.console.asking import AT_ONCE, FAILURES, PATH, Asking
+from gateway.console.asking import AT_ONCE, PATH, Asking
 from gateway.console.doors import Door
 from gateway.console.tls import own_pair, prepare
 from gateway.guard.desk import BURST
@@ -141,6 +142,18 @@ def test_a_wrong_token_waits_after_a_while(tmp_path: Path, people: People) -> No
         assert tried == [401] * FAILURES + [429]
         assert int(ask(server, wanted(rig)).headers["retry-after"]) > 0
         assert "no proposer's token" in people.told("refused")[0]["words"]
+
+    over(tmp_path, say, access=people.access, records=people.records)
+
+
+def test_a_program_with_a_wrong_token_keeps_no_other_waiting_at_its_address(
+    tmp_path: Path, people: People
+) -> None:
+    def say(server: Console, rig: Rig) -> None:
+        wrong, other = {**JSON, "Authorization": "Bearer guess"}, wanted(rig, proposer="loads")
+        tried = [ask(server, other, wrong).status for _ in range(FAILURES + 1)]
+        assert tried == [401] * FAILURES + [429]
+        assert ask(server, wanted(rig)).status == 200
 
     over(tmp_path, say, access=people.access, records=people.records)
 

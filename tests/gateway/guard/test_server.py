@@ -8,11 +8,14 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.accounts.waits import FAILURES
+from gateway.guard.desk import QUEUE
 from gateway.guard.server import Server
 from gateway.guard.words import FOLDER, MOST_BYTES, SOCKET, framed, new_id, request_of, tell
 from plant.errors import Rejected, Unreachable
@@ -119,6 +122,46 @@ def test_junk_and_half_words_are_survived(tmp_path: Path) -> None:
                 line.connect(str(tmp_path / FOLDER / SOCKET))
                 line.sendall(junk)
         assert tell(tmp_path / FOLDER, {"op": "status"})["ok"]
+
+    served(tmp_path, say)
+
+
+def rejecting(place: str, password: str) -> dict[str, Any]:
+    return {"op": "reject", "id": "x", "name": "ana", "password": password, "place": place}
+
+
+def test_wrong_passwords_at_one_place_keep_nobody_waiting_at_another(tmp_path: Path) -> None:
+    def say(rig: Rig) -> None:
+        def refused(place: str, password: str) -> str:
+            with pytest.raises(Rejected) as caught:
+                tell(tmp_path / FOLDER, rejecting(place, password))
+            return str(caught.value)
+
+        guesses = [refused("203.0.113.9", "a guess") for _ in range(FAILURES)]
+        assert guesses == ["name or password is wrong"] * FAILURES
+        waits = "too many wrong passwords for ana: try again in 30 s"
+        assert refused("203.0.113.9", WORD) == waits
+        assert [refused(place, WORD) for place in ("10.0.0.5", "")] == [
+            "x is not known: only what is pending can be decided"
+        ] * 2
+        rig.clock.move(30)
+        assert refused("203.0.113.9", WORD).startswith("x is not known")
+
+    served(tmp_path, say)
+
+
+def test_many_guesses_at_once_are_no_more_than_one_by_one(tmp_path: Path) -> None:
+    def say(rig: Rig) -> None:
+        def refused(_number: int) -> str:
+            with pytest.raises(Rejected) as caught:
+                tell(tmp_path / FOLDER, rejecting("203.0.113.9", "a guess"))
+            return str(caught.value)
+
+        with ThreadPoolExecutor(QUEUE) as pool:
+            answers = sorted(pool.map(refused, range(QUEUE)))
+        looked_at = ["name or password is wrong"] * FAILURES
+        assert answers[:FAILURES] == looked_at
+        assert all("too many wrong" in answer for answer in answers[FAILURES:])
 
     served(tmp_path, say)
 
