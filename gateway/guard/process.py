@@ -206,11 +206,11 @@ class Guard:
         async with self._devices.lock(tag):
             if not record.locked:
                 raise Rejected(f"{tag} is not locked")
-            if tag in self._devices.twins:
-                raise Rejected(f"{tag} is {record.locked}, and start the guard again")
             live = await self._hand.live(limits)
             if live is None:
                 raise Unreachable(f"{tag} cannot be read")
+            if tag in self._devices.twins:
+                raise Rejected(f"{tag} is {record.locked}, and start the guard again")
             self.book.note(name, "unlocked", tag=tag, was=record.locked, value=live)
             self._hand.unlock(record, live)
             self.book.alarms.pop(tag, None)

@@ -316,7 +316,8 @@ def test_a_dead_guard_is_stopped_by_the_console_and_only_an_approver_starts(site
     assert own.stat().st_uid == GATEWAY
 
     assert site.start_guard()["stopped"] == "stopped"
-    until(lambda: (site.folder / STOP).exists())
+    until(lambda: site.events[-1]["event"] == "stopped")
+    assert (site.folder / STOP).exists()
     assert site.events[-1]["actor"] == f"vic from 127.0.0.1 (uid {GATEWAY})"
     # Whoever has pulled it takes his file away again: nothing is started by that.
     assert ran(GATEWAY, "-c", f"import os; os.unlink({str(own)!r})") == (0, "")
@@ -338,7 +339,8 @@ def test_what_a_taken_gateway_puts_among_the_stops_gives_nothing_away(site: Site
     bait = f"import os; os.symlink({str(site.etc / 'write-access.toml')!r}, '{stops}/a')"
     assert ran(GATEWAY, "-c", bait) == (0, "")
     assert ran(GATEWAY, "-c", f"import os; os.mkfifo('{stops}/b')") == (0, "")
-    until(lambda: (site.folder / STOP).exists())
+    until(lambda: site.events[-1]["event"] == "stopped")
+    assert (site.folder / STOP).exists()
     assert site.events[-1]["actor"] == f"somebody (uid {GATEWAY})"
     site.login("ana")
     assert site.call("/api/setpoints/start", {"password": WORD}) == (200, {"stopped": False})

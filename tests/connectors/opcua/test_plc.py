@@ -13,12 +13,16 @@ import pytest
 from cryptography import x509
 
 from connectors.checks import SourceUnderTest, check_reconnects
+from connectors.contract import Cells, Outlet
+from connectors.opcua.actuator import OpcUaActuator
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.security.identity import own_identity
 from connectors.opcua.source import OpcUaSource
+from connectors.simulated.hostile.proxy import ChaosProxy
 from plant.errors import Misconfigured, Unreachable
 from plant.quality import Status
 from plant.samples import Batch
+from plant.tags import Tag
 
 pytestmark = pytest.mark.journey
 LINE = ("Flow", "Pressure", "Count", "Small", "Running", "Total", "Recipe", "Level")
@@ -253,3 +257,26 @@ def test_the_contract_holds_over_a_restart(spare: Any, tags_of: Any) -> None:
         await asyncio.to_thread(spare.start)
 
     asyncio.run(check_reconnects(SourceUnderTest(make, [FLOW], restart=restart, patience=30)))
+
+
+def test_one_node_is_one_by_each_name_and_way_and_two_servers_of_one_name_are_two(
+    plc: Any, start_plc: Callable[..., Any], tags_of: Any
+) -> None:
+    by_id, by_path = (tags_of([form])[0].tag for form in ("s=Line1.Flow", "Line1/Flow"))
+    clone = start_plc()
+
+    async def cells(config: OpcUaConfig, tag: Tag) -> Cells:
+        async with OpcUaActuator(config, [], [Outlet(tag=tag)]) as actuator:
+            await actuator.read([tag.name])
+            return actuator.places[tag.name]
+
+    async def run() -> None:
+        async with ChaosProxy(plc.port) as proxy:
+            url = f"opc.tcp://127.0.0.1:{proxy.port}/UA/plc"
+            there = plain(plc).model_copy(update={"url": url})
+            first = await cells(plain(plc), by_id)
+            assert first & await cells(plain(plc), by_path)
+            assert first & await cells(there, by_path)
+            assert not first & await cells(plain(clone), by_id)
+
+    asyncio.run(run())

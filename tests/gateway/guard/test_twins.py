@@ -144,6 +144,25 @@ def test_it_is_seen_in_the_first_request_already(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_guard_that_is_started_again_lets_one_of_them_go_at_most(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with stage(tmp_path) as there:
+            guard = there.guard("cell", BY_PATH)
+            await guard.tick()
+            await guard.tick()
+            await guard.close()
+            guard = guard_of(load(tmp_path / "plant.toml"), tmp_path / "data/guard")
+            await guard.tick()
+            await guard.unlock(ONE, "ana", WORD)
+            with pytest.raises(Rejected, match=f"{TWO} is one with {ONE}"):
+                await guard.unlock(TWO, "ana", WORD)
+            await guard.tick()
+            assert [bool(one["locked"]) for one in guard.standings()] == [True, True]
+            await guard.close()
+
+    asyncio.run(run())
+
+
 def test_two_nodes_are_two(tmp_path: Path) -> None:
     async def run() -> None:
         async with stage(tmp_path) as there:
