@@ -1,6 +1,9 @@
-"""Keys that sign: Ed25519 (RFC 8032) in PEM, read, written and named in one place."""
+"""Keys that sign: Ed25519 (RFC 8032) in PEM and its files, read, written and named in one place."""
 
 import hashlib
+import os
+import stat
+from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -16,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from plant.errors import Misconfigured
 
+_LONGEST = 16 * 1024
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _ANOTHER = "holds another kind of key; an Ed25519 key is needed"
 
 
@@ -65,6 +70,59 @@ def public_key(pem: bytes, where: str) -> Ed25519PublicKey:
     if not isinstance(key, Ed25519PublicKey):
         raise Misconfigured(f"{where} {_ANOTHER}")
     return key
+
+
+def read_private(
+    path: Path,
+    passphrase: bytes | None = None,
+    *,
+    missing: str = "name the file of the key",
+    shut: str = "give a key without one",
+) -> Ed25519PrivateKey:
+    """Read the file of a private key, which is for its owner's eyes only.
+
+    Parameters
+    ----------
+    path
+        PEM of PKCS #8.
+    passphrase
+        Opens it if it is locked, and is left aside if it is not.
+    missing, shut
+        The mend where there is no such file, and where it is locked and there is no passphrase.
+
+    Raises
+    ------
+    Misconfigured
+        There is none, others can read it, it is locked, or it is no Ed25519 key.
+    """
+    pem, mode = _read(path, missing)
+    if mode & _OTHERS:
+        raise Misconfigured(
+            f"{path}: others on this machine can read this private key (mode {mode & 0o777:04o}); "
+            f"chmod 600 {path}, and replace it if anybody else has been here"
+        )
+    if passphrase is None and locked(pem):
+        raise Misconfigured(f"{path} is locked by a passphrase: {shut}")
+    return private_key(pem, str(path), passphrase)
+
+
+def read_public(path: Path) -> Ed25519PublicKey:
+    """Read the file of a public key; Misconfigured where there is none, or it is none."""
+    return public_key(_read(path, "name the file of the key")[0], str(path))
+
+
+def _read(path: Path, missing: str) -> tuple[bytes, int]:
+    """Read a file, never more than a key may be; with its mode."""
+    try:
+        with path.open("rb") as file:
+            text, mode = file.read(_LONGEST + 1), os.fstat(file.fileno()).st_mode
+    except OSError as error:
+        raise Misconfigured(
+            f"{path}: no key can be read there: {error.strerror}; {missing}"
+        ) from error
+    if len(text) > _LONGEST:
+        raise Misconfigured(f"{path} is longer than any key; name the file of the key")
+    return text, mode
 
 
 def private_pem(key: Ed25519PrivateKey, passphrase: bytes | None = None) -> bytes:

@@ -98,9 +98,9 @@ def plan(
     from gateway.config.loader import load
     from plant.errors import Misconfigured
     from plant.files import put
-    from plant.keys import public_key
+    from plant.keys import read_public
     from wheeltapper import terminal
-    from wheeltapper.federating.keyfiles import private, read
+    from wheeltapper.federating.keyfiles import private
     from wheeltapper.federating.showing import terms_in_words
 
     loaded = load(config, here=False)
@@ -112,7 +112,7 @@ def plan(
         who, equals, pem = each.partition("=")
         if not equals:
             raise typer.BadParameter(f"--participant {each!r}: write NAME=FILE.pub.pem")
-        pairs.append(Participant(who, raw_key(public_key(read(Path(pem)), pem))))
+        pairs.append(Participant(who, raw_key(read_public(Path(pem)))))
     tags = {tag.name: tag for tag in loaded.tags}
     own = [tags[one] for one in found[asset].signals if tags[one].signal not in (leave_out or [])]
     open_ended = [tag.signal for tag in own if tag.low is None or tag.high is None]

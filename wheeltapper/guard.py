@@ -31,7 +31,7 @@ def guard(config: ConfigFile, as_json: AsJson = False) -> None:
         usable(plan.data)
     found = [*flaws(plan, config, os.geteuid())]
     if found:
-        raise Misconfigured("\n".join(found))
+        raise Misconfigured("\n".join(": ".join(flaw) for flaw in found))
     place = folder_of(plan) / SOCKET
 
     def told(running: "Guard") -> None:

@@ -151,10 +151,10 @@ def _policy(plan: "Plan", limits: Path | None, now: int) -> "tuple[Policy, str]"
     """Read limits, signed or not: what is not in force binds nobody."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from gateway.guard.keys import public_key
     from gateway.guard.limits import read_policy
     from gateway.guard.starting import known_tags, sealed
     from plant.errors import Misconfigured
+    from plant.keys import read_public
 
     file = limits or plan.setpoints.limits
     if file is None:
@@ -165,7 +165,7 @@ def _policy(plan: "Plan", limits: Path | None, now: int) -> "tuple[Policy, str]"
         raise Misconfigured(f"{file}: cannot be read: {error.strerror}") from error
     known = known_tags(plan)
     try:
-        keys = [public_key(one) for one in plan.setpoints.keys]
+        keys = [read_public(one) for one in plan.setpoints.keys]
         believed = read_policy(content, str(file), keys, known, now)
     except Misconfigured:
         draft = Ed25519PrivateKey.generate()

@@ -91,7 +91,7 @@ def retrain(
     checked_ring(ring)
     plan = load(config, reads=False, here=False)
     held = Keyring(keys, passphrase_file)
-    chosen = assets_of(plan, assets or [], every_asset)
+    chosen = assets_of(plan, assets or [], every_asset, config)
     store = store_of(plan, data, from_central, token_file, config)
     if store.blind:
         raise Misconfigured(store.blind.partition(";")[0] + "; retrain needs them: see --data")

@@ -1,4 +1,4 @@
-"""How a session ends: in order, on Ctrl-C and on SIGTERM."""
+"""How a session ends: in order, on Ctrl-C, on SIGTERM, and when its terminal is closed."""
 
 import asyncio
 import signal
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def end_on_sigterm(code: int) -> None:
@@ -25,12 +25,16 @@ def end_on_sigterm(code: int) -> None:
 
 @contextmanager
 def stopping_on_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Set `stop` on Ctrl-C and SIGTERM, so that everything is committed before the end."""
+    """Set `stop` on each of `SIGNALS`, so that everything is committed before the end.
+
+    One that is ignored stays so: what nohup started goes on when its terminal is closed.
+    """
     loop = asyncio.get_running_loop()
-    for number in SIGNALS:
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in heard:
         loop.add_signal_handler(number, stop.set)
     try:
         yield
     finally:
-        for number in SIGNALS:
+        for number in heard:
             loop.remove_signal_handler(number)

@@ -45,12 +45,12 @@ def verify(
     from dataclasses import asdict
 
     from gateway.guard.audit import verify as looked
-    from gateway.guard.keys import public_key
+    from plant.keys import read_public
     from wheeltapper import terminal
 
     path = _file(data, file)
     elsewhere = {*_kept(kept), *_sent(data, central, token_file)}
-    found = looked(path, [public_key(key or path.with_name("audit.pub"))], kept=elsewhere)
+    found = looked(path, [read_public(key or path.with_name("audit.pub"))], kept=elsewhere)
     held = {"held_against": len(elsewhere)}
     if as_json:
         terminal.record({"ok": not found.bad, "file": str(path), **asdict(found), **held})

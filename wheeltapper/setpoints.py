@@ -62,15 +62,14 @@ def sign_(
     With --config it is written into them first where each of their tags leads, and said which of
     them led elsewhere before. Without, they have to say so already.
     """
-    from gateway.guard.keys import private_key
     from gateway.guard.limits import sign, unsigned
     from gateway.guard.outlets import dated, moved
     from gateway.guard.starting import sealed
     from plant import files
-    from plant.keys import key_id
+    from plant.keys import key_id, read_private
     from wheeltapper import terminal
 
-    signer, now = private_key(with_key), time.time_ns()
+    signer, now = read_private(with_key), time.time_ns()
     content = before = _read(limits)
     if config is not None:
         content = sealed(content, str(limits), signer, _plan(config), now)

@@ -106,7 +106,7 @@ def train(
         raise typer.BadParameter("--out: a model file is signed; name the trainer's --key as well")
     demand(picture)
     plan = load(config, reads=False, here=False)
-    chosen = assets_of(plan, assets or [], every_asset)
+    chosen = assets_of(plan, assets or [], every_asset, config)
     span_ns = span(since, until)
     own = None if key is None else signer(key, passphrase_file)
     shelf = Shelf(out, parent, version, _stamp(created), own, tuple(map(believed, trust or ())))
@@ -135,12 +135,16 @@ def _stamp(created: str) -> int:
     return round(earliest(created, datetime.now(UTC), "--created")) * MS if created else 0
 
 
-def assets_of(plan: "Plan", wanted: Sequence[str], every: bool) -> list["Asset"]:
-    """Find the assets that were named, by their path or the last part of it."""
+def assets_of(plan: "Plan", wanted: Sequence[str], every: bool, config: Path) -> list["Asset"]:
+    """Find the assets that were named, by their path or the last part of it, or all there are."""
     from plant.errors import Misconfigured
 
     if every == bool(wanted):
         raise typer.BadParameter("name assets, or --all of them")
+    if every and not plan.assets:
+        raise Misconfigured(
+            f"{config}: --all of no assets: add an [[asset]] with its path and its signals"
+        )
     if every:
         return list(plan.assets)
     found = []

@@ -150,12 +150,6 @@ class TwoStatistic:
 
         return cross_fitted(z, score)
 
-    def catch_up(self, row: Columns, half_life: float) -> None:
-        """Move the centre towards a row (p,) quickly, as after a repair."""
-        gain = 1 - 0.5 ** (1 / half_life)
-        step = gain * (row - self._centre)
-        self._centre = self._centre + np.where(np.isnan(step), 0.0, step)
-
     def deviation(self, row: Columns) -> Deviation | None:
         """Say how one row (p,) deviates; None when no signal of it can be judged."""
         z = (row - self._centre) / self._scale
@@ -191,18 +185,6 @@ class TwoStatistic:
     def expected(self, rows: Columns) -> Columns:
         """Give the healthy centre for each row (n, p)."""
         return np.broadcast_to(self._centre, rows.shape).copy()
-
-    def expected_given(self, row: Columns, doubted: NDArray[np.bool_]) -> Columns:
-        """Say what each `doubted` signal (p,) should show, given the others in this row (p,)."""
-        z = (row - self._centre) / self._scale
-        given = np.isfinite(z) & ~doubted
-        told = self._centre.copy()
-        if given.any() and doubted.any():
-            correlation = self._precision.correlation
-            inverse, _ = self._precision.of(given)
-            guess = correlation[np.ix_(doubted, given)] @ (inverse @ z[given])
-            told[doubted] += guess * self._scale[doubted]
-        return told
 
     def spread(self) -> Columns:
         """Give three scales of each signal (p,)."""

@@ -9,9 +9,10 @@ import numpy as np
 from analytics.training.comparison import Comparison
 from analytics.training.course import Course, Machine
 from analytics.training.rows import Rows
-from analytics.training.selection import REASONS, Event, Selection
+from analytics.training.selection import GAP, REASONS, Event, Selection
 from plant.records import JSON
 
+EARLY = "before the history begins"
 LONGEST_GAPS, EVENTS = 10, 50
 """Gaps, the longest first, and events that are listed; their numbers are told in any case."""
 
@@ -39,6 +40,13 @@ def card_of(
     """
     window_h = course.every / 3.6e12
     gaps = _gaps(chosen, course)
+    # What lies before the first window is no gap: nobody knows whether anything was to come.
+    early = [end for begin, end in gaps[:1] if begin == course.start]
+    gaps = gaps[len(early) :]
+    dropped = {why: chosen.dropped[why] for why in REASONS}
+    # Some of it may count as a labelled fault already.
+    before = min([dropped[GAP], *((end - course.start) // course.every for end in early)][-2:])
+    dropped[GAP] -= before
     names = dict(machine.names)
     modes: list[JSON] = []
     for mode in np.unique(chosen.mode[chosen.whole]).tolist():
@@ -59,7 +67,8 @@ def card_of(
         "healthy_windows": int(chosen.healthy.sum()),
         "rows": len(taught),
         "hours": round(float(chosen.healthy[:split].sum()) * window_h, 3),
-        "dropped": {why: chosen.dropped[why] for why in REASONS},
+        "begins": instant(early[0]) if early else None,
+        "dropped": {**dropped, EARLY: before},
         "gaps": len(gaps),
         "longest_gaps": [
             {"from": instant(begin), "to": instant(end)}

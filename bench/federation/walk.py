@@ -91,10 +91,11 @@ class Walk:
         """Make keys, and the plan."""
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+        from plant.files import put
         from plant.keys import private_pem, public_pem
 
         key = Ed25519PrivateKey.generate()
-        self.key.write_bytes(private_pem(key))
+        put(self.key, private_pem(key), 0o600)
         self.trust.write_bytes(public_pem(key.public_key()))
         self.inbox.mkdir(exist_ok=True)
         named: list[object] = []

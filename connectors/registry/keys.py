@@ -1,17 +1,17 @@
 """Files of Ed25519 keys: a private one is for its owner's eyes only."""
 
-import stat
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from plant import keys
 from plant.errors import Misconfigured
 from plant.files import put
-from plant.keys import locked, private_key, private_pem, public_key, public_pem
+from plant.keys import private_pem, public_pem
 
 PASSPHRASE = "WHEELTAPPER_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
-_LONGEST = 16 * 1024
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_MISSING = "name the key, or the folder of keys with --keys; wheeltapper models init makes them"
+_SHUT = f"put it into the variable {PASSPHRASE}, or name a file of it with --passphrase-file"
 
 
 def make_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
@@ -31,60 +31,10 @@ def make_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateK
 
 
 def read_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
-    """Read a private key.
-
-    Raises
-    ------
-    Misconfigured
-        There is none, others can read it, it is locked, or it is no Ed25519 key.
-    """
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise Misconfigured(
-            f"{path}: no key can be read there: {error.strerror}; name the folder of keys with "
-            "--keys, or make them: wheeltapper models init"
-        ) from error
-    if mode & _OTHERS:
-        raise Misconfigured(
-            f"{path}: others on this machine can read this private key (mode {mode & 0o777:04o}); "
-            f"chmod 600 {path}, and rotate it if anybody else has been here"
-        )
-    return unlocked(_read(path), path, passphrase)
-
-
-def unlocked(pem: bytes, path: Path, passphrase: bytes | None) -> Ed25519PrivateKey:
-    """Read a private key whose passphrase, if it has one, a person can give; see `private_key`."""
-    if passphrase is None and locked(pem):
-        raise Misconfigured(
-            f"{path} is locked: put its passphrase into the variable {PASSPHRASE}, or name a file "
-            "of it with --passphrase-file"
-        )
-    return private_key(pem, str(path), passphrase)
-
-
-def read_public(path: Path) -> Ed25519PublicKey:
-    """Read a public key.
-
-    Raises
-    ------
-    Misconfigured
-        There is none, or it is no Ed25519 key.
-    """
-    return public_key(_read(path), str(path))
+    """Read a private key; `plant.keys.read_private` with the mends of who has a registry."""
+    return keys.read_private(path, passphrase, missing=_MISSING, shut=_SHUT)
 
 
 def write_public(path: Path, key: Ed25519PublicKey) -> None:
     """Write a public key as PEM."""
     put(path, public_pem(key))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            text = file.read(_LONGEST + 1)
-    except OSError as error:
-        raise Misconfigured(f"{path}: no key can be read there: {error.strerror}") from error
-    if len(text) > _LONGEST:
-        raise Misconfigured(f"{path} is longer than any key")
-    return text

@@ -10,16 +10,6 @@ from plant import files, keys
 from plant.errors import Misconfigured
 
 
-def private_key(file: Path) -> Ed25519PrivateKey:
-    """Read a private key that is not locked; Misconfigured when it is none."""
-    return keys.private_key(_read(file), str(file))
-
-
-def public_key(file: Path) -> Ed25519PublicKey:
-    """Read a public key; Misconfigured when it is none."""
-    return keys.public_key(_read(file), str(file))
-
-
 def make_key(file: Path) -> Ed25519PrivateKey:
     """Make a key: the private one in `file`, for its owner's eyes, the public one in ``.pub``.
 
@@ -52,10 +42,3 @@ def has_signed(key: Ed25519PublicKey, signature: bytes, what: bytes) -> bool:
 def has_tpm() -> bool:
     """Tell whether this machine has a TPM 2.0; the audit's key is a file all the same, so far."""
     return os.access("/dev/tpmrm0", os.F_OK)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise Misconfigured(f"{file}: cannot be read: {error.strerror}") from error

@@ -10,6 +10,7 @@ import pwd
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from gateway.config.access import accounts_of
 from gateway.config.plan import Plan
@@ -25,6 +26,8 @@ READ, SPOKEN_TO = 0o640, 0o660
 """Of the audit and of the socket, where there is a group."""
 ROOT = 0
 MORE = "docs/setpoints.md, A user of its own"
+Flaw: TypeAlias = tuple[str, str]
+"""What is wrong, and its mend."""
 
 
 def group_of(plan: Plan) -> int | None:
@@ -35,15 +38,10 @@ def group_of(plan: Plan) -> int | None:
     Misconfigured
         There is no such group on this machine.
     """
-    name = plan.setpoints.group
-    if name is None:
-        return None
     try:
-        return grp.getgrnam(name).gr_gid
+        return _number(plan.setpoints.group)
     except KeyError:
-        raise Misconfigured(
-            f'[setpoints] group = "{name}": there is no such group here: groupadd --system {name}'
-        ) from None
+        raise Misconfigured(": ".join(_no_group(plan))) from None
 
 
 def open_to(path: Path, mode: int, group: int | None) -> None:
@@ -104,8 +102,8 @@ def make_folder(plan: Plan) -> Path:
     return folder
 
 
-def flaws(plan: Plan, config: Path, own: int) -> Iterator[str]:
-    """Say who else could change what a guard goes by that is separate from the gateway.
+def flaws(plan: Plan, config: Path, own: int) -> Iterator[Flaw]:
+    """Say who else could change what a guard goes by that is separate from the gateway; with mends.
 
     Parameters
     ----------
@@ -121,8 +119,8 @@ def flaws(plan: Plan, config: Path, own: int) -> Iterator[str]:
     for path in (*believed, *([setpoints.access] if setpoints.access else [])):
         for place, who in _others(path, own):
             yield (
-                f"{place}: {who} can change what the guard goes by ({path}): give it to root, or "
-                "choose a place that is root's"
+                f"{place}: {who} can change what the guard goes by ({path})",
+                "give it to root, or choose a place that is root's",
             )
 
 
@@ -134,11 +132,10 @@ def findings(plan: Plan, config: Path) -> Iterator[Finding]:
         return Finding(subject="guard", check="user", verdict=verdict, result=result, mend=mend)
 
     try:
-        group_of(plan)
+        _number(plan.setpoints.group)
         own, other = folder.stat().st_uid, plan.data.stat().st_uid
-    except Misconfigured as error:
-        what, _, mend = str(error).rpartition(": ")
-        yield found(Verdict.WRONG, what, mend)
+    except KeyError:
+        yield found(Verdict.WRONG, *_no_group(plan))
         return
     except FileNotFoundError as error:
         yield found(Verdict.SKIPPED, f"{error.filename}: is not there before it has run once")
@@ -166,18 +163,30 @@ def findings(plan: Plan, config: Path) -> Iterator[Finding]:
     wrong = [*flaws(plan, config, own)]
     if plan.setpoints.group is None:
         wrong.append(
-            f"the guard is {_user(own)} and the gateway {_user(other)}, who cannot reach its "
-            "socket: set group in [setpoints]"
+            (
+                f"the guard is {_user(own)} and the gateway {_user(other)}, who cannot reach its "
+                "socket",
+                "set group in [setpoints]",
+            )
         )
-    for line in wrong:
-        what, _, mend = line.rpartition(": ")
-        yield found(Verdict.WRONG, what, mend)
+    for flaw in wrong:
+        yield found(Verdict.WRONG, *flaw)
     if not wrong:
         yield found(
             Verdict.GOOD,
             f"the guard is {_user(own)}, the gateway {_user(other)}; who is in the group "
             f"{plan.setpoints.group} may ask, and stop",
         )
+
+
+def _number(group: str | None) -> int | None:
+    """Give the number of a group; KeyError where there is no such group."""
+    return None if group is None else grp.getgrnam(group).gr_gid
+
+
+def _no_group(plan: Plan) -> Flaw:
+    name = plan.setpoints.group
+    return f'[setpoints] group = "{name}": there is no such group here', f"groupadd --system {name}"
 
 
 def _is_separate(plan: Plan) -> bool:

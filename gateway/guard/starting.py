@@ -21,7 +21,7 @@ from gateway.config.plan import Plan
 from gateway.guard.audit import Audit
 from gateway.guard.desk import Desk
 from gateway.guard.devices import Devices
-from gateway.guard.keys import make_key, private_key, public_key
+from gateway.guard.keys import make_key
 from gateway.guard.limits import load_policy, read_policy, sign, unsigned
 from gateway.guard.outlets import way_of, without, written
 from gateway.guard.policy import Known, Policy
@@ -32,6 +32,7 @@ from gateway.guard.store import Store
 from gateway.guard.tickets import boot_clock
 from gateway.guard.words import AUDIT
 from plant.errors import Misconfigured
+from plant.keys import read_private, read_public
 from plant.setpoints import Mode
 
 STORE, KEY = "store.json", "audit.key"
@@ -73,7 +74,7 @@ def limits_of(plan: Plan, now: int, serial: int = 0) -> Policy:
     """Read the signed limits of a configuration; Misconfigured says all that is wrong."""
     if plan.setpoints.limits is None:
         raise Misconfigured('[setpoints] names no limits: limits = "limits.toml", keys = [...]')
-    keys = [public_key(file) for file in plan.setpoints.keys]
+    keys = [read_public(file) for file in plan.setpoints.keys]
     return load_policy(plan.setpoints.limits, keys, known_tags(plan), now, serial=serial)
 
 
@@ -142,7 +143,7 @@ def guard_of(plan: Plan, folder: Path) -> Guard:
     policy = limits_of(plan, now().wall, store.serial)
     makers = {} if plan.setpoints.mode is Mode.OFF else makers_of(plan, policy)
     key_file = folder / KEY
-    key = private_key(key_file) if key_file.exists() else make_key(key_file)
+    key = read_private(key_file) if key_file.exists() else make_key(key_file)
     devices = Devices(makers, {tag.name: tag.source for tag in plan.tags})
     audit = Audit(folder / AUDIT, key)
     desk = Desk(_accounts(plan))

@@ -180,12 +180,33 @@ def _hold_head(path: Path) -> None:
     """
     if not path.is_file():
         return
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    ours = head.startswith(_MAGIC) and int.from_bytes(head[68:72]) == APPLICATION
+    head = _head(path)
+    log = path.with_name(path.name + "-wal")
+    if not head and log.exists() and log.stat().st_size:
+        # SQLite would take it for a new file, and throw the log away.
+        raise Damaged(f"journal {path}: is empty, and its log is not; {MEND}")
+    ours = _is_headed(head)
     known = len(head) == _HEAD and {head[18], head[19]} <= {1, 2}
     if ours and not (known and 1 <= int.from_bytes(head[44:48]) <= _NEWEST_SCHEMA):
         raise Damaged(f"journal {path}: the head of the file is damaged; {MEND}")
+
+
+def is_journal(path: Path) -> bool:
+    """Tell whether a file may be taken for a journal by its head, whatever stands behind it.
+
+    One that begins with zeros was cut by a loss of power: no other file of anybody's begins so.
+    """
+    head = _head(path)
+    return _is_headed(head) or not any(head)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD)
+
+
+def _is_headed(head: bytes) -> bool:
+    return head.startswith(_MAGIC) and int.from_bytes(head[68:72]) == APPLICATION
 
 
 def _adopt(connection: sqlite3.Connection, path: Path) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -38,6 +39,8 @@ AHEAD = 1 << 14
 """An entry of an index that points farther than this beyond the last record is no entry."""
 S_PER_BYTE, S_PER_LEAF = 20e-9, 60e-6
 """Time that a salvage takes, about: by the bytes, and by the pages in which records begin."""
+UNKNOWN = "(unknown)"
+"""Source of a gap of which nothing tells the name any more."""
 SPARED_BYTES = 32_000_000
 """Free space that a salvage leaves."""
 _KEPT_AS_IT_IS = ("total", "floor", "mark", "cursor", "untold")
@@ -50,6 +53,12 @@ CREATE TEMP TABLE entry (
     position INTEGER PRIMARY KEY, kind INTEGER, subject INTEGER, first_at INTEGER,
     last_at INTEGER, samples INTEGER)
 """
+_NEWEST = """
+SELECT coalesce(max(position), 0) FROM (
+    SELECT position FROM record UNION ALL SELECT position FROM cursor
+    UNION ALL SELECT position FROM floor)
+"""
+_ENTERED = "SELECT coalesce(max(position), 0) FROM entry WHERE position <= ?"
 _LOST = """
 SELECT entry.* FROM entry LEFT JOIN record USING (position)
 WHERE record.position IS NULL AND entry.position <= ? ORDER BY entry.position
@@ -91,6 +100,13 @@ class _Found:
         own, again = self.tags
         whole = [one for one in self.tags if str(file.checksum(one)) in self.seals]
         return whole[0] if whole else own | again
+
+    def source(self, subject: int) -> str:
+        """Give the name of a source, of which there may be no record left that proves it."""
+        if subject in self.resolved:
+            return self.resolved[subject]
+        known = self.names.get(subject, set())
+        return min(known & {tag[3] for tag in self.whole_tags()} or known or {UNKNOWN})
 
     def records(self, sheet: Sheet) -> Iterator[tuple[Any, ...]]:
         """Give the rows of a sheet whose checksum fits under one of the names."""
@@ -136,11 +152,11 @@ def salvage(
     Raises
     ------
     Misconfigured
-        There is no record of ours in it; it is left as it is.
+        Nothing tells that it was a journal; it is left as it is.
     sqlite3.Error, OSError
         It cannot be written.
     """
-    beside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
+    beside = _beside(path)
     fresh = path.with_name(path.name + ".salvaging")
     for leftover in _files(fresh):
         leftover.unlink(missing_ok=True)
@@ -159,7 +175,8 @@ def salvage(
             outcome = _fill(connection, pages, found, path, last)
             outcome["file"] = beside.name
             _leave_word(connection, outcome)
-        if not outcome["records"]:
+        # A young one has a single page of records, which may be the one that is lost.
+        if not (outcome["records"] or found.seals or file.is_journal(path)):
             raise Misconfigured(f"journal {path}: nothing in it can be read any more")
     _sync(fresh)
     for part, kept in zip(_files(path)[:2], _files(beside)[:2], strict=True):
@@ -182,9 +199,19 @@ def adopt(path: Path) -> None:
     _sync(path.parent)
 
 
+def _beside(path: Path) -> Path:
+    """Give a name that is free for the damaged file: two may be damaged within a second."""
+    stem = f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}"
+    name = path.with_name(stem)
+    for number in count(2):
+        if not any(part.exists() for part in _files(name)):
+            break
+        name = path.with_name(f"{stem}-{number}")
+    return name
+
+
 def _keep(part: Path, beside: Path) -> None:
     """Keep a file under a second name."""
-    beside.unlink(missing_ok=True)
     try:
         os.link(part, beside)
     except OSError:
@@ -333,10 +360,9 @@ def _count(
     ask = connection.execute
     before = _samples(connection)
     if not last:
-        (newest,) = ask("SELECT coalesce(max(position), 0) FROM record").fetchone()
+        (newest,) = ask(_NEWEST).fetchone()
         likely = max([newest, *more])
-        query = "SELECT coalesce(max(position), 0) FROM entry WHERE position <= ?"
-        (entered,) = ask(query, (likely + AHEAD,)).fetchone()
+        (entered,) = ask(_ENTERED, (likely + AHEAD,)).fetchone()
         last = max(likely, entered)
     ask("UPDATE cursor SET position = min(position, ?)", (last,))
     ask("INSERT OR REPLACE INTO about VALUES ('last', ?)", (str(last),))
@@ -378,11 +404,10 @@ def _gaps(lost: list[tuple[int, ...]], found: _Found, last: int) -> Iterator[dic
         if row[1] == Kind.SAMPLES:
             sources.setdefault(row[2], []).append(row)
     for place, (subject, rows) in enumerate(sources.items()):
-        known = found.names.get(subject, {"(unknown)"})
         gap = Gap(
             # A position is used once, and there are no more gaps than positions.
             id=last + 1 + place,
-            source=found.resolved.get(subject, min(known)),
+            source=found.source(subject),
             start=min(row[3] for row in rows),
             stop=max(row[4] for row in rows),
             cause=GapCause.DAMAGED,

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from analytics.federation.watching import KIND as CLASS
 from analytics.federation.watching import watch_from
 from analytics.modelfiles import (
@@ -31,9 +29,9 @@ from analytics.modelfiles import (
 from analytics.watch import Watch
 from gateway.models.succession import RULE
 from gateway.models.watched import WatchedAsset
-from plant.errors import Misconfigured, Rejected, Unreachable
+from plant.errors import Rejected, Unreachable
 from plant.files import unfollowed
-from plant.keys import public_key
+from plant.keys import read_public
 from plant.records import JSON
 
 FOLDER = "models"
@@ -115,7 +113,7 @@ class Shelf:
 
     def __init__(self, folder: Path, keys: Sequence[Path], gateway: str) -> None:
         self._folder = folder
-        self._keys = [_key(path) for path in keys]
+        self._keys = [read_public(path) for path in keys]
         self._gateway = gateway
         self._told: dict[Path, Stamp] = {}
         self._ready: dict[tuple[str, int, str], Watch] = {}
@@ -279,14 +277,6 @@ def person_decides(header: Header) -> str:
             ]
             return f"trained because of {', '.join(dict.fromkeys(told))}"
     return ""
-
-
-def _key(path: Path) -> Ed25519PublicKey:
-    try:
-        pem = path.read_bytes()
-    except OSError as error:
-        raise Misconfigured(f"{path}: cannot be read: {error.strerror}") from error
-    return public_key(pem, str(path))
 
 
 def _stamp(file: Path) -> Stamp | None:

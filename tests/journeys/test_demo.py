@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -34,7 +35,15 @@ class Demo:
 
     def __init__(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "wheeltapper", "demo", "--headless", *arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._folder = TemporaryDirectory()
+        self.folder = Path(self._folder.name)
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            # What one leaves that is killed goes with it.
+            env={**os.environ, "TMPDIR": self._folder.name},
+        )
         assert self.process.stdout
         self._lines = self.process.stdout
 
@@ -62,6 +71,7 @@ class Demo:
         self.process.kill()
         self.process.wait()
         self._lines.close()
+        self._folder.cleanup()
 
 
 @pytest.fixture
@@ -104,11 +114,16 @@ def told() -> Iterator[dict[int, Demo]]:
         demo.close()
 
 
-def test_stops_in_time_amid_the_history(demos: list[Demo]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_stops_in_time_amid_the_history_and_leaves_nothing(
+    demos: list[Demo], number: signal.Signals
+) -> None:
     demo = start(demos, "--hours", "24", "--port", "0", "--json")
     demo.until("ready")
-    assert demo.stop(signal.SIGTERM) < SHARED * STOP_S
+    assert [each.name[:12] for each in demo.folder.iterdir()] == ["wheeltapper-"]
+    assert demo.stop(number) < SHARED * STOP_S
     assert [row["stage"] for row in demo.stages()] == []
+    assert [*demo.folder.iterdir()] == []
 
 
 def test_port_in_use_moves_on_and_the_simulator_dies_with_a_killed_demo(

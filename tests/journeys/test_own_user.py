@@ -31,10 +31,11 @@ from gateway.accounts.passwords import Cost, hashed
 from gateway.accounts.register import Account, Accounts, write_accounts
 from gateway.checkpoints import KIND
 from gateway.guard.audit import records_of, verify
-from gateway.guard.keys import make_key, public_key
+from gateway.guard.keys import make_key
 from gateway.guard.stopping import STOP, STOPS
 from gateway.guard.words import AUDIT, SOCKET
 from gateway.journal import Journal
+from plant.keys import read_public
 from tests.gateway.guard.sealing import seal
 from tests.journeys.setpoint_stage import CONFIG, LIMITS, PEOPLE, SPEED, WORD, until
 from tests.lacking import lacking
@@ -348,7 +349,7 @@ def test_what_a_taken_gateway_puts_among_the_stops_gives_nothing_away(site: Site
 
 def test_the_gateway_reads_the_checkpoints_of_the_other_user(site: Site) -> None:
     site.end_guard(signal.SIGTERM)
-    found = verify(site.folder / AUDIT, [public_key(site.folder / "audit.pub")])
+    found = verify(site.folder / AUDIT, [read_public(site.folder / "audit.pub")])
     assert (found.bad, found.signed) == (0, found.records)
     last = site.events[-1]
 

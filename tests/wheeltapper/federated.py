@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from connectors.sqlite.config import SqliteConfig
 from connectors.sqlite.sink import SqliteSink
+from plant.files import put
 from plant.keys import private_pem, public_pem
 from plant.records import SummaryRecord
 from plant.summaries import TEN_SECONDS
@@ -74,7 +75,7 @@ class Place:
         return self.folder / "inbox"
 
     def found(self) -> None:
-        self.key.write_bytes(private_pem(CENTRE))
+        put(self.key, private_pem(CENTRE), 0o600)
         self.trust.write_bytes(public_pem(CENTRE.public_key()))
         self.inbox.mkdir()
 

@@ -254,7 +254,7 @@ def test_keys_behind_a_passphrase(
     opened = plant.run("publish", file)
 
     assert (locked.code, mistaken.code, opened.code) == (2, 2, 0)
-    assert "is locked: put its passphrase into the variable" in locked.err
+    assert "is locked by a passphrase: put it into the variable" in locked.err
     assert "the passphrase does not open it" in mistaken.err
 
 

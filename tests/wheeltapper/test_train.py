@@ -24,6 +24,7 @@ from gateway.alarms import alarm_body
 from gateway.journal import EventRecord, Journal
 from plant.alarms import Alarm, AlarmState, Feedback, Label
 from plant.errors import Misconfigured
+from plant.files import put
 from plant.keys import private_pem
 from plant.reasons import Reason
 from plant.summaries import MINUTE, TEN_SECONDS
@@ -82,7 +83,7 @@ def gateway(folder: Path, label: Label | None = None) -> Path:
     journal = Journal.open(folder / "data" / "journal.db")
     journal.append(*([] if label is None else [told(label)]))
     journal.close()
-    (folder / "key.pem").write_bytes(PEM)
+    put(folder / "key.pem", PEM, 0o600)
     return folder
 
 
@@ -102,7 +103,7 @@ def options(plant: Path) -> tuple[object, ...]:
 
 def locked(folder: Path) -> Path:
     path = folder / "locked.pem"
-    path.write_bytes(private_pem(KEY, b"open"))
+    put(path, private_pem(KEY, b"open"), 0o600)
     return path
 
 
@@ -183,7 +184,7 @@ def test_a_list_that_cannot_be_meant_is_refused(
         (("--picture", "x.gif"), "end with .png or .svg"),
         (("drill",), '"drill" is no asset'),
         (("--from-central", "nowhere"), "is called nowhere"),
-        (("--key", "nowhere.pem"), "nowhere.pem: cannot be read"),
+        (("--key", "nowhere.pem"), "nowhere.pem: no key can be read there"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_the_work(
@@ -198,6 +199,23 @@ def test_a_model_is_not_written_without_a_signature(command: Command, plant: Pat
     ended = command("train", "mill", "--config", plant / "gateway.toml", *SPAN, "--out", "x.wtm")
     assert ended.code == 2
     assert "name the trainer's --key" in " ".join(ended.err.replace("│", "").split())
+
+
+def test_all_of_no_assets_says_what_to_add(command: Command, tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text('version = 1\n[gateway]\nname = "box"\n')
+    ended = command("train", "--all", "--config", config, *SPAN)
+    assert ended.code == command("train", "mill", "--config", config, *SPAN).code == 2
+    assert f"{config}: --all of no assets: add an [[asset]]" in ended.err
+
+
+def test_a_history_that_begins_later_is_no_gap(command: Command, plant: Path) -> None:
+    early = ("--from", "2026-01-01T00:00Z", "--to", "2026-01-05T15:00Z")
+    ended = command("train", "mill", "--config", plant / "gateway.toml", *early)
+    assert "history begins 2026-01-05T12:00:00+00:00\n" in ended.out
+    assert "gaps           none\n" in ended.out
+    assert "before the history begins 38,880" in ended.out
+    assert "a gap: nothing came" not in ended.out
 
 
 def test_a_locked_key_is_opened_by_its_passphrase(tmp_path: Path) -> None:

@@ -39,12 +39,12 @@ def publish(
     from analytics.modelfiles import write_model
     from connectors.registry.registry import Registry
     from plant.errors import Rejected
-    from wheeltapper.federating.keyfiles import public
+    from plant.keys import read_public
     from wheeltapper.federating.ways import fetched
 
     held = Keyring(keys, passphrase_file)
     key, online, place = held.trainer(trainer), held.online(), Registry(registry)
-    believed = [key.public_key(), *([] if trusted is None else [public(trusted)])]
+    believed = [key.public_key(), *([] if trusted is None else [read_public(trusted)])]
     known, file = read_consolidated(fetched(model), believed)
     if not known.complete:
         raise Rejected(

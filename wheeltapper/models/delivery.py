@@ -108,9 +108,9 @@ def rollback(
     from dataclasses import replace
 
     from analytics.modelfiles import ModelRefused, read_model, write_model
-    from connectors.registry.keys import read_public
     from connectors.registry.registry import Registry
     from plant.errors import Rejected
+    from plant.keys import read_public
 
     held = Keyring(keys, passphrase_file)
     key, online = held.trainer(trainer), held.online()

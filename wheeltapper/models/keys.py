@@ -82,9 +82,9 @@ def add(
 ) -> None:
     """Give a new line to a trainer's key; needs the offline key of targets."""
     from connectors.registry.ceremony import entrust
-    from connectors.registry.keys import read_public
     from connectors.registry.registry import Registry
     from plant.errors import Misconfigured
+    from plant.keys import read_public
 
     held = Keyring(keys, passphrase_file)
     place = Registry(registry)

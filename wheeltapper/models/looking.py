@@ -62,13 +62,13 @@ def registry(plan: "Plan") -> list[Finding]:
 
 
 def _keys(plan: "Plan") -> Iterator[Finding]:
-    from plant.keys import key_id, public_key
+    from plant.keys import key_id, read_public
 
     known, broken = [], []
     for path in plan.models.keys:
         try:
-            known.append(key_id(public_key(path.read_bytes(), str(path))))
-        except (OSError, Misconfigured) as error:
+            known.append(key_id(read_public(path)))
+        except Misconfigured as error:
             broken.append(str(error))
     if broken:
         yield _found(

@@ -101,9 +101,9 @@ def check_of(models: "ModelsPlan") -> "Check":
 
     from analytics.modelfiles import read_model
     from plant.errors import Rejected
-    from plant.keys import public_key
+    from plant.keys import read_public
 
-    keys = [public_key(path.read_bytes(), str(path)) for path in models.keys]
+    keys = [read_public(path) for path in models.keys]
     ours = version("wheeltapper")
 
     def check(asset: str, number: int, data: bytes) -> None:

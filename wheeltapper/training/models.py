@@ -16,10 +16,10 @@ from analytics.modelfiles import (
     write_model,
 )
 from analytics.training.course import Machine
-from connectors.registry.keys import unlocked
+from connectors.registry.keys import read_private
 from plant.errors import Misconfigured
 from plant.files import put
-from plant.keys import public_key, public_pem
+from plant.keys import public_key, public_pem, read_public
 from wheeltapper.models.keyring import passphrase
 from wheeltapper.training.jobs import Outcome
 
@@ -29,21 +29,12 @@ KIND = "watch"
 
 def signer(path: Path, passphrase_file: Path | None = None) -> Ed25519PrivateKey:
     """Read the key with which models are signed; a locked one by the passphrase of a file."""
-    try:
-        pem = path.read_bytes()
-    except OSError as error:
-        raise Misconfigured(
-            f"{path}: cannot be read: {error.strerror}; wheeltapper models init makes a key"
-        ) from error
-    return unlocked(pem, path, passphrase(passphrase_file))
+    return read_private(path, passphrase(passphrase_file))
 
 
 def believed(path: Path) -> bytes:
     """Read a further public key that a model in force may be signed by; gives its PEM."""
-    try:
-        return public_pem(public_key(path.read_bytes(), str(path)))
-    except OSError as error:
-        raise Misconfigured(f"{path}: cannot be read: {error.strerror}") from error
+    return public_pem(read_public(path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ def card_lines(card: Mapping[str, Any]) -> list[str]:
     healthy, windows = card["healthy_windows"], card["windows"]
     dropped = [f"{why} {n:,}" for why, n in card["dropped"].items() if n]
     lines = [
+        *_beginning(card),
         f"windows        {windows:,} of {card['windows_s']:g} s, {healthy:,} of them healthy "
         f"({percent(healthy / max(windows, 1))})",
         f"left out       {'; '.join(dropped) if dropped else 'nothing'}",
@@ -39,6 +40,11 @@ def card_lines(card: Mapping[str, Any]) -> list[str]:
     if more > 0:
         lines.append(f"               and {more:,} more")
     return lines
+
+
+def _beginning(card: Mapping[str, Any]) -> list[str]:
+    """Say where a history begins that does not reach back as far as it was asked for."""
+    return [f"history begins {card['begins']}"] if card["begins"] else []
 
 
 def _gaps(card: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from tuf.api.metadata import DelegatedRole, Metadata, Snapshot
 from connectors.registry import metadata
 from connectors.registry.ceremony import entrust, renew, rotate, states
 from connectors.registry.index import read_index, wanted, write_index
-from connectors.registry.keys import make_private, read_private, read_public, write_public
+from connectors.registry.keys import make_private, read_private, write_public
 from connectors.registry.names import (
     HIGHEST,
     MOST_BYTES,
@@ -33,6 +33,7 @@ from connectors.registry.names import (
 from connectors.registry.registry import KEPT, Registry
 from connectors.registry.ways import Folder
 from plant.errors import Misconfigured, Rejected
+from plant.keys import read_public
 from tests.connectors.registry.conftest import FAN, LINE, PUMP, Gateway, Site, model
 
 PARTS = st.text(st.sampled_from("abcXYZ019_.:-"), min_size=1, max_size=8).filter(

@@ -56,7 +56,7 @@ def config_of(plan: Plan) -> Path:
 
 
 def wrong(plan: Plan) -> list[str]:
-    return [*flaws(plan, config_of(plan), os.geteuid())]
+    return [what for what, _ in flaws(plan, config_of(plan), os.geteuid())]
 
 
 def test_a_group_may_pass_through_and_stop_and_not_list(plan: Plan) -> None:
@@ -127,6 +127,14 @@ def test_what_another_user_owns_is_named_folders_too(plan: Plan, name: str) -> N
     os.chown(place, 0, -1)
     assert found
     assert all(line.startswith(f"{place}: uid {OTHER} can change") for line in found)
+
+
+def test_a_mend_is_no_part_of_the_result_whatever_its_words(plan: Plan) -> None:
+    make_folder(plan)
+    config_of(plan).chmod(0o606)
+    ((what, mend),) = flaws(plan, config_of(plan), os.geteuid())
+    assert what.endswith(f"can change what the guard goes by ({config_of(plan)})")
+    assert mend == "give it to root, or choose a place that is root's"
 
 
 @AS_ROOT

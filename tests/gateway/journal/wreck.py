@@ -1,5 +1,6 @@
 """Ways to damage a journal."""
 
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,24 @@ def zeroed(page: int) -> Damage:
 
     def change(data: bytearray) -> None:
         data[page * PAGE : (page + 1) * PAGE] = bytes(PAGE)
+
+    return change
+
+
+def scrambled(page: int) -> Damage:
+    """Fill a page with what is nothing, for each page something else."""
+
+    def change(data: bytearray) -> None:
+        data[page * PAGE : (page + 1) * PAGE] = random.Random(page).randbytes(PAGE)
+
+    return change
+
+
+def broken_off(page: int) -> Damage:
+    """End the file in the middle of a page."""
+
+    def change(data: bytearray) -> None:
+        del data[page * PAGE + PAGE // 2 :]
 
     return change
 
