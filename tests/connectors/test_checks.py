@@ -29,6 +29,7 @@ from plant.errors import Exhausted, Rejected, Unreachable
 from plant.quality import Status
 from plant.samples import Batch, ContextEvent, Recovery
 from plant.tags import Tag, TagHandle
+from tests.ports import free_port
 
 SECOND = 1_000_000_000
 
@@ -105,7 +106,7 @@ class LoopbackServer:
 
     def __init__(self, addresses: tuple[str, ...]) -> None:
         self.tags = [one.tag for one in handles("ua", *addresses)]
-        self.port = 0
+        self.port = free_port()
         self.start()
 
     def start(self) -> None:
@@ -120,7 +121,6 @@ class LoopbackServer:
 
     async def _serve(self) -> None:
         async with OpcuaServer(self.tags, self.port) as server:
-            self.port = server.port
             while not self.down.is_set():
                 now = time.time_ns()
                 await server.put(np.array([now % SECOND, now % 7, np.nan]), now)

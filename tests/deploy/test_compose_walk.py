@@ -15,7 +15,8 @@ from gateway.config.loader import load
 from plant.errors import Misconfigured
 from tests.connectors.influx import apiv2
 from tests.deploy.walk import PATIENCE_S, ROOT, SERVICES, Walk, filled
-from tests.parts.stores.servers import Store, fetched, free_port, victoria
+from tests.parts.stores.servers import Store, fetched, victoria
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(400)]
 CONFIG = ROOT / "deploy/compose/gateway.toml"

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import socket
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,16 +11,10 @@ from typing import Any, Self
 
 from plant.tags import Role, Tag
 from tests.lacking import NODE_OPCUA
+from tests.ports import free_port
 
 SPACE = "urn:plant:line"
 START_S = 120.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def tags_of(

@@ -18,6 +18,7 @@ import pytest
 
 from gateway.journal import Journal, SampleRecord
 from tests.patience import FULL
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]  # demos with a fault go on beside each
 STOP_S, SHARED = 5.0, 3.0
@@ -132,8 +133,7 @@ def test_port_in_use_moves_on_and_the_simulator_dies_with_a_killed_demo(
 
 
 def test_the_page_is_where_the_configuration_says(demos: list[Demo], tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     config = tmp_path / "box.toml"
     config.write_text(f'version = 1\n[gateway]\nname = "box"\n[console]\nport = {port}\n')
     demo = start(demos, *SHORT, "--config", str(config))

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import time
 from itertools import groupby
 from pathlib import Path
@@ -13,17 +12,11 @@ import pytest
 
 from gateway.config.loader import load
 from gateway.runtime import Gateway
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
 BOUND_S = 5.0
 """First good value after the source returned."""
-
-
-def unused_ports() -> dict[str, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return {"opcua": one.getsockname()[1], "modbus": other.getsockname()[1]}
 
 
 class Watched:
@@ -52,7 +45,7 @@ class Watched:
 def test_off_at_start_lost_and_back_without_a_restart(
     plant: Any, serve: Any, tmp_path: Path
 ) -> None:
-    ports = unused_ports()
+    ports = {"opcua": free_port(), "modbus": free_port()}
     config = plant.__class__(plant.line, ports).configure(tmp_path)
     events: list[tuple[str, str, str]] = []
 

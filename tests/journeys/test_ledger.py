@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 from gateway.journal import Journal, SampleRecord
 from plant.quality import is_good
 from plant.samples import Recovery
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
 
@@ -95,9 +95,7 @@ def told(command: list[str]) -> Iterator[Told]:
 @contextmanager
 def witness(kind: str, folder: Path, *, history: bool) -> Iterator[tuple[int, Told]]:
     settings = {"tags": TAGS, "period": PERIOD_MS, "history": history, "pki": str(folder / "pki")}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with told([*WITNESSES[kind], json.dumps({**settings, "port": port})]) as running:
         running.wait(lambda row: "up" in row)
         yield port, running

@@ -12,8 +12,9 @@ from connectors.simulated.hostile.opcua import HostileOpcua, Manners
 from connectors.simulated.hostile.proxy import ChaosProxy
 from plant.quality import Quality, quality
 from tests.faults.evidence import Evidence, Samples
-from tests.faults.plc import free_port, tags_of
+from tests.faults.plc import tags_of
 from tests.faults.stage import STOP_S, Stage, opcua
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(60)]
 NAMES = [f"T{i}" for i in range(10)]

@@ -17,7 +17,7 @@ from plant.records import SummaryRecord
 from plant.tags import TagHandle
 from tests.connectors.influx.records import Place
 from tests.parts.stores.proxy import Fault, FaultProxy
-from tests.parts.stores.servers import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.journey
 LOST = Fault(status=200, body=b"the answer is lost on the way", forwarded=1, cut_after=4)

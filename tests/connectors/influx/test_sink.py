@@ -27,7 +27,8 @@ from tests.connectors.influx.records import (
     tags,
 )
 from tests.parts.stores.proxy import NOTHING, Fault, FaultProxy, answer
-from tests.parts.stores.servers import Store, asked, fetched, free_port, influx1, series_of
+from tests.parts.stores.servers import Store, asked, fetched, influx1, series_of
+from tests.ports import free_port
 
 pytestmark = pytest.mark.journey
 MS = 1_000_000

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -17,6 +16,7 @@ from asyncua.common.node import Node
 from connectors.opcua.config import OpcUaConfig
 from plant.tags import Tag, TagHandle
 from tests.lacking import NODE_OPCUA, need_node_opcua
+from tests.ports import free_port
 
 SPACE = "urn:plant:line"
 Answer = TypeVar("Answer")
@@ -103,18 +103,6 @@ def start_plc(
 @pytest.fixture(scope="module")
 def plc(start_plc: Callable[..., Plc]) -> Plc:
     return start_plc()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@pytest.fixture
-def unused_port() -> int:
-    return free_port()
 
 
 def make_tags(addresses: Sequence[str], **more: object) -> list[TagHandle]:

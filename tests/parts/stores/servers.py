@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lacking import lacking
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
 START_S = 30.0
@@ -48,13 +48,6 @@ def need(program: str) -> str:
         package = _PACKAGES[program]
         lacking(f"{package} — install with: apt-get install -y {package}")
     return str(found)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def fetched(url: str, form: dict[str, str] | None = None) -> bytes:
