@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -125,6 +126,17 @@ class Witness:
                         return row
                 self._told.clear()
                 await self._told.wait()
+
+    async def until(self, met: Callable[["Witness"], object]) -> None:
+        """Wait until it has told enough: what it tells comes after what it does."""
+        async with asyncio.timeout(START_S):
+            while not met(self):
+                await asyncio.sleep(0.02)
+
+    async def moved(self, ticks: int) -> None:
+        """Wait until it has set its values so many times more, by its own clock."""
+        before = len(self.ticks)
+        await self.until(lambda one: len(one.ticks) >= before + ticks)
 
     async def order(self, **order: str) -> int:
         """Give an order, as in `witness.js`, and wait until it is done; give the moment, ns."""

@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -141,6 +142,19 @@ class Line:
 
     async def set(self, name: str, value: float) -> None:
         await self.put(name, ua.DataValue(ua.Variant(value, ua.VariantType.Double)))
+
+    async def set_in_one_go(self, names: Sequence[str], values: Sequence[float]) -> None:
+        """Set variables to one value after the other before the server does anything else."""
+        begin = datetime.now(UTC)
+
+        async def all_of_them() -> None:
+            for step, value in enumerate(values):
+                at = begin + timedelta(milliseconds=step)
+                told = ua.DataValue(ua.Variant(value), SourceTimestamp=at, ServerTimestamp=at)
+                for name in names:
+                    await self.server.write_attribute_value(self.nodes[name].nodeid, told)
+
+        await self._there(all_of_them())
 
     async def put(self, name: str, value: ua.DataValue) -> None:
         node = self.nodes[name].nodeid
