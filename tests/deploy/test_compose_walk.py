@@ -171,7 +171,7 @@ def test_without_an_account_the_console_stays_closed(prepared: Walk, tmp_path: P
 def status_of(url: str, method: str = "GET") -> int:
     try:
         asked = urllib.request.Request(url, method=method, data=b"" if method == "PUT" else None)
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
             status: int = answer.status
             return status
     except urllib.error.HTTPError as refused:
@@ -192,12 +192,12 @@ def test_models_are_fetched_and_nothing_else(prepared: Walk) -> None:
         while prepared.run("models", prepared.check("models")).returncode:
             assert time.monotonic() < until
         url = f"http://127.0.0.1:{port}"
-        with urllib.request.urlopen(f"{url}/pump-2/1.model", timeout=10) as answer:
+        with urllib.request.urlopen(f"{url}/pump-2/1.model", timeout=60) as answer:
             assert answer.read() == bytes(range(256))
             tag = answer.headers["ETag"]
         again = urllib.request.Request(f"{url}/pump-2/1.model", headers={"If-None-Match": tag})
         with pytest.raises(urllib.error.HTTPError) as unchanged:
-            urllib.request.urlopen(again, timeout=10)
+            urllib.request.urlopen(again, timeout=60)
         assert unchanged.value.code == 304
         unchanged.value.close()
         assert status_of(f"{url}/pump-2/2.model") == 404

@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
 PARTS = Path(__file__).parents[1] / "parts"
 TAGS = 3
 PERIOD_MS = 100
-BEFORE_S = 1.5
-DOWN_S = 2.0
+BEFORE, DOWN = 15, 20
+"""Ticks that the server makes before the gateway is killed, and before it is started again."""
 WITNESSES = {
     "node-opcua": ["node", str(PARTS / "node-opcua" / "witness.js")],
     "asyncua": [sys.executable, str(PARTS / "asyncua" / "witness.py")],
@@ -71,9 +71,14 @@ class Told:
             assert self.process.poll() is None, "it ended by itself"
             time.sleep(0.02)
 
+    def moved(self, ticks: int) -> None:
+        """Wait until a server has made so many ticks more."""
+        before = sum("n" in row for row in list(self.rows))
+        self.wait(lambda _: sum("n" in row for row in list(self.rows)) >= before + ticks)
+
     def end(self) -> None:
-        self.process.wait(timeout=20)
-        self._reader.join(timeout=20)
+        self.process.wait(timeout=60)
+        self._reader.join(timeout=60)
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.close()
@@ -110,22 +115,22 @@ def configure(folder: Path, port: int, queue: int) -> Path:
     return config
 
 
-def killed_and_started_again(config: Path) -> tuple[dict[str, Any], float, float]:
+def killed_and_started_again(config: Path, server: Told) -> tuple[dict[str, Any], float, float]:
     """Kill a gateway, start it again; give the settled gap, and the span without a gateway, ms."""
     command = [sys.executable, "-m", "wheeltapper", "run", str(config), "--json"]
     with told(command) as gateway:
         gateway.wait(lambda row: row["stage"] == "first_value")
-        time.sleep(BEFORE_S)
+        server.moved(BEFORE)
         killed = time.time() * 1000
         gateway.process.kill()
-    time.sleep(DOWN_S)
+    server.moved(DOWN)
     started = time.time() * 1000
     with ExitStack() as stack:
         gateway = stack.enter_context(told(command))
         gateway.wait(lambda row: row["stage"] == "gap" and row["lost"] is not None)
         time.sleep(0.5)
         gateway.process.terminate()
-        gateway.process.wait(timeout=20)
+        gateway.process.wait(timeout=60)
     gap = next(row for row in reversed(gateway.rows) if row["stage"] == "gap")
     return gap, killed, started
 
@@ -167,7 +172,7 @@ def test_killed_the_ledger_is_right_by_the_record_of_the_server(
     tmp_path: Path, kind: str, *, history: bool, queue: int
 ) -> None:
     with witness(kind, tmp_path, history=history) as (port, server):
-        gap, killed, started = killed_and_started_again(configure(tmp_path, port, queue))
+        gap, killed, started = killed_and_started_again(configure(tmp_path, port, queue), server)
         tags = stored(tmp_path / "data")
     assert gap["cause"] == "stopped"
     assert gap["id"] == 1

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 HOSTILE = "</p><script>window.stolen=1</script><img src=x onerror=window.stolen=1>"
-expect.set_options(timeout=60_000)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from plant.quality import is_good
 from plant.tags import Role, Tag, ValueType
 from tests.ports import free_port
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
 URI = "urn:old-stamps"
 MODE = 3
 TAGS = (

@@ -218,7 +218,7 @@ type = "modbus"
 name = "meter"
 host = "127.0.0.1"
 port = {port}
-timeout_ms = 200
+timeout_ms = 1000
 scan_ms = 200
 """
 
