@@ -485,19 +485,24 @@ def in_memory(kind: type[Ticking], patience: float = 1.0) -> SourceUnderTest:
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(Ticking, "restarted", 0)
     monkeypatch.setattr(checks, "SILENCE_S", 0.3)
-    monkeypatch.setattr(checks, "LEAVING_S", 0.3)
     yield
     for one in LEFT:
         one.close()
 
 
+@pytest.fixture
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait shortly for those who never leave."""
+    monkeypatch.setattr(checks, "LEAVING_S", 0.6)
+
+
 @pytest.mark.usefixtures("_fresh")
 @pytest.mark.parametrize("check", ALL_CHECKS, ids=lambda check: check.__name__)
 def test_a_source_that_keeps_the_contract_passes(check: Check) -> None:
-    asyncio.run(check(in_memory(Ticking)))
+    asyncio.run(check(in_memory(Ticking, patience=60.0)))
 
 
-@pytest.mark.usefixtures("_fresh")
+@pytest.mark.usefixtures("_fresh", "_hasty")
 @pytest.mark.parametrize(
     ("check", "kind", "sentence"),
     [

@@ -287,9 +287,11 @@ def test_an_answer_in_many_records_is_put_together(
         for i in range(len(frame)):
             writer.write(frame[i : i + 1])
             await writer.drain()
-        await reader.read()
-        writer.close()
-        over.set()
+        try:
+            await reader.read()
+        finally:
+            writer.close()
+            over.set()
 
     async def run() -> Batch:
         async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:

@@ -211,7 +211,7 @@ def line() -> Iterator[Line]:
     thread.start()
     served = asyncio.run_coroutine_threadsafe(_served(), loop).result(90)
     yield Line(*served, loop)
-    asyncio.run_coroutine_threadsafe(served[0].stop(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(served[0].stop(), loop).result(60)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(60)
     loop.close()
