@@ -125,7 +125,7 @@ class Line:
 
     def end(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(20)
+        self._thread.join(60)
 
     def __exit__(self, *_: object) -> None:
         if self._thread.is_alive():
