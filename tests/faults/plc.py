@@ -134,9 +134,9 @@ class Witness:
                 await asyncio.sleep(0.02)
 
     async def moved(self, ticks: int) -> None:
-        """Wait until it has set its values so many times more, by its own clock."""
-        before = len(self.ticks)
-        await self.until(lambda one: len(one.ticks) >= before + ticks)
+        """Wait until it has set its values so often from now on: tick n is of its n-th period."""
+        now = time.time_ns() // 1_000_000 // self.period
+        await self.until(lambda one: sum(n > now for n in one.ticks) >= ticks)
 
     async def order(self, **order: str) -> int:
         """Give an order, as in `witness.js`, and wait until it is done; give the moment, ns."""

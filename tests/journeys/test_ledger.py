@@ -72,9 +72,9 @@ class Told:
             time.sleep(0.02)
 
     def moved(self, ticks: int) -> None:
-        """Wait until a server has made so many ticks more."""
-        before = sum("n" in row for row in list(self.rows))
-        self.wait(lambda _: sum("n" in row for row in list(self.rows)) >= before + ticks)
+        """Wait until a server has made so many ticks from now on: tick n is of its n-th period."""
+        now = time.time_ns() // 1_000_000 // PERIOD_MS
+        self.wait(lambda _: sum(row.get("n", 0) > now for row in list(self.rows)) >= ticks)
 
     def end(self) -> None:
         self.process.wait(timeout=60)

@@ -126,7 +126,7 @@ def test_a_cut_connection_goes_on_where_it_was(cuttable: Cuttable, tell: Tell) -
             await cut_and_go_on(trail, proxy, plc)
             assert trail.recovered(Recovery.REPUBLISH) > 0
             # What does not change comes again, or it would stay Bad for ever.
-            assert sum(STILL in batch.tag for batch in trail.batches) == 2
+            assert sum(STILL in batch.tag for batch in trail.batches) >= 2
             await trail.leave()
             await plc.until(lambda one: one.count("closed"))
             assert plc.count("closed") == plc.live_at_most == 1
