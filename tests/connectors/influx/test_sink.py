@@ -247,7 +247,7 @@ def test_lines_that_are_all_dropped_are_not_asked_for_one_by_one(
         (answer(302, location="http://elsewhere/"), Misconfigured, "http://elsewhere/", None),
         (answer(400, b"<html>nginx"), Misconfigured, "as no InfluxDB does", None),
         (Fault(forwarded=0, cut_after=0, status=200, body=b"x"), Unreachable, "answer", None),
-        (Fault(delay_s=1.5), Unreachable, "timed out", None),
+        (Fault(delay_s=6.0), Unreachable, "timed out", None),
     ],
     ids=["503", "429", "500", "401", "403", "404", "302", "nginx", "cut", "slow"],
 )
@@ -259,7 +259,7 @@ def test_an_answer_that_is_no_yes_is_told_and_nothing_is_lost(
     words: str,
     retry_after: float | None,
 ) -> None:
-    with behind.sink(tags(), timeout_s=1.0) as sink:
+    with behind.sink(tags(), timeout_s=4.0) as sink:
         proxy.once(fault)
         with pytest.raises(kind, match=re.escape(words)) as raised:
             sink.write([some(50)])
