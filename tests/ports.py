@@ -14,7 +14,8 @@ def free_port() -> int:
     """Give a port on which nobody listens, and which is this process's until it ends.
 
     Several processes of tests run at a time, and a port that was only looked at may be another's a
-    moment later. A name of the system, which vanishes with its process, marks it as taken.
+    moment later. A name of the system, which vanishes with its process, marks it as taken; it takes
+    a descriptor, so ask before descriptors are counted.
     """
     below = int(RANGE.read_text(encoding="ascii").split()[0])
     while True:

@@ -41,8 +41,10 @@ def sink_under_test(behind_proxy: tuple[Place, FaultProxy]) -> SinkUnderTest:
         yield
         proxy.always(None)
 
+    nobody = f"http://127.0.0.1:{free_port()}"
+
     def off(tags: Sequence[TagHandle]) -> InfluxSink:
-        return place.sink(list(tags), url=f"http://127.0.0.1:{free_port()}")
+        return place.sink(list(tags), url=nobody)
 
     return SinkUnderTest(
         make=lambda tags: place.sink(list(tags)),
