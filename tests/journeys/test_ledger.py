@@ -186,6 +186,8 @@ def test_killed_the_ledger_is_right_by_the_record_of_the_server(
         assert not set(tag.live) & set(tag.recovered)
         missing += len(made(server, have) - set(have))
     assert gap["republished"] + gap["history"] == sum(len(tag.recovered) for tag in tags)
-    expected = 0 if history else pytest.approx(missing, rel=0.5, abs=10)
-    assert gap["lost"] == expected
+    # Reckoned by the rate before; a busy server may have made fewer than its period allows.
+    slots = TAGS * (gap["stop"] - gap["start"]) / PERIOD_MS
+    least, most = (0, 0) if history else (0.5 * missing - 10, 1.5 * slots + 10)
+    assert least <= gap["lost"] <= most
     assert (missing > 0) is (gap["lost"] > 0)
