@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from asyncua.server.internal_server import InternalServer
 from hypothesis import settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from xdist.scheduler import LoadFileScheduling
 
 from tests import standard_nodes
@@ -21,6 +21,8 @@ settings.load_profile("shared")
 
 BROWSERS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
 """The same engine twice: without the window of a browser around it it takes half the time."""
+PATIENCE_MS = 60_000
+"""Longest that a page is waited for: a busy machine shows late what an idle one shows at once."""
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -123,6 +125,7 @@ def browser() -> Iterator[Browser]:
     chromium = next(filter(Path.exists, BROWSERS), None)
     if chromium is None:
         lacking("chromium — install with: apt-get install -y chromium-headless-shell")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=str(chromium), args=list(QUIET))
         yield launched

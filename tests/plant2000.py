@@ -1,12 +1,12 @@
 """A node-opcua server of 2,000 variables that the product has never seen."""
 
 import signal
-import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lacking import NODE_OPCUA, need_node_opcua
+from tests.ports import free_port
 
 
 @dataclass
@@ -45,10 +45,3 @@ def start(pki: Path, *words: str) -> Plant2000:
     assert process.stdout
     assert any(line.startswith("UP") for line in process.stdout)
     return Plant2000(process, f"opc.tcp://127.0.0.1:{port}/UA/plant")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from connectors.checks.demands import nothing_left, raises, require, soon, without
+from connectors.checks.demands import a_while, nothing_left, raises, require, soon, without
 from connectors.contract import Actuator, Beating
 from plant.errors import Misconfigured, PlantError, Rejected, Unreachable
 from plant.quality import Status
@@ -232,7 +232,7 @@ async def check_a_lost_link_is_no_doubt(peer: ActuatorUnderTest) -> None:
     """Write when the connection has ended before: `Unreachable`, and nothing was written."""
     async with peer.make() as actuator:
         peer.drop()
-        await asyncio.sleep(0.2)
+        await a_while(0.2)
         with raises(Unreachable, when="writing after the connection has ended"):
             await actuator.write(peer.setpoint(peer.values[0]))
         with raises(Unreachable, when="reading after the connection has ended"):
@@ -286,14 +286,14 @@ async def check_cancelling_cuts(peer: ActuatorUnderTest) -> None:
         done = peer.attempts()
         peer.hang()
         task = asyncio.create_task(actuator.write(peer.setpoint(peer.values[0], sequence)))
-        await asyncio.sleep(0.2)
+        await a_while(0.2)
         task.cancel()
         await asyncio.wait([task])
         require(task.cancelled(), "cancelling a write ends it")
         with raises(Unreachable, when="writing after a cancelled write"):
             await actuator.write(peer.setpoint(peer.values[1], sequence))
         peer.recover()
-        await asyncio.sleep(0.2)
+        await a_while(0.2)
         require(peer.attempts() - done <= 1, "it is tried once")
 
 

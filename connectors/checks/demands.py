@@ -1,5 +1,6 @@
 """What the contract suites are made of: demands that say in a sentence what was broken."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,8 +9,9 @@ from typing import TypeVar
 
 from plant.errors import PlantError
 
-LEAVING_S = 2.0
-"""Longest that leaving may take."""
+LEAVING_S = 6.0
+"""Longest that leaving may take, s: three times what it may on a machine of its own."""
+TURN_S = 0.01
 
 Hook = TypeVar("Hook")
 
@@ -35,6 +37,16 @@ def raises(*expected: type[PlantError], when: str) -> Iterator[None]:
     except expected:
         return
     raise AssertionError(f"{when} raises {' or '.join(kind.__name__ for kind in expected)}")
+
+
+async def a_while(seconds: float) -> None:
+    """Let so much time pass in short turns of the loop.
+
+    A process that stood still has then heard what came meanwhile, as it would have on an idle
+    machine.
+    """
+    for _ in range(round(seconds / TURN_S)):
+        await asyncio.sleep(TURN_S)
 
 
 @contextmanager

@@ -1,15 +1,15 @@
 """The libmodbus device of tests/parts/libmodbus: compiled once, started per test."""
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.lacking import lacking
+from tests.ports import free_port
 
 CODE = Path(__file__).parents[1] / "parts" / "libmodbus" / "server.c"
 MISSING = "libmodbus — install with: apt-get install -y libmodbus-dev pkg-config gcc"
@@ -21,7 +21,7 @@ class Device:
 
     program: Path
     words: tuple[str, ...]
-    port: int = 0
+    port: int | str = field(default_factory=free_port)
 
     def start(self) -> None:
         self.process = subprocess.Popen(
@@ -64,8 +64,8 @@ def start_device(libmodbus_program: Path) -> Iterator[Callable[..., Device]]:
     """Start a device; words as in server.c, e.g. ``hole=1,3,40,43``."""
     started: list[Device] = []
 
-    def start(*words: str, port: int = 0) -> Device:
-        device = Device(libmodbus_program, words, port)
+    def start(*words: str, port: int | str | None = None) -> Device:
+        device = Device(libmodbus_program, words, port or free_port())
         device.start()
         started.append(device)
         return device
@@ -78,7 +78,4 @@ def start_device(libmodbus_program: Path) -> Iterator[Callable[..., Device]]:
 @pytest.fixture
 def unused_port() -> int:
     """A port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_port()

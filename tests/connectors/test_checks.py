@@ -29,6 +29,7 @@ from plant.errors import Exhausted, Rejected, Unreachable
 from plant.quality import Status
 from plant.samples import Batch, ContextEvent, Recovery
 from plant.tags import Tag, TagHandle
+from tests.ports import free_port
 
 SECOND = 1_000_000_000
 
@@ -105,7 +106,7 @@ class LoopbackServer:
 
     def __init__(self, addresses: tuple[str, ...]) -> None:
         self.tags = [one.tag for one in handles("ua", *addresses)]
-        self.port = 0
+        self.port = free_port()
         self.start()
 
     def start(self) -> None:
@@ -120,7 +121,6 @@ class LoopbackServer:
 
     async def _serve(self) -> None:
         async with OpcuaServer(self.tags, self.port) as server:
-            self.port = server.port
             while not self.down.is_set():
                 now = time.time_ns()
                 await server.put(np.array([now % SECOND, now % 7, np.nan]), now)
@@ -485,19 +485,24 @@ def in_memory(kind: type[Ticking], patience: float = 1.0) -> SourceUnderTest:
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(Ticking, "restarted", 0)
     monkeypatch.setattr(checks, "SILENCE_S", 0.3)
-    monkeypatch.setattr(checks, "LEAVING_S", 0.3)
     yield
     for one in LEFT:
         one.close()
 
 
+@pytest.fixture
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait shortly for those who never leave."""
+    monkeypatch.setattr(checks, "LEAVING_S", 0.6)
+
+
 @pytest.mark.usefixtures("_fresh")
 @pytest.mark.parametrize("check", ALL_CHECKS, ids=lambda check: check.__name__)
 def test_a_source_that_keeps_the_contract_passes(check: Check) -> None:
-    asyncio.run(check(in_memory(Ticking)))
+    asyncio.run(check(in_memory(Ticking, patience=60.0)))
 
 
-@pytest.mark.usefixtures("_fresh")
+@pytest.mark.usefixtures("_fresh", "_hasty")
 @pytest.mark.parametrize(
     ("check", "kind", "sentence"),
     [

@@ -99,7 +99,7 @@ def _said(url: str, body: Mapping[str, Any]) -> None:
     request = urllib.request.Request(
         url, json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=10) as page:
+    with urllib.request.urlopen(request, timeout=60) as page:
         assert page.status == 200
 
 

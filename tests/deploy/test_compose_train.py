@@ -14,7 +14,8 @@ from connectors.registry.registry import Registry
 from plant.summaries import HOUR, MINUTE
 from tests import mill
 from tests.deploy.walk import PATIENCE_S, ROOT, Walk
-from tests.parts.stores.servers import Store, fetched, free_port, influx1
+from tests.parts.stores.servers import Store, fetched, influx1
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(400)]
 CONFIG = ROOT / "deploy/compose/gateway.toml"

@@ -15,7 +15,8 @@ from gateway.config.loader import load
 from plant.errors import Misconfigured
 from tests.connectors.influx import apiv2
 from tests.deploy.walk import PATIENCE_S, ROOT, SERVICES, Walk, filled
-from tests.parts.stores.servers import Store, fetched, free_port, victoria
+from tests.parts.stores.servers import Store, fetched, victoria
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(400)]
 CONFIG = ROOT / "deploy/compose/gateway.toml"
@@ -170,7 +171,7 @@ def test_without_an_account_the_console_stays_closed(prepared: Walk, tmp_path: P
 def status_of(url: str, method: str = "GET") -> int:
     try:
         asked = urllib.request.Request(url, method=method, data=b"" if method == "PUT" else None)
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
             status: int = answer.status
             return status
     except urllib.error.HTTPError as refused:
@@ -191,12 +192,12 @@ def test_models_are_fetched_and_nothing_else(prepared: Walk) -> None:
         while prepared.run("models", prepared.check("models")).returncode:
             assert time.monotonic() < until
         url = f"http://127.0.0.1:{port}"
-        with urllib.request.urlopen(f"{url}/pump-2/1.model", timeout=10) as answer:
+        with urllib.request.urlopen(f"{url}/pump-2/1.model", timeout=60) as answer:
             assert answer.read() == bytes(range(256))
             tag = answer.headers["ETag"]
         again = urllib.request.Request(f"{url}/pump-2/1.model", headers={"If-None-Match": tag})
         with pytest.raises(urllib.error.HTTPError) as unchanged:
-            urllib.request.urlopen(again, timeout=10)
+            urllib.request.urlopen(again, timeout=60)
         assert unchanged.value.code == 304
         unchanged.value.close()
         assert status_of(f"{url}/pump-2/2.model") == 404

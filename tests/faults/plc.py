@@ -3,8 +3,8 @@
 import asyncio
 import json
 import signal
-import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -12,16 +12,10 @@ from typing import Any, Self
 
 from plant.tags import Role, Tag
 from tests.lacking import NODE_OPCUA
+from tests.ports import free_port
 
 SPACE = "urn:plant:line"
 START_S = 120.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def tags_of(
@@ -132,6 +126,17 @@ class Witness:
                         return row
                 self._told.clear()
                 await self._told.wait()
+
+    async def until(self, met: Callable[["Witness"], object]) -> None:
+        """Wait until it has told enough: what it tells comes after what it does."""
+        async with asyncio.timeout(START_S):
+            while not met(self):
+                await asyncio.sleep(0.02)
+
+    async def moved(self, ticks: int) -> None:
+        """Wait until it has set its values so often from now on: tick n is of its n-th period."""
+        now = time.time_ns() // 1_000_000 // self.period
+        await self.until(lambda one: sum(n > now for n in one.ticks) >= ticks)
 
     async def order(self, **order: str) -> int:
         """Give an order, as in `witness.js`, and wait until it is done; give the moment, ns."""

@@ -68,7 +68,7 @@ class Stage:
             await asyncio.wait_for(task, 4 * STOP_S)
             self.stopping_s = time.monotonic() - begun
 
-    async def until(self, source: str, state: str, seconds: float = 20.0, since: int = 0) -> int:
+    async def until(self, source: str, state: str, seconds: float = 60.0, since: int = 0) -> int:
         """Wait until a source told this state after `since`; give the moment, ns."""
         async with asyncio.timeout(seconds):
             while True:

@@ -15,11 +15,12 @@ import pytest
 
 from connectors.simulated.hostile.proxy import ChaosProxy
 from tests.faults.evidence import bad_after_s, seconds_to_first_good, wrong
-from tests.faults.plc import Witness, free_port, tags_of
+from tests.faults.plc import Witness, tags_of
 from tests.faults.rows import Row
 from tests.faults.stage import STOP_S, Stage, opcua
 from tests.faults.wire import Wire, wired
 from tests.lacking import need_node_opcua
+from tests.ports import free_port
 
 BAR_S = 5.0
 SILENT_S = 10.0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import runtime
 from gateway.checkpoints import KIND, Checkpoints, checkpoints_of
 from gateway.guard.audit import EVERY, Audit, verify
 from gateway.guard.checks import Moment
@@ -81,12 +82,21 @@ def test_a_gateway_journals_them_for_its_sinks_and_not_twice(
     (tmp_path / FOLDER / AUDIT).parent.mkdir()
     noted(tmp_path / FOLDER / AUDIT, EVERY).close()
 
+    monkeypatch.setattr(runtime, "LOOK_S", 0.05)
+    looks, look = [], Checkpoints.look
+
+    def looked(checkpoints: Checkpoints) -> object:
+        looks.append(look(checkpoints))
+        return looks[-1]
+
     async def story() -> None:
         for _ in range(2):
-            played = Played(tmp_path, monkeypatch)
-            await played.play(2.5)
+            looks.clear()
+            await Played(tmp_path, monkeypatch).play_till(lambda: len(looks) >= 2)
 
-    asyncio.run(story())
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoints, "look", looked)
+        asyncio.run(story())
     journal = Journal.open(tmp_path / "journal.db")
     (event,) = journal.newest({KIND}, 0, 10)
     assert told(checkpoints_of(tmp_path / FOLDER, journal)) == []

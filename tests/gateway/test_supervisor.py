@@ -513,5 +513,7 @@ def test_a_batch_that_waits_here_is_late_as_well() -> None:
     link.hear(good(1, 5))
     link.come_up()
     assert link.overdue_s() < 1
-    link.taking = time.monotonic_ns() - 7 * 10**9
-    assert link.overdue_s() == pytest.approx(7, abs=0.5)
+    before = time.monotonic_ns()
+    link.taking = before - 7 * 10**9
+    overdue_s = link.overdue_s()
+    assert 7 <= overdue_s <= 7 + (time.monotonic_ns() - before) / 1e9

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts.stores.servers import free_port
+from tests.ports import free_port
 
 BELIEVES = re.compile(r"\| +(tuf|securesystemslib|connectors\.registry)\b", re.MULTILINE)
 ALL_OF_IT = """

@@ -23,7 +23,7 @@ from plant.tags import ValueType
 from tests.plant2000 import Plant2000
 from wheeltapper.running import ask, console_of
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
 WHEELTAPPER = str(Path(sys.executable).with_name("wheeltapper"))
 DOCUMENT = Path(__file__).parents[2] / "docs" / "commissioning.md"
@@ -53,7 +53,7 @@ class Transcript:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=BAR_S,
+            timeout=SHARED * BAR_S,
             check=False,
         )
         self.note(words, ended.stdout)
@@ -87,7 +87,7 @@ class Transcript:
         process.send_signal(signal.SIGINT)
         process.stdout.read()
         process.stdout.close()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
         return lines[-1]
 
 

@@ -40,7 +40,7 @@ def test_it_connects_to_what_its_config_names_and_listens_on_loopback_only(
             if len(values) == len(plan.sources):
                 stop.set()
 
-        await asyncio.wait_for(Gateway(plan, on_event=tell).run(stop), 30)
+        await asyncio.wait_for(Gateway(plan, on_event=tell).run(stop), 90)
 
     asyncio.run(until_both_were_read())
     listening = False

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,14 +17,15 @@ import pytest
 from gateway.journal import Journal, SampleRecord
 from plant.quality import is_good
 from plant.samples import Recovery
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
 
 PARTS = Path(__file__).parents[1] / "parts"
 TAGS = 3
 PERIOD_MS = 100
-BEFORE_S = 1.5
-DOWN_S = 2.0
+BEFORE, DOWN = 15, 20
+"""Ticks that the server makes before the gateway is killed, and before it is started again."""
 WITNESSES = {
     "node-opcua": ["node", str(PARTS / "node-opcua" / "witness.js")],
     "asyncua": [sys.executable, str(PARTS / "asyncua" / "witness.py")],
@@ -71,9 +71,14 @@ class Told:
             assert self.process.poll() is None, "it ended by itself"
             time.sleep(0.02)
 
+    def moved(self, ticks: int) -> None:
+        """Wait until a server has made so many ticks from now on: tick n is of its n-th period."""
+        now = time.time_ns() // 1_000_000 // PERIOD_MS
+        self.wait(lambda _: sum(row.get("n", 0) > now for row in list(self.rows)) >= ticks)
+
     def end(self) -> None:
-        self.process.wait(timeout=20)
-        self._reader.join(timeout=20)
+        self.process.wait(timeout=60)
+        self._reader.join(timeout=60)
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.close()
@@ -95,9 +100,7 @@ def told(command: list[str]) -> Iterator[Told]:
 @contextmanager
 def witness(kind: str, folder: Path, *, history: bool) -> Iterator[tuple[int, Told]]:
     settings = {"tags": TAGS, "period": PERIOD_MS, "history": history, "pki": str(folder / "pki")}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with told([*WITNESSES[kind], json.dumps({**settings, "port": port})]) as running:
         running.wait(lambda row: "up" in row)
         yield port, running
@@ -112,22 +115,22 @@ def configure(folder: Path, port: int, queue: int) -> Path:
     return config
 
 
-def killed_and_started_again(config: Path) -> tuple[dict[str, Any], float, float]:
+def killed_and_started_again(config: Path, server: Told) -> tuple[dict[str, Any], float, float]:
     """Kill a gateway, start it again; give the settled gap, and the span without a gateway, ms."""
     command = [sys.executable, "-m", "wheeltapper", "run", str(config), "--json"]
     with told(command) as gateway:
         gateway.wait(lambda row: row["stage"] == "first_value")
-        time.sleep(BEFORE_S)
+        server.moved(BEFORE)
         killed = time.time() * 1000
         gateway.process.kill()
-    time.sleep(DOWN_S)
+    server.moved(DOWN)
     started = time.time() * 1000
     with ExitStack() as stack:
         gateway = stack.enter_context(told(command))
         gateway.wait(lambda row: row["stage"] == "gap" and row["lost"] is not None)
         time.sleep(0.5)
         gateway.process.terminate()
-        gateway.process.wait(timeout=20)
+        gateway.process.wait(timeout=60)
     gap = next(row for row in reversed(gateway.rows) if row["stage"] == "gap")
     return gap, killed, started
 
@@ -169,7 +172,7 @@ def test_killed_the_ledger_is_right_by_the_record_of_the_server(
     tmp_path: Path, kind: str, *, history: bool, queue: int
 ) -> None:
     with witness(kind, tmp_path, history=history) as (port, server):
-        gap, killed, started = killed_and_started_again(configure(tmp_path, port, queue))
+        gap, killed, started = killed_and_started_again(configure(tmp_path, port, queue), server)
         tags = stored(tmp_path / "data")
     assert gap["cause"] == "stopped"
     assert gap["id"] == 1
@@ -183,6 +186,8 @@ def test_killed_the_ledger_is_right_by_the_record_of_the_server(
         assert not set(tag.live) & set(tag.recovered)
         missing += len(made(server, have) - set(have))
     assert gap["republished"] + gap["history"] == sum(len(tag.recovered) for tag in tags)
-    expected = 0 if history else pytest.approx(missing, rel=0.5, abs=10)
-    assert gap["lost"] == expected
+    # Reckoned by the rate before; a busy server may have made fewer than its period allows.
+    slots = TAGS * (gap["stop"] - gap["start"]) / PERIOD_MS
+    least, most = (0, 0) if history else (0.5 * missing - 10, 1.5 * slots + 10)
+    assert least <= gap["lost"] <= most
     assert (missing > 0) is (gap["lost"] > 0)

@@ -24,11 +24,12 @@ from gateway.config.plan import ConsolePlan, DetectionPlan, Plan
 from gateway.runtime import Gateway
 from plant.assets import asset_of
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 SEED = 8
 PAST_S = 3600
-SINCE_S = 105
-"""So long ago live began: the fault has set in and is still in sight."""
+SINCE_S = {"bearing_wear": 105, "none": 180}
+"""So long ago live began: the fault has set in and is still in sight, and the line has a pause
+behind it, of which nothing is judged, and three minutes before it until the next."""
 KEPT = os.environ.get("WHEELTAPPER_SCREENS")
 SETTLED_MS = 2500 if KEPT else 250
 """For pictures that are kept: two frames of the charts, and the blink of an alarm half way."""
@@ -37,7 +38,7 @@ SETTLED_MS = 2500 if KEPT else 250
 @contextmanager
 def gateway(serve: Any, fault: str, data: Path) -> Iterator[str]:
     """Run a gateway on the line in a thread of its own; give the address of its page."""
-    start = (time.time_ns() // 10**9 - PAST_S - SINCE_S) * 10**9
+    start = (time.time_ns() // 10**9 - PAST_S - SINCE_S[fault]) * 10**9
     line = SimulatedLine(SEED, fault=fault, start=start, live_from=PAST_S)
     story = ("--seed", str(SEED), "--fault", fault, "--live-from", str(PAST_S))
     with serve(*story, "--start", str(start)) as ports:
@@ -67,7 +68,7 @@ def gateway(serve: Any, fault: str, data: Path) -> Iterator[str]:
             (live.set if len(heard) == len(plan.sources) else live.is_set)()
 
         with running(Gateway(plan, prelude=prelude, on_event=tell)) as one:
-            assert live.wait(60), "no value came over the sockets"
+            assert live.wait(90), "no value came over the sockets"
             yield one.url
 
 
@@ -117,7 +118,7 @@ def test_a_healthy_line_is_grey_and_says_so(
 ) -> None:
     with gateway(serve, "none", tmp_path / "data") as url:
         page.goto(url)
-        expect(page.get_by_text("Normal", exact=True)).to_have_count(3, timeout=30_000)
+        expect(page.get_by_text("Normal", exact=True)).to_have_count(3)
         expect(page.locator("[data-priority]")).to_have_count(0)
         shot(page, screens, "overview")
         page.get_by_role("link", name="pump-2").click()
@@ -133,7 +134,7 @@ def test_a_fault_is_explained_on_every_page(
     with gateway(serve, "bearing_wear", tmp_path / "data") as url:
         page.goto(url)
         sentence = page.locator(".tile[data-priority='2']").filter(has_text="vibration")
-        expect(sentence).to_have_count(1, timeout=30_000)
+        expect(sentence).to_have_count(1)
         shot(page, screens, "overview-alarm")
         page.goto(f"{url}/alarms")
         expect(page.get_by_role("row").filter(has_text="vibration")).to_have_count(1)

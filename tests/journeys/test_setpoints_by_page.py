@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 HOSTILE = "</p><script>window.stolen=1</script><img src=x onerror=window.stolen=1>"
-expect.set_options(timeout=60_000)
 
 
 @pytest.fixture
@@ -157,7 +156,7 @@ def test_a_stop_by_page_binds_at_once_survives_a_kill_and_takes_an_approver_to_e
             "button", name="■ Stop"
         ).click()
         expect(page.locator("#setpoints")).to_contain_text("by vic from 127.0.0.1")
-        assert stage.status()["stopped"] == "stopped"
+        assert until(stage.status)["stopped"] == "stopped"
         page.locator("#setpoints").get_by_role("link").click()
         expect(page.locator("li.request")).to_have_count(0)
         expect(history(page).first).to_contain_text("stopped by the kill switch")

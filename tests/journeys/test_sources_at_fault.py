@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,14 @@ from connectors.simulated.hostile.opcua import HostileOpcua, Manners
 from connectors.simulated.hostile.proxy import ChaosProxy
 from plant.quality import Quality, quality
 from tests.faults.evidence import Evidence, Samples
-from tests.faults.plc import free_port, tags_of
+from tests.faults.plc import tags_of
 from tests.faults.stage import STOP_S, Stage, opcua
+from tests.ports import free_port
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
 NAMES = [f"T{i}" for i in range(10)]
 TICK_S = 0.05
+HEARD_S = 30.0
 
 
 class Line:
@@ -27,6 +30,7 @@ class Line:
         self.server = HostileOpcua(names, manners, port=free_port())
         source = opcua("plc", self.server.url, publishing_ms=50.0)
         self.stage = Stage(folder, [source], tags_of("plc", len(names)))
+        self.gateway: Any = None
         self.n = 0
         self._names = names
 
@@ -38,6 +42,13 @@ class Line:
             chosen = self._names if names is None else names
             await self.server.put({name: 1000 * self.n + int(name[1:]) for name in chosen})
             await asyncio.sleep(TICK_S)
+
+    async def told(self, *names: str) -> None:
+        """Wait until the gateway has what the server set last."""
+        latest, sent = self.gateway._pipeline.latest, self.server.log.sent
+        async with asyncio.timeout(HEARD_S):
+            while any(latest.at[1 + NAMES.index(name)] != sent[name][-1][0] for name in names):
+                await asyncio.sleep(0.01)
 
     def invented(self, evidence: Evidence) -> int:
         """Good samples that the server never sent at that time."""
@@ -59,7 +70,7 @@ def play(line: Line, story: Callable[[Line], Awaitable[None]], **start: Sequence
     async def go() -> None:
         await line.server.start(**start)
         try:
-            async with line.stage.running():
+            async with line.stage.running() as line.gateway:
                 await story(line)
         finally:
             await line.server.stop()
@@ -120,6 +131,7 @@ def test_p06_and_p07_off_for_a_while_and_moved_at_the_restart(tmp_path: Path) ->
         await line.server.start(before=("urn:other", "urn:more"))
         await line.stage.until("plc", "up", since=cut)
         await line.run(0.5)
+        await line.told(*NAMES)
 
     line = Line(tmp_path, Manners())
     evidence = play(line, story)
@@ -135,9 +147,9 @@ def test_p10_and_p11_a_wrong_clock_and_every_quality(tmp_path: Path) -> None:
         await line.run(0.3, NAMES[:2])
         line.n += 1
         await line.server.put({"T0": 1000.0 * line.n}, status=0x40900000)
-        await asyncio.sleep(0.2)
+        await line.told("T0")
         await line.server.put({"T0": 1000.0 * line.n + 1}, status=0x808C0000)
-        await asyncio.sleep(0.2)
+        await line.told("T0")
 
     line = Line(tmp_path, Manners(skew_s=-3600.0))
     evidence = play(line, story)
@@ -155,7 +167,7 @@ def test_p10_and_p11_a_wrong_clock_and_every_quality(tmp_path: Path) -> None:
 def test_p12_ten_items_of_a_server_that_allows_four_a_call(tmp_path: Path) -> None:
     async def story(line: Line) -> None:
         await line.stage.until("plc", "up")
-        await line.run(0.5)
+        await line.run(0.5, least=12)
 
     line = Line(tmp_path, Manners(operations=4, subscriptions=1))
     evidence = play(line, story)

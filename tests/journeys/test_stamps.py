@@ -1,7 +1,6 @@
 """A value that changed days ago is known at once, and known again after a loss (real sockets)."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,8 +18,9 @@ from gateway.runtime import Gateway
 from plant.assets import asset_of
 from plant.quality import is_good
 from plant.tags import Role, Tag, ValueType
+from tests.ports import free_port
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
 URI = "urn:old-stamps"
 MODE = 3
 TAGS = (
@@ -69,9 +69,7 @@ def plain(_name: str, call: Callable[[], Any]) -> Any:
 
 
 def test_a_mode_set_days_ago_is_known_at_once_and_after_a_loss(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     source = OpcUaConfig(name="plc", url=f"opc.tcp://127.0.0.1:{port}", security="none")
     plan = Plan(
         name="t",

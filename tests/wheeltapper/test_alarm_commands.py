@@ -83,6 +83,7 @@ class Line:
         )
         self.ready = threading.Event()
         self.wanted: list[AlarmAction] = []
+        self.judged = 0
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
     async def _serve(self) -> None:
@@ -100,6 +101,7 @@ class Line:
         self, at: NDArray[np.int64], rows: NDArray[np.float64], mode: NDArray[np.int64]
     ) -> Judgement:
         part = Contribution(f"{PUMP}/vibration", 1.0, 7.0, 2.0, 1.0, 3.0, "mm/s", 0, Trend.RISING)
+        self.judged += 1
         moves, self.wanted = self.wanted[:1], self.wanted[1:]
         last = int(at[-1])
         told = tuple(Transition(last, last, one, Reason(6.0, 3.0, (part,))) for one in moves)
@@ -111,7 +113,10 @@ class Line:
         until = time.monotonic() + 60
         while self.wanted and time.monotonic() < until:
             time.sleep(0.02)
-        time.sleep(0.1)
+        # What followed from the last of them has been told once the watch is asked again.
+        judged = self.judged
+        while self.judged < judged + 2 and time.monotonic() < until:
+            time.sleep(0.02)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -120,7 +125,7 @@ class Line:
 
     def end(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(20)
+        self._thread.join(60)
 
     def __exit__(self, *_: object) -> None:
         if self._thread.is_alive():

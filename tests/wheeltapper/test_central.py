@@ -10,7 +10,7 @@ import pytest
 
 from connectors.influx.config import InfluxConfig
 from tests.connectors.influx.apiv2 import ADMIN, ApiV2
-from tests.parts.stores.servers import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.journey
 Command = Callable[..., Any]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from gateway.config.loader import load
-from tests.plant2000 import Plant2000, free_port
+from tests.plant2000 import Plant2000
+from tests.ports import free_port
 
 Command = Callable[..., Any]
 Served = Callable[..., Plant2000]

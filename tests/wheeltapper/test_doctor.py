@@ -14,7 +14,8 @@ import pytest
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.connect import connect_secure, leave
 from plant.findings import Finding, Verdict
-from tests.plant2000 import Plant2000, free_port
+from tests.plant2000 import Plant2000
+from tests.ports import free_port
 from wheeltapper import listening
 from wheeltapper.doctor import ending
 
@@ -217,7 +218,7 @@ type = "modbus"
 name = "meter"
 host = "127.0.0.1"
 port = {port}
-timeout_ms = 200
+timeout_ms = 1000
 scan_ms = 200
 """
 

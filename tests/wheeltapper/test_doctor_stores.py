@@ -14,7 +14,7 @@ from gateway.config.plan import Plan
 from plant.findings import Finding, Verdict
 from plant.tags import Tag
 from tests.parts.stores.proxy import Fault, FaultProxy, answer
-from tests.plant2000 import free_port
+from tests.ports import free_port
 from wheeltapper import examination
 from wheeltapper.examination import _sink
 

@@ -22,7 +22,7 @@ from gateway.journal.marks import latest
 from plant.keys import private_key, public_key
 from plant.records import EventRecord
 from tests.analytics.modelfiles.made import header
-from tests.parts.stores.servers import free_port
+from tests.ports import free_port
 from wheeltapper.models.looking import DAY_NS, _until
 
 Command = Callable[..., Any]

@@ -38,7 +38,7 @@ def answering(folder: Path, answer: bytes) -> Iterator[None]:
         thread = threading.Thread(target=speak)
         thread.start()
         yield
-        thread.join(30)
+        thread.join(60)
 
 
 @pytest.mark.parametrize("answer", ANSWERS)

@@ -31,7 +31,7 @@ class Site:
             {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
             method=verb,
         )
-        with urllib.request.urlopen(request, timeout=10) as page:
+        with urllib.request.urlopen(request, timeout=60) as page:
             return json.load(page)
 
     def edited(self, uid: str, title: str) -> None:

@@ -12,7 +12,7 @@ from dashboards.provision import BOARDS
 from dashboards.variables import CONSOLE
 from tests.connectors.grafana.conftest import Site
 from tests.connectors.grafana.contract import EDITOR, VIEWER, Contract
-from tests.parts.stores.servers import free_port
+from tests.ports import free_port
 from tests.wheeltapper.conftest import Ended, command
 from wheeltapper import grafana as commands
 

@@ -17,7 +17,7 @@ from plant.records import SummaryRecord
 from plant.tags import TagHandle
 from tests.connectors.influx.records import Place
 from tests.parts.stores.proxy import Fault, FaultProxy
-from tests.parts.stores.servers import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.journey
 LOST = Fault(status=200, body=b"the answer is lost on the way", forwarded=1, cut_after=4)
@@ -41,8 +41,10 @@ def sink_under_test(behind_proxy: tuple[Place, FaultProxy]) -> SinkUnderTest:
         yield
         proxy.always(None)
 
+    nobody = f"http://127.0.0.1:{free_port()}"
+
     def off(tags: Sequence[TagHandle]) -> InfluxSink:
-        return place.sink(list(tags), url=f"http://127.0.0.1:{free_port()}")
+        return place.sink(list(tags), url=nobody)
 
     return SinkUnderTest(
         make=lambda tags: place.sink(list(tags)),

@@ -18,7 +18,7 @@ from plant.errors import Misconfigured, Unreachable
 from plant.summaries import HOUR, MINUTE
 from tests.connectors.influx.apiv2 import ADMIN, ApiV2
 from tests.connectors.influx.records import samples, summaries, tags
-from tests.parts.stores.servers import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.journey
 DAY = 86_400

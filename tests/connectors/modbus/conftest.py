@@ -199,7 +199,7 @@ def start_js(unused_port: int) -> Iterator[Callable[[str], int]]:
 
     yield start
     for process in started:
-        process.communicate(timeout=5)
+        process.communicate(timeout=60)
 
 
 @pytest.fixture

@@ -18,18 +18,27 @@ from plant.quality import Status
 
 pytestmark = pytest.mark.journey
 
-TIMEOUT = 0.15
+TIMEOUT = 30.0
+"""Longer than a busy machine stands still, s: an answer that is there comes before it."""
+SHORT = 0.15
+"""For what never answers, s."""
 
 
-def connection_to(port: int) -> Connection:
-    settings = {"host": "127.0.0.1", "port": port, "timeout_ms": 1000 * TIMEOUT}
+def connection_to(port: int, timeout_s: float = TIMEOUT) -> Connection:
+    settings = {"host": "127.0.0.1", "port": port, "timeout_ms": 1000 * timeout_s}
     return Connection(line_of(ModbusConfig(name="plc", **settings)))
 
 
-def ask_once(start_plc: Any, reply: Any, table: Table = Table.HOLDING, count: int = 3) -> Answer:
+def ask_once(
+    start_plc: Any,
+    reply: Any,
+    table: Table = Table.HOLDING,
+    count: int = 3,
+    timeout_s: float = TIMEOUT,
+) -> Answer:
     async def run() -> Answer:
         async with start_plc(reply) as port:
-            connection = connection_to(port)
+            connection = connection_to(port, timeout_s)
             await connection.open()
             answer = await connection.ask(7, table, 20, count)
             connection.reset()
@@ -91,7 +100,7 @@ def test_an_answer_that_does_not_fit_is_refused(start_plc: Any, story: str, repl
     ],
 )
 def test_what_is_no_answer_is_a_timeout(start_plc: Any, story: str, reply: Any) -> None:
-    answer = ask_once(start_plc, reply)
+    answer = ask_once(start_plc, reply, timeout_s=SHORT)
     assert answer == Answer(Status.BAD_TIMEOUT), story
     assert answer.silent
 
@@ -160,7 +169,7 @@ def test_a_late_answer_never_answers_the_next_request(start_plc: Any) -> None:
 
     async def run() -> list[Answer]:
         async with start_plc(reply) as port:
-            connection = connection_to(port)
+            connection = connection_to(port, SHORT)
             answers = [await connection.ask(1, Table.HOLDING, start, 1) for start in (5, 6, 7)]
             connection.reset()
             return answers
@@ -270,18 +279,21 @@ def test_a_timeout_resets_the_connection(start_plc: Any) -> None:
     ended: list[BaseException | None] = []
 
     async def run() -> None:
+        over = asyncio.Event()
+
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
                 await reader.readexactly(24)
             except (ConnectionResetError, asyncio.IncompleteReadError) as error:
                 ended.append(error)
             writer.close()
+            over.set()
 
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            connection = connection_to(port)
+            connection = connection_to(port, SHORT)
             await connection.ask(1, Table.HOLDING, 0, 1)
-            await asyncio.sleep(0.05)
+            await asyncio.wait_for(over.wait(), 60)
 
     asyncio.run(run())
     assert [type(error) for error in ended] == [ConnectionResetError]

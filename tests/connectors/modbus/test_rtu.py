@@ -26,7 +26,7 @@ from plant.tags import TagHandle
 
 pytestmark = pytest.mark.journey
 
-TIMEOUT_MS, SILENCE_MS = 150, 300
+TIMEOUT_MS, SILENCE_MS = 300, 900
 """Wide enough apart that a busy machine does not blur them."""
 
 
@@ -110,7 +110,7 @@ def test_a_hole_and_a_silent_unit_cost_the_others_nothing(start_bench: Any, tagg
     tags = tagged(
         *(f"unit 1, holding {offset}, uint16" for offset in range(50)), "unit 2, holding 0, uint16"
     )
-    batches = reading(start_bench("hole=1,3,40,41").config(timeout_ms=300), tags, 3)
+    batches = reading(start_bench("hole=1,3,40,41").config(timeout_ms=600), tags, 3)
     status = batches[-1].status[np.argsort(batches[-1].tag)]
     assert np.flatnonzero(status).tolist() == [40, 41, 50]
     assert status[50] == Status.BAD_TIMEOUT
@@ -135,7 +135,7 @@ def test_a_device_server_that_comes_back_is_read_within_five_seconds(
         assert batch.value.tolist() == [5 ^ 0xA5A5]
         return time.monotonic() - returned
 
-    assert asyncio.run(run()) < 15
+    assert asyncio.run(run()) < 15  # three times what is promised
 
 
 def test_an_unplugged_line_is_unreachable(socat: Any, on_wire: Any, tagged: Any) -> None:
@@ -375,7 +375,7 @@ def test_a_line_is_listened_to_when_opened_and_after_what_nobody_asked_for(
             opened = time.monotonic()
             for start in (5, 6):
                 assert await connection.ask(1, Table.HOLDING, start, 1) == right(start)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.5)  # what nobody asked for has come by then
             connection.reset()
             return opened
 

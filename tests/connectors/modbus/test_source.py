@@ -19,7 +19,8 @@ from plant.tags import TagHandle, ValueType
 
 pytestmark = pytest.mark.journey
 
-TIMEOUT_MS = 150
+TIMEOUT_MS = 10_000
+"""Longer than a busy machine stands still: what is silent on purpose has its own."""
 
 
 def config(port: int, **more: Any) -> ModbusConfig:
@@ -180,6 +181,9 @@ def test_a_refusing_unit_is_bad_and_the_others_good(start_device: Any, tagged: A
     ]
 
 
+SCAN_MS, SILENT_MS = 200, 400
+
+
 def test_a_silent_unit_leaves_the_others_alone(start_plc: Any, tagged: Any) -> None:
     """It is asked once and not for each of its blocks, then at growing intervals."""
     asked_at: list[float] = []
@@ -195,19 +199,21 @@ def test_a_silent_unit_leaves_the_others_alone(start_plc: Any, tagged: Any) -> N
     async def run() -> list[Batch]:
         async with (
             start_plc(reply) as port,
-            ModbusSource(config(port, scan_ms=60, timeout_ms=50), tags) as source,
+            ModbusSource(config(port, scan_ms=SCAN_MS, timeout_ms=SILENT_MS), tags) as source,
         ):
             batches = [await source.read()]
             assert len(asked_at) <= 1
-            return [*batches, *[await source.read() for _ in range(12)]]
+            while len(asked_at) < 3:
+                batches.append(await source.read())
+            return batches
 
     batches = asyncio.run(run())
     told = [told for batch in batches for told in by_tag(batch).items()]
     assert {status for tag, (_, status) in told if tag in (12, 13)} == {Status.BAD_TIMEOUT}
     assert {status for tag, (_, status) in told if tag not in (12, 13)} == {Status.GOOD}
-    assert len(asked_at) > 1
     for count, waited in enumerate(np.diff(asked_at)):
-        assert waited >= 0.06 * 2 ** (count + 1)
+        # A tenth less: the device may hear of a request later than it was sent.
+        assert waited >= 0.9 * (SILENT_MS + SCAN_MS * 2 ** (count + 1)) / 1000
 
 
 def test_a_unit_that_comes_back_is_read_again(start_plc: Any, tagged: Any) -> None:
@@ -218,7 +224,10 @@ def test_a_unit_that_comes_back_is_read_again(start_plc: Any, tagged: Any) -> No
 
     async def run() -> list[int]:
         tags = tagged("unit 1, holding 5, int16", "unit 2, holding 5, int16")
-        async with start_plc(reply) as port, ModbusSource(config(port), tags) as source:
+        async with (
+            start_plc(reply) as port,
+            ModbusSource(config(port, timeout_ms=400), tags) as source,
+        ):
             silent = by_tag(await source.read())[11][1]
             switched_on.append(True)
             while (back := by_tag(await source.read()))[11][1] != Status.GOOD:
@@ -232,7 +241,7 @@ def test_no_unit_answers(start_device: Any, tagged: Any) -> None:
     device = start_device("silent=1", "silent=2")
     tags = tagged("unit 1, holding 0, int16", "unit 2, holding 0, int16")
     with pytest.raises(Unreachable, match="none of its 2 units answers"):
-        reading(device.port, tags, 10, scan_ms=20)
+        reading(device.port, tags, 10, scan_ms=20, timeout_ms=100)
 
 
 def test_an_answer_that_does_not_fit_is_no_value(start_plc: Any, tagged: Any) -> None:

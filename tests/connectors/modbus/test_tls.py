@@ -279,6 +279,7 @@ def test_an_answer_in_many_records_is_put_together(
     """Each byte travels in a TLS record of its own."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*authority.issue("drip", LOOPBACK))
+    over = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         transaction, *_ = struct.unpack(">H10x", await reader.readexactly(12))
@@ -286,8 +287,11 @@ def test_an_answer_in_many_records_is_put_together(
         for i in range(len(frame)):
             writer.write(frame[i : i + 1])
             await writer.drain()
-        await reader.read()
-        writer.close()
+        try:
+            await reader.read()
+        finally:
+            writer.close()
+            over.set()
 
     async def run() -> Batch:
         async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
@@ -296,7 +300,7 @@ def test_an_answer_in_many_records_is_put_together(
             tags = tagged("unit 1, input 0, uint16", "unit 1, input 1, uint16")
             async with ModbusSource(config, tags) as source:
                 batch = await source.read()
-            await asyncio.sleep(0.05)
+            await asyncio.wait_for(over.wait(), 60)
             return batch
 
     assert asyncio.run(run()).value.tolist() == [1234, 5678]

@@ -119,7 +119,7 @@ def write_to(start_plc: Any, reply: Any) -> tuple[Answer, int]:
 
     async def run() -> Answer:
         async with start_plc(answer) as port:
-            config = ModbusConfig(name="plc", host="127.0.0.1", port=port, timeout_ms=100)
+            config = ModbusConfig(name="plc", host="127.0.0.1", port=port, timeout_ms=1000)
             connection = Connection(line_of(config))
             written = await connection.write(request_of(parse_address(ONE), 7))
             assert (connection.link is None) is (written.status is not Status.GOOD)

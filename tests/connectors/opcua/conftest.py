@@ -2,11 +2,11 @@
 
 import asyncio
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from asyncua.common.node import Node
 from connectors.opcua.config import OpcUaConfig
 from plant.tags import Tag, TagHandle
 from tests.lacking import NODE_OPCUA, need_node_opcua
+from tests.ports import free_port
 
 SPACE = "urn:plant:line"
 Answer = TypeVar("Answer")
@@ -105,18 +106,6 @@ def plc(start_plc: Callable[..., Plc]) -> Plc:
     return start_plc()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@pytest.fixture
-def unused_port() -> int:
-    return free_port()
-
-
 def make_tags(addresses: Sequence[str], **more: object) -> list[TagHandle]:
     """Tags with handles from 10, named after the last part of their address."""
     return [
@@ -153,6 +142,19 @@ class Line:
 
     async def set(self, name: str, value: float) -> None:
         await self.put(name, ua.DataValue(ua.Variant(value, ua.VariantType.Double)))
+
+    async def set_in_one_go(self, names: Sequence[str], values: Sequence[float]) -> None:
+        """Set variables to one value after the other before the server does anything else."""
+        begin = datetime.now(UTC)
+
+        async def all_of_them() -> None:
+            for step, value in enumerate(values):
+                at = begin + timedelta(milliseconds=step)
+                told = ua.DataValue(ua.Variant(value), SourceTimestamp=at, ServerTimestamp=at)
+                for name in names:
+                    await self.server.write_attribute_value(self.nodes[name].nodeid, told)
+
+        await self._there(all_of_them())
 
     async def put(self, name: str, value: ua.DataValue) -> None:
         node = self.nodes[name].nodeid
@@ -209,7 +211,7 @@ def line() -> Iterator[Line]:
     thread.start()
     served = asyncio.run_coroutine_threadsafe(_served(), loop).result(90)
     yield Line(*served, loop)
-    asyncio.run_coroutine_threadsafe(served[0].stop(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(served[0].stop(), loop).result(60)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(60)
     loop.close()

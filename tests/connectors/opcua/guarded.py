@@ -106,7 +106,7 @@ def guarded(
     thread.start()
     served = asyncio.run_coroutine_threadsafe(_served(der, pem, kinds), loop).result(90)
     yield served
-    asyncio.run_coroutine_threadsafe(served.server.stop(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(served.server.stop(), loop).result(60)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(60)
     loop.close()

@@ -16,6 +16,7 @@ from gateway.journal import Journal, SampleRecord
 from plant.errors import Unreachable
 from plant.quality import Status
 from plant.samples import Batch
+from tests.connectors.opcua.reading import all_of, last_of, texts, until
 
 pytestmark = pytest.mark.journey
 STAMP_NS = 1_767_323_045_678_000_000
@@ -23,22 +24,9 @@ SERVED_NS = 1_767_323_046_789_000_004
 
 
 def plain(plc: Any, **more: Any) -> OpcUaConfig:
+    """Its queues hold more than a busy machine holds a reader up."""
     settings = {"name": "plc", "url": plc.url, "security": "none", "publishing_ms": 50.0}
-    return OpcUaConfig.model_validate({**settings, **more})
-
-
-async def until(
-    source: OpcUaSource, found: Callable[[Batch], object], read: list[Batch] | None = None
-) -> Batch:
-    """Read until a batch has what is looked for; keep all of them in `read`."""
-    async with asyncio.timeout(60):
-        while True:
-            batch = await source.read()
-            await source.acknowledge(batch)
-            if read is not None:
-                read.append(batch)
-            if found(batch):
-                return batch
+    return OpcUaConfig.model_validate({**settings, "queue": 1000, **more})
 
 
 def status_of(tag: int, status: int) -> Callable[[Batch], bool]:
@@ -162,13 +150,13 @@ def test_of_what_is_polled_an_interruption_leaves_a_hole(
         return None
 
     async def story() -> bool:
-        first = OpcUaSource(plain(plc, sampling_ms=0, queue=1000), tags)
+        first = OpcUaSource(plain(plc, sampling_ms=0), tags)
         await first.__aenter__()
         last = await until(first, lambda batch: (batch.tag == 10).any())
         ticket = first.ticket()
         assert ticket
         await first.__aexit__(Unreachable, Unreachable(""), None)
-        second = OpcUaSource(plain(plc, sampling_ms=0, queue=1000), tags)
+        second = OpcUaSource(plain(plc, sampling_ms=0), tags)
         second.resume(ticket)
         async with second:
             here = await until(second, lambda batch: (batch.tag == 10).any())
@@ -192,14 +180,13 @@ def test_elements_of_arrays(plc: Any, tags_of: Any) -> None:
 
     async def story() -> None:
         async with OpcUaSource(plain(plc), tags) as source:
-            batch = await until(source, lambda batch: len(batch))
-            values = dict(zip(batch.tag.tolist(), batch.value.tolist(), strict=True))
-            statuses = dict(zip(batch.tag.tolist(), batch.status.tolist(), strict=True))
+            read = await all_of(source, *range(10, 17))
+            values, statuses = last_of(read), last_of(read, "status")
             assert [values[10 + i] for i in range(4)] == list(ELEMENTS.values())
             assert [statuses[10 + i] for i in range(4)] == [0] * 4
             assert statuses[14] == Status.BAD_TYPE_MISMATCH
             assert statuses[15] == 0x80370000
-            assert [(event.tag, event.text) for event in batch.context] == [(16, "two")]
+            assert texts(read) == [(16, "two")]
 
     asyncio.run(story())
 

@@ -200,6 +200,9 @@ def test_who_does_not_listen_is_not_polled_for(tags_of: Any) -> None:
     async def story() -> None:
         poller = server.poller(tags_of(["s=a"]))
         running = asyncio.create_task(poller.run())
+        async with asyncio.timeout(60):
+            while len(server.asked) < 2:
+                await asyncio.sleep(0.01)
         await asyncio.sleep(0.2)
         assert len(server.asked) == 2
         assert (await poller.polled.get()).value.tolist() == [0.0]

@@ -22,6 +22,7 @@ from connectors.opcua.subscription import Subscription
 from connectors.simulated.hostile.proxy import ChaosProxy
 from plant.errors import Rejected, Unreachable
 from plant.samples import Batch, Recovery
+from tests.connectors.opcua.reading import column
 from tests.connectors.opcua.trail import Trail
 
 FLOW, COUNT = 10, 11
@@ -60,9 +61,9 @@ def test_what_was_queued_comes_and_what_stood_still_is_read(line: Any, two_tags:
             await outage(line, trail, proxy, 5)
             before = len(trail.batches)
             assert await trail.go_on(count=1)
+            await trail.until(lambda: trail.values(FLOW)[-1] == 1004.0)
             assert trail.values(FLOW)[-5:] == [1000.0, 1001.0, 1002.0, 1003.0, 1004.0]
-            first = trail.batches[before]
-            assert first.value[first.tag == COUNT].tolist() == [7.0]
+            assert column(trail.batches[before:], COUNT).tolist() == [7.0]
 
     asyncio.run(story())
 

@@ -1,7 +1,7 @@
 """A reader that stores everything, stops at a loss and goes on with a ticket, as a gateway does."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -68,6 +68,12 @@ class Trail:
         recovery = asyncio.create_task(self.source.recover(self.upto, first.upto, self.keep))
         await self.read(count)
         return await asyncio.wait_for(recovery, PATIENCE_S)
+
+    async def until(self, met: Callable[[], object]) -> None:
+        """Read on until something is so."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not met():
+                await self.read()
 
     async def leave(self) -> None:
         await self.source.__aexit__(None, None, None)

@@ -121,10 +121,11 @@ def test_it_keeps_the_recorded_pace(tmp_path: Path) -> None:
                 heard.append((time.monotonic() - begun, len(batch) // 2))
         return heard
 
-    arrivals = [(at, rows) for at, rows in asyncio.run(story()) if rows]
-    assert [rows for _, rows in arrivals] == [1, 2, 1]
-    assert all(at >= due - 0.02 for (at, _), due in zip(arrivals, [0, 0.1, 0.4], strict=True))
-    assert arrivals[-1][0] < 10.0
+    # A busy machine may be late; nothing comes early, and what is due at a time comes together.
+    arrivals = [at for at, rows in asyncio.run(story()) for _ in range(rows)]
+    assert all(at >= due - 0.02 for at, due in zip(arrivals, [0, 0.1, 0.1, 0.4], strict=True))
+    assert arrivals[1] == arrivals[2]
+    assert arrivals[-1] < 60.0
 
 
 def test_a_slow_recording_says_that_it_is_alive(
@@ -143,9 +144,11 @@ def test_a_slow_recording_says_that_it_is_alive(
 
 def test_any_speed_gives_the_same_samples_and_watermarks_at_the_end(tmp_path: Path) -> None:
     file = _write(tmp_path, np.arange(300) / 10)
-    fast, paced = (asyncio.run(_all(_source(file, speed))) for speed in (0.0, 500.0))
+    fast = asyncio.run(_all(_source(file)))
+    begun = time.monotonic()
+    paced = asyncio.run(_all(_source(file, 500.0)))
+    assert time.monotonic() - begun >= 29.9 / 500
     assert sum(map(len, paced)) == sum(map(len, fast)) == 600
-    assert len(paced) > len(fast)
     assert paced[-1].upto == fast[-1].upto
 
 

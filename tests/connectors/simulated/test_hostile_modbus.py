@@ -4,6 +4,7 @@ import asyncio
 import os
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -25,18 +26,32 @@ RIGHT = struct.pack(">HHHBBBQ", 7, 0, 11, 3, 3, 8, telling(3, 3, 8, 1))
 async def _answers(device: HostileModbus, *requests: bytes, wait_s: float = 0.1) -> bytes:
     async with device:
         reader, writer = await asyncio.open_connection("127.0.0.1", device.port)
-        heard = b""
+        heard = bytearray()
         try:
             for request in requests:
                 writer.write(request)
-                async with asyncio.timeout(wait_s):
-                    while piece := await reader.read(65_536):
-                        heard += piece
-        except (TimeoutError, ConnectionError):
+                listening = asyncio.create_task(_all_of(reader, heard))
+                await _a_while(listening, wait_s)
+        except ConnectionError:
             pass
         finally:
             writer.transport.abort()
-        return heard
+        return bytes(heard)
+
+
+async def _all_of(reader: asyncio.StreamReader, heard: bytearray) -> None:
+    while piece := await reader.read(65_536):
+        heard += piece
+
+
+async def _a_while(listening: "asyncio.Task[None]", seconds: float) -> None:
+    """Listen for so long, in turns: the device in this process has had as many by then."""
+    for _ in range(round(seconds / 0.005)):
+        await asyncio.wait({listening}, timeout=0.005)
+    listening.cancel()
+    await asyncio.wait({listening})
+    if not listening.cancelled():
+        await listening
 
 
 def heard_of(mood: Mood, ask: bytes = ASK, **more: object) -> bytes:
@@ -108,8 +123,12 @@ def test_a_pseudo_terminal_speaks_rtu() -> None:
         async with HostileModbus(serial=True) as device:
             line = os.open(device.device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
             os.write(line, request + crc(request))
-            await asyncio.sleep(0.05)
-            heard = os.read(line, 100)
+            heard = b""
+            async with asyncio.timeout(60):
+                while len(heard) < len(RIGHT[6:]) + 2:
+                    await asyncio.sleep(0.01)
+                    with suppress(BlockingIOError):
+                        heard += os.read(line, 100)
             os.close(line)
             return heard
 
@@ -145,13 +164,15 @@ def test_moods_are_mixed_by_its_dice() -> None:
 
 def test_what_it_owes_to_an_ended_connection_goes_into_the_next() -> None:
     async def story() -> bytes:
-        async with HostileModbus(Behaviour(delayed(0.05, 0.05))) as device:
+        async with HostileModbus(Behaviour(delayed(1.0, 1.0))) as device:
             _, first = await asyncio.open_connection("127.0.0.1", device.port)
             first.write(ASK)
-            await asyncio.sleep(0.02)
+            async with asyncio.timeout(60):
+                while not device.log:
+                    await asyncio.sleep(0.01)
             first.transport.abort()
             reader, second = await asyncio.open_connection("127.0.0.1", device.port)
-            heard = await asyncio.wait_for(reader.readexactly(len(RIGHT)), 1)
+            heard = await asyncio.wait_for(reader.readexactly(len(RIGHT)), 60)
             second.transport.abort()
             return heard
 

@@ -9,6 +9,7 @@ import pytest
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
 
+from connectors.checks.demands import a_while
 from connectors.simulated.setpoint_block import Code
 from connectors.simulated.setpoint_modbus import SetpointModbus
 from connectors.simulated.setpoint_opcua import SetpointOpcua
@@ -81,7 +82,7 @@ async def armed(front: Any, protocol: str, place: str, lie: Any = None) -> Async
         known = Controller(1, ports={protocol: front.port})
         one = writer(known, protocol, place, 1, patience_s=5.0)
         await one.arm()
-        await asyncio.sleep(3 * SCAN_S)
+        await a_while(3 * SCAN_S)
         front.lie = lie
         try:
             yield one
@@ -104,7 +105,7 @@ async def lied(front: Any, protocol: str, place: str, lie: Any) -> tuple[bool, b
         before = len(front.plc.written)
         doubt = await kind_of(one) is Doubtful
         cut = await kind_of(one) is Unreachable
-        await asyncio.sleep(2 * SCAN_S)
+        await a_while(2 * SCAN_S)
         return doubt, cut, len(front.plc.written) - before
 
 
@@ -134,7 +135,7 @@ async def ignored(front: Any, protocol: str, place: str) -> tuple[str, bool, boo
     async with armed(front, protocol, place) as one:
         front.plc.ignoring = True
         await one.write()
-        await asyncio.sleep(3 * SCAN_S)
+        await a_while(3 * SCAN_S)
         await one.read_back()
         assert one.said
         taken = one.said.accepted == one.sequence and one.said.code == BLOCK_OK
@@ -156,14 +157,14 @@ async def beside_another(front: Any, protocol: str, place: str) -> tuple[float, 
         other = writer(known, protocol, place, 1, patience_s=5.0)
         await other.arm()
         await one.write()
-        await asyncio.sleep(3 * SCAN_S)
+        await a_while(3 * SCAN_S)
         words = front.plc.written[-1].words
         await other.write()
-        await asyncio.sleep(3 * SCAN_S)
+        await a_while(3 * SCAN_S)
         at = BLOCK_AT if place == "block" else 0
         changed = [*words[:1], words[1] + 20, *words[2:]]
         front.plc.write(1, at, changed if place == "plain" else words, "stranger")
-        await asyncio.sleep(3 * SCAN_S)
+        await a_while(3 * SCAN_S)
         await one.read_back()
         await other.leave()
         assert one.said
@@ -199,7 +200,7 @@ def test_a_frame_that_comes_again_is_applied_once(
             await one.write()
             words = front.plc.written[-1].words
             for number in range(20):
-                await asyncio.sleep(SCAN_S)
+                await a_while(SCAN_S)
                 again = words if number % 2 else (*words[:6], *words[6:8], 0)
                 front.plc.write(1, BLOCK_AT, (0,) * 9 if number % 3 == 0 else again, "echo")
             return len(front.plc.applied)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +15,6 @@ if TYPE_CHECKING:
     from tests.gateway.console.conftest import Console, Plant
 
 pytestmark = pytest.mark.journey
-PATIENCE_MS = 60_000
-
-
-@pytest.fixture(autouse=True)
-def patient() -> Iterator[None]:
-    expect.set_options(timeout=PATIENCE_MS)
-    yield
-    expect.set_options(timeout=5_000)
 
 
 def entered(page: Page, locked: Console, name: str, path: str = "/") -> None:

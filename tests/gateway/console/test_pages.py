@@ -513,14 +513,14 @@ def test_lost_connection_is_told_and_heals(
         port = first.port
     page.clock.fast_forward(5_000)
     lost = page.locator("#lost")
-    expect(lost).to_contain_text("CONNECTION LOST", timeout=10_000)
+    expect(lost).to_contain_text("CONNECTION LOST")
     expect(lost).to_contain_text(re.compile(r"is from \d\d:\d\d:\d\d, \d+\.?\d* s old"))
     expect(page.locator("main")).to_have_css("opacity", "0.5")
     expect(page.locator("#clock")).not_to_be_visible()
     page.screenshot(path=tmp_path / "lost.png")
 
     with serve(plant, port):
-        expect(lost).to_be_hidden(timeout=15_000)
+        expect(lost).to_be_hidden()
         expect(page.locator("main")).to_have_css("opacity", "1")
 
 
@@ -533,7 +533,7 @@ def test_gateway_whose_clock_stands_is_not_shown_as_live(
     show(page, console, "/")
     page.clock.fast_forward(5_000)
 
-    expect(page.locator("#lost")).to_contain_text("CONNECTION LOST", timeout=10_000)
+    expect(page.locator("#lost")).to_contain_text("CONNECTION LOST")
 
 
 def connection(page: Page, name: str) -> Locator:
@@ -879,8 +879,8 @@ def test_the_report_tells_figures_aims_and_who_alarms_most(
     page.screenshot(path=tmp_path / "report.png", full_page=True)
     page.get_by_role("button", name="All").click()
     expect(page.get_by_role("button", name="All")).to_have_attribute("aria-pressed", "true")
-    page.wait_for_timeout(200)
-    assert plant.ordered[-1] == ("report", None, None)
+    while plant.ordered[-1] != ("report", None, None):  # until the test's own time is over
+        page.wait_for_timeout(50)
 
 
 @pytest.mark.parametrize("path", ["/", PUMP, "/alarms", "/report"])

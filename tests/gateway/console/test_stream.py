@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway.console import stream as subject
-from gateway.console.stream import Stream
+from gateway.console.stream import SOON_S, Stream
 
 if TYPE_CHECKING:
     from tests.gateway.console.conftest import Plant
@@ -169,15 +169,17 @@ def test_news_is_shown_at_once_and_not_with_the_next_second(plant: Plant) -> Non
 
 
 def test_however_much_there_is_to_tell_frames_keep_their_distance(plant: Plant) -> None:
-    async def journey() -> int:
+    async def journey() -> tuple[int, float]:
         stream, browser = Stream(plant, period=600), Browser()
         task = browser.listen(stream)
         await browser.frame()
+        begun = asyncio.get_running_loop().time()
         for _ in range(200):
             stream.nudge()
             await asyncio.sleep(0.001)
         browser.gone.set()
         await task
-        return browser.got.qsize()
+        return browser.got.qsize(), asyncio.get_running_loop().time() - begun
 
-    assert asyncio.run(asyncio.wait_for(journey(), 60)) < 60
+    frames, took = asyncio.run(asyncio.wait_for(journey(), 60))
+    assert 0 < frames <= took / SOON_S + 2

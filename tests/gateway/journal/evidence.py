@@ -14,6 +14,7 @@ from plant.tags import Tag
 RECORDS = 80
 TOGETHER = 4
 START_S = 2.0
+"""Processor time, s, in which a journal has to be opened: waiting for others does not count."""
 SECOND = 10**9
 OWN = ("damaged", "gap")
 """Kinds of the events by which a journal tells of its own damage."""
@@ -80,10 +81,10 @@ class Kept:
 def look(path: Path) -> Kept:
     """Open a journal that was damaged, read it, and go on with it."""
     kept = Kept()
-    begun = time.monotonic()
+    begun = time.process_time()
     journal = Journal.open(path, Limits())
     entries = list(journal.read())
-    kept.seconds = time.monotonic() - begun
+    kept.seconds = time.process_time() - begun
     last = journal.committed
     whole, told = set(), set()
     for position, entry in entries:

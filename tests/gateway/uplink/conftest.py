@@ -64,7 +64,7 @@ def scores(start: int, rows: int = 10) -> ScoreRecord:
     return ScoreRecord("a/p", at, at / S, np.ones(rows), np.zeros(rows, np.uint8))
 
 
-def until(holds: Callable[[], Any], seconds: float = 10.0) -> None:
+def until(holds: Callable[[], Any], seconds: float = 60.0) -> None:
     """Wait until something holds."""
     end = time.monotonic() + seconds
     while not holds():

@@ -86,6 +86,7 @@ class FaultProxy:
         self.heard: list[Heard] = []
         self._upstream = host, port
         self._once: deque[Fault] = deque()
+        self._asked = 0
         self._always: Fault | None = None
         self._lock = threading.Lock()
         proxy = self
@@ -154,8 +155,14 @@ class FaultProxy:
         with self._lock:
             self._always = fault
 
+    @property
+    def asked(self) -> int:
+        """How many requests came, whether they were answered or not."""
+        return self._asked
+
     def _fault(self) -> Fault:
         with self._lock:
+            self._asked += 1
             return self._once.popleft() if self._once else self._always or NOTHING
 
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:

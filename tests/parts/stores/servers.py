@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lacking import lacking
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
 START_S = 30.0
@@ -50,17 +50,10 @@ def need(program: str) -> str:
     return str(found)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def fetched(url: str, form: dict[str, str] | None = None) -> bytes:
     """Ask for a page; with a form by POST."""
     data = None if form is None else urllib.parse.urlencode(form).encode()
-    with urllib.request.urlopen(url, data, timeout=10) as page:
+    with urllib.request.urlopen(url, data, timeout=60) as page:
         body: bytes = page.read()
         return body
 
@@ -133,14 +126,14 @@ def victoria(folder: Path) -> Store:
 
 def posted(url: str, body: bytes, token: str = "") -> None:
     """Post lines as they are."""
-    with urllib.request.urlopen(_request(url, body, token), timeout=10) as page:
+    with urllib.request.urlopen(_request(url, body, token), timeout=60) as page:
         assert page.status in (200, 204)
 
 
 def asked(url: str, database: str, query: str, token: str = "") -> list[dict[str, Any]]:
     """Ask in InfluxQL, independently of the product; give the series."""
     form = urllib.parse.urlencode({"db": database, "q": query, "epoch": "ns"}).encode()
-    with urllib.request.urlopen(_request(f"{url}/query", form, token), timeout=10) as page:
+    with urllib.request.urlopen(_request(f"{url}/query", form, token), timeout=60) as page:
         (result,) = json.load(page)["results"]
     assert "error" not in result, result["error"]
     series: list[dict[str, Any]] = result.get("series", [])

@@ -8,7 +8,8 @@ import pytest
 
 from connectors.opcua.commissioning.discovery import greet, place_of
 from plant.errors import Misconfigured, Unreachable
-from tests.plant2000 import Plant2000, free_port
+from tests.plant2000 import Plant2000
+from tests.ports import free_port
 
 
 @pytest.mark.journey

@@ -341,7 +341,7 @@ def test_case_13_who_shows_a_trusted_certificate_has_to_hold_its_key(pki: Path) 
         impostor.telling(**showing(PLC.bake())),
         pytest.raises(Unreachable, match="could not prove to be the server"),
     ):
-        asyncio.run(connect_once(to(impostor, pki, timeout_s=1)))
+        asyncio.run(connect_once(to(impostor, pki, timeout_s=3)))
     assert impostor.tokens == []
 
 
