@@ -18,7 +18,7 @@ from analytics.deviations import Deviation, Healthy
 from analytics.gauges import TURN, Gauge
 from analytics.likeness import Likeness
 from analytics.relations import Relations
-from analytics.smoothing import advance, laid_out
+from analytics.smoothing import laid_out
 from analytics.states import part_of, prefixed
 
 Columns = NDArray[np.float64]
@@ -52,7 +52,16 @@ _FOLLOW = np.array([[_gain(half_life)] for half_life in FOLLOWS])
 _LEARN = _gain(FOLLOWS[0], TURN), _gain(FOLLOWS[1], TURN)
 _LEARN_QUICK = _LEARN[0], 0.0
 _VARIANCE = _gain(RESTLESS), _gain(CALMED)
+_NONE = np.array(0.0)
 _AWAY, _BACK = _gain(CATCHES_UP), _gain(SETTLES)
+_KEPT = (1 - _MEANS[0]) ** 2
+"""Share of a squared residual that is left once the quick mean has followed it."""
+_STEPS = np.column_stack(
+    (np.diag([1 - gain for gain in (*_MEANS, *_VARIANCE)]), [*_MEANS, 0.0, 0.0],
+     [0.0, 0.0, *(_KEPT * gain for gain in _VARIANCE)])
+)  # fmt: skip
+"""What residuals of both means and both variances make of themselves, of a row's residual, and of
+the square of what it lies from the quick mean's, once the means are ripe (4, 6)."""
 
 
 class ModeBaseline:
@@ -89,25 +98,30 @@ class ModeBaseline:
         self.relations, self.centre, self.visits = relations, centre, visits
         self._channels, self._arrivals = channels, arrivals
         self._first, self._reach, self._home = first, reach, home
-        self._gauge = Gauge(channels)
         self._wildest = WILDEST * np.exp(channels.usual)
+        self._wildest_step = self._wildest / _KEPT
         self._turn = self._look = self._age = 0
         self._missing: Flags | None = None
         self._arriving: Flags | None = None
         self._far = False
         self._lay_out(len(home))
+        self._gauge = Gauge(channels)
 
     def _lay_out(self, signals: int) -> None:
         """Make room for what a row shows, once."""
         self._stack = np.empty((3, signals))
-        self._centred, self._rest, self._over = np.empty((3, signals))
-        self._left, self._step = np.zeros((2, signals)), np.empty((2, signals))
+        self._centred, self._over = np.empty((2, signals))
+        self._step = np.empty((2, signals))
+        # one product moves residuals of the means and variances, so they lie in one array
+        self._laid = np.zeros((6, signals))
+        self._followed, self._left, variance = self._laid[:4], self._laid[:2], self._laid[2:4]
+        variance[:] = self._channels.variance
+        self._channels.variance = variance
+        self._left_quick, self._now, self._square = self._laid[0], self._laid[4], self._laid[5]
         self._away, self._apart = np.zeros((2, signals)), np.zeros((2, signals))
         self._drawn = np.empty(signals)
         self._in_limits, self._strength = np.zeros((3, signals)), np.zeros(signals)
         self._in_scales = np.empty((3, signals))
-        self.left_gain = laid_out(_MEANS, signals)
-        """Weight of a row in the residual of each mean (2, p), once the means are ripe."""
         self._variance_gain = laid_out(_VARIANCE, signals)
         self._learn_gain = laid_out(_LEARN, signals)
         self._learn_gain_young = laid_out(_LEARN_QUICK, signals)
@@ -117,7 +131,6 @@ class ModeBaseline:
         self._shifts = self._in_limits[:2]
         self._quick, self._slow, self._restless = self._in_limits
         self._scales, self._slow_scales, self._restless_scales = self._in_scales
-        self._left_quick = self._left[0]
         self._apart_quick, self._apart_slow = self._apart
 
     def scales(self) -> Columns:
@@ -227,47 +240,69 @@ class ModeBaseline:
         arrives
             Whether an entry may find its own level.
         """
-        channels = self._channels
-        rest = self._residuals(row, means, age, present)
-        self._arriving = None
-        if age <= self._arrivals.lasts and arrives:
-            self._arriving = self._arrivals.arrive(age, self._left, channels.base)
-        np.subtract(self._left, channels.base, self._away)
-        rest *= rest
-        if self._arriving is not None:
-            rest[self._arriving] = channels.variance[0, self._arriving]
+        base = self._channels.base
+        self._arriving = self._missing = None
+        arrives = arrives and age <= self._arrivals.lasts
+        if counts and present is None and not arrives and 0 < self._age == age - 1:
+            self._age = age
+            np.subtract(row, self.relations.centre, self._centred)
+            self._centred.dot(self.relations.operator, self._now)
+            self._go_on()
+        else:
+            rest = self._residuals(row, means, age, present)
+            if arrives:
+                self._arriving = self._arrivals.arrive(age, self._left, base)
+            if counts:
+                self._take_unrest(rest)
+        np.subtract(self._left, base, self._away)
         if self._missing is not None:
             self._away[:, self._missing] = 0.0
-            rest[self._missing] = channels.variance[0, self._missing]
-        if counts:
-            variance = channels.variance
-            np.minimum(rest, self._wildest, out=rest)
-            step = self._step
-            step[:] = rest
-            step -= variance
-            step *= self._variance_gain
-            variance += step
         return self._score(age)
+
+    def _go_on(self) -> None:
+        """Follow a row whose residuals are laid out: what is linear moves by gains that stay."""
+        step = np.subtract(self._now, self._left_quick, self._over)
+        np.square(step, step)
+        np.minimum(step, self._wildest_step, out=self._square)
+        self._followed[...] = _STEPS.dot(self._laid)
+
+    def ahead(self, rows: Columns) -> Columns:
+        """Give what is followed after each of whole rows (n, p), to the bit as if it came alone.
+
+        Returns
+        -------
+        Residuals of the quick and the slow mean, slow and quick variance (n, 4, p).
+        """
+        laid = np.empty((len(rows) + 1, *self._laid.shape))
+        laid[0], laid[:-1, 4], laid[:-1, 5] = self._laid, self.residuals(rows), 0.0
+        followed = laid[1:, :4]
+        for before, after in zip(laid, followed, strict=False):
+            _STEPS.dot(before, after)  # of the means only: squares are told from these
+        square = laid[:-1, 4] - laid[:-1, 0]
+        np.square(square, square)
+        np.minimum(square, self._wildest_step, out=laid[:-1, 5])
+        for before, after in zip(laid, followed, strict=False):
+            _STEPS.dot(before, after)
+        return followed
+
+    def _take_unrest(self, rest: Columns) -> None:
+        """Take in how restless a row is, by its residuals around those of the quick mean (p,)."""
+        variance, step = self._channels.variance, self._step
+        rest *= rest
+        for unsure in (self._arriving, self._missing):
+            if unsure is not None:
+                rest[unsure] = variance[0, unsure]
+        np.minimum(rest, self._wildest, out=rest)
+        step[:] = rest
+        step -= variance
+        step *= self._variance_gain
+        variance += step
 
     def _residuals(self, row: Columns, means: Columns, age: int, present: Flags | None) -> Columns:
         """Take in the residuals of the means; give those of the row around the quick one (p,)."""
-        left, follows = self._left, age == self._age + 1
         if present is not None:
             return self._fill(row, means, present)
         self._age = age if age >= RIPE else 0
-        self._missing = None
-        relations = self.relations
-        if follows:
-            # means and residuals are linear: once the means are ripe, both move by the same gains
-            np.subtract(row, relations.centre, self._centred)
-            now = self._centred.dot(relations.operator, self._rest)
-            step = self._step
-            step[:] = now
-            step -= left
-            step *= self.left_gain
-            left += step
-            now -= self._left_quick
-            return now
         stack = self._stack
         stack[0], stack[1:] = row, means[:2]
         return self._take(stack)
@@ -321,51 +356,38 @@ class ModeBaseline:
         restless = self._restless
         gauge = self._gauge
         np.divide(gauge.unrest(self._channels.variance[0]), gauge.one[2], restless)
-        np.maximum(restless, 0.0, out=restless)
+        np.maximum(restless, _NONE, out=restless)
 
     def in_step(self, age: int) -> bool:
         """Whether residuals of the means go on from those of the row before, `age` rows old."""
         return 0 < self._age == age and age > self._arrivals.lasts
-
-    @property
-    def left(self) -> Columns:
-        """Residuals of the quick and the slow mean (2, p)."""
-        return self._left
 
     def residuals(self, rows: Columns) -> Columns:
         """Give the residuals of whole rows (n, p), each as if it came alone, to the bit."""
         found: Columns = np.vecmat(rows - self.relations.centre, self.relations.operator)
         return found
 
-    def judge_calm(
-        self, now: Columns, means: Columns, left: Columns, bars: Sequence[float]
-    ) -> Healthy:
+    def judge_calm(self, means: Columns, followed: Columns, bars: Sequence[float]) -> Healthy:
         """Judge and learn whole rows as `deviation` and `learn` do, as long as all are healthy.
 
         Parameters
         ----------
-        now
-            Residuals of the rows (n, p).
-        means, left
-            Quick means (n, p) after each of them, and residuals of both means (n, 2, p).
+        means
+            Quick means (n, p) after each of them.
+        followed
+            What is followed after each of them (n, 4, p), see `ahead`.
         bars
             Score of each (n,) above which it is not healthy.
         """
         channels = self._channels
-        rest = now - left[:, 0]
-        rest *= rest
-        np.minimum(rest, self._wildest, out=rest)
-        variance = np.empty(left.shape)
-        variance[:] = rest[:, None]
-        advance(variance, channels.variance, self._variance_gain)
         looked = -self._look % LOOKS
-        unrest = self._gauge.unrest(variance[looked::LOOKS, 0])
-        both = left.transpose(1, 0, 2).copy()
+        unrest = self._gauge.unrest(followed[looked::LOOKS, 2])
+        both = followed[:, :2].transpose(1, 0, 2).copy()
         scores: list[float] = []
-        found, last = np.empty((2, *now.shape)), None
-        self._age += len(rest)
-        while (done := len(scores)) < len(rest):
-            end = min(done + TURN - self._turn, len(rest))
+        found, last = np.empty((2, *means.shape)), None
+        self._age += len(means)
+        while (done := len(scores)) < len(means):
+            end = min(done + TURN - self._turn, len(means))
             seen = unrest[(done - looked + LOOKS - 1) // LOOKS :] if done > looked else unrest
             healthy = self._judge_turn(both[:, done:end], seen, bars[done:end], found[:, done:end])
             scores += healthy.scores
@@ -377,9 +399,9 @@ class ModeBaseline:
             if not self._turn:
                 self._learn_turn(means[end - 1], RIPE)
         done = len(scores)
-        self._age += done - len(rest)
+        self._age += done - len(means)
         if done:
-            self._left[:], channels.variance[:] = left[done - 1], variance[done - 1]
+            self._followed[:] = followed[done - 1]
         return Healthy(scores, found[0, :done], found[1, :done], last)
 
     def _judge_turn(
@@ -448,7 +470,7 @@ class ModeBaseline:
         for row in range(looked, len(restless), LOOKS):
             seen = restless[row]
             np.divide(unrest[(row - looked) // LOOKS], self._gauge.limits[2], seen)
-            np.maximum(seen, 0.0, out=seen)
+            np.maximum(seen, _NONE, out=seen)
             restless[row + 1 : row + LOOKS] = seen
 
     def standing(self, deviation: Deviation) -> Standing:

@@ -164,11 +164,12 @@ class Instruments:
         if self._gappy or not whole:
             row = self._completed(at, row, last)
         moved = self._moved = row != last
-        count = int(np.count_nonzero(moved))
-        self._all_moved = count == len(moved)
+        self._all_moved = False not in moved.tobytes()
         if self._all_moved:
+            count = len(moved)
             self._moved_at.fill(at)
         else:
+            count = int(np.count_nonzero(moved))
             self._moved_at[moved] = at
         self._lively += CALMER * (count - self._lively)
         self._recent[self._kept % RECENT] = row
@@ -216,12 +217,15 @@ class Instruments:
         """
         far = row - mean
         np.abs(far, far)
-        near = far > self._bar(mode, baseline)
-        doubted = self._still(at, mode, row, mean, far, baseline, steady)
-        if np.count_nonzero(near):
+        near: Flags = np.greater(far, self._bar(mode, baseline))
+        doubted = None
+        self._turn = (self._turn + 1) % LOOKS
+        if (not self._turn or self._standing) and self._habits:
+            doubted = self._still(at, mode, row, mean, far, baseline, steady)
+        if True in near.tobytes():
             jumped = self._jumped(at, mode, row, mean, far, near, baseline, steady)
             doubted = jumped if doubted is None else doubted | jumped
-        else:
+        elif self._jumps.away:
             self._jumps.rest()
         if self._gappy and self._habits:
             self._find_absent(at, mode)
@@ -313,9 +317,6 @@ class Instruments:
         steady: int,
     ) -> Flags | None:
         """Find signals that stand still while the others move."""
-        self._turn = (self._turn + 1) % LOOKS
-        if (self._turn and not self._standing) or not self._habits:
-            return None
         if self._all_moved:
             self._standing = False
             return None

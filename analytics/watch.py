@@ -334,9 +334,7 @@ class Watch:
             stretch.at, self._mode, stretch.rows, ahead.quick_before, baseline
         )
         calm, bars = slice(passage.calm), self._latch.bars(passage.calm)
-        healthy = baseline.judge_calm(
-            ahead.residuals[calm], ahead.means[calm, 0], ahead.left[calm], bars
-        )
+        healthy = baseline.judge_calm(ahead.means[calm, 0], ahead.followed[calm], bars)
         done, last = len(healthy.scores), healthy.last
         if last is None:
             return 0
@@ -500,8 +498,9 @@ class Watch:
         present: NDArray[np.bool_] | None,
     ) -> None:
         latch, age = self._latch, self._means.rows
-        counts = not latch.alarmed or mode == latch.mode
-        arrives = not latch.alarmed or baseline.knows_entries
+        alarmed = latch.alarmed
+        counts = not alarmed or mode == latch.mode
+        arrives = not alarmed or baseline.knows_entries
         deviation = baseline.deviation(row, means, age, present, counts, arrives)
         bar = latch.bar
         score = deviation.score
@@ -513,11 +512,11 @@ class Watch:
         )  # fmt: skip
         verdict.score(i, score, bar, seen.strength)
         if deviation.far or self._departures.any:
-            self._departures.note(at, baseline.scales(), latch.alarmed)
+            self._departures.note(at, baseline.scales(), alarmed)
         if self._accepted:
             self._accepted = False
             verdict.add(self._transition(seen, AlarmAction.CLEAR))
-        if latch.alarmed:
+        if alarmed:
             action = self._stand(seen, deviation, baseline, present, counts)
         else:
             sudden = score * LONE > bar and deviation.quick > bar  # quick is never more
