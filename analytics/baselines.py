@@ -110,14 +110,13 @@ class ModeBaseline:
     def _lay_out(self, signals: int) -> None:
         """Make room for what a row shows, once."""
         self._stack = np.empty((3, signals))
-        self._centred, self._over = np.empty((2, signals))
-        self._step = np.empty((2, signals))
+        self._over, self._step = np.empty(signals), np.empty((2, signals))
         # one product moves residuals of the means and variances, so they lie in one array
         self._laid = np.zeros((6, signals))
         self._followed, self._left, variance = self._laid[:4], self._laid[:2], self._laid[2:4]
         variance[:] = self._channels.variance
         self._channels.variance = variance
-        self._left_quick, self._now, self._square = self._laid[0], self._laid[4], self._laid[5]
+        self._left_quick, _, self._variance_slow, _, self._now, self._square = self._laid
         self._away, self._apart = np.zeros((2, signals)), np.zeros((2, signals))
         self._drawn = np.empty(signals)
         self._in_limits, self._strength = np.zeros((3, signals)), np.zeros(signals)
@@ -240,30 +239,33 @@ class ModeBaseline:
         arrives
             Whether an entry may find its own level.
         """
-        base = self._channels.base
-        self._arriving = self._missing = None
-        arrives = arrives and age <= self._arrivals.lasts
-        if counts and present is None and not arrives and 0 < self._age == age - 1:
+        base, arrivals = self._channels.base, self._arrivals
+        arrives = arrives and age <= arrivals.lasts
+        self._missing, self._arriving = None, age <= arrivals.settles if arrives else None
+        if counts and present is None and 0 < self._age == age - 1:
             self._age = age
-            np.subtract(row, self.relations.centre, self._centred)
-            self._centred.dot(self.relations.operator, self._now)
-            self._go_on()
+            self._go_on(row)
         else:
             rest = self._residuals(row, means, age, present)
-            if arrives:
-                self._arriving = self._arrivals.arrive(age, self._left, base)
             if counts:
                 self._take_unrest(rest)
+        if arrives:
+            arrivals.arrive(age, self._left, base)
         np.subtract(self._left, base, self._away)
         if self._missing is not None:
             self._away[:, self._missing] = 0.0
         return self._score(age)
 
-    def _go_on(self) -> None:
-        """Follow a row whose residuals are laid out: what is linear moves by gains that stay."""
-        step = np.subtract(self._now, self._left_quick, self._over)
+    def _go_on(self, row: Columns) -> None:
+        """Follow a whole row (p,): once the means are ripe, residuals move by the same gains."""
+        relations, step = self.relations, self._over
+        np.subtract(row, relations.centre, step)
+        step.dot(relations.operator, self._now)
+        np.subtract(self._now, self._left_quick, step)
         np.square(step, step)
         np.minimum(step, self._wildest_step, out=self._square)
+        if self._arriving is not None:
+            self._square[self._arriving] = self._variance_slow[self._arriving] / _KEPT
         self._followed[...] = _STEPS.dot(self._laid)
 
     def ahead(self, rows: Columns) -> Columns:
@@ -339,23 +341,25 @@ class ModeBaseline:
         np.maximum(self._quick, self._slow, out=strength)
         np.maximum(strength, self._restless, out=strength)
         most = strength.item(strength.argmax())
+        of_quick, of_slow = gauge.pooling
         apart, drawn = self._apart_quick, self._drawn
-        quick = gauge.pooling[0] * float(apart.dot(gauge.weights_quick.dot(apart, drawn))) ** 0.5
+        quick = of_quick * float(apart.dot(gauge.weights_quick.dot(apart, drawn))) ** 0.5
         apart = self._apart_slow
-        slow = gauge.pooling[1] * float(apart.dot(gauge.weights_slow.dot(apart, drawn))) ** 0.5
+        slow = of_slow * float(apart.dot(gauge.weights_slow.dot(apart, drawn))) ** 0.5
         self._distance = slow
-        pooled = quick, slow if age >= RIPE else 0.0
-        score = max(most, *pooled)
+        if age < RIPE:
+            slow = 0.0
+        score = max(most, quick, slow)
         if most < OTHER or np.count_nonzero(strength >= OTHER) < 2:
             score /= LONE
         self._far = most * gauge.largest > TOGETHER
-        return Deviation(score, strength, self._in_limits, gauge.one, pooled, self._far)
+        return Deviation(score, strength, self._in_limits, gauge.one, (quick, slow), self._far)
 
     def _see_unrest(self) -> None:
         """Look at the restlessness of each signal anew."""
         restless = self._restless
         gauge = self._gauge
-        np.divide(gauge.unrest(self._channels.variance[0]), gauge.one[2], restless)
+        np.divide(gauge.unrest(self._variance_slow), gauge.one[2], restless)
         np.maximum(restless, _NONE, out=restless)
 
     def in_step(self, age: int) -> bool:

@@ -79,7 +79,7 @@ def parts(strength: Columns) -> Columns:
 
 
 def _parts(strength: Columns) -> tuple[Columns, float]:
-    """Give the squares (p,) of what lies above `FLOOR`, or of all if nothing does, and their sum."""
+    """Give the squares (p,) of what lies above `FLOOR`, if any does, else of all; and their sum."""
     above: Columns = np.maximum(strength, _FLOOR)
     above -= _FLOOR
     whole = float(above.dot(above))

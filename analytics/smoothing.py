@@ -131,4 +131,3 @@ class Smoother:
         self._set(np.array(state["mean"], np.float64))
         self.rows = int(state["rows"][0])
         self._gappy = bool(np.isnan(self.mean).any())
-

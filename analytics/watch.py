@@ -397,12 +397,11 @@ class Watch:
         -------
         The row, NaN where it is not believed; whether it is whole; the same completed.
         """
-        baseline, doubted = self._modes.get(mode), instruments.out
-        if self._means.rows < STEADY_ROWS:
+        baseline, doubted, means = self._modes.get(mode), instruments.out, self._means
+        if means.rows < STEADY_ROWS:
             baseline = None  # the quick means tell nothing yet
         if baseline is not None:
-            shortest = self._means.shortest
-            doubted = instruments.doubt(at, mode, row, shortest, baseline, self._steady())
+            doubted = instruments.doubt(at, mode, row, means.shortest, baseline, self._steady())
         if doubted is not None:
             row, whole = np.where(doubted, np.nan, row), False
         if whole or baseline is None:
