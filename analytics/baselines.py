@@ -120,25 +120,24 @@ class ModeBaseline:
         self._away, self._apart = np.zeros((2, signals)), np.zeros((2, signals))
         self._drawn = np.empty(signals)
         self._in_limits, self._strength = np.zeros((3, signals)), np.zeros(signals)
-        self._in_scales = np.empty((3, signals))
+        self._in_scales, self._largest = np.zeros((3, signals)), np.empty(signals)
         self._variance_gain = laid_out(_VARIANCE, signals)
         self._learn_gain = laid_out(_LEARN, signals)
         self._learn_gain_young = laid_out(_LEARN_QUICK, signals)
         self._likeness = Likeness(signals)
         self._distance = 0.0
         # a view costs more than a sum of its numbers: these are made once
-        self._shifts = self._in_limits[:2]
+        self._shifts, self._shifts_scales = self._in_limits[:2], self._in_scales[:2]
         self._quick, self._slow, self._restless = self._in_limits
-        self._scales, self._slow_scales, self._restless_scales = self._in_scales
+        self._quick_scales, self._slow_scales, self._restless_scales = self._in_scales
         self._apart_quick, self._apart_slow = self._apart
 
     def scales(self) -> Columns:
         """Give the largest deviation of each signal (p,), in scales; held until the next row."""
-        scales = self._scales
-        np.multiply(self._in_limits, self._gauge.one, self._in_scales)
-        np.maximum(scales, self._slow_scales, out=scales)
-        np.maximum(scales, self._restless_scales, out=scales)
-        return scales
+        largest = self._largest
+        np.maximum(self._quick_scales, self._slow_scales, out=largest)
+        np.maximum(largest, self._restless_scales, out=largest)
+        return largest
 
     @property
     def drift(self) -> Columns:
@@ -329,12 +328,12 @@ class ModeBaseline:
         return rest
 
     def _score(self, age: int) -> Deviation:
-        gauge, away, strength, shifts = self._gauge, self._away, self._strength, self._shifts
-        np.multiply(away, gauge.per_scale, self._apart)
-        np.multiply(away, gauge.per_limit, shifts)
-        np.abs(shifts, shifts)
+        gauge, strength, shifts = self._gauge, self._strength, self._shifts_scales
+        np.multiply(self._away, gauge.per_scale, self._apart)
+        np.abs(self._apart, shifts)
         if age < RIPE:
-            self._slow[:] = 0.0
+            self._slow_scales[:] = 0.0
+        np.multiply(shifts, gauge.per_limit, self._shifts)
         if not self._look:
             self._see_unrest()
         self._look = (self._look + 1) % LOOKS
@@ -361,6 +360,11 @@ class ModeBaseline:
         gauge = self._gauge
         np.divide(gauge.unrest(self._variance_slow), gauge.one[2], restless)
         np.maximum(restless, _NONE, out=restless)
+        self._scale_unrest()
+
+    def _scale_unrest(self) -> None:
+        """Tell in scales how restless each signal was when it was looked at last."""
+        np.multiply(self._restless, self._gauge.one[2], self._restless_scales)
 
     def in_step(self, age: int) -> bool:
         """Whether residuals of the means go on from those of the row before, `age` rows old."""
@@ -427,11 +431,11 @@ class ModeBaseline:
         gauge = self._gauge
         away = left - self._channels.base[:, None]
         apart = away * gauge.per_scale[:, None]
-        in_limits = np.empty((3, *away.shape[1:]))
-        np.multiply(away, gauge.per_limit[:, None], in_limits[:2])
-        np.abs(in_limits[:2], in_limits[:2])
+        in_limits, scales = np.empty((2, 3, *away.shape[1:]))
+        np.abs(apart, scales[:2])
+        np.multiply(scales[:2], gauge.per_limit[:, None], in_limits[:2])
         self._fill_unrest(in_limits[2], unrest)
-        scales = in_limits * gauge.one[:, None]
+        np.multiply(in_limits[2], gauge.one[2], scales[2])
         for every, largest in zip((in_limits, scales), found, strict=True):
             np.maximum(every[0], every[1], out=largest)
             np.maximum(largest, every[2], out=largest)
@@ -459,7 +463,8 @@ class ModeBaseline:
             return Healthy(scores, strength[:0], scales[0, :0], None)
         end = len(scores) - 1
         self._away[:], self._apart[:] = away[:, end], apart[:, end]
-        self._in_limits[:], self._strength[:] = in_limits[:, end], strength[end]
+        self._in_limits[:], self._in_scales[:] = in_limits[:, end], scales[:, end]
+        self._strength[:] = strength[end]
         self._distance = pooled[1]
         self._far = most[end] * gauge.largest > TOGETHER
         self._missing = self._arriving = None
@@ -510,6 +515,7 @@ class ModeBaseline:
         if self._alone():
             self._gauge.learn(self._away, self._apart, (self._missing, self._arriving))
         self._gauge.set_limits(self._channels.limits())
+        self._scale_unrest()
         self._arrivals.stay(base, TURN)
         self._shift(self._learn_gain if age >= RIPE else self._learn_gain_young)
         self._follow(smooth, _LEARN[1])
@@ -518,8 +524,8 @@ class ModeBaseline:
         """Whether no two signals have shifted far at once."""
         if not self._far:
             return True
-        shifted = self._shifts * self._gauge.one[:2] > TOGETHER
-        return int(np.count_nonzero(shifted[0] | shifted[1])) < 2
+        quick, slow = self._shifts_scales > TOGETHER
+        return int(np.count_nonzero(quick | slow)) < 2
 
     def settle(self, smooth: Columns) -> None:
         """Catch up with a row after an alarm."""
@@ -605,6 +611,7 @@ class ModeBaseline:
         again._left[:] = state["left"]
         again._gauge.restore(state)
         again._restless[:] = state["restless"]
+        again._scale_unrest()
         again._likeness.restore(state)
         again._turn, again._look, again._age, again._gauge.lean = state["turn"].tolist()
         return again

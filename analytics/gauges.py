@@ -47,7 +47,7 @@ class Gauge:
         self.lean = 0
         """Rows since what signals do together was used anew."""
         self.per_scale, self.per_limit = np.empty((2, *channels.base.shape))
-        """What makes scales and limits of deviations from both baselines (2, p)."""
+        """What makes scales of deviations from both baselines, and limits of scales (2, p)."""
         self.set_limits(channels.limits())
         self._weigh(channels.weights())
 
@@ -64,7 +64,7 @@ class Gauge:
         self.one[0], self.one[1], self.one[2] = limits[:3]
         np.sqrt(self.channels.square, self.per_scale)
         np.reciprocal(self.per_scale, self.per_scale)
-        np.divide(self.per_scale, self.one[:2], self.per_limit)
+        np.reciprocal(self.one[:2], self.per_limit)
 
     def _weigh(self, weights: Columns) -> None:
         self.weights = weights
