@@ -348,7 +348,9 @@ class ModeBaseline:
         self._distance = slow
         if age < RIPE:
             slow = 0.0
-        score = max(most, quick, slow)
+        score = quick if quick > most else most
+        if slow > score:
+            score = slow
         if most < OTHER or np.count_nonzero(strength >= OTHER) < 2:
             score /= LONE
         self._far = most * gauge.largest > TOGETHER
@@ -445,20 +447,21 @@ class ModeBaseline:
         others = None
         if max(most) >= OTHER:
             others = np.add.reduce(strength >= OTHER, axis=1).tolist()
+        of_quick, of_slow = gauge.pooling
         scores: list[float] = []
         pooled = 0.0, 0.0
-        for row, bar in enumerate(bars):
-            both = (
-                gauge.pooling[0] * squares[0][row] ** 0.5,
-                gauge.pooling[1] * squares[1][row] ** 0.5,
-            )
-            score = max(most[row], *both)
+        rows = zip(most, *squares, bars, strict=True)
+        for row, (size, quick_square, slow_square, bar) in enumerate(rows):
+            quick, slow = of_quick * quick_square**0.5, of_slow * slow_square**0.5
+            score = quick if quick > size else size
+            if slow > score:
+                score = slow
             if others is None or others[row] < 2:
                 score /= LONE
             if score > bar:
                 break
             scores.append(score)
-            pooled = both
+            pooled = quick, slow
         if not scores:
             return Healthy(scores, strength[:0], scales[0, :0], None)
         end = len(scores) - 1

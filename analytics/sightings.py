@@ -44,7 +44,7 @@ class Sighting:
     def contributions(self) -> Columns:
         """What each signal (p,) has in the score, summing to it."""
         part, whole = _parts(self.strength)
-        part *= self.score / max(whole, 1e-300)
+        part *= self.score / (whole if whole > 1e-300 else 1e-300)
         return part
 
     def state(self) -> State:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.alarming import GATHERS, AlarmLatch, Phase
+from analytics.alarming import ALARMED, GATHERS, HEALTHY, SETTLING, AlarmLatch
 from analytics.baselines import LONE, ModeBaseline
 from analytics.channels import QUICK, SLOW
 from analytics.contract import State
@@ -278,7 +278,7 @@ class Watch:
             stays = self._regimes.now(row)
             mode = self._regimes.mode
         self._rows += 1
-        learnt = self._learnt
+        learnt = self._rows >= self.settings.learn_rows
         row, whole = _finite(row)
         if mode != self._mode and self.alarmed:
             self._leave(verdict)
@@ -357,7 +357,7 @@ class Watch:
         instruments, means = self._instruments, self._means
         if self._mode is None or not self._learnt or self._regimes is not None:
             return None
-        if self._accepted or self._latch.phase is not Phase.HEALTHY:
+        if self._accepted or self._latch.phase is not HEALTHY:
             return None
         if instruments is None or not instruments.quiet or not means.ripe:
             return None
@@ -446,10 +446,10 @@ class Watch:
 
     def _enter(self, at: int, mode: int) -> bool:
         """Take note of time and mode; say whether the asset has settled in it."""
-        apart = at - self._last
-        gap = apart < 0 or apart > max(GAP_NS, GAP_ROWS * self._apart)
-        if self._rows > 1 and apart > 0:
-            self._apart = min(self._apart, apart) if self._apart else apart
+        apart, usual = at - self._last, self._apart
+        gap = apart < 0 or (apart > GAP_NS and apart > GAP_ROWS * usual)
+        if self._rows > 1 and apart > 0 and (apart < usual or not usual):
+            self._apart = apart
         if mode != self._mode or gap:
             self._mode, self._entered = mode, at
             self._means.start_again()
@@ -497,7 +497,7 @@ class Watch:
         present: NDArray[np.bool_] | None,
     ) -> None:
         latch, age = self._latch, self._means.rows
-        alarmed = latch.alarmed
+        alarmed = latch.phase is ALARMED
         counts = not alarmed or mode == latch.mode
         arrives = not alarmed or baseline.knows_entries
         deviation = baseline.deviation(row, means, age, present, counts, arrives)
@@ -520,11 +520,11 @@ class Watch:
         else:
             sudden = score * LONE > bar and deviation.quick > bar  # quick is never more
             action = latch.watch(at, mode, score / bar, deviation.strength, sudden=sudden)
-            if latch.phase is Phase.SETTLING:
+            if latch.phase is SETTLING:
                 baseline.settle(means[0])
-            elif not latch.alarmed and score <= bar:
+            elif latch.phase is HEALTHY and score <= bar:
                 baseline.learn(means[0], age)
-            if action is AlarmAction.RAISE and self._exchanged(seen, baseline):
+            if action is not None and self._exchanged(seen, baseline):
                 latch.dismiss()
                 action = None
         if action is not None:
