@@ -52,8 +52,8 @@ _FOLLOW = np.array([[_gain(half_life)] for half_life in FOLLOWS])
 _LEARN = _gain(FOLLOWS[0], TURN), _gain(FOLLOWS[1], TURN)
 _LEARN_QUICK = _LEARN[0], 0.0
 _VARIANCE = _gain(RESTLESS), _gain(CALMED)
-_NONE = np.array(0.0)
 _AWAY, _BACK = _gain(CATCHES_UP), _gain(SETTLES)
+_NONE = np.array(0.0)  # beside an array this is far quicker than a number
 _KEPT = (1 - _MEANS[0]) ** 2
 """Share of a squared residual that is left once the quick mean has followed it."""
 _STEPS = np.column_stack(

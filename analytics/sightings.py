@@ -19,7 +19,7 @@ _FLOOR = np.array(FLOOR)  # beside an array this is far quicker than a number
 class Sighting:
     """The last judged row: score and limit, means, deviations (p,).
 
-    Those of each channel (3, p) are in its limits (3, p).
+    Those of each channel (3, p) are in its limits (3, p). Arrays hold until the next row.
     """
 
     at: int

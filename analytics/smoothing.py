@@ -38,6 +38,7 @@ class Smoother:
         gain = 1 - 0.5 ** (1 / np.array(half_lives, np.float64))
         self._gain = laid_out(tuple(gain.tolist()), signals)
         self._least = float(self._gain.min())
+        # what ripe means make of themselves and of a row, in one product
         self._steps = np.column_stack((np.diag(1 - gain), gain))
         self._set(np.full((len(half_lives), signals), np.nan))
         self._gappy = False
@@ -47,7 +48,8 @@ class Smoother:
     def _set(self, mean: Columns) -> None:
         """Lay means (lengths, p) into an array of their own, the next row's place below them."""
         self._laid = np.empty((len(mean) + 1, mean.shape[1]))
-        self.mean, self._newest = self._laid[:-1], self._laid[-1]
+        self._newest = self._laid[-1]
+        self.mean: Columns = self._laid[:-1]
         """The means (lengths, p)."""
         self.mean[:] = mean
         self.shortest: Columns = self.mean[0]
