@@ -243,6 +243,11 @@ class Instruments:
         """Whether nothing is looked at more closely than usual."""
         return not (self.faulty or self._gappy or self._standing or self._jumps.away)
 
+    @property
+    def rows_ahead(self) -> int:
+        """Rows before the next that is due for the look at drift, which is taken alone."""
+        return -(self._rows + 1) % CREEP_LOOKS
+
     def foresee(
         self,
         at: NDArray[np.int64],
@@ -253,6 +258,8 @@ class Instruments:
     ) -> Passage:
         """See, while it is `quiet`, how many of the next whole rows (n, p) are nothing to doubt.
 
+        They are `rows_ahead` at most.
+
         Parameters
         ----------
         at, mode
@@ -262,11 +269,9 @@ class Instruments:
         baseline
             What is known of the mode.
         """
-        # the row that is due for the look at drift is taken alone
-        count = min(len(rows), -(self._rows + 1) % CREEP_LOOKS)
-        at, rows = at[:count], rows[:count]
-        moved = rows != np.concatenate((self._last(1), rows[:-1]))[:count]
-        far = rows - means[:count]
+        count = len(rows)
+        moved = rows != np.concatenate((self._last(1), rows[:-1]))
+        far = rows - means
         np.abs(far, far)
         near = far > self._bar(mode, baseline)
         odd = near.any(axis=1) if np.count_nonzero(near) else np.zeros(count, np.bool_)

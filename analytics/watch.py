@@ -319,9 +319,10 @@ class Watch:
         instruments, means, baseline = self._instruments, self._means, self._calm_baseline()
         if baseline is None or instruments is None or self._mode is None:
             return 0
-        if int(at[begin]) - self._entered < self._settle:
+        most = min(MANY, instruments.rows_ahead)
+        if most < FEW or int(at[begin]) - self._entered < self._settle:
             return 0
-        part = slice(begin, begin + MANY)
+        part = slice(begin, begin + most)
         alike, gap = mode[part] == self._mode, max(GAP_NS, GAP_ROWS * self._apart)
         stretch = Stretch.of(at[part], rows[part], alike, self._last, gap)
         if len(stretch) < FEW:
