@@ -59,6 +59,10 @@ class Phase(IntEnum):
     SETTLING = 2
 
 
+HEALTHY, ALARMED, SETTLING = Phase
+"""By names of their own, because an enum is slow to ask at every row."""
+
+
 @dataclass(slots=True, eq=False)
 class Standing:
     """What a row says while the alarm stands, per signal (p,), in limits.
@@ -97,7 +101,7 @@ class AlarmLatch:
 
     def __init__(self, on_delay: int, off_delay: int) -> None:
         self._on_delay, self._off_delay = on_delay, off_delay
-        self.phase = Phase.HEALTHY
+        self.phase: Phase = HEALTHY
         self.peak = _NOTHING
         """Largest deviation of each signal (p,) since the alarm came, in limits."""
         self.age = 0
@@ -113,7 +117,7 @@ class AlarmLatch:
     @property
     def alarmed(self) -> bool:
         """Whether the alarm stands."""
-        return self.phase is Phase.ALARMED
+        return self.phase is ALARMED
 
     @property
     def bar(self) -> float:
@@ -153,12 +157,12 @@ class AlarmLatch:
         """
         self._bar *= _FADES
         needed = 1.0
-        if self.phase is Phase.SETTLING:
+        if self.phase is SETTLING:
             # the bar is for later: what comes while it settles is held against the old fault
             needed = max(1.0, AGAIN * self._height) / self.bar
             self.age += 1
             if self.age >= (SETTLES if score < SETTLED else LONGEST):
-                self.phase = Phase.HEALTHY
+                self.phase = HEALTHY
         if score <= needed:
             self._above, self._highs = _NEVER, 0
             return None
@@ -169,7 +173,7 @@ class AlarmLatch:
         self._highs += 1
         if self._highs < (RISES if sudden else CREEPS) or at - self._above < self._on_delay:
             return None
-        self.phase, self.age, self.mode = Phase.ALARMED, 0, mode
+        self.phase, self.age, self.mode = ALARMED, 0, mode
         self._height, self._highest = score, 0.0
         self.peak, self._culprits = strength.copy(), None
         self.hold()
@@ -224,13 +228,13 @@ class AlarmLatch:
 
     def let_go(self) -> None:
         """End the alarm: the fault has gone, or a person accepts what is as the new normal."""
-        self.phase, self.age = Phase.SETTLING, 0
+        self.phase, self.age = SETTLING, 0
         self._bar += HIGHER
         self.hold()
 
     def dismiss(self) -> None:
         """Take the alarm back: an instrument is at fault, the machine never was."""
-        self.phase, self.age = Phase.HEALTHY, 0
+        self.phase, self.age = HEALTHY, 0
         self.hold()
 
     def _gone(self, row: Standing) -> bool:

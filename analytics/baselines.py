@@ -18,7 +18,7 @@ from analytics.deviations import Deviation, Healthy
 from analytics.gauges import TURN, Gauge
 from analytics.likeness import Likeness
 from analytics.relations import Relations
-from analytics.smoothing import advance, laid_out
+from analytics.smoothing import laid_out
 from analytics.states import part_of, prefixed
 
 Columns = NDArray[np.float64]
@@ -53,6 +53,15 @@ _LEARN = _gain(FOLLOWS[0], TURN), _gain(FOLLOWS[1], TURN)
 _LEARN_QUICK = _LEARN[0], 0.0
 _VARIANCE = _gain(RESTLESS), _gain(CALMED)
 _AWAY, _BACK = _gain(CATCHES_UP), _gain(SETTLES)
+_NONE = np.array(0.0)  # beside an array this is far quicker than a number
+_KEPT = (1 - _MEANS[0]) ** 2
+"""Share of a squared residual that is left once the quick mean has followed it."""
+_STEPS = np.column_stack(
+    (np.diag([1 - gain for gain in (*_MEANS, *_VARIANCE)]), [*_MEANS, 0.0, 0.0],
+     [0.0, 0.0, *(_KEPT * gain for gain in _VARIANCE)])
+)  # fmt: skip
+"""What residuals of both means and both variances make of themselves, of a row's residual, and of
+the square of what it lies from the quick mean's, once the means are ripe (4, 6)."""
 
 
 class ModeBaseline:
@@ -89,44 +98,46 @@ class ModeBaseline:
         self.relations, self.centre, self.visits = relations, centre, visits
         self._channels, self._arrivals = channels, arrivals
         self._first, self._reach, self._home = first, reach, home
-        self._gauge = Gauge(channels)
         self._wildest = WILDEST * np.exp(channels.usual)
+        self._wildest_step = self._wildest / _KEPT
         self._turn = self._look = self._age = 0
         self._missing: Flags | None = None
         self._arriving: Flags | None = None
         self._far = False
         self._lay_out(len(home))
+        self._gauge = Gauge(channels)
 
     def _lay_out(self, signals: int) -> None:
         """Make room for what a row shows, once."""
         self._stack = np.empty((3, signals))
-        self._centred, self._rest, self._over = np.empty((3, signals))
-        self._left, self._step = np.zeros((2, signals)), np.empty((2, signals))
+        self._over, self._step = np.empty(signals), np.empty((2, signals))
+        # one product moves residuals of the means and variances, so they lie in one array
+        self._laid = np.zeros((6, signals))
+        self._followed, self._left, variance = self._laid[:4], self._laid[:2], self._laid[2:4]
+        variance[:] = self._channels.variance
+        self._channels.variance = variance
+        self._left_quick, _, self._variance_slow, _, self._now, self._square = self._laid
         self._away, self._apart = np.zeros((2, signals)), np.zeros((2, signals))
         self._drawn = np.empty(signals)
         self._in_limits, self._strength = np.zeros((3, signals)), np.zeros(signals)
-        self._in_scales = np.empty((3, signals))
-        self.left_gain = laid_out(_MEANS, signals)
-        """Weight of a row in the residual of each mean (2, p), once the means are ripe."""
+        self._in_scales, self._largest = np.zeros((3, signals)), np.empty(signals)
         self._variance_gain = laid_out(_VARIANCE, signals)
         self._learn_gain = laid_out(_LEARN, signals)
         self._learn_gain_young = laid_out(_LEARN_QUICK, signals)
         self._likeness = Likeness(signals)
         self._distance = 0.0
         # a view costs more than a sum of its numbers: these are made once
-        self._shifts = self._in_limits[:2]
+        self._shifts, self._shifts_scales = self._in_limits[:2], self._in_scales[:2]
         self._quick, self._slow, self._restless = self._in_limits
-        self._scales, self._slow_scales, self._restless_scales = self._in_scales
-        self._left_quick = self._left[0]
+        self._quick_scales, self._slow_scales, self._restless_scales = self._in_scales
         self._apart_quick, self._apart_slow = self._apart
 
     def scales(self) -> Columns:
         """Give the largest deviation of each signal (p,), in scales; held until the next row."""
-        scales = self._scales
-        np.multiply(self._in_limits, self._gauge.one, self._in_scales)
-        np.maximum(scales, self._slow_scales, out=scales)
-        np.maximum(scales, self._restless_scales, out=scales)
-        return scales
+        largest = self._largest
+        np.maximum(self._quick_scales, self._slow_scales, out=largest)
+        np.maximum(largest, self._restless_scales, out=largest)
+        return largest
 
     @property
     def drift(self) -> Columns:
@@ -227,47 +238,72 @@ class ModeBaseline:
         arrives
             Whether an entry may find its own level.
         """
-        channels = self._channels
-        rest = self._residuals(row, means, age, present)
-        self._arriving = None
-        if age <= self._arrivals.lasts and arrives:
-            self._arriving = self._arrivals.arrive(age, self._left, channels.base)
-        np.subtract(self._left, channels.base, self._away)
-        rest *= rest
-        if self._arriving is not None:
-            rest[self._arriving] = channels.variance[0, self._arriving]
+        base, arrivals = self._channels.base, self._arrivals
+        arrives = arrives and age <= arrivals.lasts
+        self._missing, self._arriving = None, age <= arrivals.settles if arrives else None
+        if counts and present is None and 0 < self._age == age - 1:
+            self._age = age
+            self._go_on(row)
+        else:
+            rest = self._residuals(row, means, age, present)
+            if counts:
+                self._take_unrest(rest)
+        if arrives:
+            arrivals.arrive(age, self._left, base)
+        np.subtract(self._left, base, self._away)
         if self._missing is not None:
             self._away[:, self._missing] = 0.0
-            rest[self._missing] = channels.variance[0, self._missing]
-        if counts:
-            variance = channels.variance
-            np.minimum(rest, self._wildest, out=rest)
-            step = self._step
-            step[:] = rest
-            step -= variance
-            step *= self._variance_gain
-            variance += step
         return self._score(age)
+
+    def _go_on(self, row: Columns) -> None:
+        """Follow a whole row (p,): once the means are ripe, residuals move by the same gains."""
+        relations, step = self.relations, self._over
+        np.subtract(row, relations.centre, step)
+        step.dot(relations.operator, self._now)
+        np.subtract(self._now, self._left_quick, step)
+        np.square(step, step)
+        np.minimum(step, self._wildest_step, out=self._square)
+        if self._arriving is not None:
+            self._square[self._arriving] = self._variance_slow[self._arriving] / _KEPT
+        self._followed[...] = _STEPS.dot(self._laid)
+
+    def ahead(self, rows: Columns) -> Columns:
+        """Give what is followed after each of whole rows (n, p), to the bit as if it came alone.
+
+        Returns
+        -------
+        Residuals of the quick and the slow mean, slow and quick variance (n, 4, p).
+        """
+        laid = np.empty((len(rows) + 1, *self._laid.shape))
+        laid[0], laid[:-1, 4], laid[:-1, 5] = self._laid, self.residuals(rows), 0.0
+        followed = laid[1:, :4]
+        for before, after in zip(laid, followed, strict=False):
+            _STEPS.dot(before, after)  # of the means only: squares are told from these
+        square = laid[:-1, 4] - laid[:-1, 0]
+        np.square(square, square)
+        np.minimum(square, self._wildest_step, out=laid[:-1, 5])
+        for before, after in zip(laid, followed, strict=False):
+            _STEPS.dot(before, after)
+        return followed
+
+    def _take_unrest(self, rest: Columns) -> None:
+        """Take in how restless a row is, by its residuals around those of the quick mean (p,)."""
+        variance, step = self._channels.variance, self._step
+        rest *= rest
+        for unsure in (self._arriving, self._missing):
+            if unsure is not None:
+                rest[unsure] = variance[0, unsure]
+        np.minimum(rest, self._wildest, out=rest)
+        step[:] = rest
+        step -= variance
+        step *= self._variance_gain
+        variance += step
 
     def _residuals(self, row: Columns, means: Columns, age: int, present: Flags | None) -> Columns:
         """Take in the residuals of the means; give those of the row around the quick one (p,)."""
-        left, follows = self._left, age == self._age + 1
         if present is not None:
             return self._fill(row, means, present)
         self._age = age if age >= RIPE else 0
-        self._missing = None
-        relations = self.relations
-        if follows:
-            # means and residuals are linear: once the means are ripe, both move by the same gains
-            np.subtract(row, relations.centre, self._centred)
-            now = self._centred.dot(relations.operator, self._rest)
-            step = self._step
-            step[:] = now
-            step -= left
-            step *= self.left_gain
-            left += step
-            now -= self._left_quick
-            return now
         stack = self._stack
         stack[0], stack[1:] = row, means[:2]
         return self._take(stack)
@@ -292,80 +328,76 @@ class ModeBaseline:
         return rest
 
     def _score(self, age: int) -> Deviation:
-        gauge, away, strength, shifts = self._gauge, self._away, self._strength, self._shifts
-        np.multiply(away, gauge.per_scale, self._apart)
-        np.multiply(away, gauge.per_limit, shifts)
-        np.abs(shifts, shifts)
+        gauge, strength, shifts = self._gauge, self._strength, self._shifts_scales
+        np.multiply(self._away, gauge.per_scale, self._apart)
+        np.abs(self._apart, shifts)
         if age < RIPE:
-            self._slow[:] = 0.0
+            self._slow_scales[:] = 0.0
+        np.multiply(shifts, gauge.per_limit, self._shifts)
         if not self._look:
             self._see_unrest()
         self._look = (self._look + 1) % LOOKS
         np.maximum(self._quick, self._slow, out=strength)
         np.maximum(strength, self._restless, out=strength)
         most = strength.item(strength.argmax())
+        of_quick, of_slow = gauge.pooling
         apart, drawn = self._apart_quick, self._drawn
-        quick = gauge.pooling[0] * float(apart.dot(gauge.weights_quick.dot(apart, drawn))) ** 0.5
+        quick = of_quick * float(apart.dot(gauge.weights_quick.dot(apart, drawn))) ** 0.5
         apart = self._apart_slow
-        slow = gauge.pooling[1] * float(apart.dot(gauge.weights_slow.dot(apart, drawn))) ** 0.5
+        slow = of_slow * float(apart.dot(gauge.weights_slow.dot(apart, drawn))) ** 0.5
         self._distance = slow
-        pooled = quick, slow if age >= RIPE else 0.0
-        score = max(most, *pooled)
+        if age < RIPE:
+            slow = 0.0
+        score = quick if quick > most else most
+        if slow > score:
+            score = slow
         if most < OTHER or np.count_nonzero(strength >= OTHER) < 2:
             score /= LONE
         self._far = most * gauge.largest > TOGETHER
-        return Deviation(score, strength, self._in_limits, gauge.one, pooled, self._far)
+        return Deviation(score, strength, self._in_limits, gauge.one, (quick, slow), self._far)
 
     def _see_unrest(self) -> None:
         """Look at the restlessness of each signal anew."""
         restless = self._restless
         gauge = self._gauge
-        np.divide(gauge.unrest(self._channels.variance[0]), gauge.one[2], restless)
-        np.maximum(restless, 0.0, out=restless)
+        np.divide(gauge.unrest(self._variance_slow), gauge.one[2], restless)
+        np.maximum(restless, _NONE, out=restless)
+        self._scale_unrest()
+
+    def _scale_unrest(self) -> None:
+        """Tell in scales how restless each signal was when it was looked at last."""
+        np.multiply(self._restless, self._gauge.one[2], self._restless_scales)
 
     def in_step(self, age: int) -> bool:
         """Whether residuals of the means go on from those of the row before, `age` rows old."""
         return 0 < self._age == age and age > self._arrivals.lasts
-
-    @property
-    def left(self) -> Columns:
-        """Residuals of the quick and the slow mean (2, p)."""
-        return self._left
 
     def residuals(self, rows: Columns) -> Columns:
         """Give the residuals of whole rows (n, p), each as if it came alone, to the bit."""
         found: Columns = np.vecmat(rows - self.relations.centre, self.relations.operator)
         return found
 
-    def judge_calm(
-        self, now: Columns, means: Columns, left: Columns, bars: Sequence[float]
-    ) -> Healthy:
+    def judge_calm(self, means: Columns, followed: Columns, bars: Sequence[float]) -> Healthy:
         """Judge and learn whole rows as `deviation` and `learn` do, as long as all are healthy.
 
         Parameters
         ----------
-        now
-            Residuals of the rows (n, p).
-        means, left
-            Quick means (n, p) after each of them, and residuals of both means (n, 2, p).
+        means
+            Quick means (n, p) after each of them.
+        followed
+            What is followed after each of them (n, 4, p), see `ahead`.
         bars
             Score of each (n,) above which it is not healthy.
         """
         channels = self._channels
-        rest = now - left[:, 0]
-        rest *= rest
-        np.minimum(rest, self._wildest, out=rest)
-        variance = np.empty(left.shape)
-        variance[:] = rest[:, None]
-        advance(variance, channels.variance, self._variance_gain)
         looked = -self._look % LOOKS
-        unrest = self._gauge.unrest(variance[looked::LOOKS, 0])
-        both = left.transpose(1, 0, 2).copy()
+        unrest = self._gauge.unrest(followed[looked::LOOKS, 2])
+        both = followed[:, :2].transpose(1, 0, 2).copy()
         scores: list[float] = []
-        found, last = np.empty((2, *now.shape)), None
-        self._age += len(rest)
-        while (done := len(scores)) < len(rest):
-            end = min(done + TURN - self._turn, len(rest))
+        found, last = np.empty((2, *means.shape)), None
+        self._age += len(means)
+        while (done := len(scores)) < len(means):
+            end = min(done + TURN - self._turn, len(means))
             seen = unrest[(done - looked + LOOKS - 1) // LOOKS :] if done > looked else unrest
             healthy = self._judge_turn(both[:, done:end], seen, bars[done:end], found[:, done:end])
             scores += healthy.scores
@@ -377,9 +409,9 @@ class ModeBaseline:
             if not self._turn:
                 self._learn_turn(means[end - 1], RIPE)
         done = len(scores)
-        self._age += done - len(rest)
+        self._age += done - len(means)
         if done:
-            self._left[:], channels.variance[:] = left[done - 1], variance[done - 1]
+            self._followed[:] = followed[done - 1]
         return Healthy(scores, found[0, :done], found[1, :done], last)
 
     def _judge_turn(
@@ -401,11 +433,11 @@ class ModeBaseline:
         gauge = self._gauge
         away = left - self._channels.base[:, None]
         apart = away * gauge.per_scale[:, None]
-        in_limits = np.empty((3, *away.shape[1:]))
-        np.multiply(away, gauge.per_limit[:, None], in_limits[:2])
-        np.abs(in_limits[:2], in_limits[:2])
+        in_limits, scales = np.empty((2, 3, *away.shape[1:]))
+        np.abs(apart, scales[:2])
+        np.multiply(scales[:2], gauge.per_limit[:, None], in_limits[:2])
         self._fill_unrest(in_limits[2], unrest)
-        scales = in_limits * gauge.one[:, None]
+        np.multiply(in_limits[2], gauge.one[2], scales[2])
         for every, largest in zip((in_limits, scales), found, strict=True):
             np.maximum(every[0], every[1], out=largest)
             np.maximum(largest, every[2], out=largest)
@@ -415,25 +447,27 @@ class ModeBaseline:
         others = None
         if max(most) >= OTHER:
             others = np.add.reduce(strength >= OTHER, axis=1).tolist()
+        of_quick, of_slow = gauge.pooling
         scores: list[float] = []
         pooled = 0.0, 0.0
-        for row, bar in enumerate(bars):
-            both = (
-                gauge.pooling[0] * squares[0][row] ** 0.5,
-                gauge.pooling[1] * squares[1][row] ** 0.5,
-            )
-            score = max(most[row], *both)
+        rows = zip(most, *squares, bars, strict=True)
+        for row, (size, quick_square, slow_square, bar) in enumerate(rows):
+            quick, slow = of_quick * quick_square**0.5, of_slow * slow_square**0.5
+            score = quick if quick > size else size
+            if slow > score:
+                score = slow
             if others is None or others[row] < 2:
                 score /= LONE
             if score > bar:
                 break
             scores.append(score)
-            pooled = both
+            pooled = quick, slow
         if not scores:
             return Healthy(scores, strength[:0], scales[0, :0], None)
         end = len(scores) - 1
         self._away[:], self._apart[:] = away[:, end], apart[:, end]
-        self._in_limits[:], self._strength[:] = in_limits[:, end], strength[end]
+        self._in_limits[:], self._in_scales[:] = in_limits[:, end], scales[:, end]
+        self._strength[:] = strength[end]
         self._distance = pooled[1]
         self._far = most[end] * gauge.largest > TOGETHER
         self._missing = self._arriving = None
@@ -448,7 +482,7 @@ class ModeBaseline:
         for row in range(looked, len(restless), LOOKS):
             seen = restless[row]
             np.divide(unrest[(row - looked) // LOOKS], self._gauge.limits[2], seen)
-            np.maximum(seen, 0.0, out=seen)
+            np.maximum(seen, _NONE, out=seen)
             restless[row + 1 : row + LOOKS] = seen
 
     def standing(self, deviation: Deviation) -> Standing:
@@ -484,6 +518,7 @@ class ModeBaseline:
         if self._alone():
             self._gauge.learn(self._away, self._apart, (self._missing, self._arriving))
         self._gauge.set_limits(self._channels.limits())
+        self._scale_unrest()
         self._arrivals.stay(base, TURN)
         self._shift(self._learn_gain if age >= RIPE else self._learn_gain_young)
         self._follow(smooth, _LEARN[1])
@@ -492,8 +527,8 @@ class ModeBaseline:
         """Whether no two signals have shifted far at once."""
         if not self._far:
             return True
-        shifted = self._shifts * self._gauge.one[:2] > TOGETHER
-        return int(np.count_nonzero(shifted[0] | shifted[1])) < 2
+        quick, slow = self._shifts_scales > TOGETHER
+        return int(np.count_nonzero(quick | slow)) < 2
 
     def settle(self, smooth: Columns) -> None:
         """Catch up with a row after an alarm."""
@@ -579,6 +614,7 @@ class ModeBaseline:
         again._left[:] = state["left"]
         again._gauge.restore(state)
         again._restless[:] = state["restless"]
+        again._scale_unrest()
         again._likeness.restore(state)
         again._turn, again._look, again._age, again._gauge.lean = state["turn"].tolist()
         return again

@@ -60,10 +60,10 @@ class Departures:
         alarmed
             Whether the alarm stands: no signal is on its way back then.
         """
-        below = self._below_alarmed if alarmed else self._below
         turns: Flags = np.greater(scales, self._above)
-        turns |= scales < below
-        if np.count_nonzero(turns):
+        if self._away:
+            turns |= np.less(scales, self._below_alarmed if alarmed else self._below)
+        if True in turns.tobytes():
             for j in turns.nonzero()[0].tolist():
                 self._turn(j, at, scales.item(j), alarmed)
 

@@ -25,7 +25,9 @@ LEANS, RENEWS = 16, 512
 """Rows after which what signals do together is learnt, and after which it is used anew."""
 REMEMBERS = 1e4
 """Rows of which it is the mean."""
-_SCALES = TURN * LEARNS
+# arrays of no dimension, which are far quicker beside an array than numbers are
+_SCALES, _WIDEST = np.array(TURN * LEARNS), np.array(WIDEST)
+_NEAREST, _FURTHEST = np.array(-FURTHEST), np.array(FURTHEST)
 
 
 class Gauge:
@@ -45,7 +47,7 @@ class Gauge:
         self.lean = 0
         """Rows since what signals do together was used anew."""
         self.per_scale, self.per_limit = np.empty((2, *channels.base.shape))
-        """What makes scales and limits of deviations from both baselines (2, p)."""
+        """What makes scales of deviations from both baselines, and limits of scales (2, p)."""
         self.set_limits(channels.limits())
         self._weigh(channels.weights())
 
@@ -62,7 +64,7 @@ class Gauge:
         self.one[0], self.one[1], self.one[2] = limits[:3]
         np.sqrt(self.channels.square, self.per_scale)
         np.reciprocal(self.per_scale, self.per_scale)
-        np.divide(self.per_scale, self.one[:2], self.per_limit)
+        np.reciprocal(self.one[:2], self.per_limit)
 
     def _weigh(self, weights: Columns) -> None:
         self.weights = weights
@@ -90,7 +92,7 @@ class Gauge:
         """
         square = self.channels.square
         far = away * away
-        np.minimum(far, WIDEST * square, out=far)
+        np.minimum(far, _WIDEST * square, out=far)
         for signals in unsure:
             if signals is not None:
                 far[:, signals] = square[:, signals]
@@ -104,12 +106,13 @@ class Gauge:
 
     def _learn_together(self, apart: Columns) -> None:
         channels = self.channels
-        near = np.maximum(apart, -FURTHEST)
-        np.minimum(near, FURTHEST, out=near)
-        found = near[:, :, None] * near[:, None, :]
-        found -= channels.together
-        found *= LEANS / min(channels.rows, REMEMBERS)
-        channels.together += found
+        near = np.maximum(apart, _NEAREST)
+        np.minimum(near, _FURTHEST, out=near)
+        share = LEANS / min(channels.rows, REMEMBERS)
+        near *= share**0.5
+        for together, each in zip(channels.together, near, strict=True):
+            together *= 1 - share
+            together += each[:, None].dot(each[None, :])
         if not self.lean:
             self._weigh(channels.weights())
 

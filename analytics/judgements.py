@@ -94,25 +94,21 @@ class Verdict(Protocol):
 
 
 class OneRow:
-    """What is said of a single row."""
+    """The score of a single row, and no more of what is said of it."""
 
     def __init__(self) -> None:
         self.said: tuple[float, float] | None = None
         """Score and limit; None while the row is not judged."""
-        self.transitions: list[Transition] = []
-        self.diagnoses: list[Diagnosis] = []
 
     def score(self, _i: int, score: float, threshold: float, _strength: Columns) -> None:
         """Say how strange the row is."""
         self.said = score, threshold
 
-    def add(self, transition: Transition) -> None:
-        """Say that the alarm came or went."""
-        self.transitions.append(transition)
+    def add(self, _transition: Transition) -> None:
+        """Pass over that the alarm came or went."""
 
-    def diagnose(self, diagnosis: Diagnosis) -> None:
-        """Say that an instrument is at fault, or no longer."""
-        self.diagnoses.append(diagnosis)
+    def diagnose(self, _diagnosis: Diagnosis) -> None:
+        """Pass over what was found of an instrument."""
 
 
 class OpenJudgement:

@@ -63,10 +63,9 @@ class Jumps:
         """Whether any signal jumped in the last row."""
 
     def rest(self) -> None:
-        """Take in a row in which nothing jumped."""
-        if self.away:
-            self._rows[0] = 0
-            self.away = False
+        """Take in a row in which nothing jumped, after one in which something did."""
+        self._rows[0] = 0
+        self.away = False
 
     def look(
         self,

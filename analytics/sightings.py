@@ -12,13 +12,14 @@ Columns = NDArray[np.float64]
 
 FLOOR = 0.5
 """Deviations below this share of the limit are no part of a reason."""
+_FLOOR = np.array(FLOOR)  # beside an array this is far quicker than a number
 
 
 @dataclass(slots=True, eq=False)
 class Sighting:
     """The last judged row: score and limit, means, deviations (p,).
 
-    Those of each channel (3, p) are in its limits (3, p).
+    Those of each channel (3, p) are in its limits (3, p). Arrays hold until the next row.
     """
 
     at: int
@@ -42,9 +43,8 @@ class Sighting:
     @property
     def contributions(self) -> Columns:
         """What each signal (p,) has in the score, summing to it."""
-        above = _above(self.strength)
-        part: Columns = above * above
-        part *= self.score / max(float(above.dot(above)), 1e-300)
+        part, whole = _parts(self.strength)
+        part *= self.score / (whole if whole > 1e-300 else 1e-300)
         return part
 
     def state(self) -> State:
@@ -75,18 +75,18 @@ def parts(strength: Columns) -> Columns:
     strength
         Deviation of each signal (p,) in limits.
     """
-    above = _above(strength)
-    part: Columns = above * above
-    return part
+    return _parts(strength)[0]
 
 
-def _above(strength: Columns) -> Columns:
-    """Give what counts of deviations (p,): what lies above `FLOOR`, or all if nothing does."""
-    if strength.item(strength.argmax()) <= FLOOR:
-        return strength
-    above: Columns = strength - FLOOR
-    np.maximum(above, 0.0, out=above)
-    return above
+def _parts(strength: Columns) -> tuple[Columns, float]:
+    """Give the squares (p,) of what lies above `FLOOR`, if any does, else of all; and their sum."""
+    above: Columns = np.maximum(strength, _FLOOR)
+    above -= _FLOOR
+    whole = float(above.dot(above))
+    if not whole:
+        above, whole = strength.copy(), float(strength.dot(strength))
+    above *= above
+    return above, whole
 
 
 def contributions(score: Columns, strength: Columns) -> Columns:

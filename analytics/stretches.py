@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.baselines import ModeBaseline
-from analytics.smoothing import Smoother, advance
+from analytics.smoothing import Smoother
 
 Columns = NDArray[np.float64]
 
@@ -72,14 +72,8 @@ class Ahead:
     """
 
     def __init__(self, rows: Columns, means: Smoother, baseline: ModeBaseline) -> None:
-        self.residuals = baseline.residuals(rows)
-        """Residuals of the rows (n, p)."""
-        lengths, signals = means.mean.shape
-        states = np.empty((len(rows), lengths + 2, signals))
-        states[:, :lengths], states[:, lengths:] = rows[:, None], self.residuals[:, None]
-        before = np.concatenate((means.mean, baseline.left))
-        advance(states, before, np.concatenate((means.gain, baseline.left_gain)))
-        self.means, self.left = states[:, :lengths], states[:, lengths:]
-        """Means after each row (n, lengths, p); residuals of the quick and the slow (n, 2, p)."""
-        self.quick_before = np.concatenate((before[:1], states[:-1, 0]))
-        """Quick means before each row (n, p)."""
+        passed = means.ahead(rows)
+        self.quick_before, self.means = passed[:-1, 0], passed[1:]
+        """Quick means before each row (n, p), all means after it (n, lengths, p)."""
+        self.followed = baseline.ahead(rows)
+        """What the baseline follows, after each row, see there (n, 4, p)."""

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.alarming import GATHERS, AlarmLatch, Phase
+from analytics.alarming import ALARMED, GATHERS, HEALTHY, SETTLING, AlarmLatch
 from analytics.baselines import LONE, ModeBaseline
 from analytics.channels import QUICK, SLOW
 from analytics.contract import State
@@ -278,7 +278,7 @@ class Watch:
             stays = self._regimes.now(row)
             mode = self._regimes.mode
         self._rows += 1
-        learnt = self._learnt
+        learnt = self._rows >= self.settings.learn_rows
         row, whole = _finite(row)
         if mode != self._mode and self.alarmed:
             self._leave(verdict)
@@ -319,9 +319,10 @@ class Watch:
         instruments, means, baseline = self._instruments, self._means, self._calm_baseline()
         if baseline is None or instruments is None or self._mode is None:
             return 0
-        if int(at[begin]) - self._entered < self._settle:
+        most = min(MANY, instruments.rows_ahead)
+        if most < FEW or int(at[begin]) - self._entered < self._settle:
             return 0
-        part = slice(begin, begin + MANY)
+        part = slice(begin, begin + most)
         alike, gap = mode[part] == self._mode, max(GAP_NS, GAP_ROWS * self._apart)
         stretch = Stretch.of(at[part], rows[part], alike, self._last, gap)
         if len(stretch) < FEW:
@@ -334,9 +335,7 @@ class Watch:
             stretch.at, self._mode, stretch.rows, ahead.quick_before, baseline
         )
         calm, bars = slice(passage.calm), self._latch.bars(passage.calm)
-        healthy = baseline.judge_calm(
-            ahead.residuals[calm], ahead.means[calm, 0], ahead.left[calm], bars
-        )
+        healthy = baseline.judge_calm(ahead.means[calm, 0], ahead.followed[calm], bars)
         done, last = len(healthy.scores), healthy.last
         if last is None:
             return 0
@@ -359,7 +358,7 @@ class Watch:
         instruments, means = self._instruments, self._means
         if self._mode is None or not self._learnt or self._regimes is not None:
             return None
-        if self._accepted or self._latch.phase is not Phase.HEALTHY:
+        if self._accepted or self._latch.phase is not HEALTHY:
             return None
         if instruments is None or not instruments.quiet or not means.ripe:
             return None
@@ -399,12 +398,11 @@ class Watch:
         -------
         The row, NaN where it is not believed; whether it is whole; the same completed.
         """
-        baseline, doubted = self._modes.get(mode), instruments.out
-        if self._means.rows < STEADY_ROWS:
+        baseline, doubted, means = self._modes.get(mode), instruments.out, self._means
+        if means.rows < STEADY_ROWS:
             baseline = None  # the quick means tell nothing yet
         if baseline is not None:
-            shortest = self._means.shortest
-            doubted = instruments.doubt(at, mode, row, shortest, baseline, self._steady())
+            doubted = instruments.doubt(at, mode, row, means.shortest, baseline, self._steady())
         if doubted is not None:
             row, whole = np.where(doubted, np.nan, row), False
         if whole or baseline is None:
@@ -449,10 +447,10 @@ class Watch:
 
     def _enter(self, at: int, mode: int) -> bool:
         """Take note of time and mode; say whether the asset has settled in it."""
-        apart = at - self._last
-        gap = apart < 0 or apart > max(GAP_NS, GAP_ROWS * self._apart)
-        if self._rows > 1 and apart > 0:
-            self._apart = min(self._apart, apart) if self._apart else apart
+        apart, usual = at - self._last, self._apart
+        gap = apart < 0 or (apart > GAP_NS and apart > GAP_ROWS * usual)
+        if self._rows > 1 and apart > 0 and (apart < usual or not usual):
+            self._apart = apart
         if mode != self._mode or gap:
             self._mode, self._entered = mode, at
             self._means.start_again()
@@ -500,8 +498,9 @@ class Watch:
         present: NDArray[np.bool_] | None,
     ) -> None:
         latch, age = self._latch, self._means.rows
-        counts = not latch.alarmed or mode == latch.mode
-        arrives = not latch.alarmed or baseline.knows_entries
+        alarmed = latch.phase is ALARMED
+        counts = not alarmed or mode == latch.mode
+        arrives = not alarmed or baseline.knows_entries
         deviation = baseline.deviation(row, means, age, present, counts, arrives)
         bar = latch.bar
         score = deviation.score
@@ -513,20 +512,20 @@ class Watch:
         )  # fmt: skip
         verdict.score(i, score, bar, seen.strength)
         if deviation.far or self._departures.any:
-            self._departures.note(at, baseline.scales(), latch.alarmed)
+            self._departures.note(at, baseline.scales(), alarmed)
         if self._accepted:
             self._accepted = False
             verdict.add(self._transition(seen, AlarmAction.CLEAR))
-        if latch.alarmed:
+        if alarmed:
             action = self._stand(seen, deviation, baseline, present, counts)
         else:
             sudden = score * LONE > bar and deviation.quick > bar  # quick is never more
             action = latch.watch(at, mode, score / bar, deviation.strength, sudden=sudden)
-            if latch.phase is Phase.SETTLING:
+            if latch.phase is SETTLING:
                 baseline.settle(means[0])
-            elif not latch.alarmed and score <= bar:
+            elif latch.phase is HEALTHY and score <= bar:
                 baseline.learn(means[0], age)
-            if action is AlarmAction.RAISE and self._exchanged(seen, baseline):
+            if action is not None and self._exchanged(seen, baseline):
                 latch.dismiss()
                 action = None
         if action is not None:

@@ -66,3 +66,30 @@ def test_one_mean_goes_on_from_another() -> None:
     smoother.start_from(1, 0)
     quick, slow = smoother.state()["mean"]
     assert slow == quick > 0.9
+
+
+def test_ripe_means_weigh_each_row_by_its_half_life_alone() -> None:
+    rows = np.random.default_rng(1).normal(size=(300, 3))
+    smoother, lengths = Smoother(3, (7, 20)), np.array([[7.0], [20.0]])
+    smoothed(smoother, rows[:100])
+    expected = smoother.state()["mean"]
+    smoothed(smoother, rows[100:])
+    for row in rows[100:]:
+        expected += (1 - 0.5 ** (1 / lengths)) * (row - expected)
+    np.testing.assert_allclose(smoother.mean, expected, rtol=1e-12)
+
+
+def test_ripe_means_of_a_signal_that_stands_still_stand_still() -> None:
+    smoother = Smoother(2, (7, 60))
+    told = smoothed(smoother, np.full((2000, 2), [1e6 / 3, -7e-5]), 1)
+    assert told[100:].tolist() == [[1e6 / 3, -7e-5]] * 1900
+
+
+def test_means_of_rows_to_come_are_those_that_come() -> None:
+    rows = np.random.default_rng(2).normal(size=(160, 5))
+    smoother = Smoother(5, (7, 20))
+    smoothed(smoother, rows[:100])
+    ahead = smoother.ahead(rows[100:])
+    assert ahead[0].tolist() == smoother.mean.tolist()
+    for row, told in zip(rows[100:], ahead[1:], strict=True):
+        assert smoother.smooth(row, True).tolist() == told.tolist()
