@@ -20,6 +20,7 @@ import pytest
 from gateway.journal import Journal, SampleRecord
 from tests.patience import FULL
 from tests.ports import free_port
+from tests.terminal import answering
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]  # demos with a fault go on beside each
 STOP_S, SHARED = 5.0, 3.0
@@ -120,7 +121,8 @@ def told() -> Iterator[dict[int, Demo]]:
 def test_stops_in_time_amid_the_history_and_leaves_nothing(
     demos: list[Demo], number: signal.Signals
 ) -> None:
-    demo = start(demos, "--hours", "24", "--port", "0", "--json")
+    with answering(number, signal.SIG_DFL):
+        demo = start(demos, "--hours", "24", "--port", "0", "--json")
     demo.until("ready")
     assert [each.name[:12] for each in demo.folder.iterdir()] == ["wheeltapper-"]
     assert demo.stop(number) < SHARED * STOP_S
