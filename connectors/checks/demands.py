@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,9 +57,16 @@ def soon(what: str) -> Iterator[None]:
     require(time.monotonic() - started <= LEAVING_S, f"{what} takes at most {LEAVING_S} s")
 
 
-def descriptors() -> int:
-    """Count the open files and sockets of this process."""
-    return len(list(Path("/proc/self/fd").iterdir()))
+def descriptors() -> set[tuple[str, str]]:
+    """Tell the open files and sockets of this process, by number and what each leads to.
+
+    Not how many: one of somebody else's may be collected meanwhile, and make up for one left open.
+    """
+    found = set()
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was that of looking
+            found.add((each.name, str(each.readlink())))
+    return found
 
 
 @contextmanager
@@ -68,7 +75,7 @@ def nothing_left() -> Iterator[None]:
     before = descriptors()
     yield
     deadline = time.monotonic() + LEAVING_S
-    while descriptors() > before and time.monotonic() < deadline:
+    while not descriptors() <= before and time.monotonic() < deadline:
         time.sleep(0.01)
     require(descriptors() <= before, "a socket or file is left open")
 
