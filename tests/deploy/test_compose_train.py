@@ -10,6 +10,7 @@ import pytest
 from connectors.influx.config import InfluxConfig
 from connectors.influx.schema import buckets_of
 from connectors.influx.sink import InfluxSink
+from connectors.registry.names import role_of
 from connectors.registry.registry import Registry
 from plant.summaries import HOUR, MINUTE
 from tests import mill
@@ -44,6 +45,18 @@ def filled(one: Store) -> None:
         fetched(f"{one.url}/query", {"q": f'CREATE DATABASE "{bucket}"'})
     with InfluxSink(config, mill.HANDLES, "line-1") as sink:
         sink.write([mill.summaries(mill.rows(HOURS * 3600), every) for every in (MINUTE, HOUR)])
+
+
+def listed(registry: Registry) -> bool:
+    """Tell whether what gateways see of the registry names a model: it is signed last of all."""
+    folder = registry.shelf.folder
+    if not registry.models():
+        return False
+    number = json.loads((folder / "timestamp.json").read_text())["signed"]["meta"]["snapshot.json"]
+    snapshot = json.loads((folder / f"{number['version']}.snapshot.json").read_text())["signed"]
+    line = registry.shelf.line(LINE)
+    assert line is not None
+    return bool(snapshot["meta"][f"{role_of(LINE)}.json"]["version"] == line.signed.version)
 
 
 def configured(walk: Walk) -> Path:

@@ -137,9 +137,13 @@ def test_source_keeps_the_contract(
     asyncio.run(check(contract(secured(device=device), device)))
 
 
+PATIENT = {"timeout_ms": 10_000.0}
+"""Where silence is not what is asked for."""
+
+
 def reading(config: ModbusConfig, tags: Any, times: int = 1) -> Batch:
     async def run() -> Batch:
-        async with ModbusSource(config, tags) as source:
+        async with ModbusSource(config.model_copy(update=PATIENT), tags) as source:
             for _ in range(times):
                 batch = await source.read()
             facts = source.facts()
@@ -173,7 +177,7 @@ def test_the_one_authority_that_was_said_will_do(
 
 def refusal(config: ModbusConfig, tags: Any) -> str:
     async def run() -> None:
-        async with ModbusSource(config, tags) as source:
+        async with ModbusSource(config.model_copy(update=PATIENT), tags) as source:
             await source.read()
 
     with pytest.raises(Misconfigured) as refused:
