@@ -10,8 +10,8 @@ errors that were made), with an alarm that nobody called real as the error.
 from math import ceil, log
 
 from analytics.feedback import MARGIN
+from plant.alarms import WEEK_NS
 
-WEEK_NS = 7 * 24 * 3600 * 10**9
 OVERDRAWN = 0.5
 """Alarms by which the budget is overdrawn at most: after a noisy day, too, the bar is down again in
 a week and a half, and it never lies higher than 1.5 times itself and half of that, 1.84 limits."""

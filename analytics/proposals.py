@@ -19,11 +19,11 @@ from river import drift
 
 from analytics.drift import BLOCK, RECENT, ScoreDrift
 from analytics.watch import Watch
+from plant.alarms import DAY_NS
 from plant.records import JSON
 
 Columns = NDArray[np.float64]
 
-DAY_NS = 24 * 3600 * 10**9
 MOVED = 1.0
 """Shift of a signal's residual, in limits of the slow channel, that is a reason."""
 GREW = 1.5

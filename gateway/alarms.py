@@ -325,14 +325,19 @@ class AlarmBook:
     def label(self, number: int, feedback: Feedback) -> Alarm:
         """Take in what a person calls alarm `number`, which acknowledges it; KeyError if none."""
         alarm = replace(self._alarms[number], feedback=feedback)
-        self._remembered(alarm.asset).label(number, feedback.label)
+        self._called(alarm, feedback.label)
         if feedback.label is Label.REAL:
-            self._allowance(alarm.asset).renew()
             alarm = replace(alarm, silenced=False)
         if alarm.beneath not in WAITING:
             return self._put(alarm, feedback.at)
         alarm = replace(alarm, actor=feedback.actor, note=feedback.note or str(feedback.label))
         return self._move(alarm, AlarmAction.ACKNOWLEDGE, feedback.at)
+
+    def _called(self, alarm: Alarm, label: Label) -> None:
+        """Remember what an alarm was called: one that was real was none too many."""
+        self._remembered(alarm.asset).label(alarm.id, label)
+        if label is Label.REAL:
+            self._allowance(alarm.asset).renew()
 
     def hold(self, hold: Hold) -> Alarm | None:
         """Keep the alarms of an asset quiet; give its open alarm.
@@ -423,9 +428,7 @@ class AlarmBook:
             incidents = self._remembered(alarm.asset)
             incidents.remember(alarm.id, alarm.raised, alarm.mode, alarm.reason)
             if alarm.feedback is not None:
-                incidents.label(alarm.id, alarm.feedback.label)
-                if alarm.feedback.label is Label.REAL:
-                    self._allowance(alarm.asset).renew()
+                self._called(alarm, alarm.feedback.label)
             elif alarm.actor:
                 incidents.see(alarm.id)
         self._open = {a.asset: a.id for a in told if a.state is not AlarmState.NORMAL}

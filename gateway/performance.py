@@ -14,7 +14,7 @@ import numpy as np
 from gateway.alarms import alarm_from
 from gateway.console.view import ActorRow, ReportRow
 from gateway.journal import Journal
-from plant.alarms import QUIET, WAITING, Alarm, AlarmState, Label
+from plant.alarms import QUIET, WAITING, WEEK_NS, Alarm, AlarmState, Label
 from plant.errors import Rejected
 
 MS = 1_000_000
@@ -22,7 +22,6 @@ WINDOW_NS = 600 * 10**9
 """Ten minutes: the stretch in which both documents count."""
 FLOOD = 10
 """More annunciations than this in ten minutes are a flood (ISA-18.2 §16.5)."""
-WEEK_NS = 7 * 24 * 3600 * 10**9
 STEPS = 1000
 """Looks at the scores of each asset, to tell for how long it was judged; none within a minute."""
 LEAST_STEP_NS = 60 * 10**9

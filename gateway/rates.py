@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from gateway.alarms import alarm_from
 from gateway.journal import JSON, EventRecord, Journal
-from gateway.performance import WEEK_NS, Course, poisson
-from plant.alarms import Label
+from gateway.performance import Course, poisson
+from plant.alarms import WEEK_NS, Label
 
 EVERY_S = 3600.0
 """Counted and told so often, s: it reads from the journal."""

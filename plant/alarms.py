@@ -7,6 +7,7 @@ from plant.reasons import Reason
 
 HOUR_NS = 3600 * 10**9
 DAY_NS = 24 * HOUR_NS
+WEEK_NS = 7 * DAY_NS
 ADVICE = 4
 """The least urgent priority."""
 PERSISTS_NS = HOUR_NS

@@ -16,9 +16,8 @@ from analytics.training.baseline import Plain
 from analytics.training.rows import Rows
 from analytics.training.selection import Event
 from analytics.watch import Watch
-from plant.alarms import AlarmAction
+from plant.alarms import WEEK_NS, AlarmAction
 
-WEEK_NS = 7 * 24 * 3600 * 10**9
 BEFORE_NS = 3600 * 10**9
 """Rows of so long before an event are judged first, so that a watch is settled when it begins."""
 NAMED = 3

@@ -40,6 +40,7 @@ from plant.records import Record, SummaryRecord
 from plant.samples import Batch, ContextEvent, Recovery
 from plant.summaries import MINUTE
 from plant.tags import Tag
+from tests.patience import until
 
 STOP_S = 15.0
 """Three times what is promised on a machine of its own."""
@@ -88,13 +89,6 @@ class Plc:
 
     async def acknowledge(self, batch: Batch) -> None:
         self.acknowledged.append(batch.upto)
-
-
-async def until(met: Callable[[], object]) -> None:
-    """Wait until something is so, however long a busy machine takes."""
-    async with asyncio.timeout(60):
-        while not met():
-            await asyncio.sleep(0.01)
 
 
 class Played:

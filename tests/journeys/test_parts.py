@@ -4,7 +4,6 @@ The hurried press of the simulated line over a real Modbus socket, a gateway, it
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from bench.parts import Delays, figures, measured, plan_of, served
 from gateway.config.plan import Plan
 from gateway.journal import Journal
 from gateway.parts import part_from
+from tests.patience import until
 from wheeltapper.running import ask
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
@@ -30,23 +30,17 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Delays, lis
     said: list[Any] = []
 
     async def label(url: str, delays: Delays) -> None:
-        await until(lambda: delays.told)
+        await until(lambda: delays.told, None, look_s=0.1)
         (part, *_) = (await asyncio.to_thread(ask, url, "/api/parts?limit=1"))["parts"]
         body = {"asset": "press-1", "number": part["number"], "label": "defect"}
         body |= {"actor": "Anna", "note": "thin"}
         said.append(await asyncio.to_thread(ask, url, "/api/parts/label", body))
-        await until(lambda: min(len(delays.told), len(delays.shown)) >= PARTS)
+        await until(lambda: min(len(delays.told), len(delays.shown)) >= PARTS, None, look_s=0.1)
 
     with served(SEED, PACE) as port:
         plan = plan_of(SEED, port, tmp_path_factory.mktemp("parts"))
         delays = asyncio.run(measured(plan, SECONDS, label))
     return plan, delays, said
-
-
-async def until(met: Callable[[], object]) -> None:
-    """Wait until something is so, however long a busy machine takes."""
-    while not met():
-        await asyncio.sleep(0.1)
 
 
 def test_it_is_told_and_shown_within_100_ms(watched: tuple[Plan, Delays, list[Any]]) -> None:

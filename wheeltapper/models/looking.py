@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from connectors.registry.outcome import Outcome, Reason, State
 from connectors.registry.puller import STATE, Puller
 from connectors.registry.ways import Patience
+from plant.alarms import DAY_NS
 from plant.errors import Misconfigured, PlantError
 from plant.findings import Finding, Verdict
 from plant.tags import TagHandle
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 SUBJECT = "models"
 PATIENCE = Patience(silence_s=5.0, whole_s=120.0, pauses_s=())
 """A person waits, who can look again: no pull that goes on where it ended."""
-DAY_NS = 24 * 3600 * 10**9
 SOON_DAYS = {"root": 90.0, "timestamp": 1.0}
 """Days before the end of a signature at which somebody should know."""
 REFRESH = "run wheeltapper models refresh REGISTRY there, where the online keys are, every day"
