@@ -17,6 +17,7 @@ import pytest
 from gateway.journal import Journal, SampleRecord
 from plant.quality import is_good
 from plant.samples import Recovery
+from tests.lacking import need_node_opcua
 from tests.ports import free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
@@ -30,6 +31,7 @@ WITNESSES = {
     "node-opcua": ["node", str(PARTS / "node-opcua" / "witness.js")],
     "asyncua": [sys.executable, str(PARTS / "asyncua" / "witness.py")],
 }
+NEEDS = {"node-opcua": need_node_opcua, "asyncua": lambda: None}
 CONFIG = """\
 version = 1
 tags = "tags.csv"
@@ -100,6 +102,7 @@ def told(command: list[str]) -> Iterator[Told]:
 @contextmanager
 def witness(kind: str, folder: Path, *, history: bool) -> Iterator[tuple[int, Told]]:
     settings = {"tags": TAGS, "period": PERIOD_MS, "history": history, "pki": str(folder / "pki")}
+    NEEDS[kind]()
     port = free_port()
     with told([*WITNESSES[kind], json.dumps({**settings, "port": port})]) as running:
         running.wait(lambda row: "up" in row)
